@@ -1,0 +1,9 @@
+"""What goes wrong at the door.
+
+Every public function checks its input once, where it enters, and raises `InputError` with one
+sentence that says what was wrong, where, and what to do. The command line turns it into exit code 2.
+"""
+
+
+class InputError(ValueError):
+    """The input cannot be used: the message says what was wrong, where, and what to do."""

@@ -1,0 +1,1 @@
+"""Study → profile: the only room where capture, estimation and pid meet."""

@@ -1,0 +1,126 @@
+"""A profile: every quantity of a study, one row each, and the folder that holds it.
+
+The table is tidy: one row per (model, dataset, view, pairs, layer, quantity, modality). A run is a
+folder with the table as ``profile.parquet`` and its history as ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from modalprism.errors import InputError
+
+PROFILE_FILE: Final = "profile.parquet"
+MANIFEST_FILE: Final = "manifest.json"
+FORMAT_VERSION: Final = 1
+
+SCHEMA: Final = pa.schema(
+    [
+        ("model", pa.string()),
+        ("dataset", pa.string()),
+        ("view", pa.string()),  # answer | stream | encoding
+        ("pairs", pa.string()),  # observed | redrawn
+        ("target", pa.string()),  # what the sources are informative about, in words
+        ("layer", pa.int64()),  # depth, 0 = before fusion; -1 = not a layer (answer view)
+        ("layer_name", pa.string()),
+        ("estimator", pa.string()),
+        ("quantity", pa.string()),  # see QUANTITIES
+        ("modality", pa.string()),  # null where the quantity belongs to no single modality
+        ("value", pa.float64()),  # NaN = undetermined
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("p_value", pa.float64()),
+        ("q_value", pa.float64()),
+        ("unit", pa.string()),  # bit | nat | 1 (a ratio)
+        ("n", pa.int64()),
+        ("gap", pa.float64()),  # proven bound on the solver's error, in `unit` of the atoms
+    ]
+)
+
+QUANTITIES: Final = {
+    "redundancy": "information that both modalities carry",
+    "unique": "information that only this modality carries",
+    "synergy": "information that appears only when both are read together",
+    "information": "information that both together carry about the target",
+    "marginal_information": "information that this modality carries by itself",
+    "union_information": "information that the modalities' marginals guarantee",
+    "contribution": "this modality's part of the unique information; NaN where undetermined",
+    "share": "Shapley share of the information",
+    "information_ceiling": "the model's own information about its answer: no probe can read more",
+    "recovered": "fraction of the ceiling that the probes read",
+    "state_loss": "information lost by merging alike states before coupling them",
+    "accuracy": "fraction of examples that the model answers correctly",
+    "chance": "accuracy of always giving the commonest answer",
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Atoms, contributions and their uncertainty for every layer of a study.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row per quantity, columns as in `SCHEMA`; information in the column ``unit``.
+    manifest : dict
+        Versions, seeds, hashes, timings, and the modalities and title of the study.
+    """
+
+    frame: pd.DataFrame
+    manifest: dict[str, Any]
+
+    @property
+    def modalities(self) -> tuple[str, str]:
+        """The two modalities, in the order of the study."""
+        first, second = self.manifest["modalities"]
+        return first, second
+
+    def write(self, folder: Path) -> None:
+        """Write the table and the manifest into `folder`; each file appears whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        table = pa.Table.from_pandas(self.frame, schema=SCHEMA, preserve_index=False)
+        partial = folder / (PROFILE_FILE + ".partial")
+        pq.write_table(table, partial)
+        partial.replace(folder / PROFILE_FILE)
+        partial = folder / (MANIFEST_FILE + ".partial")
+        partial.write_text(json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        partial.replace(folder / MANIFEST_FILE)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Profile:
+        """Read the profile of a run folder.
+
+        Raises
+        ------
+        InputError
+            If the folder is no run, is unfinished, or was written by another format version.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder; name a run folder such as runs/demo")
+        for name in (PROFILE_FILE, MANIFEST_FILE):
+            if not (folder / name).is_file():
+                raise InputError(
+                    f"{folder} has no {name}: it is not a finished run; "
+                    "run its study again and it resumes where it stood"
+                )
+        try:
+            manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+            table = pq.read_table(folder / PROFILE_FILE)
+        except (json.JSONDecodeError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+            raise InputError(f"the run {folder} is damaged ({error}); run its study again") from error
+        if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
+            raise InputError(
+                f"the run {folder} was written in another format; "
+                f"this Modalprism reads version {FORMAT_VERSION}: run its study again"
+            )
+        if table.schema.names != SCHEMA.names:
+            raise InputError(f"{folder / PROFILE_FILE} lacks columns of a profile; run its study again")
+        return cls(table.to_pandas(), manifest)
