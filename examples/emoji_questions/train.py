@@ -1,0 +1,185 @@
+"""Train the three fusion networks of the emoji questions.
+
+    python examples/emoji_questions/train.py            # all three, a few minutes each on two cores
+    python examples/emoji_questions/train.py late       # one of them
+
+Encoders are frozen and their features cached. Only training emojis are seen; the accuracies written
+to ``checkpoints/accuracies.json`` are those of held-out emojis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import Progress
+from torch import Tensor, nn
+from torch.nn import functional
+
+from modalprism.capture.emoji_family import ANSWER_SLICES, CONFIGS, save_checkpoint
+from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
+from modalprism.capture.fusion_network import FUSIONS, FusionNetwork
+from modalprism.datasets.emoji import Emoji, load_emojis, split
+from modalprism.datasets.emoji_questions import (
+    QUESTIONS,
+    Question,
+    draw_partners,
+    label_pairs,
+    observed_pairs,
+)
+
+SEED = 0
+EPOCHS = 30
+BATCH = 128
+LEARNING_RATE = 1e-3
+WEIGHT_DECAY = 0.05
+MODALITY_DROPOUT = 0.05
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+def epoch_pairs(
+    question: Question,
+    emojis: tuple[Emoji, ...],
+    train: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Pair every training picture with one name, as the question asks."""
+    others = draw_partners(emojis, train, 1, generator)[0]
+    match question.answer:
+        case "own":
+            names = train
+        case "match":
+            names = np.where(generator.random(len(train)) < 0.5, train, others)
+        case _:
+            names = others
+    pairs = label_pairs(question, emojis, train, names)
+    return pairs.picture, pairs.name, pairs.label
+
+
+def blank(
+    inputs: EmojiInputs, question: Question, batch: Batch, no_image: Tensor, no_text: Tensor
+) -> Batch:
+    """Replace pictures by the mean picture, and names by nothing, where asked."""
+    image, text, mask = batch
+    mean = inputs.image.float().mean(0)
+    image = torch.where(no_image[:, None, None], mean, image)
+    text = torch.where(no_text[:, None, None], inputs.text[question.name][-1].float(), text)
+    return image, text, torch.where(no_text[:, None], inputs.text_mask[question.name][-1], mask)
+
+
+def loss_of(network: nn.Module, question: Question, batch: Batch, label: Tensor) -> Tensor:
+    """Cross-entropy over the question's own candidate answers."""
+    return functional.cross_entropy(network(*batch)[:, ANSWER_SLICES[question.answer]], label)
+
+
+def train_one(
+    fusion: str, emojis: tuple[Emoji, ...], train: NDArray[np.int64], inputs: EmojiInputs
+) -> FusionNetwork:
+    """Train one network on all four questions."""
+    torch.manual_seed(SEED)
+    generator = np.random.default_rng(SEED)
+    network = FusionNetwork(CONFIGS[fusion])
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+    )
+    batches_an_epoch = len(QUESTIONS) * -(-len(train) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=EPOCHS * batches_an_epoch
+    )
+    with Progress() as progress:
+        task = progress.add_task(fusion, total=EPOCHS * batches_an_epoch)
+        for _ in range(EPOCHS):
+            batches = []
+            for question in QUESTIONS.values():
+                picture, name, label = epoch_pairs(question, emojis, train, generator)
+                order = generator.permutation(len(picture))
+                for i in range(0, len(order), BATCH):
+                    chosen = order[i : i + BATCH]
+                    batches.append((question, picture[chosen], name[chosen], label[chosen]))
+            for index in generator.permutation(len(batches)):
+                question, picture, name, label = batches[index]
+                drop = torch.from_numpy(generator.random((2, len(label))) < MODALITY_DROPOUT)
+                batch = inputs.batch(question, picture, name)
+                batch = blank(inputs, question, batch, drop[0], drop[1])
+                optimizer.zero_grad()
+                loss = loss_of(network, question, batch, torch.from_numpy(label))
+                loss.backward()
+                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                progress.update(task, advance=1, description=f"{fusion}: loss {loss.item():.3f}")
+    return network.eval()
+
+
+@torch.inference_mode()
+def accuracies(
+    network: FusionNetwork,
+    emojis: tuple[Emoji, ...],
+    members: NDArray[np.int64],
+    inputs: EmojiInputs,
+) -> dict[str, dict[str, float]]:
+    """Accuracy on every question with both modalities, one, and none; and the commonest answer's."""
+    result: dict[str, dict[str, float]] = {}
+    for question in QUESTIONS.values():
+        pairs = observed_pairs(question, emojis, members)
+        right: dict[str, list[float]] = {"both": [], "image": [], "text": [], "none": []}
+        for i in range(0, len(pairs.label), 256):
+            chosen = slice(i, i + 256)
+            batch = inputs.batch(question, pairs.picture[chosen], pairs.name[chosen])
+            label = torch.from_numpy(pairs.label[chosen])
+            for given, correct in right.items():
+                no_image = torch.full(label.shape, given in ("text", "none"))
+                no_text = torch.full(label.shape, given in ("image", "none"))
+                logits = network(*blank(inputs, question, batch, no_image, no_text))
+                answer = logits[:, ANSWER_SLICES[question.answer]].argmax(1)
+                correct += (answer == label).tolist()
+        commonest = np.bincount(pairs.label).max() / len(pairs.label)
+        result[question.name] = {
+            given: round(float(np.mean(correct)), 4) for given, correct in right.items()
+        } | {"commonest": round(float(commonest), 4)}
+    return result
+
+
+def main() -> None:
+    """Train the networks named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("fusions", nargs="*", metavar="FUSION", help=f"of {', '.join(FUSIONS)}")
+    chosen = parser.parse_args().fusions or list(FUSIONS)
+    if unknown := set(chosen) - set(FUSIONS):
+        parser.error(f"unknown fusion {sorted(unknown)}; choose from {', '.join(FUSIONS)}")
+
+    emojis = load_emojis()
+    train, held_out = split(emojis)
+    questions = list(QUESTIONS.values())
+    with Progress() as progress:
+        seen = encode_emojis(emojis, train, questions, track=progress.track)
+        unseen = encode_emojis(emojis, held_out, questions, track=progress.track)
+    for fusion in chosen:
+        start = time.perf_counter()
+        network = train_one(fusion, emojis, train, seen)
+        minutes = (time.perf_counter() - start) / 60
+        scores = accuracies(network, emojis, held_out, unseen)
+        save_checkpoint(CHECKPOINTS / f"{fusion}.safetensors", network)
+        record = CHECKPOINTS / "accuracies.json"
+        known = json.loads(record.read_text("utf-8")) if record.exists() else {}
+        known[fusion] = {
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "seed": SEED,
+            "epochs": EPOCHS,
+            "accuracy": scores,
+        }
+        record.write_text(json.dumps(known, indent=2) + "\n", "utf-8")
+        print(f"{fusion}: {minutes:.1f} minutes")
+        for question, score in scores.items():
+            print(f"  {question:9}", " ".join(f"{given} {v:.3f}" for given, v in score.items()))
+
+
+if __name__ == "__main__":
+    main()

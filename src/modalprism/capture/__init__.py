@@ -1,0 +1,1 @@
+"""Model → embeddings, inference only: encoders, networks, hooks, and the store on disk."""

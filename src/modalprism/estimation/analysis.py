@@ -1,0 +1,148 @@
+"""The answer of an estimator: every quantity with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+LEVEL: Final = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    Attributes
+    ----------
+    value : float
+        NaN where the data do not determine it.
+    low, high : float
+        Bounds of the 95 % interval; NaN where there is none.
+    p_value : float
+        Of the null that the quantity is zero; NaN where no null was run.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+
+    @property
+    def determined(self) -> bool:
+        """Whether the data determine the value."""
+        return not math.isnan(self.value)
+
+    def __str__(self) -> str:
+        if not self.determined:
+            return "undetermined"
+        if math.isnan(self.low):
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What two sources tell about a target, in atoms, with intervals.
+
+    Attributes
+    ----------
+    modalities : (str, str)
+        Names of the sources, in order.
+    target : str
+        What the sources are informative about.
+    redundancy, synergy, information, union_information : Estimate
+    unique, marginal_information : (Estimate, Estimate)
+        By modality, in order.
+    contribution : (Estimate, Estimate)
+        U_m / (U₁+U₂); `determined` is False where U₁+U₂ cannot be told from zero.
+    share : (Estimate, Estimate)
+        Shapley share of the information, (U_m + (R+S)/2) / I.
+    unit : str
+        Unit of the information, such as ``"bit"``.
+    n : int
+        Rows.
+    gap : float
+        Proven bound on the solver's error, in `unit`.
+    estimator : str
+    diagnostics : dict of str to Estimate
+        ``state_loss``, and with a distribution as target ``information_ceiling`` and
+        ``recovered``.
+    families : dict of str to tuple of str
+        Which probe was chosen for each source, one entry a fold.
+    """
+
+    modalities: tuple[str, str]
+    target: str
+    redundancy: Estimate
+    unique: tuple[Estimate, Estimate]
+    synergy: Estimate
+    information: Estimate
+    marginal_information: tuple[Estimate, Estimate]
+    union_information: Estimate
+    contribution: tuple[Estimate, Estimate]
+    share: tuple[Estimate, Estimate]
+    unit: str
+    n: int
+    gap: float
+    estimator: str
+    diagnostics: dict[str, Estimate] = field(default_factory=dict)
+    families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def quantities(self) -> Iterator[tuple[str, str | None, Estimate, str]]:
+        """Yield (quantity, modality or None, estimate, unit) in the order of a profile."""
+        yield "redundancy", None, self.redundancy, self.unit
+        for modality, estimate in zip(self.modalities, self.unique, strict=True):
+            yield "unique", modality, estimate, self.unit
+        yield "synergy", None, self.synergy, self.unit
+        yield "information", None, self.information, self.unit
+        for modality, estimate in zip(self.modalities, self.marginal_information, strict=True):
+            yield "marginal_information", modality, estimate, self.unit
+        yield "union_information", None, self.union_information, self.unit
+        for modality, estimate in zip(self.modalities, self.contribution, strict=True):
+            yield "contribution", modality, estimate, "1"
+        for modality, estimate in zip(self.modalities, self.share, strict=True):
+            yield "share", modality, estimate, "1"
+        for name, estimate in self.diagnostics.items():
+            yield name, None, estimate, "1" if name == "recovered" else self.unit
+
+    def frame(self) -> pd.DataFrame:
+        """Return a tidy table: quantity, modality, value, low, high, p_value, unit, n, gap."""
+        return pd.DataFrame(
+            [
+                {
+                    "target": self.target,
+                    "quantity": quantity,
+                    "modality": modality,
+                    "value": estimate.value,
+                    "low": estimate.low,
+                    "high": estimate.high,
+                    "p_value": estimate.p_value,
+                    "unit": unit,
+                    "n": self.n,
+                    "gap": self.gap,
+                }
+                for quantity, modality, estimate, unit in self.quantities()
+            ]
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            f"{' and '.join(self.modalities)} about {self.target}: "
+            f"n = {self.n}, {self.estimator}, gap {self.gap:.1e} {self.unit}"
+        ]
+        for quantity, modality, estimate, unit in self.quantities():
+            label = quantity.replace("_", " ") + (f" ({modality})" if modality else "")
+            lines.append(f"  {label:32} {estimate!s:28} {unit if unit != '1' else ''}".rstrip())
+        return "\n".join(lines)
+
+
+def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the central 95 % of the replicates."""
+    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

@@ -1,0 +1,105 @@
+"""Folds that nothing straddles.
+
+Rows that share a value in *any* group column (the same picture, the same name) must stay together.
+They are the edges of a graph; its connected components are dealt out to the folds whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from modalprism.errors import InputError
+
+
+def connected_groups(groups: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.int64]:
+    """Number the connected components of rows that share a value in any column.
+
+    Parameters
+    ----------
+    groups : mapping of column name to ndarray, shape (n,)
+        No column means that every row stands alone.
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> columns = {"picture": np.array([0, 0, 1, 2]), "name": np.array(["a", "b", "b", "c"])}
+    >>> connected_groups(columns, 4)
+    array([0, 0, 0, 1])
+    """
+    if not groups:
+        return np.arange(n)
+    rows, nodes, offset = [], [], n
+    for column in groups.values():
+        _, code = np.unique(column, return_inverse=True)
+        rows.append(np.arange(n))
+        nodes.append(offset + code)
+        offset += code.max() + 1
+    row, node = np.concatenate(rows), np.concatenate(nodes)
+    graph = coo_array((np.ones(len(row)), (row, node)), shape=(offset, offset))
+    _, component = connected_components(graph, directed=False)
+    _, number = np.unique(component[:n], return_inverse=True)
+    return number.astype(np.int64)
+
+
+def assign_folds(
+    component: NDArray[np.int64], target: NDArray[np.float64], folds: int, seed: int
+) -> NDArray[np.int64]:
+    """Deal whole components out to folds, balancing their sizes and their targets.
+
+    Greedy: components in falling order of size (ties shuffled by `seed`), each to the fold whose
+    class totals it brings closest to their share.
+
+    Parameters
+    ----------
+    component : ndarray of int64, shape (n,)
+    target : ndarray of float64, shape (n, C)
+        Rows sum to 1.
+    folds : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If there are fewer components than folds.
+    """
+    count = int(component.max()) + 1
+    if count < folds:
+        raise InputError(
+            f"the groups tie all rows into {count} connected sets, too few for {folds} folds; draw "
+            "partners inside blocks of groups, or name fewer group columns"
+        )
+    totals = np.zeros((count, target.shape[1] + 1))
+    np.add.at(totals[:, :-1], component, target)
+    np.add.at(totals[:, -1], component, 1.0)
+    totals /= np.maximum(totals.sum(0), 1e-300)
+    shuffled = np.random.default_rng(seed).permutation(count)
+    order = shuffled[np.argsort(-totals[shuffled, -1], kind="stable")]
+    load = np.zeros((folds, totals.shape[1]))
+    fold_of = np.empty(count, dtype=np.int64)
+    for index in order:
+        # Squared distance from an even deal grows least where this fold still lacks these rows.
+        growth = ((load + totals[index] - 1 / folds) ** 2 - (load - 1 / folds) ** 2).sum(1)
+        fold_of[index] = int(np.argmin(growth))
+        load[fold_of[index]] += totals[index]
+    if len(np.unique(fold_of)) < folds:
+        raise InputError(
+            f"one group holds so many rows that {folds} folds cannot be filled; "
+            "name fewer group columns, or split the group"
+        )
+    return fold_of[component]

@@ -1,0 +1,185 @@
+"""Probes: what can be read from an embedding on rows that the probe has not seen.
+
+Every probe is a logistic regression on some features of the embedding: its principal components
+(linear structure), radial basis functions of them (smooth structure), and, for both embeddings
+together, the unimodal probes' log-odds and the products of components (interaction). The joint
+family contains the unimodal ones, so that the joint is never learnt worse than its parts.
+
+Cross-fitting is nested. For held-out fold f, the features' family and the ridge are chosen by the
+loss on inner folds g ≠ f of probes that saw neither f nor g; the joint probe reads, on its training
+rows, log-odds of unimodal probes that saw neither f nor that row's fold. Principal components and
+basis functions see no target and are made once for all rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.kernel_approximation import Nystroem
+from sklearn.metrics.pairwise import euclidean_distances
+from torch import Tensor
+
+from modalprism.estimation.logistic import fit_logistic
+
+COMPONENTS: Final = 48
+SMOOTH_COMPONENTS: Final = 16
+LANDMARKS: Final = 100
+PRODUCT_COMPONENTS: Final = 16
+RIDGES: Final = (3e-3, 3e-2)
+ITERATIONS: Final = 60
+
+
+@dataclass(frozen=True)
+class NestedLogits:
+    """A unimodal probe's log-odds, for every row and every pair of folds left out.
+
+    Attributes
+    ----------
+    held_out : Tensor, shape (n, C)
+        From probes that did not see the row's fold.
+    nested : Tensor, shape (K, n, C)
+        ``nested[f, i]``: from probes that saw neither fold f nor row i's fold.
+    family : tuple of str
+        The features chosen, one a fold.
+    """
+
+    held_out: Tensor
+    nested: Tensor
+    family: tuple[str, ...]
+
+
+def principal_components(embedding: NDArray[np.float64], count: int, seed: int) -> Tensor:
+    """Return the leading components, scaled to the square root of their deviation.
+
+    Half-way between raw components and whitened ones: the ridge still prefers what varies most,
+    and gradient steps still converge fast. Shape (n, at most `count`), float32.
+    """
+    count = min(count, *embedding.shape)
+    scores = PCA(count, random_state=seed).fit_transform(embedding)
+    deviation = scores.std(0)
+    kept = deviation > 1e-6 * max(float(deviation[0]), 1e-300)
+    scores, deviation = scores[:, kept], deviation[kept]
+    if not deviation.size:  # a constant embedding has nothing to read
+        return torch.zeros(len(embedding), 1)
+    return torch.from_numpy(scores / np.sqrt(deviation * deviation[0])).float()
+
+
+def _radial_features(components: Tensor, seed: int) -> Tensor:
+    points = components[:, :SMOOTH_COMPONENTS].numpy().astype(np.float64)
+    sample = points[np.random.default_rng(seed).permutation(len(points))[:500]]
+    width = np.median(euclidean_distances(sample, squared=True)) or 1.0
+    landmarks = min(LANDMARKS, len(points))
+    features = Nystroem(gamma=1.0 / width, n_components=landmarks, random_state=seed)
+    centred = features.fit_transform(points)
+    centred = centred - centred.mean(0)
+    return torch.from_numpy(centred / max(float(centred.std(0).max()), 1e-12)).float()
+
+
+def _loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of every row, over the last axis."""
+    return -(target * torch.log_softmax(logits, -1)).sum(-1)
+
+
+def unimodal_logits(
+    embedding: NDArray[np.float64], target: Tensor, fold: NDArray[np.int64], seed: int
+) -> tuple[NestedLogits, Tensor]:
+    """Cross-fit one source's probe.
+
+    Returns
+    -------
+    logits : NestedLogits
+    components : Tensor, shape (n, d)
+        The embedding's principal components, which the joint probe uses again.
+    """
+    folds, n = int(fold.max()) + 1, len(fold)
+    which = torch.from_numpy(fold)
+    pairs = list(combinations(range(folds), 2))
+    left_out = [(f, f) for f in range(folds)] + pairs
+    masks = torch.stack([(which != f) & (which != g) for f, g in left_out]).float()
+    position = {pair: index for index, pair in enumerate(left_out)}
+    position |= {(g, f): index for (f, g), index in position.items()}
+
+    components = principal_components(embedding, COMPONENTS, seed)
+    candidates, names = [], []
+    for name, features in (
+        ("linear", components),
+        ("smooth", _radial_features(components, seed)),
+    ):
+        fits = fit_logistic(features, target, masks, torch.tensor(RIDGES), iterations=ITERATIONS)
+        candidates.append(fits.logits(features))
+        names += [f"{name}, ridge {ridge:g}" for ridge in RIDGES]
+    logits = torch.cat(candidates, 2)  # (masks, n, candidates, C)
+
+    nested = torch.empty(folds, n, target.shape[1])
+    held_out = torch.empty(n, target.shape[1])
+    family = []
+    for f in range(folds):
+        # Row i of fold g ≠ f reads from the probe without f and g; a row of f from that without f.
+        reading = torch.tensor([position[f, g] for g in range(folds)])[which]
+        inner = logits[reading, torch.arange(n)]
+        best = int(_loss(inner, target[:, None])[which != f].mean(0).argmin())
+        nested[f] = inner[:, best]
+        held_out[which == f] = nested[f, which == f]
+        family.append(names[best])
+    return NestedLogits(held_out, nested, tuple(family)), components
+
+
+def joint_logits(
+    unimodal: tuple[NestedLogits, NestedLogits],
+    components: tuple[Tensor, Tensor],
+    target: Tensor,
+    fold: NDArray[np.int64],
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Cross-fit the joint probe on the unimodal log-odds and the products of components.
+
+    Returns
+    -------
+    held_out : Tensor, shape (n, C)
+    family : tuple of str
+        The features chosen, one a fold.
+    """
+    folds, n = int(fold.max()) + 1, len(fold)
+    which = torch.from_numpy(fold)
+    first, second = (
+        block[:, :PRODUCT_COMPONENTS] / block[:, :PRODUCT_COMPONENTS].std(0).clamp_min(1e-12)
+        for block in components
+    )
+    products = (first[:, :, None] * second[:, None, :]).flatten(1)
+    products = (products - products.mean(0)) / (products.std(0) + 1e-6)
+    # One largest singular value for both blocks, so that one step size serves them.
+    products = products / np.sqrt(products.shape[1] / 4)
+    log_odds = torch.cat([source.nested for source in unimodal], -1)
+    log_odds = log_odds - log_odds.mean(1, keepdim=True)
+    log_odds = log_odds / log_odds.std((1, 2), keepdim=True).clamp_min(1e-6)
+
+    inner_fold = [(f + 1) % folds for f in range(folds)]
+    masks = torch.stack(
+        [which != f for f in range(folds)]
+        + [(which != f) & (which != inner_fold[f]) for f in range(folds)]
+    ).float()
+    candidates, names = [], []
+    for name, features in (
+        ("log-odds", log_odds),
+        ("log-odds and products", torch.cat([log_odds, products.expand(folds, n, -1)], -1)),
+    ):
+        doubled = torch.cat([features, features])
+        ridges = torch.tensor(RIDGES) / 3
+        fits = fit_logistic(doubled, target, masks, ridges, iterations=ITERATIONS)
+        candidates.append(fits.logits(doubled))
+        names += [f"{name}, ridge {ridge:g}" for ridge in ridges.tolist()]
+    logits = torch.cat(candidates, 2)
+
+    held_out = torch.empty(n, target.shape[1])
+    family = []
+    for f in range(folds):
+        inner = which == inner_fold[f]
+        best = int(_loss(logits[folds + f, inner], target[inner, None]).mean(0).argmin())
+        held_out[which == f] = logits[f, which == f][:, best]
+        family.append(names[best])
+    return held_out, tuple(family)

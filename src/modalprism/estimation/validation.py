@@ -1,0 +1,143 @@
+"""The door of the estimators: everything that can be wrong with a sample is said here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modalprism.errors import InputError
+
+FEWEST_ROWS: Final = 50
+_ROW_SUM_TOLERANCE: Final = 1e-3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A checked sample.
+
+    Attributes
+    ----------
+    modalities : (str, str)
+    embeddings : two of ndarray of float64, shapes (n, d1) and (n, d2)
+    target : ndarray of float64, shape (n, C)
+        Rows sum to 1; every class has mass.
+    soft : bool
+        Whether the target was given as distributions.
+    groups : dict of str to ndarray, shape (n,)
+    """
+
+    modalities: tuple[str, str]
+    embeddings: tuple[NDArray[np.float64], NDArray[np.float64]]
+    target: NDArray[np.float64]
+    soft: bool
+    groups: dict[str, NDArray[Any]]
+
+
+def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(embedding)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"the embedding of {name!r} holds {array.dtype}, not numbers")
+    if array.ndim != 2:
+        raise InputError(
+            f"the embedding of {name!r} has shape {array.shape}; "
+            "give one row an example, (n, d): pool the tokens first"
+        )
+    if array.size == 0:
+        raise InputError(
+            f"the modality {name!r} is empty (shape {array.shape}); check its array's name"
+        )
+    finite = np.isfinite(array).all(1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise InputError(
+            f"the embedding of {name!r} has NaN or infinite values in {int((~finite).sum())} rows, "
+            f"the first of them row {row}; remove those rows, or capture in float32"
+        )
+    return array.astype(np.float64)
+
+
+def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64], bool]:
+    array = np.asarray(y)
+    if array.ndim not in (1, 2) or len(array) != n:
+        raise InputError(
+            f"the target has shape {array.shape}, but the embeddings have {n} rows; "
+            f"give labels ({n},) or the answers' probabilities ({n}, C)"
+        )
+    if array.ndim == 2:
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or (array < 0).any():
+            raise InputError("the target's probabilities must be finite and not negative")
+        sums = array.sum(1, dtype=np.float64)
+        if (np.abs(sums - 1) > _ROW_SUM_TOLERANCE).any():
+            row = int(np.argmax(np.abs(sums - 1)))
+            raise InputError(
+                f"row {row} of the target sums to {sums[row]:.4g}, not 1; "
+                "give probabilities (softmax the logits), or labels of shape (n,)"
+            )
+        target = array.astype(np.float64) / sums[:, None]
+        target = target[:, target.mean(0) > 1e-6]
+        target /= target.sum(1, keepdims=True)
+        mass = target.sum(0)
+    else:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = int(np.argmin(np.isfinite(array)))
+            raise InputError(f"the target is NaN or infinite in row {row}; remove such rows")
+        values, code = np.unique(array, return_inverse=True)
+        if len(values) > max(2, n // folds):
+            raise InputError(
+                f"the target takes {len(values)} different values in {n} rows; "
+                "code a continuous target into classes first"
+            )
+        target = np.eye(len(values))[code]
+        mass = target.sum(0)
+        if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
+            raise InputError(
+                f"class {values[few[0]]!s} has {int(mass[few[0]])} rows, fewer than the {folds} "
+                "folds; merge it with another class, remove it, or ask for fewer folds"
+            )
+    if target.shape[1] < 2:
+        raise InputError("the target has one class only: there is nothing to tell apart")
+    return target, array.ndim == 2
+
+
+def check_sample(
+    embeddings: Mapping[str, ArrayLike],
+    y: ArrayLike,
+    groups: Mapping[str, ArrayLike] | None,
+    folds: int,
+) -> Sample:
+    """Check a sample.
+
+    Raises
+    ------
+    InputError
+        With one sentence on the first thing that is wrong.
+    """
+    if not isinstance(embeddings, Mapping) or len(embeddings) != 2:
+        given = ", ".join(map(str, embeddings)) if isinstance(embeddings, Mapping) else "no mapping"
+        raise InputError(
+            f'a decomposition has two modalities, such as {{"image": X1, "text": X2}}; got {given}'
+        )
+    if folds < 3:
+        raise InputError(f"nested cross-fitting needs at least 3 folds, not {folds}")
+    first, second = (str(name) for name in embeddings)
+    arrays = [_check_embedding(str(name), array) for name, array in embeddings.items()]
+    n = len(arrays[0])
+    if len(arrays[1]) != n:
+        raise InputError(
+            f"{first!r} has {n} rows but {second!r} has {len(arrays[1])}; "
+            "row i of both must be the same example"
+        )
+    if n < FEWEST_ROWS:
+        raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
+    target, soft = _check_target(y, n, folds)
+    columns = {str(name): np.asarray(column) for name, column in (groups or {}).items()}
+    for name, column in columns.items():
+        if column.shape != (n,):
+            raise InputError(
+                f"the group column {name!r} has shape {column.shape}; give one value a row, ({n},)"
+            )
+    return Sample((first, second), (arrays[0], arrays[1]), target, soft, columns)
