@@ -1,0 +1,129 @@
+"""The result: four atoms, their certificate, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, repr=False)
+class Decomposition:
+    """A certified partial information decomposition of two sources about a target.
+
+    The four atoms follow from the union information I_Q = min I_q(X₁X₂;Y) over the couplings q of
+    p(x₁,y) and p(x₂,y) (Bertschinger et al. 2014, doi:10.3390/e16042161). They are never clipped,
+    so they sum to I(X₁X₂;Y). I_Q is taken at its upper bound: redundancy and synergy may be too
+    small, and each unique atom too large, by at most `gap`.
+
+    Parameters
+    ----------
+    information : float or None
+        I(X₁X₂;Y) in `unit`; None where only the marginals are known.
+    marginal_information : tuple of float
+        (I(X₁;Y), I(X₂;Y)) in `unit`.
+    lower, upper : float
+        Proven bounds on the union information, in `unit`.
+    converged : bool
+        Whether the gap that was asked for was reached. The bounds hold either way.
+    solver : str
+        The solver that ran.
+    iterations : int
+        Iterations that it took.
+    unit : str
+        "bit", "nat", or "base-10" and the like.
+
+    Examples
+    --------
+    >>> import modalprism.pid as pid
+    >>> d = pid.decompose([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])  # exclusive or
+    >>> f"{d.synergy:.3f} {d.unit}"
+    '1.000 bit'
+    """
+
+    information: float | None
+    marginal_information: tuple[float, float]
+    lower: float
+    upper: float
+    converged: bool
+    solver: str
+    iterations: int
+    unit: str
+
+    @property
+    def union_information(self) -> float:
+        """I_Q, at its upper bound, which a coupling attains."""
+        return self.upper
+
+    @property
+    def gap(self) -> float:
+        """Bound on the numerical error of I_Q and of each atom: upper − lower."""
+        return self.upper - self.lower
+
+    @property
+    def redundancy(self) -> float:
+        """R = I(X₁;Y) + I(X₂;Y) − I_Q: what both sources have."""
+        return self.marginal_information[0] + self.marginal_information[1] - self.upper
+
+    @property
+    def unique(self) -> tuple[float, float]:
+        """U₁ = I_Q − I(X₂;Y) and U₂ = I_Q − I(X₁;Y): what only one source has."""
+        first, second = self.marginal_information
+        return self.upper - second, self.upper - first
+
+    @property
+    def synergy(self) -> float | None:
+        """S = I(X₁X₂;Y) − I_Q: what appears only in both together; None without information."""
+        return None if self.information is None else self.information - self.upper
+
+    @property
+    def contribution(self) -> tuple[float, float]:
+        """C_m = U_m / (U₁+U₂); nan where undetermined.
+
+        Each unique atom is proven to within `gap`, so that their sum may be zero as long as it
+        does not exceed twice the gap: then the contribution is undetermined.
+        """
+        first, second = self.unique
+        total = first + second
+        if total <= 2 * self.gap:
+            return math.nan, math.nan
+        return first / total, second / total
+
+    @property
+    def share(self) -> tuple[float, float]:
+        """Shapley share of information, (U_m + (R+S)/2) / I; nan where I is unknown or ≤ 0."""
+        if self.information is None or self.synergy is None or self.information <= 0:
+            return math.nan, math.nan
+        common = (self.redundancy + self.synergy) / 2
+        first, second = self.unique
+        return (first + common) / self.information, (second + common) / self.information
+
+    def __str__(self) -> str:
+        """Return a small table with units, the gap, and what is undetermined."""
+        state = "converged" if self.converged else "not converged"
+        lines = [f"{'':<12}{self.unit:>11}{'contribution':>15}{'share':>9}"]
+        lines.append(_row("redundancy", self.redundancy))
+        for m in (0, 1):
+            lines.append(
+                _row(f"unique {m + 1}", self.unique[m])
+                + f"{_ratio(self.contribution[m], 'undetermined'):>15}"
+                + f"{_ratio(self.share[m], '–'):>9}"
+            )
+        lines.append(_row("synergy", self.synergy))
+        lines.append(_row("information", self.information))
+        lines.append(
+            f"gap {self.gap:.1e} {self.unit} ({self.solver}, {state},"
+            f" {self.iterations} iteration{'s' if self.iterations != 1 else ''})"
+        )
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def _row(name: str, value: float | None) -> str:
+    """Return a name and an amount; 'z' prints a negative zero as zero."""
+    return f"{name:<12}" + (f"{'unknown':>11}" if value is None else f"{value:>z11.6f}")
+
+
+def _ratio(value: float, otherwise: str) -> str:
+    """Return a fraction, or a word where it is nan."""
+    return otherwise if math.isnan(value) else f"{value:z.4f}"

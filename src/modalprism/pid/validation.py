@@ -1,0 +1,193 @@
+"""The door: what comes in is checked once, here, and leaves as probabilities in float64."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from modalprism.errors import InputError
+
+SOLVERS = ("auto", "ipfp")
+
+
+def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
+    """Check a joint table of counts or probabilities and normalise it.
+
+    Parameters
+    ----------
+    joint : array_like
+        (n1, n2, C), nonnegative and finite, with a positive sum.
+
+    Returns
+    -------
+    ndarray
+        (n1, n2, C), float64, p(x₁,x₂,y), summing to 1.
+
+    Raises
+    ------
+    InputError
+        For the wrong rank, a negative, NaN or infinite cell (named by its index), or all zeros.
+    """
+    table = _check_table(joint, "joint", ("n1", "n2", "C"))
+    return table / _check_total(table, "joint")
+
+
+def check_marginals(
+    p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Check two marginals, normalise them and give them one p(y).
+
+    Parameters
+    ----------
+    p_x1y, p_x2y : array_like
+        (n1, C) and (n2, C), counts or probabilities, with the same total and the same p(y).
+    tolerance : float
+        Largest difference allowed, relative in the totals and absolute in each p(y). What
+        difference there is within it is removed: p(y) is averaged and each class rescaled.
+
+    Returns
+    -------
+    p_x1y, p_x2y : ndarray
+        float64, each summing to 1, with the same p(y) up to rounding.
+
+    Raises
+    ------
+    InputError
+        As `check_joint`, and for numbers of classes, totals or p(y) that differ.
+    """
+    if not (_is_real(tolerance) and 0 <= tolerance < 1):
+        raise InputError(f"marginal_tolerance is {tolerance!r}: pass a number in [0, 1)")
+    first = _check_table(p_x1y, "p_x1y", ("n1", "C"))
+    second = _check_table(p_x2y, "p_x2y", ("n2", "C"))
+    if first.shape[1] != second.shape[1]:
+        raise InputError(
+            f"p_x1y has {first.shape[1]} classes and p_x2y has {second.shape[1]}: give both the"
+            " same columns, with zeros for a class that one of them lacks"
+        )
+    total_1, total_2 = _check_total(first, "p_x1y"), _check_total(second, "p_x2y")
+    if abs(total_1 - total_2) > max(tolerance, 1e-9) * max(total_1, total_2):
+        raise InputError(
+            f"p_x1y sums to {total_1:g} and p_x2y to {total_2:g}: they must come from the same"
+            " examples; pass both as counts of these or both as probabilities"
+        )
+    first, second = first / total_1, second / total_2
+    return _share_classes(first, second, tolerance)
+
+
+def _share_classes(
+    first: NDArray[np.float64], second: NDArray[np.float64], tolerance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Average p(y) over two marginals that agree on it within a tolerance."""
+    p_y1, p_y2 = first.sum(0), second.sum(0)
+    difference = np.abs(p_y1 - p_y2)
+    worst = int(difference.argmax())
+    if difference[worst] > tolerance:
+        raise InputError(
+            f"p(y) differs between p_x1y and p_x2y by {difference[worst]:.2g} at class {worst}"
+            f" ({p_y1[worst]:.6g} and {p_y2[worst]:.6g}): compute both from the same examples, or"
+            " raise marginal_tolerance= above that to have p(y) averaged"
+        )
+    # A class that one of them lacks altogether cannot be scaled up: it is left out of both.
+    p_y = np.where((p_y1 > 0) & (p_y2 > 0), (p_y1 + p_y2) / 2, 0.0)
+    p_y /= p_y.sum()
+    first = first * np.divide(p_y, p_y1, out=np.zeros_like(p_y), where=p_y1 > 0)
+    second = second * np.divide(p_y, p_y2, out=np.zeros_like(p_y), where=p_y2 > 0)
+    return first, second
+
+
+def check_information(information: float | None) -> None:
+    """Check a given I(X₁X₂;Y): any finite number, negative ones included, or None."""
+    if information is not None and not (_is_real(information) and math.isfinite(information)):
+        raise InputError(f"information is {information!r}: pass a finite number, or None")
+
+
+def check_base(base: float) -> float:
+    """Check the base of the logarithm and return it as a float."""
+    if not (_is_real(base) and math.isfinite(base) and base > 1):
+        raise InputError(f"base is {base!r}: pass a number above 1, such as 2 for bits")
+    return float(base)
+
+
+def check_stopping(tol: float, max_iter: SupportsIndex) -> int:
+    """Check the tolerance and the number of iterations; return the latter as an int."""
+    if not (_is_real(tol) and math.isfinite(tol) and tol > 0):
+        raise InputError(f"tol is {tol!r}: pass a positive number, the gap to stop at")
+    if isinstance(max_iter, bool) or not hasattr(max_iter, "__index__"):
+        raise InputError(f"max_iter is {max_iter!r}: pass a whole number of at least 1")
+    if operator.index(max_iter) < 1:
+        raise InputError(f"max_iter is {max_iter!r}: pass a whole number of at least 1")
+    return operator.index(max_iter)
+
+
+def check_solver(solver: str) -> str:
+    """Check the name of a solver and return what it stands for."""
+    if solver not in SOLVERS:
+        names = ", ".join(f'"{name}"' for name in SOLVERS)
+        raise InputError(f"solver {solver!r} is not available: choose one of {names}")
+    return "ipfp"
+
+
+def check_device(device: str | torch.device | None) -> torch.device:
+    """Check that a device exists and computes in float64."""
+    try:
+        checked = torch.device("cpu" if device is None else device)
+        torch.zeros(1, dtype=torch.float64, device=checked)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f'device {device!r} cannot be used ({reason}): pass "cpu" or leave it out'
+        ) from error
+    return checked
+
+
+def _check_table(values: ArrayLike, name: str, axes: Sequence[str]) -> NDArray[np.float64]:
+    """Check rank and cells of a table and return it in float64."""
+    shape = f"({', '.join(axes)})"
+    try:
+        table = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{name} cannot be read as an array: pass numbers of shape {shape}"
+        ) from error
+    if table.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds {table.dtype}: pass real numbers of shape {shape}")
+    if table.ndim != len(axes):
+        raise InputError(f"{name} has shape {table.shape}: pass a table of shape {shape}")
+    if table.size == 0:
+        raise InputError(f"{name} has shape {table.shape}: pass at least one cell on each axis")
+    table = table.astype(np.float64)
+    _refuse_cells(table, ~np.isfinite(table), name, "pass finite counts or probabilities")
+    _refuse_cells(table, table < 0, name, "counts and probabilities cannot be negative")
+    return table
+
+
+def _refuse_cells(
+    table: NDArray[np.float64], wrong: NDArray[np.bool_], name: str, advice: str
+) -> None:
+    """Name the first of the wrong cells, if there are any."""
+    if wrong.any():
+        cell = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), table.shape))
+        index = ", ".join(map(str, cell))
+        raise InputError(f"{name}[{index}] is {table[cell]:g}: {advice}")
+
+
+def _check_total(table: NDArray[np.float64], name: str) -> float:
+    """Return the sum of a table, which must be positive and finite."""
+    with np.errstate(over="ignore"):
+        total = float(table.sum())
+    if total == 0:
+        raise InputError(f"{name} is zero everywhere: pass at least one positive cell")
+    if not math.isfinite(total):
+        raise InputError(f"{name} sums to more than float64 holds: divide it by its largest cell")
+    return total
+
+
+def _is_real(value: Any) -> bool:
+    """Whether a value is a real number, and not a bool."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
