@@ -86,9 +86,7 @@ def train_one(
     torch.manual_seed(SEED)
     generator = np.random.default_rng(SEED)
     network = FusionNetwork(CONFIGS[fusion])
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     batches_an_epoch = len(QUESTIONS) * -(-len(train) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=EPOCHS * batches_an_epoch
@@ -125,7 +123,7 @@ def accuracies(
     members: NDArray[np.int64],
     inputs: EmojiInputs,
 ) -> dict[str, dict[str, float]]:
-    """Accuracy on every question with both modalities, one, and none; and the commonest answer's."""
+    """Accuracy on every question with both modalities, one or none, and of the commonest answer."""
     result: dict[str, dict[str, float]] = {}
     for question in QUESTIONS.values():
         pairs = observed_pairs(question, emojis, members)

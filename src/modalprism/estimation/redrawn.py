@@ -1,10 +1,11 @@
 """The model's own function on independently drawn inputs: no probe at all.
 
 Every first input is run with m second inputs drawn from other examples, and every second with m
-firsts. Then p(y|x₁) = E_{x₂} p(y|x₁,x₂) and p(y|x₂) come from the model itself; only the Monte-Carlo
-error is left. Averages of m draws look more certain of x₁ than they are, so I(X₁;Y), I(X₂;Y) and the
-union information are biased upward by c/m. Half the draws are biased by 2c/m: twice the whole minus
-the halves' mean takes the bias away to first order.
+firsts. Then p(y|x₁) = E_{x₂} p(y|x₁,x₂) and p(y|x₂) come from the model itself; only the
+Monte-Carlo error is left. An average of m draws out of N partners looks more telling of x₁ than it
+is: I(X₁;Y), I(X₂;Y) and the union information are biased upward by c (1/m − 1/N), to first order
+(Miller 1955, with the finite population's correction). Half the draws are biased by c (2/m − 1/N),
+so (1 − m/N) times the excess of the halves' mean over the whole is the bias, and is taken away.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from modalprism.estimation.summary import summarize
 
 Array = NDArray[np.float64]
 
-GAP_TOLERANCE = 1e-3
+GAP_TOLERANCE = 2e-3
 _FLOOR = 1e-12  # keeps logarithms of a saturated model's probabilities finite
 
 
@@ -42,9 +43,6 @@ def _atoms(codes: tuple[NDArray[np.int64], NDArray[np.int64]], probability: Arra
         probability,
         (np.log(averages[0]), np.log(averages[1]), np.log(probability)),
         (states[0], states[1]),
-        # A row's own probabilities stand for its inputs' averages: their means agree, and a
-        # resample of partners then moves the marginals as it should.
-        (probability, probability),
         tol=GAP_TOLERANCE,
     )
 
@@ -108,18 +106,23 @@ def analyze_redrawn(
                     "draw every input with at least two partners"
                 )
         halves.append(_atoms((codes[0][half], codes[1][half]), p[half]))
-    value = 2 * whole.value - (halves[0].value + halves[1].value) / 2
+    drawn = float(
+        np.mean(
+            [len(p) / (code.max() + 1) / (other.max() + 1) for code, other in (codes, codes[::-1])]
+        )
+    )  # m/N
+    bias = (1 - drawn) * ((halves[0].value + halves[1].value) / 2 - whole.value)
     weights = pigeonhole_weights(
         {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
     )
     return summarize(
-        value,
+        whole.value - bias,
         replicate_atoms(whole.terms, weights),
         modalities=modalities,
         target=target,
         base=base,
         n=len(p),
-        gap=2 * whole.gap + (halves[0].gap + halves[1].gap) / 2,
+        gap=whole.gap + (whole.gap + (halves[0].gap + halves[1].gap) / 2) * (1 - drawn),
         loss=whole.loss,
         classes=p.shape[1],
         estimator="model",

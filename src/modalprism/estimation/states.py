@@ -1,8 +1,8 @@
 """Few states instead of many rows: alike posteriors are merged before they are coupled.
 
-Every row is a state of its own source, with p(y|x) as all that the decomposition sees of it. Merging
-rows can only lose information (data processing), and how much is known exactly:
-I(rows;Y) − I(states;Y), the mean divergence of the rows from their state.
+Every row is a state of its own source, and p(y|x) is all that the decomposition sees of it. Merging
+rows can only lose information (data processing), and how much is known exactly: I(rows;Y) −
+I(states;Y), the mean divergence of the rows from their state.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import rel_entr
 from sklearn.cluster import KMeans
 
-MOST_STATES: Final = 256
+MOST_STATES: Final = 400
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class States:
     loss: float
 
 
-def merge_rows(
-    posterior: NDArray[np.float64], *, most: int = MOST_STATES, seed: int = 0
-) -> States:
+def merge_rows(posterior: NDArray[np.float64], *, most: int = MOST_STATES, seed: int = 0) -> States:
     """Merge rows p(y|x) of equal weight into at most `most` states.
 
     Equal rows are one state. Further merging is by k-means on the square roots, whose squared

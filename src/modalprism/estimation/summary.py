@@ -9,26 +9,14 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.atoms import ATOMS
+from modalprism.pid.information import unit_of
 
 Array = NDArray[np.float64]
 
-# By which atoms' intervals the solver's gap can be wrong: the union information may lie below its
-# upper bound, so unique information may be smaller, and what both share or make together larger.
-_GAP_BELOW = frozenset({"unique_1", "unique_2", "union_information"})
-_GAP_ABOVE = frozenset({"redundancy", "synergy"})
-
-
-def unit_of(base: float) -> str:
-    """Name the unit of information of a logarithm's base.
-
-    Examples
-    --------
-    >>> unit_of(2), unit_of(math.e), unit_of(10)
-    ('bit', 'nat', 'base-10 digit')
-    """
-    if base == 2:
-        return "bit"
-    return "nat" if base == math.e else f"base-{base:g} digit"
+# The union information of all rows lies at most `gap` below the value found, and above it by about
+# `loss` at most. Its interval and those of the unique atoms widen so, the others' the other way.
+_UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
+_UNION_MINUS = frozenset({"redundancy", "synergy"})
 
 
 def _ratio(value: float, replicates: Array) -> Estimate:
@@ -74,8 +62,8 @@ def summarize(
     estimates = {}
     for name, point, spread in zip(ATOMS, value, moved, strict=True):
         low, high = percentile_interval(point + spread)
-        low -= gap if name in _GAP_BELOW else 0.0
-        high += gap if name in _GAP_ABOVE else 0.0
+        low -= gap * (name in _UNION_PLUS) + loss * (name in _UNION_MINUS)
+        high += gap * (name in _UNION_MINUS) + loss * (name in _UNION_PLUS)
         estimates[name] = Estimate(float(point) / nat, low / nat, high / nat)
 
     at = {name: index for index, name in enumerate(ATOMS)}

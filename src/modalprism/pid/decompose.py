@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.pid import validation
-from modalprism.pid.information import mutual_information
+from modalprism.pid.information import mutual_information, unit_of
 from modalprism.pid.ipfp import solve_union_information
 from modalprism.pid.memory import check_fits
 from modalprism.pid.result import Decomposition
@@ -152,5 +152,5 @@ def _decompose(
         converged=union.converged,
         solver=solver,
         iterations=union.iterations,
-        unit={2.0: "bit", math.e: "nat"}.get(base, f"base-{base:g}"),
+        unit=unit_of(base),
     )

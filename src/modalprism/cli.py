@@ -1,0 +1,281 @@
+"""The command line: from a file, an embeddings file or a study to numbers and a page.
+
+Exit codes: 0 done, 1 failed, 2 wrong use. Every error is one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from modalprism.errors import InputError
+
+app = typer.Typer(
+    help="How much does each modality of a model contribute? Splits the information in its "
+    "embeddings into unique, redundant and synergistic parts, with a certificate and intervals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_out = Console()
+_err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Analyse again what was analysed before; keep the store.")
+]
+Base = Annotated[
+    str, typer.Option("--base", help="Base of the logarithm: 2 for bits, e for nats, or a number.")
+]
+
+
+def _base(words: str) -> float:
+    if words == "e":
+        return math.e
+    try:
+        return float(words)
+    except ValueError as error:
+        raise InputError(f"--base {words!r} is neither a number nor 'e'") from error
+
+
+def _print_json(content: Any) -> None:
+    """Print strict JSON: NaN, which JSON lacks, becomes null."""
+
+    def strict(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if isinstance(value, dict):
+            return {key: strict(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [strict(item) for item in value]
+        return value
+
+    typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err, disable=quiet) as progress:
+        yield progress
+
+
+@app.command()
+def decompose(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=".npy or .npz with a joint (n1, n2, C), .npz with p_x1y and p_x2y, or a .csv, "
+            ".tsv or .parquet table of observations.",
+        ),
+    ],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a source; a column of a table. Give it twice."),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Name of the target; a column.")] = None,
+    base: Base = "2",
+    tol: Annotated[float, typer.Option(help="Bound to reach on the numerical error.")] = 1e-6,
+    max_iter: Annotated[int, typer.Option(help="Stop after so many iterations.")] = 10_000,
+    as_json: Json = False,
+) -> None:
+    """Split a discrete distribution into atoms, with a proven bound on the error.
+
+    Example: modalprism decompose answers.csv --source image --source text --target answer
+    """
+    from modalprism.datasets.tables import read_joint
+    from modalprism.pid import decompose as decompose_joint
+    from modalprism.pid import decompose_marginals
+
+    table = read_joint(file, sources=source, target=target)
+    options: dict[str, Any] = {"base": _base(base), "tol": tol, "max_iter": max_iter}
+    if table.joint is not None:
+        result = decompose_joint(table.joint, **options)
+    elif table.marginals is not None:
+        result = decompose_marginals(*table.marginals, **options)
+    first, second = table.sources
+    if as_json:
+        _print_json(
+            {
+                "sources": [first, second],
+                "target": table.target,
+                "unit": result.unit,
+                "redundancy": result.redundancy,
+                "unique": dict(zip(table.sources, result.unique, strict=True)),
+                "synergy": result.synergy,
+                "information": result.information,
+                "contribution": dict(zip(table.sources, result.contribution, strict=True)),
+                "share": dict(zip(table.sources, result.share, strict=True)),
+                "union_information": {"lower": result.lower, "upper": result.upper},
+                "gap": result.gap,
+                "converged": result.converged,
+            }
+        )
+        return
+    typer.echo(f"sources: 1 = {first}, 2 = {second}; target: {table.target}")
+    typer.echo(str(result))
+
+
+@app.command()
+def analyze(
+    embeddings: Annotated[
+        Path,
+        typer.Argument(
+            help=".npz or .safetensors with one array (n, d) a modality, such as 'image' and "
+            "'text' (or 'image/0', 'image/1', … by layer), and the target's array.",
+        ),
+    ],
+    modality: Annotated[
+        list[str] | None, typer.Option(help="Name of a modality's array. Give it twice.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="Array of labels (n,) or answer probabilities (n, C).")
+    ] = "label",
+    layer: Annotated[int, typer.Option(help="Layer of both modalities; 0 is before fusion.")] = 0,
+    folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
+    replicates: Annotated[int, typer.Option(help="Bootstrap replicates.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    base: Base = "2",
+    as_json: Json = False,
+) -> None:
+    """Split what two embeddings tell about a target into atoms, with intervals.
+
+    Arrays named group/… hold what must not straddle folds: the same patient, picture or question.
+
+    Example: modalprism analyze clip.npz --modality image --modality text --target label
+    """
+    from modalprism.capture.store import EmbeddingStore
+    from modalprism.estimation.posterior import analyze as analyze_embeddings
+
+    store = EmbeddingStore.open(embeddings)
+    names = tuple(modality or [name for name in store.modalities if name != target])
+    if len(names) != 2:
+        raise InputError(
+            f"name two modalities with --modality; {embeddings} has {', '.join(names) or 'none'}"
+        )
+    first, second = names
+    with _progress(as_json) as progress:
+        progress.add_task(f"analysing {first} and {second}", total=None)
+        analysis = analyze_embeddings(
+            {name: store.span(name, layer) for name in (first, second)},
+            store.array(target),
+            groups=store.groups(),
+            target=target,
+            base=_base(base),
+            folds=folds,
+            replicates=replicates,
+            seed=seed,
+        )
+    if as_json:
+        _print_json(analysis.frame().to_dict("records"))
+    else:
+        typer.echo(str(analysis))
+
+
+def _run_and_report(study: Any, *, fresh: bool, as_json: bool) -> None:
+    from modalprism.reports import write_report
+
+    with _progress(as_json) as progress:
+        profile = study.run(track=progress.track, fresh=fresh)
+    page = write_report(study.out)
+    _show(profile, page, as_json)
+
+
+def _show(profile: Any, page: Path, as_json: bool) -> None:
+    from modalprism.reports import answer_table, summary_sentences
+
+    if as_json:
+        _print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
+        return
+    if (profile.frame["view"] == "answer").any():
+        _out.print(answer_table(profile))
+    for sentence in summary_sentences(profile):
+        _out.print(f"• {sentence}", markup=False, highlight=False)
+    _out.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Run the bundled demo: three fusions answer four questions about emoji pictures and names.
+
+    Real pictures, names and pretrained encoders; the fusion networks are this project's own. Takes
+    a few minutes on two cores the first time; features, captures and analyses are kept.
+    """
+    from modalprism.studies.demo import demo_study
+
+    _run_and_report(demo_study(out, seed=seed), fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Run a study: capture, analyse, write the run's folder and its report. Resumes where it stood.
+
+    Example: modalprism run study.yaml
+    """
+    from modalprism.studies.study import Study
+
+    _run_and_report(Study.from_yaml(study), fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/demo.")],
+    as_json: Json = False,
+) -> None:
+    """Write the report of a finished run anew, and print its table."""
+    from modalprism.reports import write_report
+    from modalprism.studies.profile import Profile
+
+    profile = Profile.read(run)
+    _show(profile, write_report(run), as_json)
+
+
+def main() -> None:
+    """Run the command line, and turn what went wrong into one sentence and an exit code."""
+    try:
+        app()
+    except InputError as error:
+        _err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _err.print("stopped; finished work is kept, and the same command resumes", markup=False)
+        sys.exit(1)
+    except OSError as error:
+        words = f"error: {error.strerror or error}: {error.filename or 'the run'}"
+        _err.print(f"{words}; finished work is kept, and the same command resumes", markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

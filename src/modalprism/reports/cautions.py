@@ -1,0 +1,100 @@
+"""What a reader must know before trusting a profile's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from modalprism.reports.readings import Readings
+from modalprism.reports.style import counts, number
+from modalprism.studies.profile import Profile
+
+FEW_EXAMPLES: Final = 200
+WIDE_GAP_BITS: Final = 0.01
+LOW_RECOVERY: Final = 0.5
+_NAMED: Final = 6  # a longer list of cases is cut and counted
+VIEWS: Final = ("answer", "stream", "encoding")
+
+
+def cautions(profile: Profile) -> list[str]:
+    """List the warnings that the numbers of a profile call for.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+
+    Returns
+    -------
+    list of str
+        One sentence per kind of warning, with the cases it concerns; empty if there is none.
+    """
+    readings = Readings(profile)
+    first = readings.modalities[0]
+    undetermined: dict[str, list[str]] = {}
+    unlearnt, unread = [], []
+    for case in readings.cases("answer"):
+        contribution = readings.get(case, "answer", "contribution", first)
+        if contribution is not None and not contribution.determined:
+            undetermined.setdefault(case.name, []).extend([case.pairs] if case.pairs else [])
+        skill = readings.skill(case.model, case.dataset)
+        if skill is not None and not skill.above_chance:
+            unlearnt.append(case.name)
+        recovered = readings.get(case, "answer", "recovered")
+        if recovered is not None and recovered.value < LOW_RECOVERY:
+            unread.append(f"{case.name} ({number(recovered.value)})")
+    said = []
+    if unlearnt:
+        said.append(
+            f"Accuracy is not above chance: {_cases(unlearnt)}. "
+            "The atoms then describe a network that nothing shows to have learnt its dataset."
+        )
+    if undetermined:
+        names = [f"{n} ({', '.join(p)})" if p else n for n, p in undetermined.items()]
+        said.append(
+            f"The contribution is undetermined: {_cases(names)}. The unique information is "
+            "not distinguishable from zero, so its parts cannot be compared."
+        )
+    if unread:
+        said.append(
+            f"Probes recover less than {LOW_RECOVERY * 100:.0f} % of the information that the "
+            f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
+            "the probes read, and may miss much of what the model uses."
+        )
+    said += _gap(readings)
+    smallest, largest = readings.sizes()
+    if smallest and smallest < FEW_EXAMPLES:
+        said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
+    return said
+
+
+def _gap(readings: Readings) -> list[str]:
+    limit = WIDE_GAP_BITS * (math.log(2) if readings.unit() == "nat" else 1)
+    wide, worst = [], 0.0
+    for view in VIEWS:
+        for case in readings.cases(view):
+            for layer in readings.layers(case, view):
+                atom = readings.get(case, view, "redundancy", "", layer)
+                if atom is not None and atom.gap > limit:
+                    wide.append(f"{case.name} ({view})")
+                    worst = max(worst, atom.gap)
+    if not wide:
+        return []
+    return [
+        f"The solver stopped early: its proven error reaches {worst:.2g} {readings.unit()}, "
+        f"more than {limit:.2g}: {_cases(wide)}."
+    ]
+
+
+def _cases(names: Iterable[str]) -> str:
+    """Name the cases, or the first of them and how many more.
+
+    Examples
+    --------
+    >>> _cases(["a", "b", "a"]), _cases("abcdefgh")
+    ('a, b', 'a, b, c, d, e, f and 2 more')
+    """
+    distinct = list(dict.fromkeys(names))
+    more = len(distinct) - _NAMED
+    return ", ".join(distinct[:_NAMED]) + (f" and {more} more" if more > 0 else "")

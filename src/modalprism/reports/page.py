@@ -1,0 +1,100 @@
+"""The page: one HTML file that needs nothing else, from a finished run."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, StrictUndefined
+
+from modalprism.reports.cautions import cautions
+from modalprism.reports.figures import write_figures
+from modalprism.reports.figures.canvas import inline_svg
+from modalprism.reports.readings import Readings
+from modalprism.reports.style import atom_styles, counts
+from modalprism.reports.tables import Grid, answer_grid, layer_grid
+from modalprism.reports.words import answer_sentences, stream_sentences
+from modalprism.studies.profile import Profile
+
+REPORT_FILE: Final = "report.html"
+FIGURES_FOLDER: Final = "figures"
+_LAYER_VIEWS: Final = ("stream", "encoding")
+
+
+def write_report(run: Path) -> Path:
+    """Write ``report.html`` and ``figures/`` into a run folder.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Folder of a finished run.
+
+    Returns
+    -------
+    pathlib.Path
+        The page: self-contained, no script, no request to any network.
+
+    Raises
+    ------
+    InputError
+        If the folder is no finished run.
+    """
+    run = Path(run)
+    profile = Profile.read(run)
+    drawings = write_figures(profile, run / FIGURES_FOLDER)
+    text = render(profile, {name: (d.svg, d.description) for name, d in drawings.items()})
+    page = run / REPORT_FILE
+    partial = page.with_name(REPORT_FILE + ".partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(page)
+    return page
+
+
+def render(profile: Profile, figures: dict[str, tuple[str, str]]) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+    figures : dict of str to (str, str)
+        SVG text and description of each figure, by its name.
+    """
+    readings = Readings(profile)
+    manifest = profile.manifest
+    views = [view for view in ("answer", *_LAYER_VIEWS) if readings.cases(view)]
+    tables: dict[str, Grid] = {
+        view: answer_grid(profile, detail=True) if view == "answer" else layer_grid(profile, view)
+        for view in views
+    }
+    template = resources.files(__package__).joinpath("template.html").read_text("utf-8")
+    # Autoescape: names and notes are the user's, and the page shows them letter by letter.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(template).render(
+        title=str(manifest.get("title") or "Modalprism report"),
+        first=readings.modalities[0],
+        second=readings.modalities[1],
+        unit=readings.unit(),
+        sizes=counts(*readings.sizes()),
+        seed=manifest.get("seed"),
+        styles=atom_styles(readings.modalities),
+        answers=answer_sentences(profile),
+        streams=stream_sentences(profile),
+        warnings=cautions(profile),
+        notes=[str(note) for note in manifest.get("notes", [])],
+        descriptions={
+            kind: {str(name): str(text) for name, text in manifest.get(key, {}).items() if text}
+            for kind, key in (("model", "models"), ("dataset", "datasets"))
+        },
+        views=views,
+        targets={view: readings.target(view) for view in views},
+        tables=tables,
+        figures={
+            name: {"svg": inline_svg(svg, name), "description": description}
+            for name, (svg, description) in figures.items()
+        },
+        manifest=manifest,
+    )

@@ -1,0 +1,21 @@
+"""The bundled demo as a study: three fusions, four questions, three views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modalprism.studies.sources import EmojiSource
+from modalprism.studies.study import Study
+
+
+def demo_study(out: Path, *, seed: int = 0) -> Study:
+    """Return the study of the emoji questions."""
+    return Study(
+        title="Emoji questions: what do three fusions take from the picture and from the name?",
+        sources=(EmojiSource(kind="emoji_questions"),),
+        modalities=("image", "text"),
+        views=("answer", "stream", "encoding"),
+        pairs=("observed", "redrawn"),
+        seed=seed,
+        out=out,
+    )

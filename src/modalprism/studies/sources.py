@@ -1,0 +1,166 @@
+"""Where a study's embeddings come from: a file of the user's, or a capture of our own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
+from modalprism.capture.emoji_family import checkpoint_folder, load_network
+from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
+from modalprism.capture.fusion_network import FUSIONS, Fusion
+from modalprism.capture.store import EmbeddingStore, write_store
+from modalprism.datasets.emoji import Emoji, kin_numbers, load_emojis, split
+from modalprism.datasets.emoji_questions import (
+    QUESTIONS,
+    Question,
+    observed_pairs,
+    question_named,
+    redrawn_pairs,
+)
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+
+@dataclass(frozen=True)
+class StudiedStore:
+    """A store with the names that it goes by in the profile."""
+
+    model: str
+    dataset: str
+    store: EmbeddingStore
+
+
+class EmbeddingsSource(BaseModel):
+    """A file of embeddings that the user captured: ``.npz`` or ``.safetensors``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["embeddings"] = "embeddings"
+    path: Path
+    model: str = "model"
+    dataset: str = "dataset"
+
+    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:  # noqa: ARG002
+        """Open the file."""
+        yield StudiedStore(self.model, self.dataset, EmbeddingStore.open(self.path))
+
+    def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Say a line about every model and every dataset."""
+        return {self.model: f"embeddings of {self.path.name}"}, {self.dataset: str(self.path.name)}
+
+
+class EmojiSource(BaseModel):
+    """The bundled demo: fusion networks answer questions about emoji pictures and names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["emoji_questions"]
+    fusions: tuple[Fusion, ...] = ("concat", "cross_attention", "late")
+    questions: tuple[str, ...] = tuple(QUESTIONS)
+    rounds: int = Field(default=2, ge=1)
+    redrawn_examples: int = Field(default=160, ge=8)
+    redrawn_partners: int = Field(default=40, ge=4)
+
+    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:
+        """Capture every network on every question, or open what was captured before."""
+        questions = [question_named(name) for name in self.questions]
+        emojis = load_emojis()
+        held_out = split(emojis)[1]
+        inputs: EmojiInputs | None = None
+        for fusion in self.fusions:
+            for question in questions:
+                path = folder / fusion / f"{question.name}.safetensors"
+                fingerprint = self._fingerprint(fusion, question, seed)
+                store = _open_if_same(path, fingerprint)
+                if store is None:
+                    if inputs is None:
+                        inputs = encode_emojis(emojis, held_out, questions, track=track)
+                    self._capture(
+                        path, fingerprint, fusion, question, emojis, held_out, inputs, seed, track
+                    )
+                    store = EmbeddingStore.open(path)
+                yield StudiedStore(fusion, question.name, store)
+
+    def _fingerprint(self, fusion: str, question: Question, seed: int) -> str:
+        checkpoint = checkpoint_folder() / f"{fusion}.safetensors"
+        digest = hashlib.sha256(checkpoint.read_bytes() if checkpoint.is_file() else b"")
+        settings = (self.rounds, self.redrawn_examples, self.redrawn_partners, seed, question)
+        digest.update(repr(settings).encode())
+        return digest.hexdigest()
+
+    def _capture(
+        self,
+        path: Path,
+        fingerprint: str,
+        fusion: str,
+        question: Question,
+        emojis: tuple[Emoji, ...],
+        held_out: np.typing.NDArray[np.int64],
+        inputs: EmojiInputs,
+        seed: int,
+        track: Track,
+    ) -> None:
+        network = load_network(fusion)
+        observed = observed_pairs(question, emojis, held_out, rounds=self.rounds, seed=seed)
+        redrawn = redrawn_pairs(
+            question,
+            emojis,
+            held_out,
+            examples=self.redrawn_examples,
+            partners=self.redrawn_partners,
+            seed=seed,
+        )
+        words = f"{fusion}, {question.name}"
+        arrays = capture_states(
+            network,
+            inputs,
+            observed,
+            kin_numbers(emojis),
+            track=track,
+            description=f"capturing {words}",
+        )
+        arrays |= redrawn_arrays(
+            network,
+            inputs,
+            redrawn,
+            self.redrawn_partners,
+            track=track,
+            description=f"redrawing {words}",
+        )
+        metadata = store_metadata(
+            network, fingerprint=fingerprint, model=fusion, dataset=question.name
+        )
+        write_store(path, arrays, metadata)
+
+    def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Say a line about every model and every dataset."""
+        words = {
+            "concat": "one stream: both spans attend to both in every layer",
+            "cross_attention": "two streams that attend to each other in every layer",
+            "late": "two separate streams, joined only before the head",
+        }
+        return (
+            {fusion: words[fusion] for fusion in FUSIONS if fusion in self.fusions},
+            {name: question_named(name).text for name in self.questions},
+        )
+
+
+Source = Annotated[EmbeddingsSource | EmojiSource, Field(discriminator="kind")]
+
+
+def _open_if_same(path: Path, fingerprint: str) -> EmbeddingStore | None:
+    """Open a store if it holds what would be captured now; a damaged one is captured anew."""
+    if not path.is_file():
+        return None
+    try:
+        store = EmbeddingStore.open(path)
+    except InputError:
+        return None
+    return store if store.metadata.get("fingerprint") == fingerprint else None

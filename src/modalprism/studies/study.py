@@ -1,0 +1,283 @@
+"""A study: what to decompose, written down; and the run that does it.
+
+A run resumes where it stood: captured stores and finished analyses are kept in its folder, each
+written whole, and taken up again when what they were made from is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Self
+
+import joblib
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
+from modalprism.studies.sources import Source, StudiedStore
+from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks, run_task
+
+STUDY_FILE: Final = "study.yaml"
+_VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
+
+
+class Study(BaseModel):
+    """Models × datasets × views, and how they are analysed.
+
+    Attributes
+    ----------
+    sources : tuple of Source
+        Where embeddings come from: ``{kind: embeddings, path: file.npz}``, or the demo's
+        ``{kind: emoji_questions}``.
+    modalities : (str, str)
+        The two modalities, in the order of every table.
+    views : tuple of {"answer", "stream", "encoding"}
+    pairs : tuple of {"observed", "redrawn"}
+        Readings of the answer view.
+    layers : tuple of int, optional
+        Which layers of the stream and encoding views; all by default.
+    base : float
+        Of the logarithm; 2 for bits.
+    folds, replicates, seed : int
+        Of the estimator.
+    workers : int
+        Local processes; 0 means one a core.
+    out : Path
+        The run's folder.
+
+    Examples
+    --------
+    >>> Study(sources=[{"kind": "embeddings", "path": "clip.npz"}], modalities=("image", "text"),
+    ...       out="runs/clip").views
+    ('answer',)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = "study"
+    sources: tuple[Source, ...] = Field(min_length=1)
+    modalities: tuple[str, str] = ("image", "text")
+    views: tuple[View, ...] = Field(default=("answer",), min_length=1)
+    pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
+    layers: tuple[int, ...] | None = None
+    base: float = Field(default=2, gt=1)
+    folds: int = Field(default=5, ge=3)
+    replicates: int = Field(default=1000, ge=1)
+    seed: int = Field(default=0, ge=0)
+    workers: int = Field(default=0, ge=0)
+    out: Path
+
+    @model_validator(mode="after")
+    def _modalities_differ(self) -> Self:
+        if self.modalities[0] == self.modalities[1]:
+            raise ValueError(f"the two modalities are both called {self.modalities[0]!r}")
+        return self
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Study:
+        """Read a study from a YAML file; relative paths in it are relative to its folder.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is no YAML, or does not describe a study.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"the study file {path} does not exist; check the path")
+        try:
+            content = yaml.safe_load(path.read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            words = " ".join(str(error).split())
+            raise InputError(f"{path} is not valid YAML: {words}") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path} must hold keys such as 'sources:' and 'out:'")
+        content.setdefault("out", f"runs/{path.stem}")
+        try:
+            study = cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the study"
+            raise InputError(f"{path}: {where}: {first['msg']}") from error
+        return study._relative_to(path.parent)
+
+    def _relative_to(self, folder: Path) -> Study:
+        sources = tuple(
+            source.model_copy(update={"path": folder / source.path})
+            if source.kind == "embeddings"
+            else source
+            for source in self.sources
+        )
+        return self.model_copy(update={"sources": sources, "out": folder / self.out})
+
+    def to_yaml(self) -> str:
+        """Return the study, every default spelled out, with absolute paths."""
+        study = self._relative_to(Path.cwd())
+        return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def run(self, *, track: Track = silent, fresh: bool = False) -> Profile:
+        """Capture what is missing, analyse what is missing, and write the run's folder.
+
+        Parameters
+        ----------
+        track : Track
+            Shows progress.
+        fresh : bool
+            Analyse again what was analysed before; captured stores are kept.
+
+        Returns
+        -------
+        Profile
+
+        Raises
+        ------
+        InputError
+            If a source cannot be used; work finished before is kept.
+        """
+        start = time.perf_counter()
+        _make_folder(self.out)
+        stores = [
+            studied
+            for source in self.sources
+            for studied in source.stores(self.out / "store", self.seed, track)
+        ]
+        captured = time.perf_counter()
+        rows = self._analyse(stores, track, fresh)
+        profile = Profile(
+            pd.DataFrame(rows, columns=SCHEMA.names),
+            self._manifest(stores, {"capture": captured - start, "analysis": _since(captured)}),
+        )
+        (self.out / STUDY_FILE).write_text(self.to_yaml(), "utf-8")
+        profile.write(self.out)
+        return profile
+
+    def _analyse(
+        self, stores: list[StudiedStore], track: Track, fresh: bool
+    ) -> list[dict[str, Any]]:
+        """Do every analysis, each once, in local processes of one thread."""
+        settings = Settings(self.modalities, self.base, self.folds, self.replicates, self.seed)
+        planned = [
+            (task, studied.store)
+            for studied in stores
+            for task in plan_tasks(
+                studied.store,
+                studied.model,
+                studied.dataset,
+                views=self.views,
+                pairs=self.pairs,
+                modalities=self.modalities,
+                layers=self.layers,
+            )
+        ]
+        names = [task.name for task, _ in planned]
+        if len(set(names)) < len(names):
+            raise InputError("two sources have the same model and dataset names; rename one")
+        digests = {studied.store.path: _digest(studied.store.path) for studied in stores}
+        folder = self.out / "analyses"
+        folder.mkdir(exist_ok=True)
+        keys = [_key(task, digests[store.path], settings) for task, store in planned]
+        known = {} if fresh else {key: _read_rows(folder / f"{key}.json") for key in keys}
+        missing = [
+            (key, task, store)
+            for key, (task, store) in zip(keys, planned, strict=True)
+            if known.get(key) is None
+        ]
+        workers = min(self.workers or os.cpu_count() or 1, max(len(missing), 1))
+        # One thread a process: the analyses are small, and the same bits come out on any machine
+        # of its kind, however many cores it has.
+        with joblib.parallel_config("loky", inner_max_num_threads=1):
+            results = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(
+                joblib.delayed(_finish)(folder / f"{key}.json", key, *work)
+                for key, *work in ((key, task, store, settings) for key, task, store in missing)
+            )
+            for key, rows in track(results, total=len(missing), description="analysing"):
+                known[key] = rows
+        return [row for key in keys for row in known[key] or []]
+
+    def _manifest(self, stores: list[StudiedStore], timings: dict[str, float]) -> dict[str, Any]:
+        models: dict[str, str] = {}
+        datasets: dict[str, str] = {}
+        for source in self.sources:
+            some_models, some_datasets = source.descriptions()
+            models |= some_models
+            datasets |= some_datasets
+        return {
+            "format_version": FORMAT_VERSION,
+            "title": self.title,
+            "modalities": list(self.modalities),
+            "seed": self.seed,
+            "models": models,
+            "datasets": datasets,
+            "estimator": {
+                "name": "posterior",
+                "folds": self.folds,
+                "replicates": self.replicates,
+                "base": self.base,
+            },
+            "versions": {name: metadata.version(name) for name in _VERSIONED}
+            | {"python": platform.python_version()},
+            "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
+            "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
+            "stores": {
+                f"{studied.model}/{studied.dataset}": _digest(studied.store.path)
+                for studied in stores
+            },
+            "notes": [
+                "Intervals are 95 % and come from a first-order bootstrap over groups with the "
+                "probes as they were fitted; permutation nulls are not part of this version."
+            ],
+        }
+
+
+def _since(start: float) -> float:
+    return time.perf_counter() - start
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the run's folder {folder} cannot be made: {error.strerror}") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _key(task: Task, store_digest: str, settings: Settings) -> str:
+    content = "\n".join([metadata.version("modalprism"), store_digest, repr(settings)])
+    return f"{task.name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}".replace("/", "_")
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]] | None:
+    if not path.is_file():
+        return None
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    return rows
+
+
+def _finish(
+    path: Path, key: str, task: Task, store: Any, settings: Settings
+) -> tuple[str, list[dict[str, Any]]]:
+    """Do one analysis in a worker and keep it."""
+    try:
+        rows = run_task(task, store, settings)
+    except InputError as error:
+        raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(rows), "utf-8")
+    partial.replace(path)
+    return key, rows

@@ -1,0 +1,197 @@
+import re
+import struct
+from xml.etree import ElementTree
+
+import matplotlib.text
+import pandas as pd
+import pytest
+
+from modalprism.reports.figures import (
+    contribution_figure,
+    depth_figure,
+    prism_figure,
+    write_figures,
+)
+from modalprism.reports.figures.canvas import inline_svg
+from modalprism.reports.readings import Readings
+from modalprism.reports.style import drawing
+from modalprism.studies.profile import Profile
+
+
+def texts(figure):
+    return [t.get_text() for t in figure.findobj(matplotlib.text.Text) if t.get_text()]
+
+
+def draw(function, profile, *arguments):
+    with drawing():
+        figure = function(Readings(profile), *arguments)
+        figure.draw_without_rendering()
+    return figure
+
+
+def panels(figure):
+    return [axes for axes in figure.axes if axes.axison]
+
+
+def test_prism_shows_every_case_atom_unit_and_what_is_not_learnt(demo):
+    figure = draw(prism_figure, demo, demo.manifest["datasets"], 0)
+    said = texts(figure)
+    for words in ("redundant", "unique image", "unique text", "synergy", "observed pairs"):
+        assert words in said
+    for dataset, question in demo.manifest["datasets"].items():
+        assert f"{dataset}: {question}" in said
+    assert said.count("concat") >= 4
+    assert {text for text in said if "not learnt" in text} == {
+        "late\nnot learnt: 0.51, chance 0.50"
+    }
+    assert any(text.endswith("(bit)") for text in said)
+    assert any("n = 2,000 · seed 0" in text for text in said)
+    bars = [patch for axes in panels(figure) for patch in axes.patches]
+    assert len(bars) == 3 * 4 * 2 * 4
+
+
+def test_prism_draws_negative_atoms_left_of_zero_and_loses_no_length(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("pictured",), views=("answer",))
+    observed, _ = panels(draw(prism_figure, profile, {}))
+    boxes = [patch.get_bbox() for patch in observed.patches]
+    values = [a.value for a in Readings(profile).atoms(("m", "pictured", "observed"), "answer")]
+    assert [box.x1 - box.x0 for box in boxes] == pytest.approx(values)
+    assert values[2] < 0
+    assert (boxes[2].x0, boxes[2].x1) == pytest.approx((0, values[2]))
+    assert observed.get_xlim()[0] < values[2]
+
+
+def test_contribution_marks_the_undetermined_and_draws_no_point_for_it(demo):
+    figure = draw(contribution_figure, demo, {}, 0)
+    said = texts(figure)
+    assert said.count("undetermined") == 6
+    assert not any("nan" in text or text.startswith("50 %") for text in said)
+    assert "1\nonly image" in said
+    for axes in panels(figure):
+        points = [line for line in axes.lines if len(line.get_xdata()) == 1]
+        assert len(points) == 9
+
+
+def test_an_endless_interval_leaves_the_axis_readable(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("kind",), views=("answer",))
+    wide = profile.frame.quantity == "contribution"
+    profile.frame.loc[wide, ["low", "high"]] = [-40.0, 40.0]
+    for axes in panels(draw(contribution_figure, profile, {})):
+        assert axes.get_xlim()[0] > -1
+        assert {line.get_marker() for line in axes.lines} >= {"<", ">", "o"}
+
+
+@pytest.mark.parametrize("view", ["stream", "encoding"])
+def test_depth_has_a_panel_per_case_one_scale_and_ribbons(demo, view):
+    figure = draw(depth_figure, demo, view, 7)
+    assert len(panels(figure)) == 12
+    assert len({axes.get_ylim() for axes in panels(figure)}) == 1
+    assert all(len(axes.collections) == 4 for axes in panels(figure))
+    said = texts(figure)
+    for words in ("kind", "pictured", "named", "match", "concat", "cross_attention", "late"):
+        assert words in said
+    target = {"stream": "label", "encoding": "fused state, 14 codes"}[view]
+    assert f"information about {target} (bit)" in " ".join(said).replace("\n", " ")
+    assert any("seed 7" in text for text in said)
+    assert ("before\nfusion" if view == "stream" else "head") in said
+
+
+def test_depth_of_thirty_layers_in_another_unit_and_modality(make_profile):
+    profile = make_profile(("audio", "text"), {"m": ""}, ("match",), depths=30, unit="nat")
+    figure = draw(depth_figure, profile, "stream")
+    (axes,) = panels(figure)
+    assert len(axes.lines[1].get_xdata()) == 30
+    shown = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert len(shown) <= 9
+    assert shown[-1] == "29"
+    assert "unique audio" in texts(figure)
+    assert any("(nat)" in text for text in texts(figure))
+
+
+def test_depths_far_apart_keep_their_labels_apart(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("match",), views=("stream",))
+    layer = profile.frame.layer
+    profile.frame["layer"] = layer.where(layer < 4, 40)
+    (axes,) = panels(draw(depth_figure, profile, "stream"))
+    assert list(axes.get_xticks()) == [0, 40]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "4"]
+
+
+def test_many_datasets_wrap_and_each_panel_names_its_case(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("match",), views=("stream",), depths=2)
+    frames = [profile.frame.assign(dataset=f"d{k}") for k in range(9)]
+    profile = Profile(pd.concat(frames, ignore_index=True), profile.manifest)
+    figure = draw(depth_figure, profile, "stream")
+    assert len(panels(figure)) == 9
+    assert {f"m\nd{k}" for k in range(9)} <= set(texts(figure))
+    assert figure.get_figwidth() < 12
+
+
+def test_swapping_the_modalities_swaps_the_labels(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("pictured",), views=("answer",))
+    before = draw(contribution_figure, profile, {})
+    profile.manifest["modalities"] = ["text", "image"]
+    after = draw(contribution_figure, profile, {})
+    assert "1\nonly image" in texts(before)
+    assert "1\nonly text" in texts(after)
+    assert any(text.startswith("100 %") for text in texts(before))
+    assert any(text.startswith("0 %") for text in texts(after))
+
+
+def test_no_text_is_clipped_or_overlaps_a_neighbour(demo):
+    for figure in (
+        draw(prism_figure, demo, demo.manifest["datasets"], 0),
+        draw(contribution_figure, demo, demo.manifest["datasets"], 0),
+        draw(depth_figure, demo, "stream", 0),
+    ):
+        edge = figure.bbox
+        for artist in figure.findobj(matplotlib.text.Text):
+            if artist.get_visible() and artist.get_text().strip():
+                box = artist.get_window_extent()
+                if box.width:
+                    assert box.x0 >= edge.x0 - 1, artist
+                    assert box.x1 <= edge.x1 + 1, artist
+        for axes in panels(figure):
+            boxes = [t.get_window_extent() for t in axes.texts]
+            for index, one in enumerate(boxes):
+                assert not any(one.overlaps(other) for other in boxes[index + 1 :])
+
+
+def test_files_are_whole_and_the_same_profile_gives_the_same_bytes(demo, demo_run, tmp_path):
+    answers = Profile(demo.frame[demo.frame["view"] == "answer"], demo.manifest)
+    drawn = write_figures(answers, tmp_path)
+    again = sorted(path.name for path in tmp_path.iterdir())
+    assert again == sorted(f"{n}.{e}" for n in drawn for e in ("svg", "png", "pdf"))
+    for name in again:
+        assert (tmp_path / name).read_bytes() == (demo_run / "figures" / name).read_bytes()
+    png = (tmp_path / "prism.png").read_bytes()
+    width, height = struct.unpack(">II", png[16:24])
+    assert png.startswith(b"\x89PNG")
+    assert width > height > 200
+    assert (tmp_path / "prism.pdf").read_bytes().startswith(b"%PDF")
+    assert "date" not in drawn["prism"].svg.lower()
+
+
+def test_names_that_fonts_and_formulas_trip_over(make_profile, tmp_path):
+    name = "$\\frac{名前}</svg><script>😀--!>"
+    profile = make_profile(models={name: ""}, datasets=("match",), views=("answer",))
+    for drawing_ in write_figures(profile, tmp_path).values():
+        ElementTree.fromstring(drawing_.svg)  # noqa: S314  our own file
+        assert "<script" not in inline_svg(drawing_.svg, "x")
+
+
+def test_a_missing_view_has_no_figure(make_profile, tmp_path):
+    profile = make_profile(models={"m": ""}, datasets=("match",), views=("stream",), depths=2)
+    assert set(write_figures(profile, tmp_path)) == {"stream"}
+
+
+def test_inline_svg_keeps_every_reference_and_prefixes_it(demo_run):
+    svg = inline_svg((demo_run / "figures" / "prism.svg").read_text("utf-8"), "prism")
+    ids = re.findall(r'\bid="([^"]+)"', svg)
+    used = re.findall(r'href="#([^"]+)"', svg) + re.findall(r"url\(#([^)]+)\)", svg)
+    assert ids
+    assert used
+    assert all(name.startswith("prism-") for name in ids)
+    assert set(used) <= set(ids)
+    assert "<!--" not in svg
+    assert "<metadata" not in svg

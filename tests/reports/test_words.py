@@ -1,0 +1,185 @@
+import math
+
+import pandas as pd
+import pytest
+
+from modalprism.reports import answer_sentences, cautions, stream_sentences, summary_sentences
+from modalprism.studies.profile import Profile
+
+
+def one(make_profile, dataset="kind", **more):
+    return make_profile(models={"m": ""}, datasets=(dataset,), **more)
+
+
+def rewrite(profile, where, **columns):
+    frame = profile.frame.copy()
+    for name, values in columns.items():
+        frame.loc[where(frame), name] = values
+    return Profile(frame, profile.manifest)
+
+
+def test_every_model_and_dataset_is_spoken_of(demo):
+    text = "\n".join(summary_sentences(demo))
+    for model in demo.manifest["models"]:
+        for dataset in demo.manifest["datasets"]:
+            assert f"{model} on {dataset}:" in text
+    assert "nan" not in text
+    assert "bit" in text
+
+
+def test_the_dominant_modality_is_named_with_its_interval_and_pairs(demo):
+    said = {s.split(":")[0]: s for s in answer_sentences(demo)}
+    assert "the image contributes 100 % [99, 101] of the unique" in said["concat on pictured"]
+    assert "the largest atom is unique image, 2.14 bit [2.11, 2.17]" in said["concat on pictured"]
+    assert "the text contributes 100 %" in said["late on named"]
+    assert all("(redrawn pairs)" in s for s in answer_sentences(demo)[1:])
+
+
+def test_the_overview_counts_every_case(demo):
+    overview = answer_sentences(demo)[0]
+    assert overview.startswith("Of 12 answers (model × dataset, redrawn pairs)")
+    assert "image contributes more in 6" in overview
+    assert "text contributes more in 3" in overview
+    assert "undetermined in 3" in overview
+    assert "not above chance in 1" in overview
+
+
+def test_the_undetermined_and_the_unlearnt_are_said_to_be_so(demo):
+    late = next(s for s in answer_sentences(demo) if s.startswith("late on match"))
+    assert "accuracy 0.51 [0.49, 0.53] is not above chance, 0.50" in late
+    assert "nothing shows that the network has learnt" in late
+    assert "contribution is undetermined" in late
+    assert "no atom is above zero" in late
+    assert "%" not in late
+
+
+def test_nothing_is_more_where_the_interval_holds_one_half(make_profile):
+    def is_contribution(frame):
+        return frame.quantity == "contribution"
+
+    profile = rewrite(one(make_profile), is_contribution, low=0.3, high=0.8)
+    sentence = answer_sentences(profile)[1]
+    assert "neither modality contributes more" in sentence
+    assert "neither contributes more, within the interval, in 1" in answer_sentences(profile)[0]
+
+
+def test_nothing_is_largest_where_intervals_overlap(make_profile):
+    sentence = answer_sentences(one(make_profile, half=0.2))[1]
+    assert "the largest value is synergy" in sentence
+    assert "not told apart from redundancy" in sentence
+    assert "largest atom" not in sentence
+
+
+def test_without_intervals_nothing_is_compared(make_profile):
+    profile = rewrite(one(make_profile), lambda f: f.index >= 0, low=math.nan, high=math.nan)
+    answer = answer_sentences(profile)[1]
+    assert "(no interval)" in answer
+    assert "largest atom" not in answer
+    assert "contributes more" not in answer_sentences(profile)[0].replace(
+        "neither contributes more", ""
+    )
+    assert stream_sentences(profile) == [
+        "m on kind: depths cannot be compared, for some have no interval."
+    ]
+
+
+def test_a_value_that_its_null_explains_is_not_called_largest(make_profile):
+    profile = rewrite(one(make_profile, "match"), lambda f: f.quantity == "synergy", p_value=0.5)
+    assert "largest atom" not in answer_sentences(profile)[1]
+
+
+def test_a_synergy_below_zero_is_called_an_error(make_profile):
+    profile = rewrite(
+        one(make_profile, "pictured"),
+        lambda f: f.quantity == "synergy",
+        value=-0.1,
+        low=-0.15,
+        high=-0.05,
+    )
+    assert "below zero: an error of estimation" in answer_sentences(profile)[1]
+
+
+def test_fusing_streams_exchange_and_separate_streams_do_not(demo):
+    said = stream_sentences(demo)
+    fused = next(s for s in said if s.startswith("cross_attention on pictured:"))
+    assert "the streams exchange information" in fused
+    assert "redundancy rises" in fused
+    assert "unique image falls" in fused
+    apart = next(s for s in said if s.startswith("late on"))
+    assert "no exchange seen" in apart
+    assert "“before fusion” to “layer 4” within the intervals" in apart
+
+
+def stream(make_profile, redundancy, unique, half=0.03):
+    profile = make_profile(
+        models={"m": ""}, datasets=("kind",), views=("stream",), depths=len(redundancy)
+    )
+    frame = profile.frame.copy()
+    for layer, (r, u) in enumerate(zip(redundancy, unique, strict=True)):
+        for value, chosen in (
+            (r, frame.quantity == "redundancy"),
+            (u, (frame.quantity == "unique") & (frame.modality == "image")),
+        ):
+            where = chosen & (frame.layer == layer)
+            frame.loc[where, ["value", "low", "high"]] = [value, value - half, value + half]
+    (sentence,) = stream_sentences(Profile(frame, profile.manifest))
+    return sentence
+
+
+def test_the_largest_step_is_named_only_where_it_stands_out(make_profile):
+    clear = stream(make_profile, [0.1, 0.15, 1.2, 1.25], [1.2, 1.15, 0.1, 0.05])
+    assert "in the largest step between “layer 1” and “layer 2”" in clear
+    even = stream(make_profile, [0.1, 0.6, 1.12, 1.6], [1.6, 1.1, 0.6, 0.1])
+    assert "not told apart from every other step" in even
+    slow = stream(make_profile, [0.1, 0.14, 0.18, 0.22], [0.3, 0.26, 0.2, 0.16])
+    assert "none of which stands out" in slow
+
+
+def test_a_loss_without_a_gain_is_no_exchange(make_profile):
+    lost = stream(make_profile, [0.1, 0.1, 0.1], [1.0, 0.6, 0.2])
+    assert "unique image falls" in lost
+    assert "is not seen" in lost
+    assert "the streams exchange" not in lost
+    bump = stream(make_profile, [0.1, 0.5, 0.1], [0.5, 0.5, 0.5])
+    assert "but not at every depth" in bump
+
+
+def test_swapping_the_modalities_keeps_what_is_said_of_each(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("pictured", "kind"))
+    before = answer_sentences(profile)
+    profile.manifest["modalities"] = ["text", "image"]
+    after = answer_sentences(profile)
+    assert before[1] == after[1]
+    assert before[0] == after[0]
+
+
+def test_other_modalities_units_and_missing_views(make_profile):
+    profile = make_profile(("audio", "text"), {"m": ""}, ("pictured",), unit="nat", depths=30)
+    text = "\n".join(summary_sentences(profile))
+    assert "the audio contributes" in text
+    assert "nat" in text
+    assert "bit" not in text
+    assert "image" not in text
+    assert stream_sentences(one(make_profile, views=("answer",))) == []
+    assert answer_sentences(one(make_profile, views=("stream",))) == []
+    assert stream_sentences(one(make_profile, depths=1)) == []
+    empty = Profile(pd.DataFrame(profile.frame.iloc[:0]), profile.manifest)
+    assert summary_sentences(empty) == []
+    assert cautions(empty) == []
+
+
+def test_cautions_name_their_cases_and_are_silent_otherwise(demo, make_profile):
+    unlearnt, undetermined, unread = cautions(demo)
+    assert "late on match" in unlearnt
+    assert "concat on match (observed, redrawn)" in undetermined
+    assert "late on match (0.30)" in unread
+    assert "concat" not in unread
+    assert cautions(one(make_profile, "pictured")) == []
+    (few,) = cautions(one(make_profile, "pictured", n=150))
+    assert "n = 150" in few
+
+
+@pytest.mark.parametrize(("unit", "warned"), [("bit", False), ("nat", True)])
+def test_the_gap_is_judged_in_bits(make_profile, unit, warned):
+    said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008))
+    assert any("solver" in s for s in said) is warned
