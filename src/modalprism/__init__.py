@@ -5,12 +5,16 @@ they carry about the answer into unique, redundant and synergistic parts, for ev
 the whole dataset.
 """
 
-from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.posterior import analyze
-from modalprism.pid import Decomposition, decompose, decompose_marginals
-from modalprism.studies.profile import Profile
-from modalprism.studies.study import Study
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modalprism.errors import InputError
+    from modalprism.estimation.analysis import Analysis, Estimate
+    from modalprism.estimation.posterior import analyze
+    from modalprism.pid import Decomposition, decompose, decompose_marginals
+    from modalprism.studies.profile import Profile
+    from modalprism.studies.study import Study
 
 __all__ = [
     "Analysis",
@@ -23,3 +27,26 @@ __all__ = [
     "decompose",
     "decompose_marginals",
 ]
+
+# Imported at first use, so that a command that only prints its help does not wait for torch.
+_HOMES = {
+    "Analysis": "modalprism.estimation.analysis",
+    "Decomposition": "modalprism.pid",
+    "Estimate": "modalprism.estimation.analysis",
+    "InputError": "modalprism.errors",
+    "Profile": "modalprism.studies.profile",
+    "Study": "modalprism.studies.study",
+    "analyze": "modalprism.estimation.posterior",
+    "decompose": "modalprism.pid",
+    "decompose_marginals": "modalprism.pid",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'modalprism' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

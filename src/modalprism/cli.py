@@ -199,7 +199,7 @@ def _run_and_report(study: Any, *, fresh: bool, as_json: bool) -> None:
 
     with _progress(as_json) as progress:
         profile = study.run(track=progress.track, fresh=fresh)
-    page = write_report(study.out)
+        page = write_report(study.out, track=progress.track)
     _show(profile, page, as_json)
 
 
@@ -258,7 +258,9 @@ def report(
     from modalprism.studies.profile import Profile
 
     profile = Profile.read(run)
-    _show(profile, write_report(run), as_json)
+    with _progress(as_json) as progress:
+        page = write_report(run, track=progress.track)
+    _show(profile, page, as_json)
 
 
 def main() -> None:

@@ -1,12 +1,13 @@
 r"""Calibration that makes held-out information and information in the marginals the same number.
 
-Given held-out logits z (n, C) and targets t (n, C), fit one temperature and C biases,
+Given scores z_k (n, C) of one or several probes on rows that they did not see, and targets t
+(n, C), fit one slope a score and C biases,
 
-.. math:: p_i(y) \propto \exp(s\,z_{iy} + b_y),\qquad s \ge 0,
+.. math:: p_i(y) \propto \exp\bigl(\textstyle\sum_k s_k\,z_{k,iy} + b_y\bigr),
 
-by maximum likelihood over the held-out rows. This is an exponential family, so at the optimum the
-moments match: the mean of the rows p_i is the class frequency, exactly, and the mean of
-:math:`\sum_y t_{iy} z_{iy}` is that of :math:`\sum_y p_{iy} z_{iy}`. Hence
+by maximum likelihood. This is an exponential family, so at the optimum the moments match: the mean
+of the rows p_i is the class frequency, exactly, and the mean of :math:`\sum_y t_{iy} z_{k,iy}` is
+that of :math:`\sum_y p_{iy} z_{k,iy}`. Hence, for held-out rows,
 
 - all sources share one p(y), as the decomposition's marginals must;
 - the mean log-loss equals the mean entropy of the rows: the information that a held-out row *has*
@@ -14,10 +15,13 @@ moments match: the mean of the rows p_i is the class frequency, exactly, and the
   synergy.
 
 Only the slope is optimistic, by ½/n nat: the biases' optimism is that of the plug-in H(Y), and
-cancels. The slope never falls below 0, so that a probe that knows nothing reads exactly nothing.
+cancels. A slope below 0 says that the probe knows nothing, and then it reads exactly nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +29,80 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Slopes of several scores, and biases.
+
+    Attributes
+    ----------
+    slopes : ndarray of float64, shape (K,)
+    biases : ndarray of float64, shape (C,)
+    """
+
+    slopes: Array
+    biases: Array
+
+    def log_probabilities(self, scores: Sequence[Array]) -> Array:
+        """Return log p_i(y), shape (n, C), of K scores (n, C)."""
+        weighted = sum(s * z for s, z in zip(self.slopes, scores, strict=True))
+        log_p: Array = log_softmax(weighted + self.biases, axis=1)
+        return log_p
+
+
+def fit_stack(scores: Sequence[Array], target: Array) -> Stack:
+    """Fit slopes and biases by maximum likelihood (Newton, in a trust region).
+
+    Parameters
+    ----------
+    scores : K ndarrays of float64, shape (n, C)
+    target : ndarray of float64, shape (n, C)
+        Rows sum to 1; every class has mass.
+
+    Returns
+    -------
+    Stack
+    """
+    n, classes = target.shape
+    count = len(scores)
+    centred = np.stack([z - z.mean(1, keepdims=True) for z in scores])
+    scale = np.maximum(centred.std((1, 2)), 1e-12)
+    centred /= scale[:, None, None]
+    frequency = target.mean(0)
+    fit = np.einsum("kny,ny->k", centred, target) / n
+
+    def log_p_of(parameters: Array) -> Array:
+        weighted = np.tensordot(parameters[:count], centred, axes=1)
+        log_p: Array = log_softmax(weighted + parameters[count:], axis=1)
+        return log_p
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        log_p = log_p_of(parameters)
+        p = np.exp(log_p)
+        slope = np.concatenate(
+            [np.einsum("kny,ny->k", centred, p) / n - fit, p.mean(0) - frequency]
+        )
+        return -float((target * log_p).sum() / n), slope
+
+    def curvature(parameters: Array) -> Array:
+        p = np.exp(log_p_of(parameters))
+        deviation = centred - np.einsum("kny,ny->kn", centred, p)[:, :, None]
+        hessian = np.empty((count + classes, count + classes))
+        hessian[:count, :count] = np.einsum("kny,lny,ny->kl", deviation, deviation, p) / n
+        hessian[:count, count:] = np.einsum("kny,ny->ky", deviation, p) / n
+        hessian[count:, :count] = hessian[:count, count:].T
+        # A constant added to every bias changes nothing: give that direction a curvature.
+        hessian[count:, count:] = np.diag(p.mean(0)) - p.T @ p / n + 1.0 / classes
+        # Two scores that say the same leave their difference free.
+        hessian[:count, :count] += 1e-9 * np.eye(count)
+        return hessian
+
+    start = np.concatenate([np.zeros(count), np.log(frequency)])
+    found = minimize(
+        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9}
+    ).x
+    return Stack(found[:count] / scale, found[count:])
 
 
 def calibrate(logits: Array, target: Array) -> Array:
@@ -35,7 +113,7 @@ def calibrate(logits: Array, target: Array) -> Array:
     logits : ndarray of float64, shape (n, C)
         Out of fold: no row was seen by the probe that made it.
     target : ndarray of float64, shape (n, C)
-        Rows sum to 1; every class occurs.
+        Rows sum to 1; every class has mass.
 
     Returns
     -------
@@ -51,38 +129,9 @@ def calibrate(logits: Array, target: Array) -> Array:
     >>> bool(np.allclose(p.mean(0), [0.5, 0.5], atol=1e-6))
     True
     """
-    n, classes = logits.shape
-    frequency = target.mean(0)
     centred = logits - logits.mean(1, keepdims=True)
-    scale = centred.std() or 1.0
-    centred = centred / scale
-    fit = (target * centred).sum() / n
-
-    def loss(parameters: Array) -> tuple[float, Array]:
-        scores = parameters[0] * centred + parameters[1:]
-        log_p = log_softmax(scores, axis=1)
-        p = np.exp(log_p)
-        value = -float((target * log_p).sum() / n)
-        slope = np.concatenate([[(p * centred).sum() / n - fit], p.mean(0) - frequency])
-        return value, slope
-
-    def curvature(parameters: Array) -> Array:
-        p = np.exp(log_softmax(parameters[0] * centred + parameters[1:], axis=1))
-        mean = (p * centred).sum(1, keepdims=True)
-        cross = (p * (centred - mean)).mean(0)
-        hessian = np.empty((classes + 1, classes + 1))
-        hessian[0, 0] = (p * (centred - mean) ** 2).sum() / n
-        hessian[0, 1:] = hessian[1:, 0] = cross
-        hessian[1:, 1:] = np.diag(p.mean(0)) - p.T @ p / n
-        # A constant added to every bias changes nothing: give that direction a curvature.
-        hessian[1:, 1:] += 1.0 / classes
-        return hessian
-
-    start = np.concatenate([[0.0], np.log(frequency)])
-    if loss(start)[1][0] >= 0:  # the loss is convex, so its minimum over s >= 0 stands at s = 0
-        return np.tile(np.log(frequency), (n, 1))
-    parameters = minimize(
-        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9}
-    ).x
-    log_p: Array = log_softmax(parameters[0] * centred + parameters[1:], axis=1)
-    return log_p
+    frequency = target.mean(0)
+    # The loss is convex: where it does not fall from slope 0 on, its minimum over s >= 0 is there.
+    if ((target - frequency) * centred).sum() <= 0:
+        return np.tile(np.log(frequency), (len(target), 1))
+    return fit_stack([centred], target).log_probabilities([centred])

@@ -34,7 +34,13 @@ class LogisticFits:
 
 
 def fit_logistic(
-    features: Tensor, target: Tensor, masks: Tensor, ridges: Tensor, *, iterations: int
+    features: Tensor,
+    target: Tensor,
+    masks: Tensor,
+    ridges: Tensor,
+    *,
+    iterations: int,
+    offset: Tensor | None = None,
 ) -> LogisticFits:
     """Minimise mean cross-entropy + ½·ridge·‖weight‖² on the rows of every mask.
 
@@ -48,6 +54,9 @@ def fit_logistic(
     ridges : Tensor of float32, shape (L,)
     iterations : int
         Gradient steps. Stopping early only narrows the family that the probe measures by.
+    offset : Tensor of float32, shape (B, n, C), optional
+        Log-odds to start from: the regressions learn what is to be added to them, and the caller
+        adds them to the logits again.
 
     Returns
     -------
@@ -61,17 +70,22 @@ def fit_logistic(
     gram = (shared * rows[:, 0, 0, :, None]).transpose(1, 2) @ shared
     curvature = torch.linalg.matrix_norm(gram, ord=2) + 1.0  # + 1 for the bias's column of ones
     step = (1.0 / (0.5 * curvature[:, None] + ridges))[:, :, None, None]
-    prior = torch.einsum("bn,nc->bc", rows[:, 0, 0], target).clamp_min(1e-6).log()
 
     # Rows run along the last axis while fitting, so that the softmax over classes vectorises.
     across, wanted = features.mT.contiguous(), target.T.contiguous()
     weight = torch.zeros(batch, ridge_count, classes, shared.shape[2])
-    bias = prior[:, None, :, None].expand(batch, ridge_count, classes, 1).clone()
+    bias = torch.zeros(batch, ridge_count, classes, 1)
+    if offset is None:
+        prior = torch.einsum("bn,nc->bc", rows[:, 0, 0], target).clamp_min(1e-6).log()
+        bias += prior[:, None, :, None]
+        start = torch.zeros(1)
+    else:
+        start = offset.mT[:, None]  # (B, 1, C, n)
     looked, looked_bias = weight, bias
     momentum = torch.ones(batch, ridge_count, 1, 1)
     for _ in range(iterations):
         logits = (looked.flatten(1, 2) @ across).view(batch, ridge_count, classes, n)
-        residual = torch.softmax(logits.add_(looked_bias), 2).sub_(wanted).mul_(rows)
+        residual = torch.softmax(logits.add_(looked_bias).add_(start), 2).sub_(wanted).mul_(rows)
         slope = (residual.flatten(1, 2) @ shared).view_as(looked)
         slope.add_(ridges[:, None, None] * looked)
         next_weight = looked - step * slope

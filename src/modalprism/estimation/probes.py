@@ -2,8 +2,8 @@
 
 Every probe is a logistic regression on some features of the embedding: its principal components
 (linear structure), radial basis functions of them (smooth structure), and, for both embeddings
-together, the unimodal probes' log-odds and the products of components (interaction). The joint
-family contains the unimodal ones, so that the joint is never learnt worse than its parts.
+together, the products of components (interaction). The joint probe starts from the unimodal probes'
+log-odds, weighed together, and may add to them or not: it is never learnt worse than its parts.
 
 Cross-fitting is nested. For held-out fold f, the features' family and the ridge are chosen by the
 loss on inner folds g ≠ f of probes that saw neither f nor g; the joint probe reads, on its training
@@ -13,6 +13,7 @@ basis functions see no target and are made once for all rows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -25,6 +26,7 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor
 
+from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.logistic import fit_logistic
 
 COMPONENTS: Final = 48
@@ -32,6 +34,7 @@ SMOOTH_COMPONENTS: Final = 16
 LANDMARKS: Final = 80
 PRODUCT_COMPONENTS: Final = 16
 RIDGES: Final = (3e-3, 3e-2)
+JOINT_RIDGES: Final = (1e-3, 1e-2)
 ITERATIONS: Final = 40
 
 
@@ -136,7 +139,10 @@ def joint_logits(
     target: Tensor,
     fold: NDArray[np.int64],
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Cross-fit the joint probe on the unimodal log-odds and the products of components.
+    """Cross-fit the joint probe: the unimodal log-odds weighed together, and what adds to them.
+
+    What may add to them is every class's log-odds by itself and the products of components; or
+    nothing, so that the joint is never learnt worse than its parts.
 
     Returns
     -------
@@ -146,34 +152,28 @@ def joint_logits(
     """
     folds, n = int(fold.max()) + 1, len(fold)
     which = torch.from_numpy(fold)
-    first, second = (
-        block[:, :PRODUCT_COMPONENTS] / block[:, :PRODUCT_COMPONENTS].std(0).clamp_min(1e-12)
-        for block in components
-    )
-    products = (first[:, :, None] * second[:, None, :]).flatten(1)
-    products = (products - products.mean(0)) / (products.std(0) + 1e-6)
-    # One largest singular value for both blocks, so that one step size serves them.
-    products = products / np.sqrt(products.shape[1] / 4)
-    log_odds = torch.cat([source.nested for source in unimodal], -1)
-    log_odds = log_odds - log_odds.mean(1, keepdim=True)
-    log_odds = log_odds / log_odds.std((1, 2), keepdim=True).clamp_min(1e-6)
-
     inner_fold = [(f + 1) % folds for f in range(folds)]
     masks = torch.stack(
         [which != f for f in range(folds)]
         + [(which != f) & (which != inner_fold[f]) for f in range(folds)]
-    ).float()
-    candidates, names = [], []
-    for name, features in (
-        ("log-odds", log_odds),
-        ("log-odds and products", torch.cat([log_odds, products.expand(folds, n, -1)], -1)),
-    ):
-        doubled = torch.cat([features, features])
-        ridges = torch.tensor(RIDGES) / 3
-        fits = fit_logistic(doubled, target, masks, ridges, iterations=ITERATIONS)
-        candidates.append(fits.logits(doubled))
-        names += [f"{name}, ridge {ridge:g}" for ridge in ridges.tolist()]
-    logits = torch.cat(candidates, 2)
+    )
+    offset = _weighed_together(unimodal, target, masks)
+
+    log_odds = torch.cat([source.nested for source in unimodal], -1)
+    log_odds = log_odds - log_odds.mean(1, keepdim=True)
+    log_odds = log_odds / log_odds.std((1, 2), keepdim=True).clamp_min(1e-6)
+    features = torch.cat([log_odds, _products(*components).expand(folds, n, -1)], -1)
+    doubled = torch.cat([features, features])
+    fits = fit_logistic(
+        doubled,
+        target,
+        masks.float(),
+        torch.tensor(JOINT_RIDGES),
+        iterations=ITERATIONS,
+        offset=offset,
+    )
+    logits = torch.cat([offset[:, :, None], fits.logits(doubled) + offset[:, :, None]], 2)
+    names = ["weighed log-odds", *(f"and products, ridge {ridge:g}" for ridge in JOINT_RIDGES)]
 
     held_out = torch.empty(n, target.shape[1])
     family = []
@@ -183,3 +183,30 @@ def joint_logits(
         held_out[which == f] = logits[f, which == f][:, best]
         family.append(names[best])
     return held_out, tuple(family)
+
+
+def _weighed_together(
+    unimodal: tuple[NestedLogits, NestedLogits], target: Tensor, masks: Tensor
+) -> Tensor:
+    """Weigh both sources' log-odds by the rows of every mask, shape (masks, n, C)."""
+    wanted = target.numpy().astype(np.float64)
+    folds = len(unimodal[0].nested)
+    weighed = []
+    for index, mask in enumerate(masks.numpy()):
+        scores = [source.nested[index % folds].numpy().astype(np.float64) for source in unimodal]
+        stack = fit_stack([score[mask] for score in scores], wanted[mask])
+        weighed.append(torch.from_numpy(stack.log_probabilities(scores)).float())
+    return torch.stack(weighed)
+
+
+def _products(first: Tensor, second: Tensor) -> Tensor:
+    """Return the products of leading components, shape (n, at most 16²), standardised."""
+    leading = [
+        block[:, :PRODUCT_COMPONENTS] / block[:, :PRODUCT_COMPONENTS].std(0).clamp_min(1e-12)
+        for block in (first, second)
+    ]
+    products = (leading[0][:, :, None] * leading[1][:, None, :]).flatten(1)
+    products = (products - products.mean(0)) / (products.std(0) + 1e-6)
+    # Divided so that their largest singular value is about that of the log-odds: one step size
+    # then serves both.
+    return products / math.sqrt(products.shape[1] / 4)

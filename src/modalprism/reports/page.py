@@ -8,6 +8,7 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
+from modalprism.progress import Track, silent
 from modalprism.reports.cautions import cautions
 from modalprism.reports.figures import write_figures
 from modalprism.reports.figures.canvas import inline_svg
@@ -22,13 +23,15 @@ FIGURES_FOLDER: Final = "figures"
 _LAYER_VIEWS: Final = ("stream", "encoding")
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, *, track: Track = silent) -> Path:
     """Write ``report.html`` and ``figures/`` into a run folder.
 
     Parameters
     ----------
     run : pathlib.Path
         Folder of a finished run.
+    track : Track
+        Shows progress.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def write_report(run: Path) -> Path:
     """
     run = Path(run)
     profile = Profile.read(run)
-    drawings = write_figures(profile, run / FIGURES_FOLDER)
+    drawings = write_figures(profile, run / FIGURES_FOLDER, track=track)
     text = render(profile, {name: (d.svg, d.description) for name, d in drawings.items()})
     page = run / REPORT_FILE
     partial = page.with_name(REPORT_FILE + ".partial")

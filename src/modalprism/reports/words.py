@@ -167,8 +167,9 @@ def _stream(readings: Readings, case: Case) -> str:
     layers = readings.layers(case, "stream")
     start, end = (f"“{readings.layer_name(case, 'stream', k)}”" for k in (layers[0], layers[-1]))
     first, second = readings.modalities
+    names = ("redundancy", f"unique {first}", f"unique {second}", "synergy")
     courses: dict[str, list[Reading]] = {}
-    for index, name in enumerate(("redundancy", f"unique {first}", f"unique {second}")):
+    for index, name in enumerate(names):
         course = [readings.atoms(case, "stream", layer)[index] for layer in layers]
         courses[name] = [r for r in course if r is not None and r.bounded]
         if len(courses[name]) < len(layers):
@@ -180,7 +181,7 @@ def _stream(readings: Readings, case: Case) -> str:
             same = f"stay the same from {start} to {end} within the intervals"
         else:
             same = f"are the same at {start} and {end} within the intervals, but not at every depth"
-        return f"no exchange seen: unique information and redundancy {same}."
+        return f"no exchange seen: all four atoms {same}."
     moves = [
         f"{name} {'falls' if name in falls else 'rises'} "
         f"from {_amount(course[0])} to {_amount(course[-1])}"
@@ -191,7 +192,7 @@ def _stream(readings: Readings, case: Case) -> str:
     if "redundancy" in rises and any(name != "redundancy" for name in falls):
         step = _step(readings, case, layers, courses["redundancy"])
         return f"{text}: the streams exchange information{step}."
-    return f"{text}; an exchange, unique falling while redundancy rises, is not seen."
+    return f"{text}; an exchange, other atoms turning into redundancy, is not seen."
 
 
 def _step(readings: Readings, case: Case, layers: list[int], course: list[Reading]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from modalprism.progress import Track, silent
 from modalprism.reports.figures.canvas import save
 from modalprism.reports.figures.contribution import contribution_figure
 from modalprism.reports.figures.depth import depth_figure
@@ -39,7 +40,7 @@ class Drawing:
     svg: str
 
 
-def write_figures(profile: Profile, folder: Path) -> dict[str, Drawing]:
+def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> dict[str, Drawing]:
     """Draw every figure the profile has data for.
 
     Parameters
@@ -49,6 +50,8 @@ def write_figures(profile: Profile, folder: Path) -> dict[str, Drawing]:
     folder : pathlib.Path
         Where ``prism``, ``contribution``, ``stream`` and ``encoding`` are written, each as
         ``.svg``, ``.png`` and ``.pdf``. The same profile gives the same bytes.
+    track : Track
+        Shows progress.
 
     Returns
     -------
@@ -87,7 +90,9 @@ def write_figures(profile: Profile, folder: Path) -> dict[str, Drawing]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, Drawing] = {}
-    for name, (view, draw, description) in wanted.items():
+    for name, (view, draw, description) in track(
+        wanted.items(), total=len(wanted), description="drawing figures"
+    ):
         if readings.cases(view):
             with drawing():
                 svg = save(draw(), folder / name)
