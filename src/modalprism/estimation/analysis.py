@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 LEVEL: Final = 0.95
+_RATIOS: Final = frozenset({"recovered", "accuracy", "chance"})
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Analysis:
         Proven bound on the solver's error, in `unit`.
     estimator : str
     diagnostics : dict of str to Estimate
-        ``state_loss``, and with a distribution as target ``information_ceiling`` and
-        ``recovered``.
+        ``state_loss``; with a distribution as target ``information_ceiling`` and ``recovered``;
+        where a study knows the right answers, ``accuracy`` and ``chance``.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     """
@@ -109,27 +110,30 @@ class Analysis:
         for modality, estimate in zip(self.modalities, self.share, strict=True):
             yield "share", modality, estimate, "1"
         for name, estimate in self.diagnostics.items():
-            yield name, None, estimate, "1" if name == "recovered" else self.unit
+            yield name, None, estimate, "1" if name in _RATIOS else self.unit
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row a quantity, in the words of a profile."""
+        return [
+            {
+                "target": self.target,
+                "estimator": self.estimator,
+                "quantity": quantity,
+                "modality": modality,
+                "value": estimate.value,
+                "low": estimate.low,
+                "high": estimate.high,
+                "p_value": estimate.p_value,
+                "unit": unit,
+                "n": self.n,
+                "gap": self.gap,
+            }
+            for quantity, modality, estimate, unit in self.quantities()
+        ]
 
     def frame(self) -> pd.DataFrame:
-        """Return a tidy table: quantity, modality, value, low, high, p_value, unit, n, gap."""
-        return pd.DataFrame(
-            [
-                {
-                    "target": self.target,
-                    "quantity": quantity,
-                    "modality": modality,
-                    "value": estimate.value,
-                    "low": estimate.low,
-                    "high": estimate.high,
-                    "p_value": estimate.p_value,
-                    "unit": unit,
-                    "n": self.n,
-                    "gap": self.gap,
-                }
-                for quantity, modality, estimate, unit in self.quantities()
-            ]
-        )
+        """Return a tidy table, a row a quantity, with unit, n and gap beside each value."""
+        return pd.DataFrame(self.records())
 
     def __str__(self) -> str:
         lines = [

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import time
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Self
@@ -254,8 +255,19 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@cache
+def _code_digest() -> str:
+    """Digest of the code that makes an analysis: another code's analyses are not taken up."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for room in ("pid", "estimation", "studies"):
+        for module in sorted((package / room).glob("*.py")):
+            digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
 def _key(task: Task, store_digest: str, settings: Settings) -> str:
-    content = "\n".join([metadata.version("modalprism"), store_digest, repr(settings)])
+    content = "\n".join([_code_digest(), store_digest, repr(settings)])
     return f"{task.name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}".replace("/", "_")
 
 

@@ -12,7 +12,7 @@ encoding    each modality before fusion     the fused state at a layer, coded on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
+from modalprism.estimation.analysis import Estimate, percentile_interval
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.posterior import analyze
@@ -174,37 +174,14 @@ def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict
             replicates=settings.replicates,
             seed=settings.seed,
         )
-    return _rows(task, analysis, extra)
-
-
-def _rows(task: Task, analysis: Analysis, extra: dict[str, Estimate]) -> list[dict[str, Any]]:
+    analysis = replace(analysis, diagnostics=analysis.diagnostics | extra)
     where = {
         "model": task.model,
         "dataset": task.dataset,
         "view": task.view,
         "pairs": task.pairs,
-        "target": analysis.target,
         "layer": task.layer,
         "layer_name": task.layer_name,
-        "estimator": analysis.estimator,
+        "q_value": float("nan"),
     }
-    quantities = [
-        *analysis.quantities(),
-        *((name, None, estimate, "1") for name, estimate in extra.items()),
-    ]
-    return [
-        {
-            **where,
-            "quantity": quantity,
-            "modality": modality,
-            "value": estimate.value,
-            "low": estimate.low,
-            "high": estimate.high,
-            "p_value": estimate.p_value,
-            "q_value": float("nan"),
-            "unit": unit,
-            "n": analysis.n,
-            "gap": analysis.gap,
-        }
-        for quantity, modality, estimate, unit in quantities
-    ]
+    return [where | record for record in analysis.records()]
