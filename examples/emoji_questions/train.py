@@ -2,6 +2,7 @@
 
     python examples/emoji_questions/train.py            # all three, a few minutes each on two cores
     python examples/emoji_questions/train.py late       # one of them
+    python examples/emoji_questions/train.py --score    # only score the checkpoints there are
 
 Encoders are frozen and their features cached. Only training emojis are seen; the accuracies written
 to ``checkpoints/accuracies.json`` are those of held-out emojis.
@@ -21,7 +22,12 @@ from rich.progress import Progress
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modalprism.capture.emoji_family import ANSWER_SLICES, CONFIGS, save_checkpoint
+from modalprism.capture.emoji_family import (
+    ANSWER_SLICES,
+    CONFIGS,
+    load_network,
+    save_checkpoint,
+)
 from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
 from modalprism.capture.fusion_network import FUSIONS, FusionNetwork
 from modalprism.datasets.emoji import Emoji, load_emojis, split
@@ -146,10 +152,12 @@ def accuracies(
 
 
 def main() -> None:
-    """Train the networks named, or all."""
+    """Train the networks named, or all, and score their checkpoints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("fusions", nargs="*", metavar="FUSION", help=f"of {', '.join(FUSIONS)}")
-    chosen = parser.parse_args().fusions or list(FUSIONS)
+    parser.add_argument("--score", action="store_true", help="only score the checkpoints there are")
+    arguments = parser.parse_args()
+    chosen = arguments.fusions or list(FUSIONS)
     if unknown := set(chosen) - set(FUSIONS):
         parser.error(f"unknown fusion {sorted(unknown)}; choose from {', '.join(FUSIONS)}")
 
@@ -157,14 +165,18 @@ def main() -> None:
     train, held_out = split(emojis)
     questions = list(QUESTIONS.values())
     with Progress() as progress:
-        seen = encode_emojis(emojis, train, questions, track=progress.track)
         unseen = encode_emojis(emojis, held_out, questions, track=progress.track)
+        if not arguments.score:
+            seen = encode_emojis(emojis, train, questions, track=progress.track)
     for fusion in chosen:
-        start = time.perf_counter()
-        network = train_one(fusion, emojis, train, seen)
-        minutes = (time.perf_counter() - start) / 60
+        if not arguments.score:
+            start = time.perf_counter()
+            save_checkpoint(
+                CHECKPOINTS / f"{fusion}.safetensors", train_one(fusion, emojis, train, seen)
+            )
+            print(f"{fusion}: {(time.perf_counter() - start) / 60:.1f} minutes")
+        network = load_network(fusion, CHECKPOINTS)  # scored as it travels, in float16
         scores = accuracies(network, emojis, held_out, unseen)
-        save_checkpoint(CHECKPOINTS / f"{fusion}.safetensors", network)
         record = CHECKPOINTS / "accuracies.json"
         known = json.loads(record.read_text("utf-8")) if record.exists() else {}
         known[fusion] = {
@@ -174,9 +186,9 @@ def main() -> None:
             "accuracy": scores,
         }
         record.write_text(json.dumps(known, indent=2) + "\n", "utf-8")
-        print(f"{fusion}: {minutes:.1f} minutes")
         for question, score in scores.items():
-            print(f"  {question:9}", " ".join(f"{given} {v:.3f}" for given, v in score.items()))
+            cells = " | ".join(f"{value:.3f}" for value in score.values())
+            print(f"| `{fusion}` | {question} | {cells} |")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from modalprism.errors import InputError
 Answer = Literal["own", "picture", "name", "match"]
 
 MODALITIES: Final = ("image", "text")
-BLOCKS: Final = 10  # partners are drawn inside a block, so that folds can be made of whole blocks
+BLOCKS: Final = 12  # partners are drawn inside a block, so that folds can be made of whole blocks
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ def demo_study(out: Path, *, seed: int = 0) -> Study:
         modalities=("image", "text"),
         views=("answer", "stream", "encoding"),
         pairs=("observed", "redrawn"),
+        folds=4,  # the examples come in twelve blocks
         seed=seed,
         out=out,
     )

@@ -18,6 +18,7 @@ from modalprism.capture.fusion_network import FUSIONS, Fusion
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.emoji import Emoji, kin_numbers, load_emojis, split
 from modalprism.datasets.emoji_questions import (
+    BLOCKS,
     QUESTIONS,
     Question,
     observed_pairs,
@@ -91,7 +92,14 @@ class EmojiSource(BaseModel):
     def _fingerprint(self, fusion: str, question: Question, seed: int) -> str:
         checkpoint = checkpoint_folder() / f"{fusion}.safetensors"
         digest = hashlib.sha256(checkpoint.read_bytes() if checkpoint.is_file() else b"")
-        settings = (self.rounds, self.redrawn_examples, self.redrawn_partners, seed, question)
+        settings = (
+            BLOCKS,
+            self.rounds,
+            self.redrawn_examples,
+            self.redrawn_partners,
+            seed,
+            question,
+        )
         digest.update(repr(settings).encode())
         return digest.hexdigest()
 
