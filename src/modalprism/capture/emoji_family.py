@@ -75,6 +75,10 @@ def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
     try:
         with safe_open(path, framework="pt") as file:
             network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"the checkpoint {path} cannot be used: {error}") from error
+    except SafetensorError as error:
+        raise InputError(f"the checkpoint {path} cannot be read: {error}") from error
+    except RuntimeError as error:
+        raise InputError(
+            f"the checkpoint {path} cannot be used: it holds other weights than a {fusion} network"
+        ) from error
     return network.eval()

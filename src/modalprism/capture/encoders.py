@@ -69,7 +69,10 @@ def _cached(
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    save_file(features, partial)
+    try:
+        save_file(features, partial)
+    except SafetensorError as error:  # a full disk, for one
+        raise OSError(f"{path} cannot be written ({error})") from error
     partial.replace(path)
     return features
 

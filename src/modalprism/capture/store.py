@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from modalprism.datasets.arrays import DAMAGE, open_archive
 from modalprism.errors import InputError
 
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer"})
@@ -84,9 +84,9 @@ class EmbeddingStore:
                 with safe_open(path, framework="np") as file:
                     return cls(path, tuple(file.keys()), file.metadata() or {})
             if path.suffix == ".npz":
-                with np.load(path, allow_pickle=False) as archive:
+                with open_archive(path) as archive:
                     return cls(path, tuple(archive.files), {})
-        except (SafetensorError, zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        except (SafetensorError, *DAMAGE) as error:
             raise InputError(f"{path} is damaged or truncated ({error}); write it again") from error
         raise InputError(
             f"{path} is neither .npz nor .safetensors; save named arrays in one of them"
@@ -109,10 +109,10 @@ class EmbeddingStore:
                 with safe_open(self.path, framework="np") as file:
                     tensor: NDArray[Any] = file.get_tensor(name)
                     return tensor
-            with np.load(self.path, allow_pickle=False) as archive:
+            with open_archive(self.path) as archive:
                 array: NDArray[Any] = archive[name]
                 return array
-        except (SafetensorError, zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        except (SafetensorError, *DAMAGE) as error:
             raise InputError(
                 f"the array {name!r} of {self.path} cannot be read: {error}"
             ) from error
@@ -155,9 +155,13 @@ class EmbeddingStore:
     @property
     def fused_layers(self) -> list[int]:
         """Layers with a fused state."""
-        return sorted(
-            int(name.removeprefix("fused/")) for name in self.names if name.startswith("fused/")
-        )
+        layers = [name.removeprefix("fused/") for name in self.names if name.startswith("fused/")]
+        for layer in layers:
+            if not layer.isdecimal():
+                raise InputError(
+                    f"the array 'fused/{layer}' of {self.path} names no layer; call it fused/1, …"
+                )
+        return sorted(map(int, layers))
 
     def layer_name(self, layer: int) -> str:
         """Return a layer's name."""
@@ -185,7 +189,9 @@ def write_store(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[s
     """Write a ``.safetensors`` store; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file(
-        {name: np.ascontiguousarray(value) for name, value in arrays.items()}, partial, metadata
-    )
+    contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    try:
+        save_file(contiguous, partial, metadata)
+    except SafetensorError as error:  # a full disk, for one
+        raise OSError(f"{path} cannot be written ({error})") from error
     partial.replace(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from modalprism.datasets.arrays import DAMAGE, load_array, open_archive
 from modalprism.errors import InputError
 
 COUNT_COLUMN: Final = "count"
@@ -76,7 +76,7 @@ def read_joint(
             raise InputError(f"{path} is none of .npy, .npz, .csv, .tsv and .parquet")
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except (*DAMAGE, pa.ArrowException) as error:
         raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     return _count_rows(path, frame, sources, target)
 
@@ -84,10 +84,9 @@ def read_joint(
 def _read_arrays(path: Path, sources: Sequence[str] | None, target: str | None) -> JointTable:
     first, second = sources or ("source 1", "source 2")
     names = ((first, second), target or "target")
-    loaded = np.load(path, allow_pickle=False)
     if path.suffix == ".npy":
-        return JointTable(*names, joint=loaded)
-    with loaded as archive:
+        return JointTable(*names, joint=load_array(path))
+    with open_archive(path) as archive:
         if "joint" in archive.files:
             return JointTable(*names, joint=archive["joint"])
         if {"p_x1y", "p_x2y"} <= set(archive.files):
@@ -115,6 +114,9 @@ def _count_rows(
     weight = np.ones(len(frame))
     if COUNT_COLUMN in frame.columns:
         weight = pd.to_numeric(frame[COUNT_COLUMN], errors="coerce").to_numpy(dtype=np.float64)
+        if (bad := ~(np.isfinite(weight) & (weight >= 0))).any():
+            row = int(bad.argmax())
+            raise InputError(f"{path}: the count in data row {row + 1} is {weight[row]:g}")
     codes = [pd.factorize(frame[name], sort=True)[0] for name in wanted]
     joint = np.zeros([int(code.max()) + 1 for code in codes])
     np.add.at(joint, tuple(codes), weight)

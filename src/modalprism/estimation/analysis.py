@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -111,6 +111,23 @@ class Analysis:
             yield "share", modality, estimate, "1"
         for name, estimate in self.diagnostics.items():
             yield name, None, estimate, "1" if name in _RATIOS else self.unit
+
+    def in_order(self, modalities: tuple[str, str]) -> Analysis:
+        """Return the same analysis with its modalities in this order."""
+        if modalities == self.modalities:
+            return self
+
+        def swapped(pair: tuple[Estimate, Estimate]) -> tuple[Estimate, Estimate]:
+            return pair[1], pair[0]
+
+        return replace(
+            self,
+            modalities=modalities,
+            unique=swapped(self.unique),
+            marginal_information=swapped(self.marginal_information),
+            contribution=swapped(self.contribution),
+            share=swapped(self.share),
+        )
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row a quantity, in the words of a profile."""

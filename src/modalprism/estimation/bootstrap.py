@@ -56,6 +56,10 @@ def pigeonhole_weights(
     }
     for code in codes.values():
         count = int(code.max()) + 1
-        weights *= generator.multinomial(count, np.full(count, 1 / count), replicates)[:, code]
+        # Cell (r, g) of a flat table counts how often replicate r drew group g.
+        drawn = generator.integers(count, size=(replicates, count))
+        drawn += count * np.arange(replicates)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=replicates * count)
+        weights *= counts.reshape(replicates, count)[:, code]
     weights[weights.sum(1) == 0] = 1.0  # so few groups that none was drawn: the sample as it is
     return weights

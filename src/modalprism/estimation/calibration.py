@@ -51,7 +51,7 @@ class Stack:
         return log_p
 
 
-def fit_stack(scores: Sequence[Array], target: Array) -> Stack:
+def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9) -> Stack:
     """Fit slopes and biases by maximum likelihood (Newton, in a trust region).
 
     Parameters
@@ -59,6 +59,8 @@ def fit_stack(scores: Sequence[Array], target: Array) -> Stack:
     scores : K ndarrays of float64, shape (n, C)
     target : ndarray of float64, shape (n, C)
         Rows sum to 1; every class has mass.
+    tolerance : float
+        How far the moments may differ.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def fit_stack(scores: Sequence[Array], target: Array) -> Stack:
 
     start = np.concatenate([np.zeros(count), np.log(frequency)])
     found = minimize(
-        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9}
+        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": tolerance}
     ).x
     return Stack(found[:count] / scale, found[count:])
 

@@ -49,17 +49,20 @@ def code_states(states: ArrayLike, *, seed: int = 0) -> NDArray[np.int64]:
     >>> int(codes.max()) + 1
     3
     """
-    array = np.asarray(states, dtype=np.float64)
-    if array.ndim != 2 or not np.isfinite(array).all():
+    array = np.asarray(states)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"the fused states hold {array.dtype}, not numbers")
+    array = array.astype(np.float64)
+    if array.ndim != 2 or array.size == 0 or not np.isfinite(array).all():
         raise InputError(
             f"fused states must be finite rows (n, d), not {array.shape}; pool the tokens, and "
             "capture in float32 if float16 overflowed"
         )
+    if not np.ptp(array, axis=0).any():
+        raise InputError("the fused states are the same in every row: nothing to code")
     n = len(array)
     count = min(MOST_CODES, max(2, n // ROWS_A_CODE))
     components = PCA(min(COMPONENTS, *array.shape), random_state=seed).fit_transform(array)
-    if not components.std() > 0:
-        raise InputError("the fused states are the same in every row: nothing to code")
     fit = KMeans(count, n_init=4, random_state=seed).fit(components)
     codes = fit.labels_
     large = np.flatnonzero(np.bincount(codes, minlength=count) >= FEWEST_ROWS)

@@ -64,16 +64,15 @@ def fit_logistic(
     """
     batch, n = masks.shape
     ridge_count, classes = len(ridges), target.shape[1]
-    shared = features if features.dim() == 3 else features.expand(batch, n, -1)
     rows = (masks / masks.sum(1, keepdim=True))[:, None, None]  # (B, 1, 1, n)
     # Böhning (1992): the Hessian of the cross-entropy is at most half the features' Gram matrix.
-    gram = (shared * rows[:, 0, 0, :, None]).transpose(1, 2) @ shared
-    curvature = torch.linalg.matrix_norm(gram, ord=2) + 1.0  # + 1 for the bias's column of ones
+    gram = (features * rows[:, 0, 0, :, None]).mT @ features
+    curvature = torch.linalg.eigvalsh(gram)[:, -1] + 1.0  # + 1 for the bias's column of ones
     step = (1.0 / (0.5 * curvature[:, None] + ridges))[:, :, None, None]
 
     # Rows run along the last axis while fitting, so that the softmax over classes vectorises.
     across, wanted = features.mT.contiguous(), target.T.contiguous()
-    weight = torch.zeros(batch, ridge_count, classes, shared.shape[2])
+    weight = torch.zeros(batch, ridge_count, classes, features.shape[-1])
     bias = torch.zeros(batch, ridge_count, classes, 1)
     if offset is None:
         prior = torch.einsum("bn,nc->bc", rows[:, 0, 0], target).clamp_min(1e-6).log()
@@ -86,7 +85,7 @@ def fit_logistic(
     for _ in range(iterations):
         logits = (looked.flatten(1, 2) @ across).view(batch, ridge_count, classes, n)
         residual = torch.softmax(logits.add_(looked_bias).add_(start), 2).sub_(wanted).mul_(rows)
-        slope = (residual.flatten(1, 2) @ shared).view_as(looked)
+        slope = (residual.flatten(1, 2) @ features).view_as(looked)
         slope.add_(ridges[:, None, None] * looked)
         next_weight = looked - step * slope
         next_bias = looked_bias - step * residual.sum(-1, keepdim=True)

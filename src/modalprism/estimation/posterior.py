@@ -23,7 +23,8 @@ from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.probes import joint_logits, unimodal_logits
 from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import summarize
-from modalprism.estimation.validation import check_sample
+from modalprism.estimation.threads import one_thread
+from modalprism.estimation.validation import Sample, check_options, check_sample
 
 GAP_TOLERANCE = 2e-3
 """Bound asked of the solver, in nats: well below what a sample of thousands can resolve."""
@@ -61,7 +62,7 @@ def analyze(
     replicates : int
         Bootstrap replicates behind each interval.
     seed : int
-        The same seed gives the same result.
+        The same seed gives the same result, in whatever order the modalities are.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def analyze(
     -----
     I(X_m;Y) and I(X₁X₂;Y) are held-out: H(Y) minus the cross-entropy of calibrated probes. The
     union information is that of the calibrated posteriors' marginals (`calibration` says why the
-    two agree), with rows merged into at most 400 states (`states` says what that loses).
+    two agree), with rows merged into at most 300 states (`states` says what that loses).
 
     Examples
     --------
@@ -93,11 +94,25 @@ def analyze(
     """
     if estimator != "posterior":
         raise InputError(f"there is no estimator {estimator!r}; choose posterior")
-    if not base > 1:
-        raise InputError(f"the base of the logarithm must be above 1, not {base}")
-    if replicates < 1:
-        raise InputError(f"intervals need at least one replicate, not {replicates}")
-    sample = check_sample(embeddings, y, groups, folds)
+    check_options(base, replicates, seed)
+    # In the order of their names, so that their order in the mapping decides no bit.
+    sample = check_sample(embeddings, y, groups, folds).sorted()
+    with one_thread():
+        analysis = _decompose(sample, target, base, estimator, folds, replicates, seed)
+    first, second = map(str, embeddings)
+    return analysis.in_order((first, second))
+
+
+def _decompose(
+    sample: Sample,
+    target: str,
+    base: float,
+    estimator: str,
+    folds: int,
+    replicates: int,
+    seed: int,
+) -> Analysis:
+    """Probe, calibrate, couple, and resample."""
     n = len(sample.target)
     component = connected_groups(sample.groups, n)
     fold = assign_folds(component, sample.target, folds, seed)

@@ -32,7 +32,7 @@ from modalprism.estimation.logistic import fit_logistic
 COMPONENTS: Final = 48
 SMOOTH_COMPONENTS: Final = 16
 LANDMARKS: Final = 80
-PRODUCT_COMPONENTS: Final = 16
+PRODUCT_COMPONENTS: Final = 12
 RIDGES: Final = (3e-3, 3e-2)
 JOINT_RIDGES: Final = (1e-3, 1e-2)
 ITERATIONS: Final = 40
@@ -194,13 +194,13 @@ def _weighed_together(
     weighed = []
     for index, mask in enumerate(masks.numpy()):
         scores = [source.nested[index % folds].numpy().astype(np.float64) for source in unimodal]
-        stack = fit_stack([score[mask] for score in scores], wanted[mask])
+        stack = fit_stack([score[mask] for score in scores], wanted[mask], tolerance=1e-5)
         weighed.append(torch.from_numpy(stack.log_probabilities(scores)).float())
     return torch.stack(weighed)
 
 
 def _products(first: Tensor, second: Tensor) -> Tensor:
-    """Return the products of leading components, shape (n, at most 16²), standardised."""
+    """Return the products of leading components, shape (n, at most 12²), standardised."""
     leading = [
         block[:, :PRODUCT_COMPONENTS] / block[:, :PRODUCT_COMPONENTS].std(0).clamp_min(1e-12)
         for block in (first, second)

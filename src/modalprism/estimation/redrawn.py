@@ -21,6 +21,8 @@ from modalprism.estimation.atoms import SampleAtoms, replicate_atoms, sample_ato
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.states import MOST_STATES, States, merge_rows
 from modalprism.estimation.summary import summarize
+from modalprism.estimation.threads import one_thread
+from modalprism.estimation.validation import check_options
 
 Array = NDArray[np.float64]
 
@@ -85,44 +87,60 @@ def analyze_redrawn(
     InputError
         If shapes differ, a probability is invalid, or an input lacks even or odd draws.
     """
+    if modalities[0] > modalities[1]:  # in the order of their names: their order decides no bit
+        return analyze_redrawn(
+            probability,
+            second,
+            first,
+            draw,
+            modalities=(modalities[1], modalities[0]),
+            target=target,
+            base=base,
+            replicates=replicates,
+            seed=seed,
+        ).in_order(modalities)
+    check_options(base, replicates, seed)
     p = np.asarray(probability, dtype=np.float64)
     columns: list[NDArray[Any]] = [np.asarray(column) for column in (first, second, draw)]
-    if p.ndim != 2 or any(column.shape != p.shape[:1] for column in columns):
+    if p.ndim != 2 or p.size == 0 or any(column.shape != p.shape[:1] for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)
         raise InputError(f"redrawn pairs need one row a run; got {p.shape} with columns {shapes}")
     if not np.isfinite(p).all() or (p < 0).any() or (np.abs(p.sum(1) - 1) > 1e-3).any():
         raise InputError("every row of redrawn probabilities must be finite, >= 0 and sum to 1")
     p = np.maximum(p, _FLOOR)
     p /= p.sum(1, keepdims=True)
+    if columns[2].dtype.kind not in "iu":
+        raise InputError(f"the draws of redrawn pairs are {columns[2].dtype}, not whole numbers")
     codes = [np.unique(column, return_inverse=True)[1] for column in columns[:2]]
-    whole = _atoms((codes[0], codes[1]), p)
-    halves = []
-    for parity in (0, 1):
-        half = columns[2] % 2 == parity
+    halves = [columns[2] % 2 == parity for parity in (0, 1)]
+    for half, parity in zip(halves, ("even", "odd"), strict=True):
         for modality, code in zip(modalities, codes, strict=True):
             if len(np.unique(code[half])) != len(np.unique(code)):
                 raise InputError(
-                    f"some {modality} has no {'odd' if parity else 'even'} draw; "
+                    f"some {modality} has no {parity} draw; "
                     "draw every input with at least two partners"
                 )
-        halves.append(_atoms((codes[0][half], codes[1][half]), p[half]))
     drawn = float(
         np.mean(
             [len(p) / (code.max() + 1) / (other.max() + 1) for code, other in (codes, codes[::-1])]
         )
     )  # m/N
-    bias = (1 - drawn) * ((halves[0].value + halves[1].value) / 2 - whole.value)
-    weights = pigeonhole_weights(
-        {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
-    )
+    with one_thread():
+        whole = _atoms((codes[0], codes[1]), p)
+        even, odd = (_atoms((codes[0][half], codes[1][half]), p[half]) for half in halves)
+        bias = (1 - drawn) * ((even.value + odd.value) / 2 - whole.value)
+        weights = pigeonhole_weights(
+            {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
+        )
+        moved = replicate_atoms(whole.terms, weights)
     return summarize(
         whole.value - bias,
-        replicate_atoms(whole.terms, weights),
+        moved,
         modalities=modalities,
         target=target,
         base=base,
         n=len(p),
-        gap=whole.gap + (whole.gap + (halves[0].gap + halves[1].gap) / 2) * (1 - drawn),
+        gap=whole.gap + (whole.gap + (even.gap + odd.gap) / 2) * (1 - drawn),
         loss=whole.loss,
         classes=p.shape[1],
         estimator="model",

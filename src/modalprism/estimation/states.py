@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import rel_entr
 from sklearn.cluster import KMeans
 
-MOST_STATES: Final = 400
+MOST_STATES: Final = 300
 
 
 @dataclass(frozen=True)

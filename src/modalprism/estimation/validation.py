@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
 
 FEWEST_ROWS: Final = 50
+LARGEST_SEED: Final = 2**32 - 1
 _ROW_SUM_TOLERANCE: Final = 1e-3
 
 
@@ -36,9 +39,52 @@ class Sample:
     soft: bool
     groups: dict[str, NDArray[Any]]
 
+    def sorted(self) -> Sample:
+        """Return the sample with its modalities in the order of their names."""
+        (first, one), (second, other) = sorted(
+            zip(self.modalities, self.embeddings, strict=True), key=lambda pair: pair[0]
+        )
+        return replace(self, modalities=(first, second), embeddings=(one, other))
+
+
+def check_options(base: float, replicates: int, seed: int) -> None:
+    """Check what every estimator is asked with.
+
+    Raises
+    ------
+    InputError
+        With one sentence on the first thing that is wrong.
+    """
+    if not 1 < base < math.inf:
+        raise InputError(f"the base of the logarithm must be a number above 1, not {base}")
+    if replicates < 1:
+        raise InputError(f"intervals need at least one replicate, not {replicates}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"the seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}")
+
+
+def _read(what: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"{what} cannot be read as an array: {error}") from error
+
+
+def _check_names(what: str, array: NDArray[Any]) -> None:
+    """Check labels or groups that are no numbers: none is missing, and they can be told apart."""
+    if array.dtype.kind != "O":
+        return
+    missing = pd.isna(array)
+    if missing.any():
+        raise InputError(f"{what} is missing in row {int(missing.argmax())}; remove such rows")
+    try:
+        np.unique(array)
+    except TypeError as error:
+        raise InputError(f"{what} mixes values that have no order ({error})") from error
+
 
 def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(embedding)
+    array = _read(f"the embedding of {name!r}", embedding)
     if array.dtype.kind not in "fiub":
         raise InputError(f"the embedding of {name!r} holds {array.dtype}, not numbers")
     if array.ndim != 2:
@@ -61,7 +107,7 @@ def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64], bool]:
-    array = np.asarray(y)
+    array = _read("the target", y)
     if array.ndim not in (1, 2) or len(array) != n:
         raise InputError(
             f"the target has shape {array.shape}, but the embeddings have {n} rows; "
@@ -85,6 +131,7 @@ def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64]
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = int(np.argmin(np.isfinite(array)))
             raise InputError(f"the target is NaN or infinite in row {row}; remove such rows")
+        _check_names("the target", array)
         values, code = np.unique(array, return_inverse=True)
         if len(values) > max(2, n // folds):
             raise InputError(
@@ -134,10 +181,14 @@ def check_sample(
     if n < FEWEST_ROWS:
         raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
     target, soft = _check_target(y, n, folds)
-    columns = {str(name): np.asarray(column) for name, column in (groups or {}).items()}
+    columns = {
+        str(name): _read(f"the group column {name!r}", column)
+        for name, column in (groups or {}).items()
+    }
     for name, column in columns.items():
         if column.shape != (n,):
             raise InputError(
                 f"the group column {name!r} has shape {column.shape}; give one value a row, ({n},)"
             )
+        _check_names(f"the group column {name!r}", column)
     return Sample((first, second), (arrays[0], arrays[1]), target, soft, columns)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from modalprism.errors import InputError
 from modalprism.studies.sources import EmojiSource
-from modalprism.studies.study import Study
+from modalprism.studies.study import Study, first_mistake
 
 
 def demo_study(out: Path, *, seed: int = 0) -> Study:
     """Return the study of the emoji questions."""
+    try:
+        return _study(out, seed)
+    except ValidationError as error:
+        raise InputError(f"the demo cannot be run so: {first_mistake(error)}") from error
+
+
+def _study(out: Path, seed: int) -> Study:
     return Study(
         title="Emoji questions: what do three fusions take from the picture and from the name?",
         sources=(EmojiSource(kind="emoji_questions"),),

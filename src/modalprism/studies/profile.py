@@ -114,16 +114,22 @@ class Profile:
         try:
             manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
             table = pq.read_table(folder / PROFILE_FILE)
-        except (json.JSONDecodeError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        except (ValueError, OSError, pa.ArrowException) as error:
+            words = " ".join(str(error).split())
             raise InputError(
-                f"the run {folder} is damaged ({error}); run its study again"
+                f"the run {folder} is damaged ({words}); run its study again"
             ) from error
         if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
             raise InputError(
                 f"the run {folder} was written in another format; "
                 f"this Modalprism reads version {FORMAT_VERSION}: run its study again"
             )
-        if table.schema.names != SCHEMA.names:
+        modalities = manifest.get("modalities")
+        if not isinstance(modalities, list) or len(modalities) != 2:
+            raise InputError(
+                f"{folder / MANIFEST_FILE} names no two modalities; run its study again"
+            )
+        if not table.schema.equals(SCHEMA):
             raise InputError(
                 f"{folder / PROFILE_FILE} lacks columns of a profile; run its study again"
             )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
 from modalprism.capture.emoji_family import checkpoint_folder, load_network
 from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
-from modalprism.capture.fusion_network import FUSIONS, Fusion
+from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionNetwork
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.emoji import Emoji, kin_numbers, load_emojis, split
 from modalprism.datasets.emoji_questions import (
@@ -72,10 +72,12 @@ class EmojiSource(BaseModel):
     def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:
         """Capture every network on every question, or open what was captured before."""
         questions = [question_named(name) for name in self.questions]
+        # All at once: what is missing is said before anything is encoded.
+        networks = [load_network(fusion) for fusion in self.fusions]
         emojis = load_emojis()
         held_out = split(emojis)[1]
         inputs: EmojiInputs | None = None
-        for fusion in self.fusions:
+        for fusion, network in zip(self.fusions, networks, strict=True):
             for question in questions:
                 path = folder / fusion / f"{question.name}.safetensors"
                 fingerprint = self._fingerprint(fusion, question, seed)
@@ -84,7 +86,7 @@ class EmojiSource(BaseModel):
                     if inputs is None:
                         inputs = encode_emojis(emojis, held_out, questions, track=track)
                     self._capture(
-                        path, fingerprint, fusion, question, emojis, held_out, inputs, seed, track
+                        path, fingerprint, network, question, emojis, held_out, inputs, seed, track
                     )
                     store = EmbeddingStore.open(path)
                 yield StudiedStore(fusion, question.name, store)
@@ -107,7 +109,7 @@ class EmojiSource(BaseModel):
         self,
         path: Path,
         fingerprint: str,
-        fusion: str,
+        network: FusionNetwork,
         question: Question,
         emojis: tuple[Emoji, ...],
         held_out: np.typing.NDArray[np.int64],
@@ -115,7 +117,7 @@ class EmojiSource(BaseModel):
         seed: int,
         track: Track,
     ) -> None:
-        network = load_network(fusion)
+        fusion = network.config.fusion
         observed = observed_pairs(question, emojis, held_out, rounds=self.rounds, seed=seed)
         redrawn = redrawn_pairs(
             question,

@@ -22,6 +22,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from modalprism.errors import InputError
+from modalprism.estimation.threads import one_thread
+from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track, silent
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.sources import Source, StudiedStore
@@ -70,10 +72,10 @@ class Study(BaseModel):
     views: tuple[View, ...] = Field(default=("answer",), min_length=1)
     pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
     layers: tuple[int, ...] | None = None
-    base: float = Field(default=2, gt=1)
+    base: float = Field(default=2, gt=1, allow_inf_nan=False)
     folds: int = Field(default=5, ge=3)
     replicates: int = Field(default=1000, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
     out: Path
 
@@ -106,9 +108,7 @@ class Study(BaseModel):
         try:
             study = cls.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the study"
-            raise InputError(f"{path}: {where}: {first['msg']}") from error
+            raise InputError(f"{path}: {first_mistake(error)}") from error
         return study._relative_to(path.parent)
 
     def _relative_to(self, folder: Path) -> Study:
@@ -239,6 +239,13 @@ class Study(BaseModel):
         }
 
 
+def first_mistake(error: ValidationError) -> str:
+    """Say where a study is wrong first, and how."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "the study"
+    return f"{where}: {first['msg']}"
+
+
 def _since(start: float) -> float:
     return time.perf_counter() - start
 
@@ -275,10 +282,10 @@ def _read_rows(path: Path) -> list[dict[str, Any]] | None:
     if not path.is_file():
         return None
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        rows = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError):
         return None
-    return rows
+    return rows if isinstance(rows, list) else None
 
 
 def _finish(
@@ -286,7 +293,8 @@ def _finish(
 ) -> tuple[str, list[dict[str, Any]]]:
     """Do one analysis in a worker and keep it."""
     try:
-        rows = run_task(task, store, settings)
+        with one_thread():
+            rows = run_task(task, store, settings)
     except InputError as error:
         raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
     partial = path.with_suffix(".partial")

@@ -129,7 +129,14 @@ def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
     if not {"label", "answer"} <= set(store.names):
         return {}
     label, answer = store.array("label"), store.array("answer")
-    if label.dtype.kind not in "iu" or label.min() < 0 or label.max() >= answer.shape[1]:
+    if answer.ndim != 2 or label.dtype.kind not in "iu":
+        return {}
+    if label.shape != answer.shape[:1]:
+        raise InputError(
+            f"the array 'label' has shape {label.shape}, but 'answer' has {len(answer)} rows; "
+            "row i of both must be the same example"
+        )
+    if label.min() < 0 or label.max() >= answer.shape[1]:
         return {}
     correct = (answer.argmax(1) == label).astype(np.float64)
     weights = pigeonhole_weights(store.groups(), len(label), settings.replicates, settings.seed)
@@ -158,7 +165,6 @@ def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict
         layer = task.layer if task.view == "stream" else 0
         if task.view == "answer":
             y, target = _model_answer(store)
-            extra = _accuracy(store, settings)
         elif task.view == "stream":
             y, target = _right_answer(store)
         else:
@@ -174,6 +180,8 @@ def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict
             replicates=settings.replicates,
             seed=settings.seed,
         )
+        if task.view == "answer":
+            extra = _accuracy(store, settings)
     analysis = replace(analysis, diagnostics=analysis.diagnostics | extra)
     where = {
         "model": task.model,
