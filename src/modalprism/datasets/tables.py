@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from modalprism.datasets.arrays import DAMAGE, load_array, open_archive
 from modalprism.errors import InputError
 
 COUNT_COLUMN: Final = "count"
+MOST_CELLS: Final = 10**8
 _TABLES: Final = {".csv": ",", ".tsv": "\t"}
 
 
@@ -117,7 +119,21 @@ def _count_rows(
         if (bad := ~(np.isfinite(weight) & (weight >= 0))).any():
             row = int(bad.argmax())
             raise InputError(f"{path}: the count in data row {row + 1} is {weight[row]:g}")
-    codes = [pd.factorize(frame[name], sort=True)[0] for name in wanted]
-    joint = np.zeros([int(code.max()) + 1 for code in codes])
+    codes = []
+    for name in wanted:
+        try:
+            codes.append(pd.factorize(frame[name], sort=True)[0])
+        except TypeError as error:
+            raise InputError(
+                f"{path}: column {name!r} holds values that cannot be counted ({error})"
+            ) from error
+    shape = [int(code.max()) + 1 for code in codes]
+    if math.prod(shape) > MOST_CELLS:
+        values = " × ".join(f"{side:,}" for side in shape)
+        raise InputError(
+            f"{path} takes {values} values in {', '.join(wanted)}; "
+            "code continuous columns into few classes first"
+        )
+    joint = np.zeros(shape)
     np.add.at(joint, tuple(codes), weight)
     return JointTable((wanted[0], wanted[1]), wanted[2], joint)

@@ -43,8 +43,8 @@ class Estimate:
         if not self.determined:
             return "undetermined"
         if math.isnan(self.low):
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+            return f"{self.value:z.3f}"
+        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,23 @@ class Analysis:
         return pd.DataFrame(self.records())
 
     def __str__(self) -> str:
-        lines = [
+        rows = [
+            (
+                quantity.replace("_", " ") + (f" ({modality})" if modality else ""),
+                str(estimate),
+                "" if unit == "1" else unit,
+            )
+            for quantity, modality, estimate, unit in self.quantities()
+        ]
+        wide, number = (max(len(row[column]) for row in rows) for column in (0, 1))
+        head = (
             f"{' and '.join(self.modalities)} about {self.target}: "
             f"n = {self.n}, {self.estimator}, gap {self.gap:.1e} {self.unit}"
-        ]
-        for quantity, modality, estimate, unit in self.quantities():
-            label = quantity.replace("_", " ") + (f" ({modality})" if modality else "")
-            lines.append(f"  {label:32} {estimate!s:28} {unit if unit != '1' else ''}".rstrip())
-        return "\n".join(lines)
+        )
+        lines = (
+            f"  {label:{wide}}  {value:{number}}  {unit}".rstrip() for label, value, unit in rows
+        )
+        return "\n".join([head, *lines])
 
 
 def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:

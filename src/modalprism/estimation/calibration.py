@@ -100,7 +100,8 @@ def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9
         hessian[:count, :count] += 1e-9 * np.eye(count)
         return hessian
 
-    start = np.concatenate([np.zeros(count), np.log(frequency)])
+    # A class may be absent from the rows of a fold: it starts as rare, not as impossible.
+    start = np.concatenate([np.zeros(count), np.log(np.maximum(frequency, 1e-12))])
     found = minimize(
         loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": tolerance}
     ).x

@@ -22,7 +22,7 @@ from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.states import MOST_STATES, States, merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.threads import one_thread
-from modalprism.estimation.validation import check_options
+from modalprism.estimation.validation import check_options, read_array
 
 Array = NDArray[np.float64]
 
@@ -100,7 +100,10 @@ def analyze_redrawn(
             seed=seed,
         ).in_order(modalities)
     check_options(base, replicates, seed)
-    p = np.asarray(probability, dtype=np.float64)
+    p = read_array("redrawn probabilities", probability)
+    if p.dtype.kind not in "fiu":
+        raise InputError(f"redrawn probabilities are {p.dtype}, not numbers")
+    p = p.astype(np.float64)
     columns: list[NDArray[Any]] = [np.asarray(column) for column in (first, second, draw)]
     if p.ndim != 2 or p.size == 0 or any(column.shape != p.shape[:1] for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)

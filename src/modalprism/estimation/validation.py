@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from modalprism.errors import InputError
 
 FEWEST_ROWS: Final = 50
+LARGEST_VALUE: Final = 1e100
 LARGEST_SEED: Final = 2**32 - 1
 _ROW_SUM_TOLERANCE: Final = 1e-3
 
@@ -63,7 +64,8 @@ def check_options(base: float, replicates: int, seed: int) -> None:
         raise InputError(f"the seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}")
 
 
-def _read(what: str, values: ArrayLike) -> NDArray[Any]:
+def read_array(what: str, values: ArrayLike) -> NDArray[Any]:
+    """Return an array of anything that is one."""
     try:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -71,12 +73,12 @@ def _read(what: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def _check_names(what: str, array: NDArray[Any]) -> None:
-    """Check labels or groups that are no numbers: none is missing, and they can be told apart."""
-    if array.dtype.kind != "O":
-        return
+    """Check labels or groups: none is missing, and they can be told apart."""
     missing = pd.isna(array)
     if missing.any():
         raise InputError(f"{what} is missing in row {int(missing.argmax())}; remove such rows")
+    if array.dtype.kind != "O":
+        return
     try:
         np.unique(array)
     except TypeError as error:
@@ -84,7 +86,7 @@ def _check_names(what: str, array: NDArray[Any]) -> None:
 
 
 def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
-    array = _read(f"the embedding of {name!r}", embedding)
+    array = read_array(f"the embedding of {name!r}", embedding)
     if array.dtype.kind not in "fiub":
         raise InputError(f"the embedding of {name!r} holds {array.dtype}, not numbers")
     if array.ndim != 2:
@@ -103,11 +105,16 @@ def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
             f"the embedding of {name!r} has NaN or infinite values in {int((~finite).sum())} rows, "
             f"the first of them row {row}; remove those rows, or capture in float32"
         )
-    return array.astype(np.float64)
+    array = array.astype(np.float64)
+    if (largest := float(np.abs(array).max())) > LARGEST_VALUE:
+        raise InputError(
+            f"the embedding of {name!r} holds values as large as {largest:.0e}; scale it down"
+        )
+    return array
 
 
 def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64], bool]:
-    array = _read("the target", y)
+    array = read_array("the target", y)
     if array.ndim not in (1, 2) or len(array) != n:
         raise InputError(
             f"the target has shape {array.shape}, but the embeddings have {n} rows; "
@@ -182,7 +189,7 @@ def check_sample(
         raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
     target, soft = _check_target(y, n, folds)
     columns = {
-        str(name): _read(f"the group column {name!r}", column)
+        str(name): read_array(f"the group column {name!r}", column)
         for name, column in (groups or {}).items()
     }
     for name, column in columns.items():

@@ -1,0 +1,81 @@
+"""Atoms of a sample: consistent with the engine, and moving as the sample does."""
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from modalprism.estimation.atoms import ATOMS, replicate_atoms, sample_atoms, split_information
+from modalprism.estimation.states import States, merge_rows
+from modalprism.pid import decompose_marginals
+
+
+@pytest.fixture(scope="module")
+def posteriors():
+    """Posteriors of sixty states a source, the joint's being sharper, all with one p(y)."""
+    rng = np.random.default_rng(0)
+    n = 60
+    first = np.exp(log_softmax(1.5 * rng.normal(size=(n, 3)), 1))
+    second = np.exp(log_softmax(1.5 * rng.normal(size=(n, 3)), 1))
+    for table in (first, second):
+        for _ in range(300):
+            table *= (1 / 3) / table.mean(0)
+            table /= table.sum(1, keepdims=True)
+    return first, second
+
+
+def test_the_union_information_is_that_of_the_engine(posteriors):
+    first, second = posteriors
+    n = len(first)
+    logs = (np.log(first), np.log(second), np.log(first))
+    atoms = sample_atoms(first, logs, (merge_rows(first), merge_rows(second)), tol=1e-6)
+    d = decompose_marginals(first / n, second / n, base=np.e, tol=1e-6)
+    assert atoms.value[ATOMS.index("union_information")] == pytest.approx(d.upper, abs=2e-6)
+    assert atoms.gap <= 1e-6
+    assert atoms.loss == 0
+    found = dict(zip(ATOMS, atoms.value, strict=True))
+    assert found["marginal_information_1"] == pytest.approx(d.marginal_information[0], abs=1e-9)
+
+
+def test_equal_weights_move_nothing_and_atoms_of_a_replicate_add_up(posteriors):
+    first, second = posteriors
+    logs = (np.log(first), np.log(second), np.log(first))
+    terms = sample_atoms(first, logs, (merge_rows(first), merge_rows(second)), tol=1e-4).terms
+    assert replicate_atoms(terms, np.full((1, 60), 7.0)) == pytest.approx(0, abs=1e-12)
+    moved = replicate_atoms(terms, np.random.default_rng(0).poisson(1, size=(20, 60)) + 0.1)
+    at = dict(zip(ATOMS, moved, strict=True))
+    total = at["redundancy"] + at["unique_1"] + at["unique_2"] + at["synergy"]
+    assert total == pytest.approx(at["information"], abs=1e-12)
+
+
+def test_replicates_follow_what_solving_again_finds():
+    """Two symbols a source: the target stands for the posteriors, as calibration sees to."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    x = rng.integers(2, size=(n, 2))
+    y = (x[:, 0] & x[:, 1]) ^ (rng.random(n) < 0.1)
+    target = np.eye(2)[y.astype(int)]
+
+    def solve(weight):
+        share = weight / weight.sum()
+        states, logs = [], []
+        for code in (x[:, 0], x[:, 1], 2 * x[:, 0] + x[:, 1]):
+            joint = np.zeros((code.max() + 1, 2))
+            np.add.at(joint, code, target * share[:, None])
+            states.append(States(joint, code, 0.0))
+            logs.append(np.log(joint / joint.sum(1, keepdims=True))[code])
+        return sample_atoms(target, tuple(logs), (states[0], states[1]), tol=1e-7)
+
+    equal = solve(np.ones(n))
+    weight = 1 + 0.02 * np.where(x[:, 0] == 1, 1.0, -1.0) * rng.random(n)
+    moved = replicate_atoms(equal.terms, weight[None])[:, 0]
+    again = dict(zip(ATOMS, solve(weight).value, strict=True))["union_information"]
+    index = ATOMS.index("union_information")
+    change = again - equal.value[index]
+    assert abs(change) > 1e-4
+    assert moved[index] == pytest.approx(change, abs=0.1 * abs(change))
+
+
+def test_splitting_sums_to_the_information():
+    atoms = split_information(*(np.asarray(v) for v in (0.5, 0.4, 0.9, 0.6)))
+    assert atoms[:4] == pytest.approx([0.3, 0.2, 0.1, 0.3])
+    assert atoms[:4].sum() == pytest.approx(atoms[4])

@@ -1,0 +1,119 @@
+"""Every sample that cannot be used is refused with a sentence that says what to do."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import modalprism as mp
+
+N = 60
+RNG = np.random.default_rng(0)
+GOOD = {"image": RNG.normal(size=(N, 3)), "text": RNG.normal(size=(N, 2))}
+Y = np.arange(N) % 2
+
+
+def with_nan(row, value=math.nan):
+    array = GOOD["image"].copy()
+    array[row, 1] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (with_nan(7), "the embedding of 'image' has NaN or infinite values in 1 rows.*row 7"),
+        (with_nan(9, math.inf), "first of them row 9; remove those rows, or capture in float32"),
+        (with_nan(7, 1e200), "'image' holds values as large as 1e.200; scale it down"),
+        (np.zeros((N, 0)), r"the modality 'image' is empty \(shape \(60, 0\)\)"),
+        (np.zeros((0, 3)), r"the modality 'image' is empty \(shape \(0, 3\)\)"),
+        (np.zeros(N), r"'image' has shape \(60,\); give one row an example.*pool the tokens"),
+        (np.zeros((N, 4, 3)), r"'image' has shape \(60, 4, 3\)"),
+        (np.full((N, 2), "a"), "the embedding of 'image' holds <U1, not numbers"),
+        (np.ones((N, 2)) * 1j, "holds complex128, not numbers"),
+        (np.zeros((N + 1, 3)), "'image' has 61 rows but 'text' has 60"),
+        ([[1.0, 2.0], [3.0]], "the embedding of 'image' cannot be read as an array"),
+        (torch.zeros(N, 3, requires_grad=True), "'image' cannot be read as an array"),
+        (torch.zeros(N, 3, dtype=torch.bfloat16), "'image' cannot be read as an array"),
+    ],
+)
+def test_embeddings_are_refused(image, message):
+    with pytest.raises(mp.InputError, match=message):
+        mp.analyze(GOOD | {"image": image}, Y)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        (GOOD | {"audio": GOOD["text"]}, "two modalities.*got image, text, audio"),
+        ({"image": GOOD["image"]}, "two modalities.*got image"),
+        ({}, "a decomposition has two modalities"),
+        ([GOOD["image"], GOOD["text"]], "two modalities.*got no mapping"),
+        ({name: x[:49] for name, x in GOOD.items()}, "49 rows are too few.*at least 50"),
+    ],
+)
+def test_modalities_are_refused(embeddings, message):
+    with pytest.raises(mp.InputError, match=message):
+        mp.analyze(embeddings, Y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(N), "the target has one class only"),
+        (np.ones((N, 1)), "the target has one class only"),
+        (np.tile([0.0, 1.0], (N, 1)), "the target has one class only"),
+        (Y[:-1], r"the target has shape \(59,\), but the embeddings have 60 rows"),
+        (np.zeros((N, 2, 2)), r"the target has shape \(60, 2, 2\)"),
+        (np.where(np.arange(N) == 4, np.nan, Y), "the target is NaN or infinite in row 4"),
+        (np.where(np.arange(N) == 4, np.inf, Y), "the target is NaN or infinite in row 4"),
+        ([None, *"ab" * 29, "a"], "the target is missing in row 0; remove such rows"),
+        (pd.Series([*"ab" * 29, "a", math.nan]), "the target is missing in row 59"),
+        (np.array([1, "b"] * 30, dtype=object), "the target mixes values that have no order"),
+        (np.eye(2)[Y] * 2, "row 0 of the target sums to 2, not 1; give probabilities .softmax"),
+        (np.eye(2)[Y] - 0.5, "the target's probabilities must be finite and not negative"),
+        (np.full((N, 2), np.nan), "the target's probabilities must be finite and not negative"),
+        (np.where(np.arange(N) < 4, 5, Y), "class 5 has 4 rows, fewer than the 5 folds"),
+        (np.linspace(0, 1, N), "60 different values in 60 rows; code a continuous target"),
+    ],
+)
+def test_targets_are_refused(y, message):
+    with pytest.raises(mp.InputError, match=message):
+        mp.analyze(GOOD, y)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"base": 1}, "base of the logarithm must be .* not 1"),
+        ({"base": 0.5}, "base of the logarithm must be .* not 0.5"),
+        ({"base": math.nan}, "base of the logarithm must be .* not nan"),
+        ({"base": math.inf}, "base of the logarithm must be .* not inf"),
+        ({"folds": 2}, "at least 3 folds, not 2"),
+        ({"folds": 31}, "class 0 has 30 rows, fewer than the 31 folds"),
+        ({"replicates": 0}, "at least one replicate, not 0"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 4294967295, not -1"),
+        ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295, not 4294967296"),
+        ({"estimator": "paper"}, "there is no estimator 'paper'; choose posterior"),
+    ],
+)
+def test_options_are_refused(options, message):
+    with pytest.raises(mp.InputError, match=message):
+        mp.analyze(GOOD, Y, **options)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (np.arange(N - 1), r"the group column 'patient' has shape \(59,\)"),
+        (np.zeros((N, 2)), r"the group column 'patient' has shape \(60, 2\)"),
+        (np.zeros(N), "tie all rows into 1 connected sets, too few for 5 folds"),
+        (np.where(np.arange(N) == 3, np.nan, Y), "the group column 'patient' is missing in row 3"),
+        ([None, *"ab" * 29, "a"], "the group column 'patient' is missing in row 0"),
+    ],
+)
+def test_groups_are_refused(column, message):
+    with pytest.raises(mp.InputError, match=message):
+        mp.analyze(GOOD, Y, groups={"patient": column})

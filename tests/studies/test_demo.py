@@ -1,0 +1,98 @@
+"""The demo, end to end: real pictures, real encoders, a trained network, a known answer."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from modalprism.capture import emoji_family
+from modalprism.datasets.emoji import load_emojis, split
+from modalprism.errors import InputError
+from modalprism.studies import sources
+from modalprism.studies.demo import demo_study
+from modalprism.studies.sources import EmojiSource
+from modalprism.studies.study import Study
+
+
+def test_the_demo_is_every_fusion_question_and_view(tmp_path):
+    study = demo_study(tmp_path, seed=3)
+    (source,) = study.sources
+    assert source.fusions == ("concat", "cross_attention", "late")
+    assert source.questions == ("kind", "pictured", "named", "match")
+    assert study.views == ("answer", "stream", "encoding")
+    assert study.pairs == ("observed", "redrawn")
+    assert study.seed == 3
+    models, datasets = source.descriptions()
+    assert list(models) == list(source.fusions)
+    assert datasets["match"] == "does the name belong to the picture?"
+
+
+def test_a_seed_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"the demo cannot be run so: seed: .*equal to 0"):
+        demo_study(tmp_path, seed=-1)
+
+
+def test_a_missing_checkpoint_is_said_before_anything_is_encoded(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
+    for module in (emoji_family, sources):
+        monkeypatch.setattr(module, "checkpoint_folder", lambda: tmp_path / "none")
+    with pytest.raises(InputError, match=r"concat\.safetensors is missing; .*train\.py"):
+        demo_study(tmp_path / "run").run()
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.slow
+def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
+    train, held_out = split(load_emojis())
+    fewer = np.sort(np.random.default_rng(0).permutation(held_out)[:320])
+    monkeypatch.setattr(sources, "split", lambda _emojis: (train, fewer))
+    study = Study(
+        sources=(
+            EmojiSource(
+                kind="emoji_questions",
+                fusions=("concat",),
+                questions=("pictured",),
+                redrawn_examples=24,
+                redrawn_partners=8,
+            ),
+        ),
+        views=("answer", "stream"),
+        layers=(0,),
+        pairs=("observed", "redrawn"),
+        workers=1,
+        replicates=200,
+        out=tmp_path / "run",
+    )
+    frame = study.run().frame
+
+    def read(pairs, quantity, modality=None):
+        rows = frame[(frame["pairs"] == pairs) & (frame["quantity"] == quantity)]
+        rows = rows[rows["view"] == "answer"]
+        if modality:
+            rows = rows[rows["modality"] == modality]
+        return rows["value"].item()
+
+    assert read("observed", "contribution", "image") >= 0.9
+    assert read("redrawn", "contribution", "image") >= 0.9
+    assert read("observed", "unique", "image") > 1
+    assert abs(read("observed", "unique", "text")) < 0.1
+    assert read("observed", "accuracy") > 3 * read("observed", "chance")
+    assert 0.4 < read("observed", "recovered") <= 1
+    assert (frame["n"] == 640)[frame["pairs"] == "observed"].all()
+
+    # What was captured is taken up: no picture is encoded again, no run repeated.
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert study.run().frame.equals(frame)
+    kept = [path for path in before if path.suffix == ".safetensors" or "analyses" in path.parts]
+    assert len(kept) == 2 + 1 + 3
+    assert all(path.stat().st_mtime_ns == before[path] for path in kept)
+    assert set(tmp_path.rglob("*")) >= set(before)
+
+    # A damaged capture is made anew.
+    store = study.out / "store" / "concat" / "pictured.safetensors"
+    arrays = load_file(store)
+    store.write_bytes(store.read_bytes()[:1000])
+    assert study.run().frame.equals(frame)
+    again = load_file(store)
+    assert set(again) == set(arrays)
+    assert all(np.array_equal(again[name], array) for name, array in arrays.items())

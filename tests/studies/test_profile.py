@@ -1,0 +1,84 @@
+"""Profiles: written whole, read back, and refused."""
+
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from modalprism.errors import InputError
+from modalprism.studies.profile import SCHEMA, Profile
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    finished[1].write(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_profile_comes_back_as_it_was_written(finished, folder):
+    profile = Profile.read(str(folder))
+    pd.testing.assert_frame_equal(profile.frame, finished[1].frame, check_exact=True)
+    assert profile.manifest == finished[1].manifest
+    assert pq.read_schema(folder / "profile.parquet").equals(SCHEMA)
+    assert not list(folder.glob("*.partial"))
+
+
+def rewrite(**changes):
+    def do(folder):
+        path = folder / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return do
+
+
+def drop_columns(folder):
+    table = pq.read_table(folder / "profile.parquet").drop_columns(["gap"])
+    pq.write_table(table, folder / "profile.parquet")
+
+
+def change_types(folder):
+    table = pq.read_table(folder / "profile.parquet")
+    index = table.schema.get_field_index("value")
+    words = pa.array(["much"] * len(table))
+    pq.write_table(table.set_column(index, "value", words), folder / "profile.parquet")
+
+
+def garble_parquet(folder):
+    path = folder / "profile.parquet"
+    content = bytearray(path.read_bytes())
+    content[-1500:-8] = bytes(1492)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "manifest.json").unlink(), "no manifest.json: it is not a finished run"),
+        (lambda f: (f / "profile.parquet").unlink(), "no profile.parquet.*resumes where it stood"),
+        (lambda f: (f / "manifest.json").write_text("{"), "is damaged"),
+        (lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe"), "is damaged"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "written in another format"),
+        (lambda f: (f / "profile.parquet").write_bytes(b""), "is damaged"),
+        (lambda f: (f / "profile.parquet").write_bytes(b"PAR1" * 9), "is damaged"),
+        (garble_parquet, "is damaged"),
+        (rewrite(format_version=2), "another format; this Modalprism reads version 1"),
+        (rewrite(modalities=None), "manifest.json names no two modalities"),
+        (rewrite(modalities=["image"]), "manifest.json names no two modalities"),
+        (drop_columns, "lacks columns of a profile"),
+        (change_types, "lacks columns of a profile"),
+    ],
+)
+def test_a_damaged_run_is_refused(folder, damage, message):
+    damage(folder)
+    with pytest.raises(InputError, match=message) as caught:
+        Profile.read(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a folder; name a run folder"):
+        Profile.read(tmp_path / "none")
+    with pytest.raises(InputError, match=r"has no profile\.parquet: it is not a finished run"):
+        Profile.read(tmp_path)

@@ -1,0 +1,349 @@
+"""Studies: written down, run, resumed; the same study gives the same bytes."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from modalprism.errors import InputError
+from modalprism.studies.profile import QUANTITIES, SCHEMA, Profile
+from modalprism.studies.study import Study
+
+MOST = {"views": ["answer", "stream", "encoding"], "pairs": ["observed", "redrawn"]}
+
+
+def analyses(study):
+    return {path.name: path.read_bytes() for path in (study.out / "analyses").iterdir()}
+
+
+def times(study):
+    return {path.name: path.stat().st_mtime_ns for path in (study.out / "analyses").iterdir()}
+
+
+def read(frame, *where):
+    """Return the one value of a view, kind of pairs, layer and quantity."""
+    keys = ["view", "pairs", "layer", "quantity"]
+    return frame.loc[frame[keys].apply(tuple, axis=1) == where, "value"].item()
+
+
+def test_a_run_leaves_its_files_and_no_others(finished):
+    study, profile = finished
+    assert {path.name for path in study.out.iterdir()} == {
+        "analyses",
+        "study.yaml",
+        "profile.parquet",
+        "manifest.json",
+    }
+    assert len(analyses(study)) == 5
+    assert all(name.endswith(".json") for name in analyses(study))
+    pd.testing.assert_frame_equal(Profile.read(study.out).frame, profile.frame)
+    assert Profile.read(study.out).manifest == profile.manifest
+
+
+def test_the_profile_has_every_view_once(finished):
+    frame = finished[1].frame
+    assert list(frame.columns) == SCHEMA.names
+    assert set(frame["quantity"]) <= set(QUANTITIES)
+    keys = ["model", "dataset", "view", "pairs", "layer"]
+    parts = [tuple(part) for part in frame[keys].drop_duplicates().to_numpy().tolist()]
+    assert parts == [
+        ("model", "dataset", "answer", "observed", -1),
+        ("model", "dataset", "answer", "redrawn", -1),
+        ("model", "dataset", "stream", "observed", 0),
+        ("model", "dataset", "stream", "observed", 1),
+        ("model", "dataset", "encoding", "observed", 1),
+    ]
+    assert not frame.duplicated([*keys, "quantity", "modality"]).any()
+    names = frame.set_index(["view", "layer"])["layer_name"].to_dict()
+    assert names == {
+        ("answer", -1): "whole model",
+        ("stream", 0): "before fusion",
+        ("stream", 1): "layer 1",
+        ("encoding", 1): "layer 1",
+    }
+
+
+def test_atoms_sum_to_the_information_in_every_part(finished):
+    frame = finished[1].frame
+    parts = frame.groupby(["view", "pairs", "layer"])
+    assert len(parts) == 5
+    for _, part in parts:
+        value = part.groupby("quantity")["value"].sum()
+        atoms = value["redundancy"] + value["unique"] + value["synergy"]
+        assert atoms == pytest.approx(value["information"], abs=1e-9)
+
+
+def test_the_views_say_what_they_are_about(finished):
+    frame = finished[1].frame
+    target = frame.drop_duplicates(["view"]).set_index("view")["target"]
+    assert target["answer"] == "the model's answer"
+    assert target["stream"] == "label"
+    assert target["encoding"].startswith("the fused state, ")
+    image = frame[frame["modality"] == "image"]
+    assert read(image, "answer", "observed", -1, "contribution") > 0.95
+    assert read(image, "answer", "redrawn", -1, "contribution") > 0.95
+    # Mixed, both streams know the label: what was unique before is redundant.
+    before, after = (read(frame, "stream", "observed", i, "redundancy") for i in (0, 1))
+    assert after > before + 0.5
+    assert read(frame, "answer", "observed", -1, "accuracy") > 0.9
+    assert 1 / 3 < read(frame, "answer", "observed", -1, "chance") < 0.5
+
+
+def test_the_manifest_says_how_it_was_made(finished):
+    study, profile = finished
+    manifest = profile.manifest
+    assert manifest["modalities"] == ["image", "text"]
+    assert manifest["seed"] == 0
+    assert manifest["estimator"] == {
+        "name": "posterior",
+        "folds": 5,
+        "replicates": 50,
+        "base": 2,
+    }
+    assert len(manifest["stores"]["model/dataset"]) == 64
+    assert {"modalprism", "torch", "numpy", "python"} <= set(manifest["versions"])
+    json.dumps(manifest, allow_nan=False)
+    assert profile.modalities == study.modalities
+
+
+def test_a_second_run_takes_the_analyses_up(make_study):
+    study = Study.from_yaml(make_study(**MOST))
+    study.run()
+    before, when = (study.out / "profile.parquet").read_bytes(), times(study)
+    study.run()
+    assert times(study) == when
+    assert (study.out / "profile.parquet").read_bytes() == before
+    study.run(fresh=True)
+    assert set(times(study)) == set(when)
+    assert not set(times(study).values()) & set(when.values())
+    assert (study.out / "profile.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["deleted", "truncated", "empty", "of another kind"])
+def test_an_analysis_that_was_lost_is_done_again_to_the_same_bytes(finished, tmp_path, damage):
+    done, _ = finished
+    shutil.copytree(done.out, tmp_path / "run")
+    study = done.model_copy(update={"out": tmp_path / "run"})
+    expected = analyses(study)
+    lost = next(path for path in (study.out / "analyses").iterdir() if "stream" in path.name)
+    if damage == "deleted":
+        lost.unlink()
+    else:
+        content = lost.read_bytes()
+        lost.write_bytes({"truncated": content[:-10], "empty": b""}.get(damage, b"{}"))
+    when = times(study)
+    study.run()
+    assert analyses(study) == expected
+    assert {name for name, time in times(study).items() if when.get(name) != time} == {lost.name}
+    whole = (done.out / "profile.parquet").read_bytes()
+    assert (study.out / "profile.parquet").read_bytes() == whole
+
+
+def test_two_workers_give_the_same_bytes_as_one_with_many_threads(finished, make_study):
+    done, _ = finished
+    study = Study.from_yaml(make_study(**MOST, workers=2))
+    study.run()
+    expected = list(analyses(study).values())
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        alone = study.model_copy(update={"workers": 1, "out": study.out / "alone"})
+        alone.run()
+    finally:
+        torch.set_num_threads(before)
+    assert list(analyses(alone).values()) == expected
+    assert sorted(analyses(done).values()) == sorted(expected)
+
+
+def test_another_setting_is_another_analysis(finished, tmp_path):
+    done, profile = finished
+    shutil.copytree(done.out, tmp_path / "run")
+    study = done.model_copy(update={"out": tmp_path / "run", "views": ("answer",), "base": 10})
+    other = study.run()
+    assert len(analyses(study)) == 5 + 2
+    assert set(other.frame["unit"]) == {"base-10", "1"}
+    for pairs in ("observed", "redrawn"):
+        bits = read(profile.frame, "answer", pairs, -1, "information")
+        assert read(other.frame, "answer", pairs, -1, "information") == pytest.approx(
+            bits * np.log10(2)
+        )
+
+
+def test_a_changed_store_is_analysed_anew(make_study, arrays):
+    path = make_study()
+    study = Study.from_yaml(path)
+    first = study.run()
+    np.savez(path.parent / "store.npz", **(arrays | {"image/0": arrays["image/0"][::-1]}))
+    second = study.run()
+    assert len(analyses(study)) == 2
+    assert not first.frame.equals(second.frame)
+
+
+def test_swapping_the_modalities_swaps_the_labels_and_nothing_else(finished, make_study):
+    study = Study.from_yaml(make_study(**MOST, modalities=["text", "image"]))
+    profile = study.run()
+    assert profile.modalities == ("text", "image")
+    order = ["view", "pairs", "layer", "quantity", "modality"]
+    mine, theirs = (p.frame.sort_values(order, ignore_index=True) for p in (profile, finished[1]))
+    pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
+    first = profile.frame["modality"].dropna().iloc[0]
+    assert first == "text"
+
+
+def test_the_resolved_study_can_be_run_again(finished, tmp_path):
+    done, profile = finished
+    content = yaml.safe_load((done.out / "study.yaml").read_text("utf-8"))
+    assert content["folds"] == 5
+    assert content["sources"][0]["path"].startswith("/")
+    again = Study.from_yaml(done.out / "study.yaml")
+    assert again == Study.model_validate(content)
+    assert again.out == done.out
+    other = again.model_copy(update={"out": tmp_path / "other", "views": ("answer",)})
+    frame = profile.frame[profile.frame["view"] == "answer"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(other.run().frame, frame, check_exact=True)
+
+
+def test_paths_are_relative_to_the_study_file(make_study, monkeypatch, tmp_path):
+    path = make_study()
+    monkeypatch.chdir(tmp_path)
+    study = Study.from_yaml(path)
+    assert study.out == path.parent / "run"
+    assert study.sources[0].path == path.parent / "store.npz"
+    content = yaml.safe_load(path.read_text("utf-8"))
+    del content["out"]
+    path.write_text(yaml.safe_dump(content), "utf-8")
+    assert Study.from_yaml(path).out == path.parent / "runs" / "study"
+
+
+def test_the_title_and_the_names_travel(make_study):
+    source = {"kind": "embeddings", "path": "store.npz", "model": "a/b", "dataset": "ä b"}
+    study = Study.from_yaml(make_study(sources=[source], title="Wer führt?"))
+    profile = study.run()
+    assert set(profile.frame["model"]) == {"a/b"}
+    assert set(profile.frame["dataset"]) == {"ä b"}
+    assert Profile.read(study.out).manifest["title"] == "Wer führt?"
+    assert Study.from_yaml(study.out / "study.yaml").title == "Wer führt?"
+
+
+SOURCE = {"kind": "embeddings", "path": "store.npz"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"colour": "red"}, "study.yaml: colour: Extra inputs are not permitted"),
+        ({"views": ["question"]}, r"study.yaml: views\.0: Input should be 'answer', 'stream'"),
+        ({"views": []}, "study.yaml: views: Tuple should have at least 1 item"),
+        ({"pairs": ["shuffled"]}, r"study.yaml: pairs\.0: Input should be 'observed' or"),
+        ({"modalities": ["text", "text"]}, "two modalities are both called 'text'"),
+        ({"modalities": ["text"]}, "study.yaml: modalities"),
+        ({"sources": []}, "study.yaml: sources: Tuple should have at least 1 item"),
+        ({"sources": [{"kind": "hub"}]}, r"study.yaml: sources\.0: .*'hub'"),
+        ({"sources": [{"kind": "embeddings"}]}, r"sources\.0\.embeddings\.path: Field required"),
+        ({"sources": [SOURCE | {"colour": 1}]}, "colour: Extra inputs are not permitted"),
+        ({"base": 1}, "study.yaml: base: Input should be greater than 1"),
+        ({"base": float("inf")}, "study.yaml: base: Input should be a finite number"),
+        ({"folds": 2}, "study.yaml: folds: Input should be greater than or equal to 3"),
+        ({"seed": -1}, "study.yaml: seed: Input should be greater than or equal to 0"),
+        ({"seed": 2**32}, "study.yaml: seed: Input should be less than or equal to 4294967295"),
+        ({"out": None}, "study.yaml: out: "),
+    ],
+)
+def test_a_study_file_is_refused(make_study, options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        Study.from_yaml(make_study(**options))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"sources: [", "is not valid YAML"),
+        (b"\xff\xfe\xff", "is not valid YAML"),
+        (b"a: !!python/object/apply:os.system [ls]", "is not valid YAML"),
+        (b"", "must hold keys such as 'sources:'"),
+        (b"- 1", "must hold keys such as 'sources:'"),
+        (b"title: x", "sources: Field required"),
+    ],
+)
+def test_a_file_that_is_no_study_is_refused(tmp_path, content, message):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        Study.from_yaml(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_study_file_is_refused(tmp_path):
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(InputError, match="does not exist; check the path"):
+            Study.from_yaml(path)
+
+
+NAN = np.full((240, 6), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({}, {"layers": [7], "views": ["stream"]}, "has no layer 7; it has 0, 1"),
+        ({}, {"layers": [0], "views": ["encoding"]}, "nothing for the encoding view"),
+        ({"fused/1": None}, {"views": ["encoding"]}, "needs arrays fused/1, fused/2"),
+        ({}, {"modalities": ["audio", "text"]}, "has no modality 'audio'"),
+        ({"text/0": None, "image/1": None}, {}, "no layer with both image and text"),
+        ({"redrawn/answer": None}, {"pairs": ["redrawn"]}, "ask for pairs: .observed"),
+        ({"redrawn/draw": None}, {"pairs": ["redrawn"]}, "no array 'redrawn/draw'"),
+        ({"label": None, "answer": None}, {}, "answer view: .*neither 'label' nor 'answer'"),
+        ({"image/0": NAN}, {}, "model on dataset, answer view: .*'image' has NaN"),
+        ({"label": np.zeros(240)}, {"views": ["stream"]}, "stream view: .*one class only"),
+        ({"answer": np.ones((240, 1))}, {}, "answer view: .*one class only"),
+        ({"answer": np.full((239, 3), 1 / 3)}, {}, r"target has shape \(239, 3\)"),
+        ({"label": np.arange(239) % 3}, {}, r"'label' has shape \(239,\), .*240 rows"),
+        ({"text/0": np.zeros((239, 5))}, {}, "'image' has 240 rows but 'text' has 239"),
+        ({"text/0": np.zeros((240, 0))}, {}, "the modality 'text' is empty"),
+        ({"group/patient": np.arange(239)}, {}, r"column 'patient' has shape \(239,\)"),
+        ({"fused/1": np.ones((240, 3))}, {"views": ["encoding"]}, "same in every row"),
+        ({"fused/1": np.full((240, 3), "a")}, {"views": ["encoding"]}, "hold <U1, not numbers"),
+        ({"fused/last": np.ones((240, 3))}, {}, "'fused/last' of .* names no layer"),
+        ({}, {"sources": [SOURCE, SOURCE]}, "same model and dataset names; rename one"),
+        ({}, {"sources": [SOURCE | {"path": "none.npz"}]}, "none.npz does not exist"),
+        ({}, {"out": "store.npz/run"}, "the run's folder .* cannot be made"),
+    ],
+)
+def test_a_study_that_cannot_be_run_is_refused(make_study, changes, options, message):
+    study = Study.from_yaml(make_study(changes, **options))
+    with pytest.raises(InputError, match=message) as caught:
+        study.run()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"label": None}, {"label": np.array([*"abc"] * 80)}, {"answer": None}]
+)
+def test_without_right_answers_there_is_no_accuracy(make_study, changes):
+    profile = Study.from_yaml(make_study(changes)).run()
+    assert not {"accuracy", "chance"} & set(profile.frame["quantity"])
+
+
+def test_hard_answers_are_answers(make_study, arrays):
+    """An answer (n,) is the model's choice, as a label is the right one."""
+    chosen = arrays["answer"].argmax(1)
+    profile = Study.from_yaml(make_study({"answer": chosen})).run()
+    value = profile.frame.set_index("quantity")["value"]
+    assert set(profile.frame["target"]) == {"the model's answer"}
+    assert value["information"] > 1
+    assert "information_ceiling" not in value.index
+
+
+def test_what_was_finished_before_an_error_is_kept(make_study):
+    study = Study.from_yaml(
+        make_study({"fused/1": np.ones((240, 3))}, views=["answer", "encoding"])
+    )
+    with pytest.raises(InputError, match="same in every row"):
+        study.run()
+    assert [name for name in analyses(study) if "answer" in name]
+    assert not (study.out / "profile.parquet").exists()

@@ -1,0 +1,366 @@
+"""The command line: what it prints, what it writes, and one sentence for every mistake."""
+
+import json
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from modalprism import cli
+from modalprism.capture import emoji_family
+from modalprism.studies import sources
+
+N = 120
+RNG = np.random.default_rng(0)
+KIND = RNG.integers(3, size=N)
+ARRAYS = {
+    "image": 3 * np.eye(3)[KIND] + 0.3 * RNG.normal(size=(N, 3)),
+    "text": RNG.normal(size=(N, 4)),
+    "label": KIND,
+}
+XOR = "a,b,y\n0,0,f\n0,1,t\n1,0,t\n1,1,f\n"
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run the command line in an empty folder; return exit code, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+
+    def do(*arguments):
+        monkeypatch.setattr(sys, "argv", ["modalprism", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        return code or 0, captured.out, captured.err
+
+    return do
+
+
+@pytest.fixture
+def refused(run):
+    """Run the command line; it must end with code 2 and one sentence, which is returned."""
+
+    def do(*arguments):
+        code, out, err = run(*arguments)
+        assert code == 2
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        return err
+
+    return do
+
+
+def write_store(name="store.npz", **changes):
+    np.savez(name, **{key: a for key, a in (ARRAYS | changes).items() if a is not None})
+
+
+def write_study(name="study.yaml", **options):
+    content = {
+        "sources": [{"kind": "embeddings", "path": "store.npz"}],
+        "replicates": 50,
+        "workers": 1,
+        "out": "run",
+    }
+    Path(name).write_text(yaml.safe_dump(content | options), "utf-8")
+
+
+def read_json(text):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_decompose_prints_a_table(run):
+    Path("xor.csv").write_text(XOR)
+    code, out, err = run("decompose", "xor.csv")
+    assert (code, err) == (0, "")
+    assert "sources: 1 = a, 2 = b; target: y" in out
+    assert "synergy        1.000000" in out
+    assert "undetermined" in out
+
+
+def test_decompose_prints_json(run):
+    Path("xor.csv").write_text(XOR)
+    options = ("--source", "y", "--source", "b", "--target", "a", "--base", "e", "--json")
+    code, out, err = run("decompose", "xor.csv", *options)
+    assert (code, err) == (0, "")
+    result = read_json(out)
+    assert result["sources"] == ["y", "b"]
+    assert result["target"] == "a"
+    assert result["unit"] == "nat"
+    assert result["synergy"] == pytest.approx(math.log(2), abs=1e-5)
+    assert result["unique"] == pytest.approx({"y": 0, "b": 0}, abs=1e-5)
+    assert result["contribution"] == {"y": None, "b": None}
+    assert result["converged"] is True
+    assert result["union_information"]["lower"] <= result["union_information"]["upper"]
+
+
+def test_decompose_of_marginals_knows_no_synergy(run):
+    np.savez("marginals.npz", p_x1y=np.eye(2) / 2, p_x2y=np.full((2, 2), 0.25))
+    result = read_json(run("decompose", "marginals.npz", "--json")[1])
+    assert result["synergy"] is None
+    assert result["contribution"] == pytest.approx({"source 1": 1, "source 2": 0}, abs=1e-5)
+
+
+def test_analyze_prints_a_table(run):
+    write_store()
+    code, out, _ = run("analyze", "store.npz", "--replicates", 50)
+    assert code == 0
+    assert out.startswith("image and text about label: n = 120, posterior")
+    assert "contribution (image)" in out
+    assert "\n  unique (text) " in out
+
+
+def test_analyze_prints_json(run):
+    write_store(other=ARRAYS["text"])
+    options = ("--modality", "text", "--modality", "image", "--replicates", 50, "--json")
+    code, out, err = run("analyze", "store.npz", *options)
+    assert (code, err) == (0, "")
+    rows = {(row["quantity"], row["modality"]): row for row in read_json(out)}
+    assert rows["contribution", "image"]["value"] > 0.9
+    assert [row["modality"] for row in read_json(out) if row["quantity"] == "unique"] == [
+        "text",
+        "image",
+    ]
+    assert rows["information", None]["p_value"] is None
+    assert {row["n"] for row in rows.values()} == {N}
+
+
+def test_analyze_reads_a_layer_and_another_target(run):
+    write_store(**{"image/1": ARRAYS["text"], "text/1": ARRAYS["image"], "choice": KIND})
+    options = ("--modality", "image", "--modality", "text", "--layer", 1, "--target", "choice")
+    rows = read_json(run("analyze", "store.npz", *options, "--replicates", 50, "--json")[1])
+    value = {(row["quantity"], row["modality"]): row["value"] for row in rows}
+    assert value["contribution", "text"] > 0.9
+    assert rows[0]["target"] == "choice"
+
+
+def test_run_writes_a_report_and_report_writes_it_again(run):
+    write_store()
+    write_study(title="What does it read?")
+    code, out, _ = run("run", "study.yaml")
+    assert code == 0
+    assert "Report: run/report.html" in out
+    page = Path("run/report.html")
+    before = page.read_bytes()
+    assert b"What does it read?" in before
+    page.unlink()
+    code, out, _ = run("report", "run")
+    assert code == 0
+    assert "Report: run/report.html" in out
+    assert page.read_bytes() == before
+
+
+def test_run_prints_json(run):
+    write_store()
+    write_study()
+    code, out, err = run("run", "study.yaml", "--fresh", "--json")
+    assert (code, err) == (0, "")
+    result = read_json(out)
+    assert result["report"] == "run/report.html"
+    assert {row["view"] for row in result["profile"]} == {"answer"}
+    assert read_json(run("report", "run", "--json")[1]) == result
+
+
+def test_without_a_command_there_is_help(run):
+    _, out, err = run()
+    assert "Usage" in out + err
+    for command in ("decompose", "analyze", "demo", "run", "report"):
+        assert command in out + err
+        code, out_of_command, _ = run(command, "--help")
+        assert code == 0
+        assert "Usage" in out_of_command
+
+
+def text(words):
+    return lambda: Path("x.csv").write_text(words)
+
+
+@pytest.mark.parametrize(
+    ("write", "arguments", "message"),
+    [
+        (None, ["none.csv"], "none.csv does not exist"),
+        (text("a,b,y\n0,,t\n"), ["x.csv"], "NaN cell in data row 1"),
+        (text("a,b,y\n"), ["x.csv"], "has no rows"),
+        (text(""), ["x.csv"], "cannot be read"),
+        (text(XOR), ["x.csv", "--base", "two"], "--base 'two' is neither a number nor 'e'"),
+        (text(XOR), ["x.csv", "--base", "1"], "base is 1"),
+        (text(XOR), ["x.csv", "--tol", "0"], "tol is 0"),
+        (text(XOR), ["x.csv", "--max-iter", "0"], "max_iter is 0"),
+        (text(XOR), ["x.csv", "--source", "a"], "two sources; 1 were named"),
+        (text(XOR), ["x.csv", "--target", "z"], "wanted a, b, z"),
+        (lambda: np.save("x.npy", np.full((2, 2, 2), np.nan)), ["x.npy"], "is nan"),
+        (lambda: np.save("x.npy", np.ones((2, 2))), ["x.npy"], "shape (2, 2)"),
+        (lambda: np.savez("x.npz", p_x1y=np.eye(2), p_x2y=np.eye(3)), ["x.npz"], "has 3"),
+    ],
+)
+def test_decompose_refuses(refused, write, arguments, message):
+    if write:
+        write()
+    assert message in refused("decompose", *arguments)
+
+
+NAN = np.where(np.arange(N)[:, None] == 5, np.nan, ARRAYS["image"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "message"),
+    [
+        (
+            {"image": NAN},
+            [],
+            "'image' has NaN or infinite values in 1 rows, the first of them row 5",
+        ),
+        ({"label": np.zeros(N)}, [], "one class only"),
+        ({"label": KIND[1:]}, [], "the target has shape (119,)"),
+        ({"text": ARRAYS["text"][1:]}, [], "'image' has 120 rows but 'text' has 119"),
+        ({"text": np.zeros((N, 0))}, [], "the modality 'text' is empty"),
+        ({"text": np.full((N, 2), "a")}, [], "holds <U1, not numbers"),
+        ({"text": np.array([None] * N)}, [], "'text' of store.npz cannot be read"),
+        ({"text": None}, [], "name two modalities with --modality; store.npz has image"),
+        ({"audio": NAN}, [], "store.npz has image, text, audio"),
+        ({"group/a": np.zeros(N)}, [], "tie all rows into 1 connected sets"),
+        ({}, ["--layer", 4], "no layer 4 in store.npz; it has 0"),
+        ({}, ["--target", "truth"], "no array 'truth'"),
+        ({}, ["--modality", "image"], "name two modalities"),
+        ({}, ["--modality", "image", "--modality", "image"], "two modalities"),
+        ({}, ["--modality", "image", "--modality", "audio"], "no modality 'audio'"),
+        ({}, ["--base", "0.5"], "base of the logarithm"),
+        ({}, ["--base", "inf"], "base of the logarithm"),
+        ({}, ["--base", "two"], "neither a number nor 'e'"),
+        ({}, ["--folds", 2], "at least 3 folds"),
+        ({}, ["--replicates", 0], "at least one replicate"),
+        ({}, ["--seed", -1], "seed must be a whole number"),
+    ],
+)
+def test_analyze_refuses(refused, changes, arguments, message):
+    write_store(**changes)
+    assert message in refused("analyze", "store.npz", *arguments)
+
+
+def test_analyze_refuses_files(refused):
+    assert "does not exist" in refused("analyze", "none.npz")
+    Path("x.npz").write_bytes(b"PK\x03\x04")
+    assert "is damaged or truncated" in refused("analyze", "x.npz")
+    Path("x.pt").write_bytes(b"")
+    assert "neither .npz nor .safetensors" in refused("analyze", "x.pt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({"image": NAN}, {}, "answer view: the embedding of 'image' has NaN"),
+        ({"label": np.zeros(N)}, {}, "one class only"),
+        ({"text": ARRAYS["text"][1:]}, {}, "'image' has 120 rows but 'text' has 119"),
+        ({"text": np.zeros((N, 0))}, {}, "the modality 'text' is empty"),
+        ({}, {"layers": [5], "views": ["stream"]}, "has no layer 5"),
+        ({}, {"base": 0.5}, "base: Input should be greater than 1"),
+        ({}, {"colour": "red"}, "colour: Extra inputs"),
+        ({}, {"sources": [{"kind": "embeddings", "path": "none.npz"}]}, "does not exist"),
+        ({}, {"out": "store.npz/run"}, "cannot be made"),
+    ],
+)
+def test_run_refuses(refused, changes, options, message):
+    write_store(**changes)
+    write_study(**options)
+    assert message in refused("run", "study.yaml")
+    assert not Path("run/report.html").exists()
+
+
+def test_run_refuses_files(refused):
+    assert "does not exist" in refused("run", "none.yaml")
+    Path("study.yaml").write_text("sources: [")
+    assert "is not valid YAML" in refused("run", "study.yaml")
+
+
+def test_report_refuses(run, refused):
+    assert "is not a folder" in refused("report", "none")
+    Path("empty").mkdir()
+    assert "it is not a finished run" in refused("report", "empty")
+    write_store()
+    write_study()
+    assert run("run", "study.yaml")[0] == 0
+    Path("run/manifest.json").write_text("{")
+    assert "is damaged" in refused("report", "run")
+    Path("run/manifest.json").unlink()
+    assert "run its study again and it resumes" in refused("report", "run")
+
+
+def test_demo_refuses(refused, monkeypatch):
+    assert "seed: Input should be greater than or equal to 0" in refused("demo", "--seed", -1)
+    for module in (emoji_family, sources):
+        monkeypatch.setattr(module, "checkpoint_folder", lambda: Path("none"))
+    assert "the checkpoint none/concat.safetensors is missing" in refused("demo")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["paint"], ["decompose"], ["analyze", "x.npz", "--folds", "many"]]
+)
+def test_wrong_use_ends_with_code_2(run, arguments):
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out == ""
+    assert "Traceback" not in err
+    assert "Error" in err
+
+
+def test_a_full_disk_is_said_and_the_same_command_resumes(run, disk_of):
+    write_store()
+    write_study()
+    with disk_of(2000):
+        code, out, err = run("run", "study.yaml")
+    assert (code, out) == (1, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("error: File too large; ")
+    assert last.endswith("finished work is kept, and the same command resumes")
+    assert "Traceback" not in err
+    assert run("run", "study.yaml")[0] == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_disk_that_fills_up_at_the_end_is_said(run):
+    write_store()
+    write_study()
+    Path("run").mkdir()
+    Path("run/manifest.json.partial").symlink_to("/dev/full")
+    code, _, err = run("run", "study.yaml")
+    assert code == 1
+    assert err.splitlines()[-1].startswith("error: No space left on device; ")
+    assert not Path("run/manifest.json").exists()
+
+
+def test_a_folder_in_the_way_is_said(run):
+    write_store()
+    write_study()
+    Path("run/report.html.partial").mkdir(parents=True)
+    code, _, err = run("run", "study.yaml")
+    assert code == 1
+    assert err.splitlines()[-1].startswith("error: Is a directory: run/report.html.partial; ")
+
+
+@pytest.mark.parametrize("command", [["run", "study.yaml"], ["analyze", "store.npz"]])
+def test_an_interrupt_is_said(run, monkeypatch, command):
+    write_store()
+    write_study()
+
+    def interrupt(*_arguments, **_options):
+        os.kill(os.getpid(), 2)
+
+    # The signal is real; only its moment is chosen.
+    monkeypatch.setattr("modalprism.estimation.posterior.connected_groups", interrupt)
+    code, out, err = run(*command)
+    assert code == 1
+    assert out == ""
+    assert err.splitlines()[-1] == ("stopped; finished work is kept, and the same command resumes")
+    assert "Traceback" not in err
