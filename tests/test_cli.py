@@ -322,7 +322,7 @@ def test_a_full_disk_is_said_and_the_same_command_resumes(run, disk_of):
         code, out, err = run("run", "study.yaml")
     assert (code, out) == (1, "")
     last = err.splitlines()[-1]
-    assert last.startswith("error: File too large; ")
+    assert last.startswith("error: File too large: run/")
     assert last.endswith("finished work is kept, and the same command resumes")
     assert "Traceback" not in err
     assert run("run", "study.yaml")[0] == 0
@@ -333,20 +333,20 @@ def test_a_disk_that_fills_up_at_the_end_is_said(run):
     write_store()
     write_study()
     Path("run").mkdir()
-    Path("run/manifest.json.partial").symlink_to("/dev/full")
+    Path(f"run/manifest.json.{os.getpid()}.partial").symlink_to("/dev/full")
     code, _, err = run("run", "study.yaml")
     assert code == 1
-    assert err.splitlines()[-1].startswith("error: No space left on device; ")
+    assert err.splitlines()[-1].startswith("error: No space left on device: run/manifest.json; ")
     assert not Path("run/manifest.json").exists()
 
 
 def test_a_folder_in_the_way_is_said(run):
     write_store()
     write_study()
-    Path("run/report.html.partial").mkdir(parents=True)
+    Path(f"run/report.html.{os.getpid()}.partial").mkdir(parents=True)
     code, _, err = run("run", "study.yaml")
     assert code == 1
-    assert err.splitlines()[-1].startswith("error: Is a directory: run/report.html.partial; ")
+    assert err.splitlines()[-1].startswith("error: Is a directory: run/report.html; ")
 
 
 @pytest.mark.parametrize("command", [["run", "study.yaml"], ["analyze", "store.npz"]])

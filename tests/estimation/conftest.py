@@ -55,7 +55,7 @@ def circle():
     def make(examples=80, partners=20):
         first = np.repeat(np.arange(examples), partners)
         draw = np.tile(np.arange(partners), examples)
-        return first, (first + 1 + draw) % examples, draw
+        return first, (first + 1 + draw) % examples
 
     return make
 

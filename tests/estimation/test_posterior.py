@@ -145,7 +145,6 @@ def test_the_gap_is_within_what_was_asked_and_the_intervals_hold_the_values(writ
 
 
 # scikit-learn's PCA divides by the total variance, which is zero here.
-@pytest.mark.filterwarnings("ignore:invalid value encountered in divide:RuntimeWarning")
 def test_a_constant_embedding_has_exactly_nothing(written):
     embeddings, y = written("unq", 300)
     a = mp.analyze(embeddings | {"text": np.full((300, 5), 7.0)}, y, replicates=50)
@@ -156,7 +155,6 @@ def test_a_constant_embedding_has_exactly_nothing(written):
 
 
 # scikit-learn's PCA divides by the total variance, which is zero here.
-@pytest.mark.filterwarnings("ignore:invalid value encountered in divide:RuntimeWarning")
 def test_two_constant_embeddings_have_exactly_nothing():
     y = np.arange(100) % 2
     a = mp.analyze({"image": np.ones((100, 3)), "text": np.zeros((100, 1))}, y, replicates=50)

@@ -64,7 +64,6 @@ def test_scale_of_an_embedding_does_not_matter():
 
 
 # scikit-learn's PCA divides by the total variance, which is zero here.
-@pytest.mark.filterwarnings("ignore:invalid value encountered in divide:RuntimeWarning")
 def test_a_constant_embedding_has_nothing_to_read():
     components = principal_components(np.full((50, 3), 2.5), 48, 0)
     assert components.shape == (50, 1)

@@ -32,7 +32,6 @@ def arrays():
         "redrawn/answer": np.eye(3)[np.arange(30) % 3][first] * 0.97 + 0.01,
         "redrawn/image": first,
         "redrawn/text": (first + 1 + draw) % 30,
-        "redrawn/draw": draw,
     }
 
 

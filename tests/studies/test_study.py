@@ -296,7 +296,7 @@ NAN = np.full((240, 6), np.nan)
         ({}, {"modalities": ["audio", "text"]}, "has no modality 'audio'"),
         ({"text/0": None, "image/1": None}, {}, "no layer with both image and text"),
         ({"redrawn/answer": None}, {"pairs": ["redrawn"]}, "ask for pairs: .observed"),
-        ({"redrawn/draw": None}, {"pairs": ["redrawn"]}, "no array 'redrawn/draw'"),
+        ({"redrawn/text": None}, {"pairs": ["redrawn"]}, "no array 'redrawn/text'"),
         ({"label": None, "answer": None}, {}, "answer view: .*neither 'label' nor 'answer'"),
         ({"image/0": NAN}, {}, "model on dataset, answer view: .*'image' has NaN"),
         ({"label": np.zeros(240)}, {"views": ["stream"]}, "stream view: .*one class only"),

@@ -101,7 +101,6 @@ def redrawn_arrays(
     network: FusionNetwork,
     inputs: EmojiInputs,
     pairs: PairedExamples,
-    partners: int,
     *,
     track: Track = silent,
     description: str = "redrawing pairs",
@@ -113,7 +112,6 @@ def redrawn_arrays(
         ),
         "redrawn/image": pairs.picture,
         "redrawn/text": pairs.name,
-        "redrawn/draw": np.arange(len(pairs.picture)) % partners,
     }
 
 

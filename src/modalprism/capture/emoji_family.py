@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from modalprism.capture.encoders import IMAGE_CHANNELS, IMAGE_TOKENS, TEXT_CHANNELS
 from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionConfig, FusionNetwork
 from modalprism.errors import InputError
+from modalprism.files import write_whole
 
 # The head has one output a category, then one for "no" and one for "yes".
 CATEGORIES: Final = 9
@@ -43,10 +45,8 @@ def checkpoint_folder() -> Path:
 
 def save_checkpoint(path: Path, network: FusionNetwork) -> None:
     """Write a network's weights in float16, with its configuration in the file's header."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.to(torch.float16) for name, value in network.state_dict().items()}
-    config = {name: str(value) for name, value in asdict(network.config).items()}
-    save_file(weights, path, metadata=config)
+    write_whole(path, save(weights, {"config": json.dumps(asdict(network.config))}))
 
 
 def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:

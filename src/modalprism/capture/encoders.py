@@ -18,10 +18,11 @@ import numpy as np
 import platformdirs
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from modalprism.errors import InputError
+from modalprism.files import write_whole
 from modalprism.progress import Track, silent
 
 PICTURE_SIZE: Final = 128
@@ -67,13 +68,7 @@ def _cached(
         except SafetensorError:
             path.unlink()
     features = compute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        save_file(features, partial)
-    except SafetensorError as error:  # a full disk, for one
-        raise OSError(f"{path} cannot be written ({error})") from error
-    partial.replace(path)
+    write_whole(path, save(features))
     return features
 
 

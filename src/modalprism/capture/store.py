@@ -12,7 +12,6 @@ array                  what it is
 ``group/<column>``     rows that share a value never straddle folds, (n,)
 ``redrawn/answer``     the model's probabilities on redrawn pairs, (N, C)
 ``redrawn/<modality>`` which input of the modality a redrawn run was given, (N,)
-``redrawn/draw``       number of the draw, (N,)
 =====================  ==================================================================
 
 ``.safetensors`` files are written by capture; ``.npz`` files by anyone. Layers may have names, in
@@ -32,11 +31,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from modalprism.datasets.arrays import DAMAGE, open_archive
 from modalprism.errors import InputError
+from modalprism.files import write_whole
 
+_HEADER: Final = "modalprism"
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer"})
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
 
@@ -47,7 +48,6 @@ class RedrawnRuns:
 
     probability: NDArray[Any]
     inputs: tuple[NDArray[Any], NDArray[Any]]
-    draw: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class EmbeddingStore:
         try:
             if path.suffix == ".safetensors":
                 with safe_open(path, framework="np") as file:
-                    return cls(path, tuple(file.keys()), file.metadata() or {})
+                    return cls(path, tuple(file.keys()), _words(file.metadata() or {}))
             if path.suffix == ".npz":
                 with open_archive(path) as archive:
                     return cls(path, tuple(archive.files), {})
@@ -180,18 +180,18 @@ class EmbeddingStore:
     def redrawn(self, modalities: tuple[str, str]) -> RedrawnRuns:
         """Read the runs on redrawn pairs."""
         first, second = (self.array(f"redrawn/{modality}") for modality in modalities)
-        return RedrawnRuns(
-            self.array("redrawn/answer"), (first, second), self.array("redrawn/draw")
-        )
+        return RedrawnRuns(self.array("redrawn/answer"), (first, second))
+
+
+def _words(header: dict[str, str]) -> dict[str, str]:
+    words: dict[str, str] = json.loads(header[_HEADER]) if _HEADER in header else header
+    return words
 
 
 def write_store(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
     """Write a ``.safetensors`` store; it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-    try:
-        save_file(contiguous, partial, metadata)
-    except SafetensorError as error:  # a full disk, for one
-        raise OSError(f"{path} cannot be written ({error})") from error
-    partial.replace(path)
+    # The header's keys have no order of their own: all words under one, so that the same capture
+    # gives the same bytes.
+    header = {_HEADER: json.dumps(metadata, sort_keys=True)}
+    write_whole(path, save(contiguous, header))

@@ -164,7 +164,10 @@ def replicate_atoms(terms: RowTerms, weights: Array) -> Array:
     """
     n = weights.shape[1]
     weights = np.concatenate([np.full((1, n), 1 / n), weights / weights.sum(1, keepdims=True)])
-    entropy = entr(weights @ terms.target).sum(1)
+    # H(Y) to first order, like all the rest: a resample that is refitted keeps its own class
+    # frequencies, and what the curvature of H(Y) would take off, the refit gives back.
+    surprise = -(terms.target * np.log(terms.target.mean(0))).sum(1)
+    entropy = weights @ surprise
     moved = split_information(
         entropy - weights @ terms.loss_1,
         entropy - weights @ terms.loss_2,

@@ -63,13 +63,13 @@ def principal_components(embedding: NDArray[np.float64], count: int, seed: int) 
     Half-way between raw components and whitened ones: the ridge still prefers what varies most,
     and gradient steps still converge fast. Shape (n, at most `count`), float32.
     """
+    if not np.ptp(embedding, axis=0).any():  # a constant embedding has nothing to read
+        return torch.zeros(len(embedding), 1)
     count = min(count, *embedding.shape)
     scores = PCA(count, random_state=seed).fit_transform(embedding)
     deviation = scores.std(0)
     kept = deviation > 1e-6 * max(float(deviation[0]), 1e-300)
     scores, deviation = scores[:, kept], deviation[kept]
-    if not deviation.size:  # a constant embedding has nothing to read
-        return torch.zeros(len(embedding), 1)
     return torch.from_numpy(scores / np.sqrt(deviation * deviation[0])).float()
 
 

@@ -4,8 +4,9 @@ Every first input is run with m second inputs drawn from other examples, and eve
 firsts. Then p(y|x₁) = E_{x₂} p(y|x₁,x₂) and p(y|x₂) come from the model itself; only the
 Monte-Carlo error is left. An average of m draws out of N partners looks more telling of x₁ than it
 is: I(X₁;Y), I(X₂;Y) and the union information are biased upward by c (1/m − 1/N), to first order
-(Miller 1955, with the finite population's correction). Half the draws are biased by c (2/m − 1/N),
-so (1 − m/N) times the excess of the halves' mean over the whole is the bias, and is taken away.
+(Miller 1955, with the finite population's correction). A random half of the draws is biased by
+c (2/m − 1/N), so (1 − m/N) times the excess of the halves' mean over the whole is the bias, and is
+taken away.
 """
 
 from __future__ import annotations
@@ -49,11 +50,34 @@ def _atoms(codes: tuple[NDArray[np.int64], NDArray[np.int64]], probability: Arra
     )
 
 
+def _codes(column: NDArray[Any]) -> NDArray[np.int64]:
+    return np.unique(column, return_inverse=True)[1].astype(np.int64)
+
+
+def _random_half(code: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Choose a random half of every input's runs, shape (n,)."""
+    order = np.random.default_rng(seed).permutation(len(code))
+    order = order[np.argsort(code[order], kind="stable")]  # shuffled, and input by input
+    half = np.empty(len(code), dtype=np.bool_)
+    half[order] = np.arange(len(code)) % 2 == 0
+    return half
+
+
+def _unseen(codes: tuple[NDArray[np.int64], ...], half: NDArray[np.bool_]) -> float:
+    """Return the bias of the whole in units of the halves' excess over it: 1 − m/N if balanced.
+
+    Inputs over runs is the mean of 1/m, weighted by how often an input is run.
+    """
+    code, other = codes
+    whole = (code.max() + 1) / len(code)
+    halves = [len(np.unique(code[rows])) / rows.sum() for rows in (half, ~half)]
+    return float((whole - 1 / (other.max() + 1)) / (np.mean(halves) - whole))
+
+
 def analyze_redrawn(
     probability: ArrayLike,
     first: ArrayLike,
     second: ArrayLike,
-    draw: ArrayLike,
     *,
     modalities: tuple[str, str],
     target: str = "the model's answer",
@@ -68,15 +92,13 @@ def analyze_redrawn(
     probability : array_like, shape (n, C)
         The model's answer probabilities, a row a run.
     first, second : array_like, shape (n,)
-        Which input of each modality the run was given.
-    draw : array_like of int, shape (n,)
-        Number of the draw, 0 … m−1. Even and odd draws are the halves of the bias correction, so
-        every input must occur in both.
+        Which input of each modality the run was given; every input with several partners, drawn
+        without regard to either.
     modalities : (str, str)
     target : str
     base : float
     replicates, seed : int
-        Of the bootstrap over inputs of both modalities.
+        Of the bootstrap over inputs of both modalities; the seed also draws the halves.
 
     Returns
     -------
@@ -85,14 +107,13 @@ def analyze_redrawn(
     Raises
     ------
     InputError
-        If shapes differ, a probability is invalid, or an input lacks even or odd draws.
+        If shapes differ, a probability is invalid, or an input was run with one partner only.
     """
     if modalities[0] > modalities[1]:  # in the order of their names: their order decides no bit
         return analyze_redrawn(
             probability,
             second,
             first,
-            draw,
             modalities=(modalities[1], modalities[0]),
             target=target,
             base=base,
@@ -104,7 +125,7 @@ def analyze_redrawn(
     if p.dtype.kind not in "fiu":
         raise InputError(f"redrawn probabilities are {p.dtype}, not numbers")
     p = p.astype(np.float64)
-    columns: list[NDArray[Any]] = [np.asarray(column) for column in (first, second, draw)]
+    columns: list[NDArray[Any]] = [np.asarray(column) for column in (first, second)]
     if p.ndim != 2 or p.size == 0 or any(column.shape != p.shape[:1] for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)
         raise InputError(f"redrawn pairs need one row a run; got {p.shape} with columns {shapes}")
@@ -112,38 +133,34 @@ def analyze_redrawn(
         raise InputError("every row of redrawn probabilities must be finite, >= 0 and sum to 1")
     p = np.maximum(p, _FLOOR)
     p /= p.sum(1, keepdims=True)
-    if columns[2].dtype.kind not in "iu":
-        raise InputError(f"the draws of redrawn pairs are {columns[2].dtype}, not whole numbers")
-    codes = [np.unique(column, return_inverse=True)[1] for column in columns[:2]]
-    halves = [columns[2] % 2 == parity for parity in (0, 1)]
-    for half, parity in zip(halves, ("even", "odd"), strict=True):
-        for modality, code in zip(modalities, codes, strict=True):
-            if len(np.unique(code[half])) != len(np.unique(code)):
-                raise InputError(
-                    f"some {modality} has no {parity} draw; "
-                    "draw every input with at least two partners"
-                )
-    drawn = float(
-        np.mean(
-            [len(p) / (code.max() + 1) / (other.max() + 1) for code, other in (codes, codes[::-1])]
-        )
-    )  # m/N
+    codes = (_codes(columns[0]), _codes(columns[1]))
+    for modality, other, code in zip(modalities, modalities[::-1], codes, strict=True):
+        if np.bincount(code).min() < 2:
+            raise InputError(
+                f"some {modality} was run with one {other} only; "
+                "draw every input with at least two partners"
+            )
+    half = _random_half(codes[0], seed)
     with one_thread():
-        whole = _atoms((codes[0], codes[1]), p)
-        even, odd = (_atoms((codes[0][half], codes[1][half]), p[half]) for half in halves)
-        bias = (1 - drawn) * ((even.value + odd.value) / 2 - whole.value)
+        whole = _atoms(codes, p)
+        halves = [
+            _atoms((_codes(codes[0][rows]), _codes(codes[1][rows])), p[rows])
+            for rows in (half, ~half)
+        ]
+        excess = (halves[0].value + halves[1].value) / 2 - whole.value
+        part = (_unseen(codes, half) + _unseen(codes[::-1], half)) / 2
         weights = pigeonhole_weights(
             {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
         )
         moved = replicate_atoms(whole.terms, weights)
     return summarize(
-        whole.value - bias,
+        whole.value - part * excess,
         moved,
         modalities=modalities,
         target=target,
         base=base,
         n=len(p),
-        gap=whole.gap + (whole.gap + (even.gap + odd.gap) / 2) * (1 - drawn),
+        gap=whole.gap + part * (whole.gap + (halves[0].gap + halves[1].gap) / 2),
         loss=whole.loss,
         classes=p.shape[1],
         estimator="model",

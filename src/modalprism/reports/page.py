@@ -8,6 +8,7 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
+from modalprism.files import write_whole
 from modalprism.progress import Track, silent
 from modalprism.reports.cautions import cautions
 from modalprism.reports.figures import write_figures
@@ -48,9 +49,7 @@ def write_report(run: Path, *, track: Track = silent) -> Path:
     drawings = write_figures(profile, run / FIGURES_FOLDER, track=track)
     text = render(profile, {name: (d.svg, d.description) for name, d in drawings.items()})
     page = run / REPORT_FILE
-    partial = page.with_name(REPORT_FILE + ".partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(page)
+    write_whole(page, text)
     return page
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modalprism.errors import InputError
+from modalprism.files import write_whole
 
 PROFILE_FILE: Final = "profile.parquet"
 MANIFEST_FILE: Final = "manifest.json"
@@ -84,14 +85,12 @@ class Profile:
 
     def write(self, folder: Path) -> None:
         """Write the table and the manifest into `folder`; each file appears whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         table = pa.Table.from_pandas(self.frame, schema=SCHEMA, preserve_index=False)
-        partial = folder / (PROFILE_FILE + ".partial")
-        pq.write_table(table, partial)
-        partial.replace(folder / PROFILE_FILE)
-        partial = folder / (MANIFEST_FILE + ".partial")
-        partial.write_text(json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        partial.replace(folder / MANIFEST_FILE)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        write_whole(folder / PROFILE_FILE, sink.getvalue().to_pybytes())
+        manifest = json.dumps(self.manifest, indent=2, ensure_ascii=False)
+        write_whole(folder / MANIFEST_FILE, manifest + "\n")
 
     @classmethod
     def read(cls, folder: str | Path) -> Profile:

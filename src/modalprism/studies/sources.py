@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
@@ -20,6 +21,7 @@ from modalprism.datasets.emoji import Emoji, kin_numbers, load_emojis, split
 from modalprism.datasets.emoji_questions import (
     BLOCKS,
     QUESTIONS,
+    PairedExamples,
     Question,
     observed_pairs,
     question_named,
@@ -76,6 +78,9 @@ class EmojiSource(BaseModel):
         networks = [load_network(fusion) for fusion in self.fusions]
         emojis = load_emojis()
         held_out = split(emojis)[1]
+        pairs = {
+            question.name: self._pairs(question, emojis, held_out, seed) for question in questions
+        }
         inputs: EmojiInputs | None = None
         for fusion, network in zip(self.fusions, networks, strict=True):
             for question in questions:
@@ -85,9 +90,9 @@ class EmojiSource(BaseModel):
                 if store is None:
                     if inputs is None:
                         inputs = encode_emojis(emojis, held_out, questions, track=track)
-                    self._capture(
-                        path, fingerprint, network, question, emojis, held_out, inputs, seed, track
-                    )
+                    arrays = self._capture(network, inputs, *pairs[question.name], emojis, track)
+                    words = {"fingerprint": fingerprint, "model": fusion, "dataset": question.name}
+                    write_store(path, arrays, store_metadata(network, **words))
                     store = EmbeddingStore.open(path)
                 yield StudiedStore(fusion, question.name, store)
 
@@ -105,19 +110,14 @@ class EmojiSource(BaseModel):
         digest.update(repr(settings).encode())
         return digest.hexdigest()
 
-    def _capture(
+    def _pairs(
         self,
-        path: Path,
-        fingerprint: str,
-        network: FusionNetwork,
         question: Question,
         emojis: tuple[Emoji, ...],
-        held_out: np.typing.NDArray[np.int64],
-        inputs: EmojiInputs,
+        held_out: NDArray[np.int64],
         seed: int,
-        track: Track,
-    ) -> None:
-        fusion = network.config.fusion
+    ) -> tuple[PairedExamples, PairedExamples]:
+        """Draw the observed and the redrawn pairs."""
         observed = observed_pairs(question, emojis, held_out, rounds=self.rounds, seed=seed)
         redrawn = redrawn_pairs(
             question,
@@ -127,8 +127,20 @@ class EmojiSource(BaseModel):
             partners=self.redrawn_partners,
             seed=seed,
         )
-        words = f"{fusion}, {question.name}"
-        arrays = capture_states(
+        return observed, redrawn
+
+    def _capture(
+        self,
+        network: FusionNetwork,
+        inputs: EmojiInputs,
+        observed: PairedExamples,
+        redrawn: PairedExamples,
+        emojis: tuple[Emoji, ...],
+        track: Track,
+    ) -> dict[str, NDArray[Any]]:
+        """Run a network on observed and redrawn pairs."""
+        words = f"{network.config.fusion}, {observed.question.name}"
+        states = capture_states(
             network,
             inputs,
             observed,
@@ -136,18 +148,9 @@ class EmojiSource(BaseModel):
             track=track,
             description=f"capturing {words}",
         )
-        arrays |= redrawn_arrays(
-            network,
-            inputs,
-            redrawn,
-            self.redrawn_partners,
-            track=track,
-            description=f"redrawing {words}",
+        return states | redrawn_arrays(
+            network, inputs, redrawn, track=track, description=f"redrawing {words}"
         )
-        metadata = store_metadata(
-            network, fingerprint=fingerprint, model=fusion, dataset=question.name
-        )
-        write_store(path, arrays, metadata)
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""

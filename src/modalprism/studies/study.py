@@ -6,28 +6,26 @@ written whole, and taken up again when what they were made from is the same.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import time
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Self
 
-import joblib
 import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
-from modalprism.estimation.threads import one_thread
 from modalprism.estimation.validation import LARGEST_SEED
+from modalprism.files import write_whole
 from modalprism.progress import Track, silent
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
+from modalprism.studies.runner import file_digest, run_tasks
 from modalprism.studies.sources import Source, StudiedStore
-from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks, run_task
+from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 
 STUDY_FILE: Final = "study.yaml"
 _VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
@@ -152,21 +150,29 @@ class Study(BaseModel):
             for studied in source.stores(self.out / "store", self.seed, track)
         ]
         captured = time.perf_counter()
-        rows = self._analyse(stores, track, fresh)
+        settings = Settings(self.modalities, self.base, self.folds, self.replicates, self.seed)
+        rows = run_tasks(
+            self._plan(stores),
+            settings,
+            self.out / "analyses",
+            workers=self.workers or os.cpu_count() or 1,
+            fresh=fresh,
+            track=track,
+        )
         profile = Profile(
             pd.DataFrame(rows, columns=SCHEMA.names),
             self._manifest(stores, {"capture": captured - start, "analysis": _since(captured)}),
         )
-        (self.out / STUDY_FILE).write_text(self.to_yaml(), "utf-8")
+        write_whole(self.out / STUDY_FILE, self.to_yaml())
         profile.write(self.out)
         return profile
 
-    def _analyse(
-        self, stores: list[StudiedStore], track: Track, fresh: bool
-    ) -> list[dict[str, Any]]:
-        """Do every analysis, each once, in local processes of one thread."""
-        settings = Settings(self.modalities, self.base, self.folds, self.replicates, self.seed)
-        planned = [
+    def _plan(self, stores: list[StudiedStore]) -> list[tuple[Task, EmbeddingStore]]:
+        """List every analysis with the store that it reads."""
+        names = [(studied.model, studied.dataset) for studied in stores]
+        if len(set(names)) < len(names):
+            raise InputError("two sources have the same model and dataset names; rename one")
+        return [
             (task, studied.store)
             for studied in stores
             for task in plan_tasks(
@@ -179,30 +185,6 @@ class Study(BaseModel):
                 layers=self.layers,
             )
         ]
-        names = [task.name for task, _ in planned]
-        if len(set(names)) < len(names):
-            raise InputError("two sources have the same model and dataset names; rename one")
-        digests = {studied.store.path: _digest(studied.store.path) for studied in stores}
-        folder = self.out / "analyses"
-        folder.mkdir(exist_ok=True)
-        keys = [_key(task, digests[store.path], settings) for task, store in planned]
-        known = {} if fresh else {key: _read_rows(folder / f"{key}.json") for key in keys}
-        missing = [
-            (key, task, store)
-            for key, (task, store) in zip(keys, planned, strict=True)
-            if known.get(key) is None
-        ]
-        workers = min(self.workers or os.cpu_count() or 1, max(len(missing), 1))
-        # One thread a process: the analyses are small, and the same bits come out on any machine
-        # of its kind, however many cores it has.
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            results = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(
-                joblib.delayed(_finish)(folder / f"{key}.json", key, *work)
-                for key, *work in ((key, task, store, settings) for key, task, store in missing)
-            )
-            for key, rows in track(results, total=len(missing), description="analysing"):
-                known[key] = rows
-        return [row for key in keys for row in known[key] or []]
 
     def _manifest(self, stores: list[StudiedStore], timings: dict[str, float]) -> dict[str, Any]:
         models: dict[str, str] = {}
@@ -229,7 +211,7 @@ class Study(BaseModel):
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
             "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
             "stores": {
-                f"{studied.model}/{studied.dataset}": _digest(studied.store.path)
+                f"{studied.model}/{studied.dataset}": file_digest(studied.store.path)
                 for studied in stores
             },
             "notes": [
@@ -255,49 +237,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"the run's folder {folder} cannot be made: {error.strerror}") from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@cache
-def _code_digest() -> str:
-    """Digest of the code that makes an analysis: another code's analyses are not taken up."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for room in ("pid", "estimation", "studies"):
-        for module in sorted((package / room).glob("*.py")):
-            digest.update(module.read_bytes())
-    return digest.hexdigest()
-
-
-def _key(task: Task, store_digest: str, settings: Settings) -> str:
-    content = "\n".join([_code_digest(), store_digest, repr(settings)])
-    return f"{task.name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}".replace("/", "_")
-
-
-def _read_rows(path: Path) -> list[dict[str, Any]] | None:
-    if not path.is_file():
-        return None
-    try:
-        rows = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return None
-    return rows if isinstance(rows, list) else None
-
-
-def _finish(
-    path: Path, key: str, task: Task, store: Any, settings: Settings
-) -> tuple[str, list[dict[str, Any]]]:
-    """Do one analysis in a worker and keep it."""
-    try:
-        with one_thread():
-            rows = run_task(task, store, settings)
-    except InputError as error:
-        raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(rows), "utf-8")
-    partial.replace(path)
-    return key, rows

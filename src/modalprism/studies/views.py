@@ -54,11 +54,6 @@ class Task:
     layer: int
     layer_name: str
 
-    @property
-    def name(self) -> str:
-        """A name that is unique in a study."""
-        return "-".join((self.model, self.dataset, self.view, self.pairs, str(self.layer)))
-
 
 def plan_tasks(
     store: EmbeddingStore,
@@ -155,7 +150,6 @@ def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict
         analysis = analyze_redrawn(
             runs.probability,
             *runs.inputs,
-            runs.draw,
             modalities=settings.modalities,
             base=settings.base,
             replicates=settings.replicates,

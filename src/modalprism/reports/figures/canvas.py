@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from modalprism.files import write_whole
 from modalprism.reports.readings import Readings
 from modalprism.reports.style import FAINT, AtomStyle, counts
 
@@ -39,9 +40,7 @@ def save(figure: Figure, stem: Path) -> str:
             figure.savefig(buffer, format=ending, dpi=_DPI, metadata=metadata)
             files[ending] = buffer.getvalue()
     for ending, content in files.items():
-        partial = stem.with_name(f"{stem.name}.{ending}.partial")
-        partial.write_bytes(content)
-        partial.replace(stem.with_name(f"{stem.name}.{ending}"))
+        write_whole(stem.with_name(f"{stem.name}.{ending}"), content)
     return files["svg"].decode("utf-8")
 
 

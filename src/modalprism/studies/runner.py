@@ -1,0 +1,126 @@
+"""Do a study's analyses, each once, and keep every one as soon as it is done.
+
+A run that is killed takes up again what it had finished, where that was made from the same store,
+with the same settings, by the same code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from modalprism.capture.store import EmbeddingStore
+from modalprism.errors import InputError
+from modalprism.estimation.threads import one_thread
+from modalprism.files import write_whole
+from modalprism.progress import Track
+from modalprism.studies.views import Settings, Task, run_task
+
+Rows = list[dict[str, Any]]
+
+
+def run_tasks(
+    planned: Sequence[tuple[Task, EmbeddingStore]],
+    settings: Settings,
+    folder: Path,
+    *,
+    workers: int,
+    fresh: bool,
+    track: Track,
+) -> Rows:
+    """Do every analysis that is not done yet, in local processes of one thread.
+
+    Parameters
+    ----------
+    planned : sequence of (Task, EmbeddingStore)
+    settings : Settings
+    folder : Path
+        Where finished analyses are kept.
+    workers : int
+        Local processes.
+    fresh : bool
+        Do again what was done before.
+    track : Track
+        Shows progress.
+
+    Returns
+    -------
+    list of dict
+        The rows of every task, in the order planned.
+
+    Raises
+    ------
+    InputError
+        If a store cannot be analysed; what was finished is kept.
+    """
+    digests = {store.path: file_digest(store.path) for _, store in planned}
+    keys = [_key(task, digests[store.path], settings) for task, store in planned]
+    known = {} if fresh else {key: _read_rows(folder / f"{key}.json") for key in keys}
+    missing = [
+        (folder / f"{key}.json", key, task, store, settings)
+        for key, (task, store) in zip(keys, planned, strict=True)
+        if known.get(key) is None
+    ]
+    # One thread a process: the analyses are small, and the same bits come out whatever the number
+    # of cores.
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        results = joblib.Parallel(
+            n_jobs=min(workers, max(len(missing), 1)), return_as="generator_unordered"
+        )(joblib.delayed(_finish)(*work) for work in missing)
+        for key, rows in track(results, total=len(missing), description="analysing"):
+            known[key] = rows
+    return [row for key in keys for row in known[key] or []]
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Digest of the code that makes an analysis: another code's analyses are not taken up."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for room in ("pid", "estimation", "studies"):
+        for module in sorted((package / room).glob("*.py")):
+            digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _key(task: Task, store_digest: str, settings: Settings) -> str:
+    """Name an analysis for people to read, and by all that it depends on."""
+    content = "\n".join([_code_digest(), store_digest, repr(task), repr(settings)])
+    words = "-".join((task.model, task.dataset, task.view, task.pairs, str(task.layer)))
+    readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+    return f"{readable[:100]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _read_rows(path: Path) -> Rows | None:
+    if not path.is_file():
+        return None
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    return rows if isinstance(rows, list) else None
+
+
+def _finish(
+    path: Path, key: str, task: Task, store: EmbeddingStore, settings: Settings
+) -> tuple[str, Rows]:
+    """Do one analysis in a worker and keep it."""
+    try:
+        with one_thread():
+            rows = run_task(task, store, settings)
+    except InputError as error:
+        raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
+    write_whole(path, json.dumps(rows))
+    return key, rows
