@@ -75,7 +75,7 @@ def test_modalities_are_refused(embeddings, message):
         (np.eye(2)[Y] * 2, "row 0 of the target sums to 2, not 1; give probabilities .softmax"),
         (np.eye(2)[Y] - 0.5, "the target's probabilities must be finite and not negative"),
         (np.full((N, 2), np.nan), "the target's probabilities must be finite and not negative"),
-        (np.where(np.arange(N) < 4, 5, Y), "class 5 has 4 rows, fewer than the 5 folds"),
+        (np.where(np.arange(N) < 4, 5, Y), "class 5 has too few rows, 4 for 5 folds"),
         (np.linspace(0, 1, N), "60 different values in 60 rows; code a continuous target"),
     ],
 )
@@ -92,7 +92,7 @@ def test_targets_are_refused(y, message):
         ({"base": math.nan}, "base of the logarithm must be .* not nan"),
         ({"base": math.inf}, "base of the logarithm must be .* not inf"),
         ({"folds": 2}, "at least 3 folds, not 2"),
-        ({"folds": 31}, "class 0 has 30 rows, fewer than the 31 folds"),
+        ({"folds": 31}, "class 0 has too few rows, 30 for 31 folds"),
         ({"replicates": 0}, "at least one replicate, not 0"),
         ({"seed": -1}, "seed must be a whole number from 0 to 4294967295, not -1"),
         ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295, not 4294967296"),

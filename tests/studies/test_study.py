@@ -347,3 +347,26 @@ def test_what_was_finished_before_an_error_is_kept(make_study):
         study.run()
     assert [name for name in analyses(study) if "answer" in name]
     assert not (study.out / "profile.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"model": "clip"}, "say where the embeddings are"),
+        ({"kind": "emoji_questions", "questions": ["why"]}, "there is no question 'why'"),
+        ({"kind": "emoji_questions", "fusions": ["late", "late"]}, "late is named more than once"),
+        ({"kind": "emoji_questions", "questions": []}, "name at least one"),
+    ],
+)
+def test_a_source_that_says_too_little_or_too_much(tmp_path, source, message):
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps({"sources": [source]}))
+    with pytest.raises(InputError, match=message):
+        Study.from_yaml(path)
+
+
+def test_a_path_needs_no_kind(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps({"sources": [{"path": "clip.npz"}]}))
+    (source,) = Study.from_yaml(path).sources
+    assert (source.kind, source.path) == ("embeddings", tmp_path / "clip.npz")

@@ -149,7 +149,7 @@ def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64]
         mass = target.sum(0)
         if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
             raise InputError(
-                f"class {values[few[0]]!s} has {int(mass[few[0]])} rows, fewer than the {folds} "
+                f"class {values[few[0]]!s} has too few rows, {int(mass[few[0]])} for {folds} "
                 "folds; merge it with another class, remove it, or ask for fewer folds"
             )
     if target.shape[1] < 2:

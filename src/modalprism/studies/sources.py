@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
 from modalprism.capture.emoji_family import checkpoint_folder, load_network
@@ -70,6 +70,20 @@ class EmojiSource(BaseModel):
     rounds: int = Field(default=2, ge=1)
     redrawn_examples: int = Field(default=160, ge=8)
     redrawn_partners: int = Field(default=40, ge=4)
+
+    @field_validator("fusions", "questions")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("name at least one")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"{', '.join(sorted(repeated))} is named more than once")
+        return names
+
+    @field_validator("questions")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(question_named(name).name for name in names)
 
     def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:
         """Capture every network on every question, or open what was captured before."""

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
@@ -76,6 +76,19 @@ class Study(BaseModel):
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
     out: Path
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _a_path_is_a_file_of_embeddings(cls, sources: Any) -> Any:
+        """Spare people ``kind: embeddings`` where a path says as much."""
+        if not isinstance(sources, list | tuple):
+            return sources
+        return tuple(
+            {"kind": "embeddings", **source}
+            if isinstance(source, dict) and "path" in source
+            else source
+            for source in sources
+        )
 
     @model_validator(mode="after")
     def _modalities_differ(self) -> Self:
@@ -225,7 +238,10 @@ def first_mistake(error: ValidationError) -> str:
     """Say where a study is wrong first, and how."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"])) or "the study"
-    return f"{where}: {first['msg']}"
+    words = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "union_tag_not_found":
+        words = "say where the embeddings are, path: file.npz, or kind: emoji_questions"
+    return f"{where}: {words}"
 
 
 def _since(start: float) -> float:
