@@ -45,7 +45,8 @@ def answer_sentences(profile: Profile) -> list[str]:
     if not chosen:
         return []
     cases = list(chosen.values())
-    return [_overview(readings, cases), *(_answer(readings, case) for case in cases)]
+    sentences = [_answer(readings, case) for case in cases]
+    return [_overview(readings, cases), *sentences] if len(cases) > 1 else sentences
 
 
 def stream_sentences(profile: Profile) -> list[str]:
