@@ -1,7 +1,7 @@
 r"""Atoms of a sample, and how they move when the sample does.
 
 With the union information's dual potentials (α, β), every quantity is an entropy plus a mean of one
-number a row. Write α' = α + ln p(y). Then
+number a row, and the entropy is to first order such a mean as well. Write α' = α + ln p(y). Then
 
 .. math::
 

@@ -19,9 +19,21 @@ _UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
 _UNION_MINUS = frozenset({"redundancy", "synergy"})
 
 
-def _ratio(value: float, replicates: Array) -> Estimate:
-    finite = replicates[np.isfinite(replicates)]
-    return Estimate(value, *percentile_interval(finite)) if finite.size else Estimate(value)
+def _parts(value: float, replicates: Array, *, determined: bool) -> tuple[Estimate, Estimate]:
+    """Return the first modality's part of a whole, and the second's: its complement, exactly."""
+    if not determined:
+        return Estimate(math.nan), Estimate(math.nan)
+    low, high = percentile_interval(replicates[np.isfinite(replicates)])
+    return Estimate(value, low, high), Estimate(1 - value, 1 - high, 1 - low)
+
+
+def _contribution(atoms: dict[str, Array]) -> Array:
+    return atoms["unique_1"] / (atoms["unique_1"] + atoms["unique_2"])
+
+
+def _share(atoms: dict[str, Array]) -> Array:
+    common = (atoms["redundancy"] + atoms["synergy"]) / 2
+    return (atoms["unique_1"] + common) / atoms["information"]
 
 
 def summarize(
@@ -60,35 +72,25 @@ def summarize(
     """
     nat = math.log(base)
     estimates = {}
-    for name, point, spread in zip(ATOMS, value, moved, strict=True):
-        low, high = percentile_interval(point + spread)
+    for name, amount, spread in zip(ATOMS, value, moved, strict=True):
+        low, high = percentile_interval(amount + spread)
         low -= gap * (name in _UNION_PLUS) + loss * (name in _UNION_MINUS)
         high += gap * (name in _UNION_MINUS) + loss * (name in _UNION_PLUS)
-        estimates[name] = Estimate(float(point) / nat, low / nat, high / nat)
+        estimates[name] = Estimate(float(amount) / nat, low / nat, high / nat)
 
-    at = {name: index for index, name in enumerate(ATOMS)}
-    replicates = value[:, None] + moved
-    unique = value[[at["unique_1"], at["unique_2"]]]
-    unique_replicates = replicates[[at["unique_1"], at["unique_2"]]]
     floor = gap + loss + (classes - 1) / n
+    point = dict(zip(ATOMS, value, strict=True))
+    drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
+    unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
     with np.errstate(divide="ignore", invalid="ignore"):
-        fractions = unique_replicates / unique_replicates.sum(0)
-        half = (replicates[at["redundancy"]] + replicates[at["synergy"]]) / 2
-        shares = (unique_replicates + half) / replicates[at["information"]]
-    if percentile_interval(unique_replicates.sum(0))[0] > floor:
-        fraction = float(unique[0] / unique.sum())
-        first = _ratio(fraction, fractions[0])
-        # The second is the complement to the last bit.
-        contribution = (first, Estimate(1 - fraction, 1 - first.high, 1 - first.low))
-    else:
-        contribution = (Estimate(math.nan), Estimate(math.nan))
-    if estimates["information"].low * nat > floor:
-        half_value = (value[at["redundancy"]] + value[at["synergy"]]) / 2
-        share_value = float((unique[0] + half_value) / value[at["information"]])
-        first = _ratio(share_value, shares[0])
-        share = (first, Estimate(1 - share_value, 1 - first.high, 1 - first.low))
-    else:
-        share = (Estimate(math.nan), Estimate(math.nan))
+        contribution = _parts(
+            float(_contribution(point)), _contribution(drawn), determined=unique_low > floor
+        )
+        share = _parts(
+            float(_share(point)),
+            _share(drawn),
+            determined=estimates["information"].low * nat > floor,
+        )
     return Analysis(
         modalities=modalities,
         target=target,
