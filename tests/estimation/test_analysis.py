@@ -27,6 +27,7 @@ def analysis():
             n=1000,
             gap=gap,
             loss=0.0,
+            regained=0.0,
             classes=classes,
             estimator="posterior",
             diagnostics={},

@@ -79,3 +79,54 @@ def test_splitting_sums_to_the_information():
     atoms = split_information(*(np.asarray(v) for v in (0.5, 0.4, 0.9, 0.6)))
     assert atoms[:4] == pytest.approx([0.3, 0.2, 0.1, 0.3])
     assert atoms[:4].sum() == pytest.approx(atoms[4])
+
+
+def merged_and_whole(first, second, most):
+    """Union information and loss with few states, and the union information of all rows."""
+    union = ATOMS.index("union_information")
+    logs = (np.log(first), np.log(second), np.log(first))
+    few, all_rows = (
+        sample_atoms(first, logs, (merge_rows(first, most=k), merge_rows(second, most=k)), tol=1e-3)
+        for k in (most, len(first))
+    )
+    return few, few.value[union], all_rows.value[union]
+
+
+def seen_through_noise(rng, position, centres, noise, label):
+    """Posteriors of a label seen through noise, scaled so that every class is equally likely."""
+    seen = position[label] + noise * rng.normal(size=(len(label), centres))
+    scores = -((seen[:, None] - position) ** 2).sum(-1) / (2 * noise**2)
+    table = np.exp(scores - scores.max(1, keepdims=True)) + 1e-6
+    for _ in range(500):
+        table /= table.mean(0)
+        table /= table.sum(1, keepdims=True)
+    return table
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("relation", ["one is weak", "one contains the other", "equals"])
+def test_what_merging_took_from_the_union_is_given_back(seed, relation):
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(5), 80)
+    position = 2 * np.eye(5)
+    first = seen_through_noise(rng, position, 5, 1.0, label)
+    if relation == "one is weak":
+        second = seen_through_noise(rng, position, 5, 12.0, label)
+    elif relation == "equals":
+        second = seen_through_noise(rng, position, 5, 1.0, label)
+    else:
+        second = 0.6 * first + 0.4 / 5
+    few, found, whole = merged_and_whole(first, second, 40)
+    assert few.loss > 0.02
+    uncorrected = found - few.regained
+    assert uncorrected <= whole + 2e-3
+    assert abs(found - whole) < 0.25 * few.loss
+    assert abs(found - whole) < abs(uncorrected - whole) + 2e-3
+    assert whole <= found + (few.loss - few.regained) + 2e-3
+
+
+def test_equal_rows_lose_nothing_and_get_nothing_back(posteriors):
+    first, _ = posteriors
+    logs = (np.log(first),) * 3
+    atoms = sample_atoms(first, logs, (merge_rows(first), merge_rows(first)), tol=1e-4)
+    assert (atoms.loss, atoms.regained) == (0, 0)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from modalprism.estimation.states import States
+from modalprism.pid.information import mutual_information
 from modalprism.pid.ipfp import solve_union_information
 
 Array = NDArray[np.float64]
@@ -39,6 +40,7 @@ ATOMS: Final = (
     "union_information",
 )
 MOST_ITERATIONS: Final = 2_000
+_NOTHING: Final = 1e-9  # nats
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,16 @@ class SampleAtoms:
     gap : float
         Proven bound on the solver's error in the union information.
     loss : float
-        Information lost by merging rows into states, the larger of both sources'.
+        Information lost by merging rows into states, of both sources together.
+    regained : float
+        What of it the union information was given back, see `_regained`.
     """
 
     value: Array
     terms: RowTerms
     gap: float
     loss: float
+    regained: float
 
 
 def split_information(
@@ -139,13 +144,36 @@ def sample_atoms(
         potential=(target * (alpha[first.of_row] + beta[second.of_row])).sum(1),
     )
     entropy = entr(target.mean(0)).sum()
+    regained = _regained(union.upper, (joint_1, joint_2), (first.loss, second.loss))
     information_1, information_2, both = (np.asarray(entropy - loss.mean()) for loss in losses)
     return SampleAtoms(
-        value=split_information(information_1, information_2, both, np.asarray(union.upper)),
+        value=split_information(
+            information_1, information_2, both, np.asarray(union.upper + regained)
+        ),
         terms=terms,
         gap=union.upper - union.lower,
-        loss=max(first.loss, second.loss),
+        loss=first.loss + second.loss,
+        regained=regained,
     )
+
+
+def _regained(union: float, joints: tuple[Array, Array], losses: tuple[float, float]) -> float:
+    """Attribute to the union information what merging took from the sources, in nats.
+
+    The union information of all rows is at least that of their states (data processing). What it
+    lost follows what the sources lost: all of it where a source's information is unique, nothing
+    where the other source has it too. Loss m counts by U_m / (U_m + min(R, U_other)), which is 1
+    for a source that alone is informative, 0 for one whose information the other contains, and ½
+    for equals. docs/method.md compares it with rows that were not merged.
+    """
+    one, other = (mutual_information(joint) for joint in joints)
+    unique = (max(union - other, 0.0), max(union - one, 0.0))
+    redundancy = max(one + other - union, 0.0)
+    parts = []
+    for mine, others in (unique, unique[::-1]):
+        whole = mine + min(redundancy, others)
+        parts.append(mine / whole if whole > _NOTHING else 0.5)
+    return parts[0] * losses[0] + parts[1] * losses[1]
 
 
 def replicate_atoms(terms: RowTerms, weights: Array) -> Array:

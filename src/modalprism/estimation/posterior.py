@@ -150,6 +150,7 @@ def _decompose(
         n=n,
         gap=atoms.gap,
         loss=atoms.loss,
+        regained=atoms.regained,
         classes=sample.target.shape[1],
         estimator=estimator,
         diagnostics=diagnostics,

@@ -162,6 +162,7 @@ def analyze_redrawn(
         n=len(p),
         gap=whole.gap + part * (whole.gap + (halves[0].gap + halves[1].gap) / 2),
         loss=whole.loss,
+        regained=whole.regained,
         classes=p.shape[1],
         estimator="model",
         diagnostics={},

@@ -13,8 +13,9 @@ from modalprism.pid.information import unit_of
 
 Array = NDArray[np.float64]
 
-# The union information of all rows lies at most `gap` below the value found, and above it by about
-# `loss` at most. Its interval and those of the unique atoms widen so, the others' the other way.
+# The union information may lie below the value found by the solver's gap and what was given back
+# for merging, and above it by what was not. Its interval and those of the unique atoms widen so;
+# the others' the other way.
 _UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
 _UNION_MINUS = frozenset({"redundancy", "synergy"})
 
@@ -46,6 +47,7 @@ def summarize(
     n: int,
     gap: float,
     loss: float,
+    regained: float,
     classes: int,
     estimator: str,
     diagnostics: dict[str, Estimate],
@@ -59,26 +61,29 @@ def summarize(
         In the order of `ATOMS`, in nats.
     moved : ndarray, shape (8, replicates)
         How far each atom moves in each replicate.
-    gap, loss : float
-        The solver's and the merging's bounds, in nats.
+    gap : float
+        Bound on the solver's error, in nats.
+    loss, regained : float
+        What merging took from the sources, and what of it the union information was given back.
     classes : int
         C, for the noise floor below which a contribution is undetermined.
 
     Notes
     -----
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
-    floor, gap + loss + (C−1)/n nats: the solver's error, the merging's, and the size of a class
-    frequency's sampling error.
+    floor, 2 (gap + regained) + (C−1)/n nats: the solver's error and the merging's, which count
+    twice in U₁+U₂, and the size of a class frequency's sampling error.
     """
     nat = math.log(base)
+    below, above = gap + regained, loss - regained
     estimates = {}
     for name, amount, spread in zip(ATOMS, value, moved, strict=True):
         low, high = percentile_interval(amount + spread)
-        low -= gap * (name in _UNION_PLUS) + loss * (name in _UNION_MINUS)
-        high += gap * (name in _UNION_MINUS) + loss * (name in _UNION_PLUS)
+        low -= below * (name in _UNION_PLUS) + above * (name in _UNION_MINUS)
+        high += below * (name in _UNION_MINUS) + above * (name in _UNION_PLUS)
         estimates[name] = Estimate(float(amount) / nat, low / nat, high / nat)
 
-    floor = gap + loss + (classes - 1) / n
+    floor = 2 * below + (classes - 1) / n
     point = dict(zip(ATOMS, value, strict=True))
     drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
     unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
