@@ -24,6 +24,8 @@ def test_the_demo_is_every_fusion_question_and_view(tmp_path):
     models, datasets = source.descriptions()
     assert list(models) == list(source.fusions)
     assert datasets["match"] == "does the name belong to the picture?"
+    assert any("this project's own" in note for note in source.notes())
+    assert any("CC-BY 4.0" in note for note in source.notes())
 
 
 def test_a_seed_that_is_none_is_refused(tmp_path):
@@ -63,7 +65,8 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
         replicates=200,
         out=tmp_path / "run",
     )
-    frame = study.run().frame
+    profile = study.run()
+    frame = profile.frame
 
     def read(pairs, quantity, modality=None):
         rows = frame[(frame["pairs"] == pairs) & (frame["quantity"] == quantity)]
@@ -74,6 +77,7 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
 
     assert read("observed", "contribution", "image") >= 0.9
     assert read("redrawn", "contribution", "image") >= 0.9
+    assert set(study.sources[0].notes()) <= set(profile.manifest["notes"])
     assert read("observed", "unique", "image") > 1
     assert abs(read("observed", "unique", "text")) < 0.1
     assert read("observed", "accuracy") > 3 * read("observed", "chance")

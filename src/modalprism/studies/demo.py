@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from modalprism.datasets.emoji_questions import MODALITIES
 from modalprism.errors import InputError
 from modalprism.studies.sources import EmojiSource
 from modalprism.studies.study import Study, first_mistake
@@ -23,7 +24,7 @@ def _study(out: Path, seed: int) -> Study:
     return Study(
         title="Emoji questions: what do three fusions take from the picture and from the name?",
         sources=(EmojiSource(kind="emoji_questions"),),
-        modalities=("image", "text"),
+        modalities=MODALITIES,
         views=("answer", "stream", "encoding"),
         pairs=("observed", "redrawn"),
         folds=4,  # the examples come in twelve blocks

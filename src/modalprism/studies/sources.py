@@ -17,7 +17,7 @@ from modalprism.capture.emoji_family import checkpoint_folder, load_network
 from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
 from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionNetwork
 from modalprism.capture.store import EmbeddingStore, write_store
-from modalprism.datasets.emoji import Emoji, kin_numbers, load_emojis, split
+from modalprism.datasets.emoji import ATTRIBUTION, Emoji, kin_numbers, load_emojis, split
 from modalprism.datasets.emoji_questions import (
     BLOCKS,
     QUESTIONS,
@@ -57,6 +57,10 @@ class EmbeddingsSource(BaseModel):
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""
         return {self.model: f"embeddings of {self.path.name}"}, {self.dataset: str(self.path.name)}
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what every report on these embeddings has to."""
+        return ()
 
 
 class EmojiSource(BaseModel):
@@ -176,6 +180,14 @@ class EmojiSource(BaseModel):
         return (
             {fusion: words[fusion] for fusion in FUSIONS if fusion in self.fusions},
             {name: question_named(name).text for name in self.questions},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what every report on these networks has to."""
+        return (
+            "The fusion networks are this project's own, trained for this demonstration on frozen "
+            "pretrained encoders (EfficientNet-Lite0, all-MiniLM-L6-v2).",
+            f"{ATTRIBUTION}.",
         )
 
 

@@ -229,7 +229,8 @@ class Study(BaseModel):
             },
             "notes": [
                 "Intervals are 95 % and come from a first-order bootstrap over groups with the "
-                "probes as they were fitted; permutation nulls are not part of this version."
+                "probes as they were fitted; permutation nulls are not part of this version.",
+                *dict.fromkeys(note for source in self.sources for note in source.notes()),
             ],
         }
 
