@@ -12,6 +12,7 @@ import yaml
 
 from modalprism import cli
 from modalprism.capture import emoji_family
+from modalprism.pid.gates import GATES
 from modalprism.studies import sources
 
 N = 120
@@ -113,6 +114,39 @@ def test_decompose_of_marginals_knows_no_synergy(run):
     assert result["contribution"] == pytest.approx({"source 1": 1, "source 2": 0}, abs=1e-5)
 
 
+def test_decompose_of_a_gate_shows_that_the_certificate_holds(run):
+    code, out, err = run("decompose", "--gate", "AND")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "gate and: the target is the logical and of two independent bits"
+    assert "Griffith and Koch" in lines[1]
+    assert "redundancy     0.311278" in out
+    assert "known   difference" in out
+    assert lines[-1].endswith("bit, within the gap")
+    # So it does where the solver is stopped early.
+    out = run("decompose", "--gate", "boom", "--max-iter", 2, "--base", "e")[1]
+    assert "not converged" in out
+    assert out.splitlines()[-1].endswith("nat, within the gap")
+
+
+def test_decompose_of_a_gate_prints_json(run):
+    code, out, err = run("decompose", "--gate", "wb3", "--base", "e", "--json")
+    assert (code, err) == (0, "")
+    result = read_json(out)
+    assert result["gate"] == "wb3"
+    assert result["known"]["synergy"] == pytest.approx(2 / 3 * math.log(2))
+    for atom, value in result["known"].items():
+        assert result[atom] == pytest.approx(value, abs=result["gap"] + 1e-12)
+
+
+def test_decompose_lists_the_gates(run):
+    code, out, err = run("decompose", "--gate", "list")
+    assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines()} == set(GATES)
+    listed = read_json(run("decompose", "--gate", "list", "--json")[1])
+    assert [gate["name"] for gate in listed] == list(GATES)
+
+
 def test_analyze_prints_a_table(run):
     write_store()
     code, out, _ = run("analyze", "store.npz", "--replicates", 50)
@@ -190,6 +224,14 @@ def text(words):
 @pytest.mark.parametrize(
     ("write", "arguments", "message"),
     [
+        (None, [], "either a FILE or --gate NAME"),
+        (text(XOR), ["x.csv", "--gate", "and"], "either a FILE or --gate NAME"),
+        (text(XOR), ["x.csv", "--gate", "list"], "either a FILE or --gate NAME"),
+        (None, ["--gate", "rdnxo"], "(did you mean rdnxor"),
+        (None, ["--gate", "zzz"], "choose one of rdn, unq1, "),
+        (None, ["--gate", "parity"], "'parity' has three sources"),
+        (None, ["--gate", "and", "--source", "a"], "leave --source and --target out"),
+        (None, ["--gate", "and", "--base", "1"], "base is 1"),
         (None, ["none.csv"], "none.csv does not exist"),
         (text("a,b,y\n0,,t\n"), ["x.csv"], "NaN cell in data row 1"),
         (text("a,b,y\n"), ["x.csv"], "has no rows"),
@@ -305,7 +347,8 @@ def test_demo_refuses(refused, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["paint"], ["decompose"], ["analyze", "x.npz", "--folds", "many"]]
+    "arguments",
+    [["paint"], ["analyze"], ["decompose", "--gate"], ["analyze", "x.npz", "--folds", "many"]],
 )
 def test_wrong_use_ends_with_code_2(run, arguments):
     code, out, err = run(*arguments)

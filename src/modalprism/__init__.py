@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from modalprism.errors import InputError
     from modalprism.estimation.analysis import Analysis, Estimate
     from modalprism.estimation.posterior import analyze
-    from modalprism.pid import Decomposition, decompose, decompose_marginals
+    from modalprism.pid import (
+        Decomposition,
+        decompose,
+        decompose_batch,
+        decompose_marginals,
+    )
     from modalprism.studies.profile import Profile
     from modalprism.studies.study import Study
 
@@ -25,6 +30,7 @@ __all__ = [
     "Study",
     "analyze",
     "decompose",
+    "decompose_batch",
     "decompose_marginals",
 ]
 
@@ -38,6 +44,7 @@ _HOMES = {
     "Study": "modalprism.studies.study",
     "analyze": "modalprism.estimation.posterior",
     "decompose": "modalprism.pid",
+    "decompose_batch": "modalprism.pid",
     "decompose_marginals": "modalprism.pid",
 }
 

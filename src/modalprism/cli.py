@@ -88,12 +88,21 @@ def _progress(quiet: bool) -> Iterator[Progress]:
 @app.command()
 def decompose(
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help=".npy or .npz with a joint (n1, n2, C), .npz with p_x1y and p_x2y, or a .csv, "
             ".tsv or .parquet table of observations.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    gate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of FILE: a distribution whose atoms are known, such as 'and' or 'xor'; "
+            "'list' shows them.",
+        ),
+    ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(help="Name of a source; a column of a table. Give it twice."),
@@ -107,38 +116,99 @@ def decompose(
     """Split a discrete distribution into atoms, with a proven bound on the error.
 
     Example: modalprism decompose answers.csv --source image --source text --target answer
+
+    Example: modalprism decompose --gate and
     """
+    options: dict[str, Any] = {"base": _base(base), "tol": tol, "max_iter": max_iter}
+    if file is not None and gate is None:
+        _decompose_file(file, source, target, options, as_json)
+    elif gate == "list" and file is None:
+        _list_gates(as_json)
+    elif gate is not None and file is None:
+        if source or target:
+            raise InputError("a gate has no columns: leave --source and --target out with --gate")
+        _decompose_gate(gate, options, as_json)
+    else:
+        raise InputError(
+            "decompose takes either a FILE or --gate NAME; 'modalprism decompose --gate list' "
+            "shows the gates"
+        )
+
+
+def _decompose_file(
+    file: Path,
+    source: list[str] | None,
+    target: str | None,
+    options: dict[str, Any],
+    as_json: bool,
+) -> None:
     from modalprism.datasets.tables import read_joint
-    from modalprism.pid import decompose as decompose_joint
-    from modalprism.pid import decompose_marginals
+    from modalprism.pid import decompose, decompose_marginals
 
     table = read_joint(file, sources=source, target=target)
-    options: dict[str, Any] = {"base": _base(base), "tol": tol, "max_iter": max_iter}
     if table.joint is not None:
-        result = decompose_joint(table.joint, **options)
+        result = decompose(table.joint, **options)
     elif table.marginals is not None:
         result = decompose_marginals(*table.marginals, **options)
-    first, second = table.sources
     if as_json:
-        _print_json(
-            {
-                "sources": [first, second],
-                "target": table.target,
-                "unit": result.unit,
-                "redundancy": result.redundancy,
-                "unique": dict(zip(table.sources, result.unique, strict=True)),
-                "synergy": result.synergy,
-                "information": result.information,
-                "contribution": dict(zip(table.sources, result.contribution, strict=True)),
-                "share": dict(zip(table.sources, result.share, strict=True)),
-                "union_information": {"lower": result.lower, "upper": result.upper},
-                "gap": result.gap,
-                "converged": result.converged,
-            }
-        )
+        _print_json(_named(result, table.sources, table.target))
         return
+    first, second = table.sources
     typer.echo(f"sources: 1 = {first}, 2 = {second}; target: {table.target}")
     typer.echo(str(result))
+
+
+def _decompose_gate(name: str, options: dict[str, Any], as_json: bool) -> None:
+    from modalprism.pid import decompose
+    from modalprism.pid.gates import compare, gate
+
+    chosen = gate(name)
+    result = decompose(chosen.joint, **options)
+    known = chosen.atoms.in_base(options["base"])
+    if as_json:
+        sources = ("source 1", "source 2")
+        content = _named(result, sources, "target")
+        _print_json({"gate": chosen.name, **content, "known": _atoms(known, sources)})
+        return
+    typer.echo(f"gate {chosen.name}: {chosen.about}\nfrom {chosen.citation}\n")
+    typer.echo(f"{result}\n\n{compare(known, result)}")
+
+
+def _list_gates(as_json: bool) -> None:
+    from modalprism.pid.gates import GATES
+
+    if as_json:
+        fields = ("name", "about", "citation")
+        _print_json([{field: getattr(gate, field) for field in fields} for gate in GATES.values()])
+        return
+    width = max(map(len, GATES))
+    for gate in GATES.values():
+        typer.echo(f"{gate.name:<{width}}  {gate.about}")
+
+
+def _named(result: Any, sources: tuple[str, str], target: str) -> dict[str, Any]:
+    """Return a decomposition as JSON has it, with the names of its sources."""
+    return {
+        "sources": list(sources),
+        "target": target,
+        "unit": result.unit,
+        **_atoms(result, sources),
+        "contribution": dict(zip(sources, result.contribution, strict=True)),
+        "share": dict(zip(sources, result.share, strict=True)),
+        "union_information": {"lower": result.lower, "upper": result.upper},
+        "gap": result.gap,
+        "converged": result.converged,
+    }
+
+
+def _atoms(of: Any, sources: tuple[str, str]) -> dict[str, Any]:
+    """Return the atoms of a decomposition, or known ones, and the information they add up to."""
+    return {
+        "redundancy": of.redundancy,
+        "unique": dict(zip(sources, of.unique, strict=True)),
+        "synergy": of.synergy,
+        "information": of.information,
+    }
 
 
 @app.command()

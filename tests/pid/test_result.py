@@ -8,6 +8,7 @@ import pytest
 
 from modalprism.pid import decompose, decompose_marginals, solve_union_information
 from modalprism.pid.result import Decomposition
+from modalprism.pid.stopping import Reason
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_contribution_is_determined_only_beyond_the_error_of_both_unique_atoms()
             marginal_information=(0.3, 0.2),
             lower=0.4 - gap,
             upper=0.4,
-            converged=True,
+            stopped=Reason.CONVERGED,
             solver="ipfp",
             iterations=1,
             unit="bit",

@@ -25,7 +25,7 @@ from scipy.special import entr
 
 from modalprism.estimation.states import States
 from modalprism.pid.information import mutual_information
-from modalprism.pid.ipfp import solve_union_information
+from modalprism.pid.solve import solve_union_information
 
 Array = NDArray[np.float64]
 

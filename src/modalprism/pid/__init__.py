@@ -1,22 +1,46 @@
 """Information theory only: tables in, certified atoms out; knows no sample and no model.
 
 `decompose` takes a joint table and `decompose_marginals` two marginals; both return a
-`Decomposition` with a proven bound on its numerical error. `solve_union_information` is the
+`Decomposition` with a proven bound on its numerical error. `decompose_batch` and
+`decompose_marginals_batch` take many of one shape. `decompose_each_against_rest`,
+`decompose_pairs` and `decompose_conditional` take more than two sources, or a third variable to
+condition on. `gates` holds distributions whose atoms are known. `solve_union_information` is the
 optimisation by itself, in nats, with the dual potentials that prove its lower bound.
 """
 
+from modalprism.pid.batch import decompose_batch, decompose_marginals_batch
 from modalprism.pid.decompose import decompose, decompose_marginals
+from modalprism.pid.gates import GATES, THREE_SOURCE_GATES, Gate, gate, three_source_gate
 from modalprism.pid.information import entropy, mutual_information
-from modalprism.pid.ipfp import Momentum, UnionInformation, solve_union_information
+from modalprism.pid.many import (
+    decompose_conditional,
+    decompose_each_against_rest,
+    decompose_pairs,
+)
 from modalprism.pid.result import Decomposition
+from modalprism.pid.solve import solve_batch, solve_union_information
+from modalprism.pid.stopping import Interrupted, Reason
+from modalprism.pid.union import UnionInformation
 
 __all__ = [
+    "GATES",
+    "THREE_SOURCE_GATES",
     "Decomposition",
-    "Momentum",
+    "Gate",
+    "Interrupted",
+    "Reason",
     "UnionInformation",
     "decompose",
+    "decompose_batch",
+    "decompose_conditional",
+    "decompose_each_against_rest",
     "decompose_marginals",
+    "decompose_marginals_batch",
+    "decompose_pairs",
     "entropy",
+    "gate",
     "mutual_information",
+    "solve_batch",
     "solve_union_information",
+    "three_source_gate",
 ]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from modalprism.pid import validation
-from modalprism.pid.information import mutual_information, unit_of
-from modalprism.pid.ipfp import solve_union_information
-from modalprism.pid.memory import check_fits
+from modalprism.pid.assembly import assemble
+from modalprism.pid.information import mutual_information
 from modalprism.pid.result import Decomposition
 
 
@@ -22,6 +20,7 @@ def decompose(
     solver: str = "auto",
     tol: float = 1e-6,
     max_iter: int = 10_000,
+    time_limit: float | None = None,
     device: str | torch.device | None = None,
 ) -> Decomposition:
     """Decompose the information that two sources carry about a target.
@@ -36,15 +35,20 @@ def decompose(
         (n1, n2, C), counts or probabilities of (x₁, x₂, y); normalised and computed in float64.
     base : float
         Base of the logarithm: 2 for bits, ``math.e`` for nats.
-    solver : {"auto", "ipfp"}
-        The factored, accelerated iterative proportional fitting procedure is "ipfp".
+    solver : {"auto", "newton", "ipfp"}
+        "newton" is a primal–dual interior-point method: a gap down to about 1e-10 in a dozen
+        iterations, for small and middle tables. "ipfp" is the factored, accelerated iterative
+        proportional fitting procedure: thousands of states, on a processor or a GPU. "auto"
+        takes the one that is expected to be faster.
     tol : float
         Bound on the gap to stop at, in the unit of `base`. Not reaching it is no error: the
-        result then says ``converged=False``, and its bounds still hold.
+        result then says ``converged=False`` and why, and its bounds still hold.
     max_iter : int
         Iterations after which to stop in any case.
+    time_limit : float, optional
+        Seconds after which to stop in any case, once the iteration that runs is over.
     device : str or torch.device, optional
-        Where to compute; the processor by default.
+        Where to compute; the processor by default, and always with "newton".
 
     Returns
     -------
@@ -55,6 +59,8 @@ def decompose(
     ------
     InputError
         If the table or an option cannot be used; the message says what to do.
+    Interrupted
+        On Ctrl-C: a KeyboardInterrupt whose ``results`` hold the decomposition that was reached.
 
     Examples
     --------
@@ -68,7 +74,18 @@ def decompose(
     table = validation.check_joint(joint)
     n1, n2, n_classes = table.shape
     information = mutual_information(table.reshape(n1 * n2, n_classes))
-    return _decompose(table.sum(1), table.sum(0), information, base, solver, tol, max_iter, device)
+    (d,) = assemble(
+        table.sum(1)[None],
+        table.sum(0)[None],
+        [information],
+        base=base,
+        solver=solver,
+        tol=tol,
+        max_iter=max_iter,
+        time_limit=time_limit,
+        device=device,
+    )
+    return d
 
 
 def decompose_marginals(
@@ -80,6 +97,7 @@ def decompose_marginals(
     solver: str = "auto",
     tol: float = 1e-6,
     max_iter: int = 10_000,
+    time_limit: float | None = None,
     device: str | torch.device | None = None,
     marginal_tolerance: float = 1e-9,
 ) -> Decomposition:
@@ -97,7 +115,7 @@ def decompose_marginals(
     information : float, optional
         I(X₁X₂;Y) in the unit of `base`. An estimate may lie below the union information, and
         even below 0: the synergy is then negative.
-    base, solver, tol, max_iter, device
+    base, solver, tol, max_iter, time_limit, device
         As in `decompose`.
     marginal_tolerance : float
         Largest difference in p(y) between the marginals; within it, p(y) is averaged and each
@@ -112,6 +130,8 @@ def decompose_marginals(
     ------
     InputError
         If a table or an option cannot be used; the message says what to do.
+    Interrupted
+        On Ctrl-C, as in `decompose`.
 
     Examples
     --------
@@ -123,34 +143,15 @@ def decompose_marginals(
     first, second = validation.check_marginals(p_x1y, p_x2y, marginal_tolerance)
     validation.check_information(information)
     nats = None if information is None else information * math.log(validation.check_base(base))
-    return _decompose(first, second, nats, base, solver, tol, max_iter, device)
-
-
-def _decompose(
-    p_x1y: NDArray[np.float64],
-    p_x2y: NDArray[np.float64],
-    information: float | None,
-    base: float,
-    solver: str,
-    tol: float,
-    max_iter: int,
-    device: str | torch.device | None,
-) -> Decomposition:
-    """Check the options, solve in nats, and return the result in the unit of `base`."""
-    base = validation.check_base(base)
-    solver = validation.check_solver(solver)
-    max_iter = validation.check_stopping(tol, max_iter)
-    place = validation.check_device(device)
-    check_fits(p_x1y.shape[0], p_x2y.shape[0], place)
-    nats = math.log(base)
-    union = solve_union_information(p_x1y, p_x2y, tol=tol * nats, max_iter=max_iter, device=place)
-    return Decomposition(
-        information=None if information is None else information / nats,
-        marginal_information=(mutual_information(p_x1y) / nats, mutual_information(p_x2y) / nats),
-        lower=union.lower / nats,
-        upper=union.upper / nats,
-        converged=union.converged,
+    (d,) = assemble(
+        first[None],
+        second[None],
+        [nats],
+        base=base,
         solver=solver,
-        iterations=union.iterations,
-        unit=unit_of(base),
+        tol=tol,
+        max_iter=max_iter,
+        time_limit=time_limit,
+        device=device,
     )
+    return d

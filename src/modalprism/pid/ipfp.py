@@ -4,211 +4,262 @@ Minimising I_q(X₁X₂;Y) over couplings is minimising KL(q ‖ p(y) r(x₁,x�
 distribution r (Bertschinger et al. 2014, doi:10.3390/e16042161, for the problem). For fixed r the
 best q has the form q(x₁,x₂|y) = u(x₁,y) r(x₁,x₂) v(x₂,y), found by iterative proportional fitting;
 for fixed q the best r is its mixture over y, r s with s = Σ_y p(y) u v. The tensor n₁×n₂×C is
-never formed: one iteration is a few matrix products, and memory is O(n₁n₂).
+never formed: `sweep` does an iteration in one pass over r, and memory is O(n₁n₂).
 
 The second step is a unit mirror-descent step on a convex function of r, so it accelerates:
-Nesterov extrapolation of ln r, restarted where it stops descending, turns a gap of about 1/t into
-about 1/t².
+`acceleration` extrapolates ln r, which turns a gap of about 1/t into about 1/t². The means of ln u
+and ln v, with weights that grow like t, give the better lower bound where the last ones swing.
+docs/ipfp.md says what else was tried.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import fields
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.pid.certificate import dual_value, feasible_potentials, upper_bound
+from modalprism.pid.acceleration import Acceleration, Momentum
+from modalprism.pid.certificate import dual_value
+from modalprism.pid.coupling import Coupling
+from modalprism.pid.stopping import Reason, Watch
+from modalprism.pid.sweep import Iterate
+from modalprism.pid.union import Bounds, Solution
 
-_LOG_FLOOR = -230.0  # ln 1e-100: keeps r, and its products with u and v, clear of underflow.
-_TINY = 1e-250
-
-
-@dataclass(frozen=True)
-class Momentum:
-    """How ln r is extrapolated: ln r + k/(k+delay) (ln r − ln r_previous).
-
-    Parameters
-    ----------
-    delay : float
-        The larger, the later the momentum builds up; 3 is Nesterov's choice.
-    sweeps, most_sweeps : int
-        Proportional-fitting sweeps per update of r, at first and at most. With too few, the
-        scalings lag behind the extrapolated r and the iteration oscillates; so every restart,
-        which an oscillation sets off, adds one. A sweep is cheap next to the update of r.
-    least_growth, most_growth : float
-        The certificate costs a few iterations, so the next one waits until 1/t² promises the gap
-        that is asked for, but for no less and no more than these multiples of the iteration.
-    """
-
-    delay: float = 3.0
-    sweeps: int = 3
-    most_sweeps: int = 8
-    least_growth: float = 1.1
-    most_growth: float = 2.0
-
-    def weight(self, age: int) -> float:
-        """Weight of the extrapolation, `age` iterations after the last restart."""
-        return age / (age + self.delay)
-
-    def next_check(self, iteration: int, gap: float, tol: float) -> int:
-        """Return the next iteration at which to evaluate the certificate."""
-        growth = min(max(math.sqrt(gap / tol), self.least_growth), self.most_growth)
-        return max(iteration + 1, math.ceil(iteration * growth))
+_FLOAT32_TOL = 5e-5  # Nats. The rounding of float32 tables costs the bounds about a tenth of it.
+_CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
+# With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings.
+_MOST_SWEEPS = 12
+_MONITOR_EVERY = 4  # Iterations between looks at whether to restart and whether to sweep more.
+# The certificate costs a few iterations, so the next one waits until 1/t² promises the gap that is
+# asked for, but for no less and no more than these multiples of the iteration.
+_LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
+_BOUND_FIELDS = ("lower", "upper", "alpha", "beta")
 
 
-@dataclass(frozen=True, eq=False)
-class UnionInformation:
-    """A certified union information, in nats.
+def solve_ipfp(
+    p_x1y: Tensor,
+    p_x2y: Tensor,
+    watch: Watch,
+    *,
+    acceleration: Acceleration | None = None,
+    dtype: torch.dtype | None = None,
+) -> Solution:
+    """Minimise I_q(X₁X₂;Y) over the couplings of a batch of marginals.
 
     Parameters
     ----------
-    lower, upper : float
-        Proven bounds on I_Q, in nats.
-    alpha : ndarray
-        (n1, C), float64: dual-feasible potentials of p(x₁,y); −inf allowed where p(x₁,y) = 0.
-    beta : ndarray
-        (n2, C), float64: the same for p(x₂,y). ``lower == Σ p(x₁,y) α + Σ p(x₂,y) β``.
-    iterations : int
-        Updates of r.
-    converged : bool
-        Whether ``upper - lower <= tol``.
+    p_x1y, p_x2y : Tensor
+        (B, n1, C) and (B, n2, C), float64, valid, with the same p(y) in each problem. Symbols and
+        classes that a problem does not use have probability 0 there, and no effect.
+    watch : Watch
+        Says when to stop; besides, each problem stops when its own gap is small enough.
+    acceleration : Acceleration, optional
+        How to accelerate; the default has been measured.
+    dtype : torch.dtype, optional
+        Of the tables: by default float32 where the tolerance allows it, and float64 from where
+        float32 makes no more progress. The bounds are proven in float64 in any case.
     """
+    if dtype is None:
+        dtype = torch.float32 if watch.stopping.tol >= _FLOAT32_TOL else torch.float64
+    acceleration = acceleration or Momentum()
+    answers = _Answers(p_x1y, p_x2y)
+    batch = p_x1y.shape[0]
+    size = max(1, _CHUNK_ELEMENTS // (p_x1y.shape[1] * p_x2y.shape[1]))
+    for start in range(0, batch, size):
+        problems = torch.arange(start, min(start + size, batch), device=p_x1y.device)
+        run = _Run(p_x1y[problems], p_x2y[problems], problems, acceleration, dtype)
+        while True:
+            reason = watch.reason(run.iteration)
+            if reason or run.iteration >= run.check:
+                run.certify(answers, watch.stopping.tol, reason)
+                if not run.problems.numel():
+                    break
+            run.advance()
+    return answers.solution()
 
-    lower: float
-    upper: float
-    alpha: NDArray[np.float64]
-    beta: NDArray[np.float64]
-    iterations: int
-    converged: bool
 
-
-class _Best:
-    """The best bounds seen in a run, and the potentials that attain the lower one."""
+class _Answers:
+    """Collects the problems of a batch as they are finished."""
 
     def __init__(self, p_x1y: Tensor, p_x2y: Tensor) -> None:
-        self.p_x1y, self.p_x2y = p_x1y, p_x2y
-        self.lower, self.upper = -np.inf, np.inf
-        self.alpha, self.beta = torch.zeros_like(p_x1y), torch.zeros_like(p_x2y)
+        self.bounds = Bounds(p_x1y, p_x2y)
+        self.iterations = torch.zeros(p_x1y.shape[0], dtype=torch.int64)
+        self.reasons: dict[int, Reason] = {}
+        self.couplings: list[Coupling] = []
 
-    def offer_potentials(self, alpha: Tensor, beta: Tensor) -> None:
-        """Make the potentials feasible and keep them if they are the best so far."""
-        lower, alpha, beta = feasible_potentials(self.p_x1y, self.p_x2y, alpha, beta)
-        if lower > self.lower:
-            self.lower, self.alpha, self.beta = lower, alpha, beta
+    def add(
+        self, problems: Tensor, bounds: Bounds, coupling: Coupling, iteration: int, reason: Reason
+    ) -> None:
+        """Take some problems, all finished for one reason."""
+        for name in _BOUND_FIELDS:
+            getattr(self.bounds, name)[problems] = getattr(bounds, name)
+        self.iterations[problems.cpu()] = iteration
+        self.reasons |= dict.fromkeys(problems.tolist(), reason)
+        self.couplings.append(coupling)
 
-    def offer_upper(self, upper: float) -> None:
-        """Keep an upper bound if it is the best so far."""
-        self.upper = min(self.upper, upper)
-
-
-def solve_union_information(
-    p_x1y: NDArray[np.float64],
-    p_x2y: NDArray[np.float64],
-    *,
-    tol: float,
-    max_iter: int,
-    device: str | torch.device | None = None,
-    momentum: Momentum | None = None,
-) -> UnionInformation:
-    """Solve I_Q = min I_q(X₁X₂;Y) over the couplings of two marginals, with proven bounds.
-
-    Parameters
-    ----------
-    p_x1y : ndarray
-        (n1, C), float64: p(x₁,y), nonnegative, summing to 1. Assumed valid.
-    p_x2y : ndarray
-        (n2, C), float64: p(x₂,y), with the same p(y).
-    tol : float
-        Stop when ``upper - lower <= tol``, in nats.
-    max_iter : int
-        Stop after this many updates of r in any case.
-    device : str or torch.device, optional
-        Where to compute; the processor by default.
-    momentum : Momentum, optional
-        How to accelerate; the default has been measured.
-
-    Returns
-    -------
-    UnionInformation
-        Bounds in nats, the potentials that attain the lower one, and how the run ended.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> copies = np.eye(2) / 2
-    >>> union = solve_union_information(copies, copies, tol=1e-9, max_iter=10)
-    >>> round(union.upper, 6), union.converged
-    (0.693147, True)
-    """
-    rows, columns, classes = p_x1y.sum(1) > 0, p_x2y.sum(1) > 0, p_x1y.sum(0) > 0
-    best, iterations = _iterate(
-        torch.as_tensor(p_x1y[np.ix_(rows, classes)], dtype=torch.float64, device=device),
-        torch.as_tensor(p_x2y[np.ix_(columns, classes)], dtype=torch.float64, device=device),
-        tol,
-        max_iter,
-        momentum or Momentum(),
-    )
-    # Where a marginal cell is 0 its potential is −inf: it costs nothing and is always feasible.
-    alpha, beta = np.full(p_x1y.shape, -np.inf), np.full(p_x2y.shape, -np.inf)
-    alpha[np.ix_(rows, classes)] = best.alpha.cpu().numpy()
-    beta[np.ix_(columns, classes)] = best.beta.cpu().numpy()
-    upper = max(best.upper, best.lower)  # They can cross by rounding only; upwards is safe.
-    return UnionInformation(
-        best.lower, upper, alpha, beta, iterations, converged=upper - best.lower <= tol
-    )
+    def solution(self) -> Solution:
+        """Return all problems in their order."""
+        coupling = self.couplings[0]
+        if len(self.couplings) > 1:
+            order = torch.tensor(list(self.reasons), device=self.bounds.lower.device).argsort()
+            coupling = Coupling(
+                *(
+                    torch.cat([getattr(part, field.name) for part in self.couplings])[order]
+                    for field in fields(Coupling)
+                )
+            )
+        reasons = tuple(self.reasons[problem] for problem in sorted(self.reasons))
+        return Solution(self.bounds, self.iterations, reasons, coupling)
 
 
-def _iterate(
-    p_x1y: Tensor, p_x2y: Tensor, tol: float, max_iter: int, momentum: Momentum
-) -> tuple[_Best, int]:
-    """Run the accelerated iteration on marginals without zero rows, columns or classes."""
-    p_y = p_x1y.sum(0)
-    a, b = p_x1y / p_y, p_x2y / p_x2y.sum(0)
-    best = _Best(p_x1y, p_x2y)
-    v = torch.ones_like(b)
-    r = p_x1y.sum(1)[:, None] * p_x2y.sum(1)
-    log_r = r.log().clamp_(min=_LOG_FLOOR)
-    previous = log_r.clone()
-    s = torch.empty_like(r)
-    mean_log_u, mean_log_v = torch.zeros_like(a), torch.zeros_like(b)
-    sweeps, age, check = momentum.sweeps, 0, 1
+class _Run:
+    """The problems of a chunk of the batch that are not finished, and where they stand."""
 
-    for iteration in range(1, max_iter + 1):
-        for _ in range(sweeps):
-            u = a / (r @ v).clamp_(min=_TINY)
-            v = b / (r.T @ u).clamp_(min=_TINY)
-        log_u, log_v = u.log(), v.log()
-        # ln s is convex in the potentials, so their mean is nearer to feasible than the last of
-        # them; weights grow with the iteration, as the potentials improve.
-        mean_log_u.lerp_(log_u, 2.0 / (iteration + 1))
-        mean_log_v.lerp_(log_v, 2.0 / (iteration + 1))
+    def __init__(
+        self,
+        p_x1y: Tensor,
+        p_x2y: Tensor,
+        problems: Tensor,
+        acceleration: Acceleration,
+        dtype: torch.dtype,
+    ) -> None:
+        self.problems, self.acceleration = problems, acceleration
+        self.bounds = Bounds(p_x1y, p_x2y)
+        self.iterate = Iterate(p_x1y, p_x2y, dtype)
+        self.log_r = torch.zeros_like(self.iterate.kernel)
+        self.previous = torch.zeros_like(self.log_r)
+        self.mean_log_u = torch.zeros_like(self.iterate.u)
+        self.mean_log_v = torch.zeros_like(self.iterate.v)
+        self.age = torch.zeros_like(self.log_r[:, :1, :1])
+        self.best_gap = torch.full_like(self.bounds.lower, torch.inf)
+        self.best_at = torch.ones_like(problems)
+        self.iteration = self.check = self.sweeps = 1
 
-        if iteration in (check, max_iter):
-            best.offer_potentials(log_u, log_v)
-            best.offer_potentials(mean_log_u, mean_log_v)
-            # The upper bound costs several iterations: ask for it when the dual value of the
-            # iterate, which approaches I_Q from above as r does, says that it could end the run.
-            estimate = dual_value(p_x1y, p_x2y, log_u, log_v) + float(r.sum().log())
-            gap = max(estimate - best.lower, 0.0)
-            check = momentum.next_check(iteration, gap, tol)
-            if gap <= tol or iteration == max_iter:
-                best.offer_upper(upper_bound(a, b, p_y, r, u, v))
-                if best.upper - best.lower <= tol:
-                    break
+    def advance(self) -> None:
+        """Update and extrapolate r, and fit u and v to it."""
+        iterate, strategy = self.iterate, self.acceleration
+        monitored = self.iteration % _MONITOR_EVERY == 0
+        weight = strategy.weight(self.age)
+        moved, ascent = torch.zeros_like(self.age), torch.zeros_like(self.age)
 
-        torch.matmul(u * p_y, v.T, out=s)
-        log_s = s.clamp_(min=1e-100).log_()
-        log_r.add_(log_s).clamp_(min=_LOG_FLOOR)
-        change = torch.sub(log_r, previous, out=previous)
-        if torch.dot(r.mul_(log_s).view(-1), change.view(-1)) < 0:
-            age, sweeps = 0, min(sweeps + 1, momentum.most_sweeps)
-        # The buffer of `change` becomes the extrapolated ln r; that of `log_r` the previous one.
-        extrapolated = change.mul_(momentum.weight(age)).add_(log_r)
-        log_r, previous = extrapolated.clamp_(_LOG_FLOOR, 0.0), log_r
-        torch.exp(log_r, out=r)
-        age += 1
-    return best, iteration
+        def move(rows: slice, s: Tensor) -> None:
+            log_s = iterate.log(s)
+            log_r, previous = self.log_r[:, rows], self.previous[:, rows]
+            if monitored:  # Σ r |ln s|, and minus the slope of the objective along the step
+                change, p_x1 = iterate.kernel[:, rows] * log_s, iterate.p_x1[:, rows].mT
+                moved.baddbmm_(p_x1, change.abs() @ iterate.p_x2.mT)
+                change.mul_(strategy.step(log_r, previous, log_s))
+                ascent.baddbmm_(p_x1, change @ iterate.p_x2.mT, alpha=-1.0)
+            strategy.advance(log_r, previous, log_s, weight)
+            iterate.write(rows, previous)
+
+        u, v = iterate.u, iterate.v
+        iterate.update(move)
+        self.log_r, self.previous = self.previous, self.log_r
+        # Cells of the marginals that are 0 have u = 0: their logarithms must stay finite.
+        tiny = torch.finfo(u.dtype).tiny
+        self.mean_log_u.lerp_(iterate.fitted.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
+        self.mean_log_v.lerp_(v.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
+        self.age += 1.0
+        if monitored:
+            self.age.masked_fill_(ascent > 0, 0.0)
+            if bool(iterate.lag(u).sum() > moved.sum()):
+                self.sweeps = min(self.sweeps + 1, _MOST_SWEEPS)
+        for _ in range(self.sweeps - 1):
+            iterate.fit()
+        self.iteration += 1
+
+    def certify(self, answers: _Answers, tol: float, reason: Reason | None) -> None:
+        """Evaluate the bounds, hand in the problems that are finished, and plan the next check."""
+        gap = self._offer_potentials()
+        better = gap < 0.9 * self.best_gap
+        self.best_gap = torch.where(better, gap, self.best_gap)
+        self.best_at.masked_fill_(better, self.iteration)
+        # Restarts and swings may cost some time; a gap that stands for this long stands for good.
+        stalled = self.iteration > 3 * self.best_at + 300
+        if self.log_r.dtype == torch.float32 and bool(stalled.any()):
+            self._widen()
+            stalled = torch.zeros_like(stalled)
+        ready = torch.ones_like(stalled) if reason else (gap <= tol) | stalled
+        if bool(ready.any()):
+            self._hand_in(answers, ready, stalled, tol, reason)
+        if self.problems.numel():
+            growth = (self.best_gap.min() / tol).sqrt().clamp(_LEAST_GROWTH, _MOST_GROWTH)
+            self.check = max(self.iteration + 1, int(self.iteration * float(growth)))
+
+    def _offer_potentials(self) -> Tensor:
+        """Improve the lower bounds; return about what is missing to the upper ones, (B,)."""
+        iterate, p_x1y, p_x2y = self.iterate, self.bounds.p_x1y, self.bounds.p_x2y
+        iterate.fit_rows()
+        log_p_y = p_x1y.sum(1, keepdim=True).log()
+        last = iterate.fitted.double().log(), iterate.v.mT.double().log()
+        mean = self.mean_log_u.double(), self.mean_log_v.mT.double()
+        estimate = torch.empty(0)
+        for log_u, log_v in (last, mean) if self.iteration > 1 else (last,):
+            alpha = torch.where(p_x1y > 0, log_u - log_p_y, -torch.inf)
+            beta = torch.where(p_x2y > 0, log_v, -torch.inf)
+            self.bounds.offer_potentials(alpha, beta)
+            if log_u is last[0]:
+                estimate = dual_value(p_x1y, p_x2y, alpha, beta) + iterate.mass().double().log()
+        return (estimate - self.bounds.lower).clamp(min=0.0)
+
+    def _hand_in(
+        self,
+        answers: _Answers,
+        ready: Tensor,
+        stalled: Tensor,
+        tol: float,
+        reason: Reason | None,
+    ) -> None:
+        """Prove the upper bounds of some problems, and finish those that need no more."""
+        iterate, bounds = self.iterate, self.bounds
+        u = (iterate.p_x1 * iterate.fitted).double()
+        v = (iterate.p_x2 * iterate.v).mT.double()
+        tables = bounds.p_x1y, bounds.p_x2y, iterate.kernel, u, v
+        coupling = Coupling.rounded(*(_take(table, ready) for table in tables))
+        bounds.upper[ready] = torch.fmin(bounds.upper[ready], coupling.information())
+        converged = ready & (bounds.gap <= tol)
+        stopped = ready & ~converged & (stalled if reason is None else ready)
+        for done, why in ((converged, Reason.CONVERGED), (stopped, reason or Reason.ACCURACY)):
+            if bool(done.any()):
+                factors = (getattr(coupling, field.name) for field in fields(Coupling))
+                part = Coupling(*(_take(factor, done[ready]) for factor in factors))
+                answers.add(self.problems[done], _select(bounds, done), part, self.iteration, why)
+        finished = converged | stopped
+        if bool(finished.any()):
+            self._keep(~finished)
+
+    def _keep(self, keep: Tensor) -> None:
+        """Go on with some of the problems."""
+        self.problems = self.problems[keep]
+        if self.problems.numel():
+            self.bounds = _select(self.bounds, keep)
+            self.iterate.select(keep)
+            self._replace(lambda table: table[keep])
+            self.best_gap, self.best_at = self.best_gap[keep], self.best_at[keep]
+
+    def _widen(self) -> None:
+        """Go on in float64."""
+        self.iterate.convert(torch.float64)
+        self._replace(Tensor.double)
+        self.best_at.fill_(self.iteration)
+
+    def _replace(self, by: Callable[[Tensor], Tensor]) -> None:
+        self.log_r, self.previous = by(self.log_r), by(self.previous)
+        self.mean_log_u, self.mean_log_v = by(self.mean_log_u), by(self.mean_log_v)
+        self.age = by(self.age)
+
+
+def _take(table: Tensor, problems: Tensor) -> Tensor:
+    """Rows of a mask; the table itself, not a copy, where that is all of them."""
+    return table if bool(problems.all()) else table[problems]
+
+
+def _select(bounds: Bounds, problems: Tensor) -> Bounds:
+    """Bounds of the problems of a mask."""
+    selected = Bounds(bounds.p_x1y[problems], bounds.p_x2y[problems])
+    for name in _BOUND_FIELDS:
+        setattr(selected, name, getattr(bounds, name)[problems])
+    return selected

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from modalprism.pid.stopping import Reason
+
 
 @dataclass(frozen=True, repr=False)
 class Decomposition:
@@ -23,8 +25,8 @@ class Decomposition:
         (I(X₁;Y), I(X₂;Y)) in `unit`.
     lower, upper : float
         Proven bounds on the union information, in `unit`.
-    converged : bool
-        Whether the gap that was asked for was reached. The bounds hold either way.
+    stopped : Reason
+        Why the solver stopped. The bounds hold whatever the reason.
     solver : str
         The solver that ran.
     iterations : int
@@ -44,10 +46,15 @@ class Decomposition:
     marginal_information: tuple[float, float]
     lower: float
     upper: float
-    converged: bool
+    stopped: Reason
     solver: str
     iterations: int
     unit: str
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gap that was asked for was reached."""
+        return self.stopped is Reason.CONVERGED
 
     @property
     def union_information(self) -> float:
@@ -99,7 +106,7 @@ class Decomposition:
 
     def __str__(self) -> str:
         """Return a small table with units, the gap, and what is undetermined."""
-        state = "converged" if self.converged else "not converged"
+        state = "converged" if self.converged else f"not converged: {self.stopped}"
         lines = [f"{'':<12}{self.unit:>11}{'contribution':>15}{'share':>9}"]
         lines.append(_row("redundancy", self.redundancy))
         for m in (0, 1):

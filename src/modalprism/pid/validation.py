@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
 
-SOLVERS = ("auto", "ipfp")
+SOLVERS = ("auto", "newton", "ipfp")
 
 
 def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
@@ -36,6 +36,14 @@ def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
     """
     table = _check_table(joint, "joint", ("n1", "n2", "C"))
     return table / _check_total(table, "joint")
+
+
+def check_joints(joints: ArrayLike) -> NDArray[np.float64]:
+    """Check joint tables (B, n1, n2, C) as `check_joint` does one, and normalise each."""
+    tables = _check_table(joints, "joints", ("B", "n1", "n2", "C"))
+    for k, table in enumerate(tables):
+        table /= _check_total(table, f"joints[{k}]")
+    return tables
 
 
 def check_marginals(
@@ -80,6 +88,25 @@ def check_marginals(
     return _share_classes(first, second, tolerance)
 
 
+def check_marginal_pairs(
+    p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Check pairs of marginals (B, n1, C) and (B, n2, C) as `check_marginals` does one."""
+    first = _check_table(p_x1y, "p_x1y", ("B", "n1", "C"))
+    second = _check_table(p_x2y, "p_x2y", ("B", "n2", "C"))
+    if len(first) != len(second):
+        raise InputError(
+            f"p_x1y holds {len(first)} tables and p_x2y {len(second)}: pass one of each a problem"
+        )
+    pairs = []
+    for k, (one, two) in enumerate(zip(first, second, strict=True)):
+        try:
+            pairs.append(check_marginals(one, two, tolerance))
+        except InputError as error:
+            raise InputError(f"problem {k}: {error}") from error
+    return pairs
+
+
 def _share_classes(
     first: NDArray[np.float64], second: NDArray[np.float64], tolerance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -107,6 +134,20 @@ def check_information(information: float | None) -> None:
         raise InputError(f"information is {information!r}: pass a finite number, or None")
 
 
+def check_informations(information: Sequence[float], n: int) -> list[float]:
+    """Check a sequence of n given I(X₁X₂;Y)."""
+    try:
+        values = np.asarray(information, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"information is no sequence of numbers: pass {n} of them") from error
+    if values.shape != (n,) or not np.isfinite(values).all():
+        raise InputError(
+            f"information has shape {values.shape} and {int((~np.isfinite(values)).sum())} values"
+            f" that are not finite: pass {n} finite numbers, one a problem, or None"
+        )
+    return [float(value) for value in values]
+
+
 def check_base(base: float) -> float:
     """Check the base of the logarithm and return it as a float."""
     if not (_is_real(base) and math.isfinite(base) and base > 1):
@@ -114,23 +155,31 @@ def check_base(base: float) -> float:
     return float(base)
 
 
-def check_stopping(tol: float, max_iter: SupportsIndex) -> int:
-    """Check the tolerance and the number of iterations; return the latter as an int."""
+def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None) -> int:
+    """Check the tolerance, the number of iterations and the time; return the second as an int."""
     if not (_is_real(tol) and math.isfinite(tol) and tol > 0):
         raise InputError(f"tol is {tol!r}: pass a positive number, the gap to stop at")
     if isinstance(max_iter, bool) or not hasattr(max_iter, "__index__"):
         raise InputError(f"max_iter is {max_iter!r}: pass a whole number of at least 1")
     if operator.index(max_iter) < 1:
         raise InputError(f"max_iter is {max_iter!r}: pass a whole number of at least 1")
+    if time_limit is not None and not (_is_real(time_limit) and time_limit > 0):
+        raise InputError(
+            f"time_limit is {time_limit!r}: pass seconds above 0, or None for no limit"
+        )
     return operator.index(max_iter)
 
 
-def check_solver(solver: str) -> str:
-    """Check the name of a solver and return what it stands for."""
+def check_solver(solver: str, device: torch.device) -> None:
+    """Check the name of a solver, and that it runs on the device."""
     if solver not in SOLVERS:
         names = ", ".join(f'"{name}"' for name in SOLVERS)
         raise InputError(f"solver {solver!r} is not available: choose one of {names}")
-    return "ipfp"
+    if solver == "newton" and device.type != "cpu":
+        raise InputError(
+            f'solver "newton" runs on the processor, not on {device}: leave device out, or pass'
+            ' solver="ipfp"'
+        )
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
@@ -144,6 +193,46 @@ def check_device(device: str | torch.device | None) -> torch.device:
             f'device {device!r} cannot be used ({reason}): pass "cpu" or leave it out'
         ) from error
     return checked
+
+
+def check_many(joint: ArrayLike, least_sources: int) -> NDArray[np.float64]:
+    """Check a joint table of several sources and a target and normalise it.
+
+    Parameters
+    ----------
+    joint : array_like
+        (n1, …, nM, C), nonnegative and finite, with a positive sum.
+    least_sources : int
+        The smallest M.
+
+    Returns
+    -------
+    ndarray
+        (n1, …, nM, C), float64, p(x₁,…,x_M,y), summing to 1.
+
+    Raises
+    ------
+    InputError
+        As `check_joint`, and for fewer sources.
+    """
+    try:
+        rank = np.ndim(joint)
+    except (TypeError, ValueError, RuntimeError):
+        rank = least_sources + 1  # not an array at all, which the next check says in full
+    if rank <= least_sources:
+        raise InputError(
+            f"joint has shape {np.shape(joint)}: pass a table of shape (n1, …, nM, C), with"
+            f" {least_sources} sources or more and the target on the last axis"
+        )
+    axes = [f"n{m}" for m in range(1, rank)]
+    table = _check_table(joint, "joint", (*axes, "C"))
+    return table / _check_total(table, "joint")
+
+
+def check_conditional(joint: ArrayLike) -> NDArray[np.float64]:
+    """Check a joint table (n1, n2, C, nZ) as `check_joint` does one of (n1, n2, C)."""
+    table = _check_table(joint, "joint", ("n1", "n2", "C", "nZ"))
+    return table / _check_total(table, "joint")
 
 
 def _check_table(values: ArrayLike, name: str, axes: Sequence[str]) -> NDArray[np.float64]:

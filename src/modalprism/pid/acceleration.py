@@ -1,0 +1,72 @@
+"""How an iterative proportional fitting procedure is made faster: small strategies.
+
+The update of the mixture, ln r ← ln r + ln s, is a mirror-descent step of length one on a convex
+function of r that is 1-smooth relative to the entropy, so an accelerated method may extrapolate it.
+A strategy sees a block of rows of ln r at a time, with one table of its own beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Acceleration(Protocol):
+    """What the solver asks of a strategy.
+
+    Tables are blocks of rows, (B, rows, n2); after `advance` the two change places.
+    """
+
+    def weight(self, age: Tensor) -> Tensor:
+        """Return the weight of the extrapolation, `age` updates after the last restart."""
+        ...
+
+    def step(self, log_r: Tensor, previous: Tensor, log_s: Tensor) -> Tensor:
+        """Return the plain next iterate minus the plain one before.
+
+        Where the objective ascends along it, the solver restarts the strategy at age 0.
+        """
+        ...
+
+    def advance(self, log_r: Tensor, previous: Tensor, log_s: Tensor, weight: Tensor) -> None:
+        """Turn `log_r` into the plain next iterate and `previous` into the extrapolated one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Nesterov's extrapolation of ln r, over-relaxed.
+
+        z⁺ = y + ω ln s(y),    y⁺ = z⁺ + k/(k+delay) (z⁺ − z)
+
+    It is restarted where a step ascends (O'Donoghue and Candès 2015,
+    doi:10.1007/s10208-013-9150-3).
+
+    Parameters
+    ----------
+    relaxation : float
+        ω. On a quadratic with curvatures of at most 1 the extrapolation is stable up to ω = 4/3;
+        1.3 takes a seventh fewer iterations than 1, and 1.5 diverges.
+    delay : float
+        The larger, the later the momentum builds up; 3 is Nesterov's choice. Infinity is plain
+        over-relaxation, stable up to ω = 2.
+    """
+
+    relaxation: float = 1.3
+    delay: float = 3.0
+
+    def weight(self, age: Tensor) -> Tensor:
+        """Return k/(k+delay)."""
+        return age / (age + self.delay)
+
+    def step(self, log_r: Tensor, previous: Tensor, log_s: Tensor) -> Tensor:
+        """Return z⁺ − z."""
+        return torch.sub(log_r, previous).add_(log_s, alpha=self.relaxation)
+
+    def advance(self, log_r: Tensor, previous: Tensor, log_s: Tensor, weight: Tensor) -> None:
+        """Turn y and z into z⁺ and y⁺."""
+        log_r.add_(log_s, alpha=self.relaxation)
+        previous.lerp_(log_r, 1.0 + weight)

@@ -1,0 +1,91 @@
+"""From checked marginals to decompositions: options checked, solved in nats, given in the base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from modalprism.pid import validation
+from modalprism.pid.information import mutual_information, unit_of
+from modalprism.pid.memory import check_fits
+from modalprism.pid.result import Decomposition
+from modalprism.pid.solve import solve_batch
+from modalprism.pid.stopping import Interrupted
+from modalprism.pid.union import UnionInformation
+
+
+class Options(TypedDict, total=False):
+    """What all decompositions take; the defaults of `decompose` hold for what is left out."""
+
+    base: float
+    solver: str
+    max_iter: int
+    time_limit: float | None
+    device: str | torch.device | None
+
+
+def assemble(
+    p_x1y: NDArray[np.float64],
+    p_x2y: NDArray[np.float64],
+    information: Sequence[float | None],
+    *,
+    base: float = 2,
+    solver: str = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    device: str | torch.device | None = None,
+) -> list[Decomposition]:
+    """Solve checked marginals, (B, n1, C) and (B, n2, C), with I(X₁X₂;Y) of each in nats.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be used, or the problem is too large for the memory.
+    Interrupted
+        On Ctrl-C, with the decompositions that were reached.
+    """
+    base = validation.check_base(base)
+    max_iter = validation.check_stopping(tol, max_iter, time_limit)
+    place = validation.check_device(device)
+    validation.check_solver(solver, place)
+    check_fits(p_x1y.shape[1], p_x2y.shape[1], place)
+    nats = math.log(base)
+
+    def in_base(unions: Sequence[UnionInformation]) -> list[Decomposition]:
+        return [
+            Decomposition(
+                information=None if known is None else known / nats,
+                marginal_information=(
+                    mutual_information(first) / nats,
+                    mutual_information(second) / nats,
+                ),
+                lower=union.lower / nats,
+                upper=union.upper / nats,
+                stopped=union.reason,
+                solver=union.solver,
+                iterations=union.iterations,
+                unit=unit_of(base),
+            )
+            for first, second, known, union in zip(p_x1y, p_x2y, information, unions, strict=True)
+        ]
+
+    try:
+        return in_base(
+            solve_batch(
+                p_x1y,
+                p_x2y,
+                solver=solver,
+                tol=tol * nats,
+                max_iter=max_iter,
+                time_limit=time_limit,
+                device=place,
+            )
+        )
+    except Interrupted as stop:
+        raise Interrupted(tuple(in_base(stop.results))) from None

@@ -1,0 +1,134 @@
+"""A coupling q(x₁,x₂,y) that has the given marginals exactly, kept in factors.
+
+An iterate u(x₁,y) r(x₁,x₂) v(x₂,y) of any solver misses the marginals a little. Class by class, the
+rows that are too heavy are scaled down, then the columns, and what is then missing, which is
+nonnegative, is added as a rank-one term (Altschuler, Weed and Rigollet 2017, arXiv:1705.09634):
+
+    q(x₁,x₂,y) = u(x₁,y) r(x₁,x₂) v(x₂,y) + e(x₁,y) f(x₂,y).
+
+The n₁×n₂×C table is only ever formed a block of rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_TINY = 1e-300
+_BLOCK_ELEMENTS = 1 << 18  # 2 MiB of float64: a block of the coupling stays in cache.
+
+
+def row_blocks(batch: int, n1: int, row_elements: int) -> Iterator[slice]:
+    """Cut n1 rows, of so many elements each in every problem of a batch, into blocks that fit."""
+    step = max(1, _BLOCK_ELEMENTS // max(1, batch * row_elements))
+    for start in range(0, n1, step):
+        yield slice(start, min(start + step, n1))
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """Couplings of a batch of B problems, in factors.
+
+    Parameters
+    ----------
+    reference : Tensor
+        (B, n1, n2), float32 or float64: the common factor r(x₁,x₂).
+    u, v : Tensor
+        (B, n1, C) and (B, n2, C), float64: what scales it in each class; p(y) is in u.
+    e, f : Tensor
+        (B, n1, C) and (B, n2, C), float64: the rank-one term of each class; p(y) is in e.
+    """
+
+    reference: Tensor
+    u: Tensor
+    v: Tensor
+    e: Tensor
+    f: Tensor
+
+    @classmethod
+    def rounded(cls, p_x1y: Tensor, p_x2y: Tensor, reference: Tensor, u: Tensor, v: Tensor) -> Self:
+        """Round the iterate u r v onto the marginals.
+
+        Parameters
+        ----------
+        p_x1y, u : Tensor
+            (B, n1, C), float64: p(x₁,y), and the scaling, with p(y) in it.
+        p_x2y, v : Tensor
+            (B, n2, C), float64: p(x₂,y), with the same p(y), and the scaling.
+        reference : Tensor
+            (B, n1, n2), float32 or float64, nonnegative.
+        """
+        u = u * (p_x1y / (u * _product(reference, v)).clamp(min=_TINY)).clamp(max=1.0)
+        v = v * (p_x2y / (v * _product_transposed(reference, u)).clamp(min=_TINY)).clamp(max=1.0)
+        e = (p_x1y - u * _product(reference, v)).clamp(min=0.0)
+        f = (p_x2y - v * _product_transposed(reference, u)).clamp(min=0.0)
+        return cls(reference, u, v, e, f / f.sum(1, keepdim=True).clamp(min=_TINY))
+
+    def problem(self, k: int) -> Self:
+        """Return the coupling of one problem, as a batch of one."""
+        factors = self.reference, self.u, self.v, self.e, self.f
+        return type(self)(*(factor[k : k + 1] for factor in factors))
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield blocks of rows x₁ and q on them, (B, C, rows, n2), float64."""
+        u, v, e, f = (factor.mT[..., None] for factor in (self.u, self.v, self.e, self.f))
+        v, f = v.mT, f.mT
+        batch, n1, n2 = self.reference.shape
+        for rows in row_blocks(batch, n1, n2 * self.u.shape[2]):
+            q = (u[:, :, rows] * self.reference[:, None, rows]).mul_(v)
+            yield rows, q.addcmul_(e[:, :, rows], f)
+
+    def information(self) -> Tensor:
+        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards."""
+        p_y = (self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1)
+        eps = torch.finfo(p_y.dtype).eps
+        total, magnitude = torch.zeros_like(p_y[:, 0]), torch.zeros_like(p_y[:, 0])
+        for _, q in self.blocks():
+            independent = p_y[:, :, None, None] * q.sum(1, keepdim=True)
+            log_ratio = (q / independent.clamp_(min=_TINY)).clamp_(min=_TINY).log_()
+            terms = q.mul_(log_ratio)
+            total += terms.sum((1, 2, 3))
+            magnitude += terms.abs_().sum((1, 2, 3))
+        return total + slack(eps, self.reference[0].numel() * p_y.shape[1], 1.0 + magnitude)
+
+    def cells(self) -> NDArray[np.float64]:
+        """Return q, (B, n1, n2, C), float64, as one table."""
+        return np.concatenate(
+            [q.permute(0, 2, 3, 1).cpu().numpy() for _, q in self.blocks()], axis=1
+        )
+
+
+def slack(eps: float, terms: int, magnitude: Tensor) -> Tensor:
+    """Bound the rounding error of a blocked sum of so many terms of a given total magnitude.
+
+    Summing n terms in a tree, as torch does in runs of at most 32 terms, errs by at most
+    (32 + log₂ n) ε times the sum of their magnitudes (Higham 2002, §4.2); each term itself is a
+    handful of roundings.
+    """
+    return (40.0 + float(np.log2(max(terms, 1)))) * eps * magnitude
+
+
+def _product(reference: Tensor, v: Tensor) -> Tensor:
+    """R v in float64, also where R is kept in float32."""
+    if reference.dtype == v.dtype:
+        return reference @ v
+    batch, n1, n2 = reference.shape
+    parts = [reference[:, rows].to(v.dtype) @ v for rows in row_blocks(batch, n1, n2)]
+    return torch.cat(parts, 1)
+
+
+def _product_transposed(reference: Tensor, u: Tensor) -> Tensor:
+    """Rᵀ u in float64, also where R is kept in float32."""
+    if reference.dtype == u.dtype:
+        return reference.mT @ u
+    batch, n1, n2 = reference.shape
+    total = torch.zeros(batch, n2, u.shape[2], dtype=u.dtype, device=u.device)
+    for rows in row_blocks(batch, n1, n2):
+        total.baddbmm_(reference[:, rows].to(u.dtype).mT, u[:, rows])
+    return total

@@ -1,0 +1,170 @@
+"""What a gate is: a distribution that the literature knows by name, and its atoms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.pid.validation import check_base
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """The four atoms of two sources about a target, known rather than computed; 0 where left out.
+
+    Parameters
+    ----------
+    redundancy : float
+        R = I(X₁;Y) + I(X₂;Y) − I_Q, in bits where `in_base` has made no other unit of them.
+    unique : tuple of float
+        U₁ = I_Q − I(X₂;Y) and U₂ = I_Q − I(X₁;Y), likewise.
+    synergy : float
+        S = I(X₁X₂;Y) − I_Q, likewise.
+
+    Examples
+    --------
+    >>> xor = Atoms(synergy=1)
+    >>> f"{xor.in_base(math.e).synergy:.6f} nat"
+    '0.693147 nat'
+    """
+
+    redundancy: float = 0
+    unique: tuple[float, float] = (0, 0)
+    synergy: float = 0
+
+    @property
+    def information(self) -> float:
+        """I(X₁X₂;Y) = R + U₁ + U₂ + S."""
+        return self.redundancy + sum(self.unique) + self.synergy
+
+    def in_base(self, base: float) -> Atoms:
+        """Return these atoms, which are in bits, in the unit of another base.
+
+        Parameters
+        ----------
+        base : float
+            Base of the logarithm, above 1.
+
+        Returns
+        -------
+        Atoms
+
+        Raises
+        ------
+        InputError
+            If `base` is not a number above 1.
+        """
+        factor = math.log(2) / math.log(check_base(base))
+        first, second = self.unique
+        return Atoms(
+            self.redundancy * factor, (first * factor, second * factor), self.synergy * factor
+        )
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A distribution of two sources and a target whose atoms are known.
+
+    The atoms are those of Bertschinger, Rauh, Olbrich, Jost and Ay 2014 (doi:10.3390/e16042161);
+    under another definition the same gate may have others.
+
+    Parameters
+    ----------
+    name : str
+        What `gate` finds it by.
+    about : str
+        What it is, in one line.
+    rows : tuple of (int, int, int, float)
+        (x₁, x₂, y, probability) of every outcome, summing to 1.
+    information : float
+        I(X₁X₂;Y) in bits.
+    citation : str
+        Where the distribution appears.
+    redundancy, unique, synergy : float, pair of float, float
+        The atoms, in bits.
+    exact : bool
+        Whether the atoms are closed forms; otherwise they are known to six decimals.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import gate
+    >>> gate("and").joint.shape, gate("and").synergy
+    ((2, 2, 2), 0.5)
+    """
+
+    name: str
+    about: str
+    rows: tuple[tuple[int, int, int, float], ...]
+    information: float
+    citation: str
+    redundancy: float = 0
+    unique: tuple[float, float] = (0, 0)
+    synergy: float = 0
+    exact: bool = True
+
+    @property
+    def joint(self) -> NDArray[np.float64]:
+        """p(x₁,x₂,y): (n1, n2, C), float64, read-only."""
+        return _table(self.rows)
+
+    @property
+    def atoms(self) -> Atoms:
+        """The four atoms by themselves, in bits."""
+        return Atoms(self.redundancy, self.unique, self.synergy)
+
+
+@dataclass(frozen=True)
+class ThreeSourceGate:
+    """A distribution of three sources and a target whose atoms, two sources at a time, are known.
+
+    Parameters
+    ----------
+    name : str
+        What `three_source_gate` finds it by.
+    about : str
+        What it is, in one line.
+    rows : tuple of (int, int, int, int, float)
+        (x₁, x₂, x₃, y, probability) of every outcome, summing to 1.
+    against_rest : tuple of Atoms
+        In bits, for each source against the two others together, as
+        `decompose_each_against_rest` returns them.
+    pairs : mapping of (int, int) to Atoms
+        In bits, for each pair of sources, as `decompose_pairs` returns them.
+    information : float
+        I(X₁X₂X₃;Y) in bits.
+    citation : str
+        Where the distribution appears.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import three_source_gate
+    >>> parity = three_source_gate("parity")
+    >>> parity.joint.shape, parity.against_rest[0].synergy, parity.pairs[0, 1].synergy
+    ((2, 2, 2, 2), 1, 0)
+    """
+
+    name: str
+    about: str
+    rows: tuple[tuple[int, int, int, int, float], ...]
+    against_rest: tuple[Atoms, Atoms, Atoms]
+    pairs: Mapping[tuple[int, int], Atoms] = field(hash=False)
+    information: float
+    citation: str
+
+    @property
+    def joint(self) -> NDArray[np.float64]:
+        """p(x₁,x₂,x₃,y): (n1, n2, n3, C), float64, read-only."""
+        return _table(self.rows)
+
+
+def _table(rows: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
+    """Return the table of (state, …, probability) rows, read-only."""
+    cells = np.array([row[:-1] for row in rows], dtype=np.intp)
+    table = np.zeros(cells.max(0) + 1)
+    np.add.at(table, tuple(cells.T), [row[-1] for row in rows])
+    table.flags.writeable = False
+    return table

@@ -1,0 +1,201 @@
+"""More than two sources, two at a time; and two sources given a third variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modalprism.pid import validation
+from modalprism.pid.assembly import Options
+from modalprism.pid.decompose import decompose
+from modalprism.pid.result import Decomposition
+from modalprism.pid.stopping import Reason
+
+
+def decompose_each_against_rest(
+    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
+) -> tuple[Decomposition, ...]:
+    """Decompose, for each of several sources, what it and all the others together carry.
+
+    In the m-th result source 1 is X_m and source 2 all the others as one, so that ``unique[0]`` is
+    what only X_m has, ``unique[1]`` what the others have without it, and the synergy what needs
+    X_m and at least one other. The measure is that of two sources (Bertschinger, Rauh, Olbrich,
+    Jost and Ay 2014, doi:10.3390/e16042161). The results overlap: what two sources share is
+    redundant in both of theirs, so atoms of different results must not be added up.
+
+    Parameters
+    ----------
+    joint : array_like
+        (n1, …, nM, C) with M ≥ 2, counts or probabilities of (x₁, …, x_M, y).
+    tol : float
+        Bound on the gap of each result to stop at, in the unit of `base`.
+    **options
+        ``base``, ``solver``, ``max_iter``, ``time_limit`` (for each solve) and ``device``, as in
+        `decompose`.
+
+    Returns
+    -------
+    tuple of Decomposition
+        M results, all with the same information I(X₁…X_M;Y), in the unit of `base`.
+
+    Raises
+    ------
+    InputError
+        If the table or an option cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import three_source_gate
+    >>> copies = three_source_gate("and_duplicate")  # y = x1 and x2; x3 = x1
+    >>> for d in decompose_each_against_rest(copies.joint):
+    ...     print(f"unique {d.unique[0]:z.3f}, synergy {d.synergy:z.3f} {d.unit}")
+    unique 0.000, synergy 0.000 bit
+    unique 0.000, synergy 0.500 bit
+    unique 0.000, synergy 0.000 bit
+    """
+    table = validation.check_many(joint, least_sources=2)
+    return tuple(decompose(two, tol=tol, **options) for two in _each_and_rest(table))
+
+
+def decompose_pairs(
+    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
+) -> dict[tuple[int, int], Decomposition]:
+    """Decompose what each pair of several sources carries, the others left out of account.
+
+    The measure is that of two sources (Bertschinger, Rauh, Olbrich, Jost and Ay 2014,
+    doi:10.3390/e16042161), for p(x_a,x_b,y) with the others summed out. What takes three sources
+    or more is in none of the pairs: of a parity of three bits, all atoms of all pairs are 0.
+
+    Parameters
+    ----------
+    joint : array_like
+        (n1, …, nM, C) with M ≥ 2, counts or probabilities of (x₁, …, x_M, y).
+    tol : float
+        Bound on the gap of each result to stop at, in the unit of `base`.
+    **options
+        ``base``, ``solver``, ``max_iter``, ``time_limit`` (for each solve) and ``device``, as in
+        `decompose`.
+
+    Returns
+    -------
+    dict of (int, int) to Decomposition
+        Keyed by the axes (a, b) of the two sources in `joint`, a < b; source 1 is the one of
+        axis a. In the unit of `base`.
+
+    Raises
+    ------
+    InputError
+        If the table or an option cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import three_source_gate
+    >>> pairs = decompose_pairs(three_source_gate("and_duplicate").joint)
+    >>> {pair: f"{d.synergy:z.3f} {d.unit}" for pair, d in pairs.items()}
+    {(0, 1): '0.500 bit', (0, 2): '0.000 bit', (1, 2): '0.500 bit'}
+    """
+    table = validation.check_many(joint, least_sources=2)
+    n_sources = table.ndim - 1
+    return {
+        pair: decompose(
+            table.sum(axis=tuple(m for m in range(n_sources) if m not in pair)),
+            tol=tol,
+            **options,
+        )
+        for pair in combinations(range(n_sources), 2)
+    }
+
+
+def decompose_conditional(
+    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
+) -> Decomposition:
+    """Decompose I(X₁X₂;Y|Z), what two sources carry about a target when Z is known already.
+
+    Every quantity is the mean over z, with weights p(z), of its value in p(x₁,x₂,y|z), by the
+    measure of Bertschinger, Rauh, Olbrich, Jost and Ay 2014 (doi:10.3390/e16042161); likewise the
+    two bounds, which are thus bounds on min I_q(X₁X₂;Y|Z) over all q with q(x₁,y,z) = p(x₁,y,z)
+    and q(x₂,y,z) = p(x₂,y,z). The atoms keep every sum of the chain rule: R + U₁ = I(X₁;Y|Z),
+    R + U₂ = I(X₂;Y|Z), and all four make I(X₁X₂;Y|Z) = I(X₁X₂Z;Y) − I(Z;Y).
+
+    Knowing Z both takes away what the sources share with it and adds what they have only together
+    with it, so an atom may be smaller or larger than without Z. Nor is it the decomposition of
+    (X₁,Z) against (X₂,Z), where a coupling may give the two a different z. `contribution` and
+    `share` are those of the mean atoms, not means over z. And p(x₁,x₂,y|z) has to be known for
+    every z: with few examples to a z, the bias of a table of counts is that of these few.
+
+    Parameters
+    ----------
+    joint : array_like
+        (n1, n2, C, nZ), counts or probabilities of (x₁, x₂, y, z); a z that never occurs is left
+        out.
+    tol : float
+        Bound on the mean gap to stop at, in the unit of `base`; each z stops at it.
+    **options
+        ``base``, ``solver``, ``max_iter``, ``time_limit`` and ``device``, as in `decompose`, for
+        each z.
+
+    Returns
+    -------
+    Decomposition
+        In the unit of `base`; `iterations` are those of all z together, and `solver` names each
+        that ran.
+
+    Raises
+    ------
+    InputError
+        If the table or an option cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from modalprism.pid.gates import gate
+    >>> switch = np.stack([gate("rdn").joint, gate("xor").joint], axis=-1)  # z picks the gate
+    >>> d = decompose_conditional(switch)
+    >>> f"R {d.redundancy:.3f}, S {d.synergy:.3f} {d.unit}"
+    'R 0.500, S 0.500 bit'
+    """
+    table = validation.check_conditional(joint)
+    p_z = table.sum((0, 1, 2))
+    used = np.flatnonzero(p_z)
+    given = [decompose(table[..., z], tol=tol, **options) for z in used]
+    weights = p_z[used] / p_z[used].sum()
+
+    def mean(values: list[float]) -> float:
+        return float(weights @ values)
+
+    lower, upper = mean([d.lower for d in given]), mean([d.upper for d in given])
+    return Decomposition(
+        information=mean([d.information for d in given if d.information is not None]),
+        marginal_information=(
+            mean([d.marginal_information[0] for d in given]),
+            mean([d.marginal_information[1] for d in given]),
+        ),
+        lower=lower,
+        upper=upper,
+        stopped=_reason(given, upper - lower <= tol),
+        solver=" and ".join(sorted({d.solver for d in given})),
+        iterations=sum(d.iterations for d in given),
+        unit=given[0].unit,
+    )
+
+
+def _reason(given: list[Decomposition], within: bool) -> Reason:
+    """Return why a mean is as it is: converged if its gap is, whatever each of them is."""
+    open_ends = [d.stopped for d in given if not d.converged]
+    return Reason.CONVERGED if within or not open_ends else open_ends[0]
+
+
+def _each_and_rest(table: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    """Yield p(x_m, rest, y) for each source m, without the states of the rest that never occur.
+
+    The rest has as many states as its sources have together, most of them unused where the table
+    is sparse; the solver's work and memory grow with them.
+    """
+    for m in range(table.ndim - 1):
+        each = np.moveaxis(table, m, 0)
+        two = each.reshape(each.shape[0], -1, each.shape[-1])
+        yield two[:, two.any(axis=(0, 2))]

@@ -1,0 +1,303 @@
+"""The union information to machine precision, by a structured primal–dual interior-point method.
+
+The dual problem maximises Σ p(x₁,y) α + Σ p(x₂,y) β subject to s(x₁,x₂) = Σ_y p(y) e^{α+β} ≤ 1 for
+every pair of states (see `certificate`). With slacks ρ = 1 − s and multipliers R, which are the
+optimal q(x₁,x₂), the conditions of optimality are
+
+    p(x₁,y) = Σ_{x₂} R t,   p(x₂,y) = Σ_{x₁} R t,   s + ρ = 1,   R ∘ ρ = μ → 0,
+
+with t = p(y) e^{α+β}. Newton's method follows them as μ decreases, with Mehrotra's predictor and
+corrector (1992, doi:10.1137/0802028) and one centrality corrector of Gondzio's (1996,
+doi:10.1007/BF00249643). The tensor n₁×n₂×C is never formed; `newton_system` solves for the step.
+
+μ is not driven below what the tolerance needs: the system is the worse conditioned, the smaller it
+is. Where rounding ends the progress, the solver stops and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modalprism.pid.coupling import Coupling
+from modalprism.pid.information import mutual_information
+from modalprism.pid.newton_system import Array, SingularError, System, precondition, solve
+from modalprism.pid.stopping import Reason, Watch
+from modalprism.pid.union import Bounds, Solution
+
+
+@dataclass(frozen=True)
+class PathFollowing:
+    """How the central path is followed; the defaults have been measured.
+
+    Parameters
+    ----------
+    first_slack : float
+        Least slack ρ to start from.
+    least_centring : float
+        Factor by which μ may at most decrease in one iteration: a longer stride loses the path.
+    boundary : float
+        Fraction of the way to the boundary that a step may take.
+    longest_step : float
+        Largest change of a potential in one iteration, in nats.
+    least_barrier : float
+        Smallest n₁ n₂ μ aimed at, in units of the tolerance.
+    accuracy : float
+        Residual to which the steps are solved, in units of n₁ n₂ μ.
+    negligible : float
+        Mass of the smallest cells of a marginal, in units of the tolerance, that the iteration
+        leaves out; the bounds account for them.
+    patience : int
+        Certificates without progress, after which rounding is to blame.
+    """
+
+    first_slack: float = 0.1
+    least_centring: float = 1e-3
+    boundary: float = 0.995
+    longest_step: float = 3.0
+    least_barrier: float = 0.05
+    accuracy: float = 0.1
+    negligible: float = 1e-3
+    patience: int = 3
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """An iterate: potentials (−inf outside the support), slacks and multipliers."""
+
+    alpha: Array
+    beta: Array
+    rho: Array
+    R: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A direction, and how far the slacks and the multipliers can follow it."""
+
+    d_alpha: Array
+    d_beta: Array
+    d_rho: Array
+    d_multipliers: Array
+    primal: float
+    dual: float
+
+
+def solve_newton(
+    p_x1y: Tensor, p_x2y: Tensor, watch: Watch, *, path: PathFollowing | None = None
+) -> Solution:
+    """Minimise I_q(X₁X₂;Y) over the couplings of two marginals.
+
+    Parameters
+    ----------
+    p_x1y, p_x2y : Tensor
+        (1, n1, C) and (1, n2, C), float64, on the processor: valid, with the same p(y), and
+        without a state or a class of probability zero.
+    watch : Watch
+        Says when to stop.
+    path : PathFollowing, optional
+        How the central path is followed.
+
+    Returns
+    -------
+    Solution
+        Of a batch of one problem.
+    """
+    path = path or PathFollowing()
+    # Overflow, underflow and nan end a step, not the run: what comes of them is checked there.
+    with np.errstate(all="ignore"):
+        if p_x1y.shape[1] >= p_x2y.shape[1]:
+            return _follow(p_x1y, p_x2y, watch, path)
+        # The states of the larger source are eliminated, and that is the first.
+        return _swapped(_follow(p_x2y, p_x1y, watch, path))
+
+
+def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> Solution:
+    """Follow the central path until the gap is small enough, or does not shrink any more."""
+    tol = watch.stopping.tol
+    problem = _Problem(p_x1y, p_x2y, path.negligible * tol)
+    point = _start(problem, path)
+    n_pairs = point.R.size
+    iteration, without_progress, gap = 0, 0, np.inf
+    least_barrier, stalled = np.inf, 0
+    while True:
+        iteration += 1
+        A, B = np.exp(point.alpha) * problem.p_y, np.exp(point.beta)
+        barrier = float(np.vdot(point.R, point.rho))
+        stalled = 0 if barrier < 0.9 * least_barrier else stalled + 1
+        least_barrier = min(barrier, least_barrier)
+        reason = watch.reason(iteration)
+        if stalled > 12 * path.patience:
+            reason = Reason.ACCURACY
+        at_optimum = iteration == 1 and problem.missed(point, A, B) <= tol
+        if barrier <= tol or at_optimum or reason:
+            new_gap = problem.certify(point, A, B)
+            without_progress = without_progress + 1 if new_gap > 0.5 * gap else 0
+            gap = new_gap
+            if gap <= tol:
+                reason = Reason.CONVERGED
+            elif not reason and without_progress >= path.patience:
+                reason = Reason.ACCURACY
+        if not reason:
+            target = path.least_barrier * tol / n_pairs
+            try:
+                point = _advance(problem, point, A, B, barrier / n_pairs, target, path)
+                continue
+            except SingularError:
+                problem.certify(point, A, B)
+                reason = Reason.ACCURACY
+        return Solution(problem.bounds, torch.tensor([iteration]), (reason,), problem.coupling)
+
+
+class _Problem:
+    """The marginals, without their negligible cells, and the best bounds on them."""
+
+    def __init__(self, p_x1y: Tensor, p_x2y: Tensor, negligible: float) -> None:
+        self._whole = p_x1y, p_x2y
+        self.p_y: Array = p_x1y[0].sum(0).numpy()
+        self.p_x1y, self._dropped_1 = self._without_negligible(p_x1y[0].numpy(), negligible)
+        self.p_x2y, self._dropped_2 = self._without_negligible(p_x2y[0].numpy(), negligible)
+        self.bounds = Bounds(p_x1y, p_x2y)
+
+    def _without_negligible(self, p_xy: Array, mass: float) -> tuple[Array, Array]:
+        """Drop the smallest cells, never a whole class or state; return also what was dropped."""
+        cells = np.sort(p_xy, axis=None)
+        n_dropped = int(np.searchsorted(cells.cumsum(), mass))
+        if not n_dropped:
+            return p_xy, np.zeros_like(p_xy)
+        kept = (p_xy > cells[n_dropped - 1]) | (p_xy == p_xy.max(0))
+        kept |= p_xy == p_xy.max(1, keepdims=True)
+        rest = np.where(kept, p_xy, 0.0)
+        return rest * (self.p_y / rest.sum(0)), np.where(kept, 0.0, p_xy)
+
+    def missed(self, point: _Point, A: Array, B: Array) -> float:
+        """Mass by which the coupling R A B misses the marginals."""
+        first = np.abs(self.p_x1y - A * (point.R @ B)).sum()
+        return float(first + np.abs(self.p_x2y - B * (point.R.T @ A)).sum())
+
+    def certify(self, point: _Point, A: Array, B: Array) -> float:
+        """Bound I_Q from an iterate, and return the best gap so far."""
+        # A cell that was left out gets a potential that adds next to nothing to any s.
+        alpha = _filled(point.alpha, self._dropped_1, B, self.p_y)
+        beta = _filled(point.beta, self._dropped_2, np.exp(alpha), self.p_y)
+        self.bounds.offer_potentials(*(torch.from_numpy(v)[None] for v in (alpha, beta)))
+        R, u, v = (torch.from_numpy(factor)[None] for factor in (point.R, A, B))
+        self.coupling = Coupling.rounded(*self._whole, R, u, v)
+        self.bounds.offer_coupling(self.coupling)
+        return float(self.bounds.gap)
+
+
+def _filled(potential: Array, dropped: Array, other: Array, p_y: Array) -> Array:
+    """Give dropped cells a potential by which p(y) e^{α+β} is at most 1e-14."""
+    if not dropped.any():
+        return potential
+    return np.where(dropped > 0, np.log(1e-14 / (p_y * other.max(0))), potential)
+
+
+def _swapped(solution: Solution) -> Solution:
+    """Exchange the sources of a solution."""
+    bounds = solution.bounds
+    back = Bounds(bounds.p_x2y, bounds.p_x1y)
+    back.lower, back.upper = bounds.lower, bounds.upper
+    back.alpha, back.beta = bounds.beta, bounds.alpha
+    q = solution.coupling
+    coupling = Coupling(q.reference.mT, q.v, q.u, q.f, q.e)
+    return Solution(back, solution.iterations, solution.reasons, coupling)
+
+
+def _start(problem: _Problem, path: PathFollowing) -> _Point:
+    """Start inside: α = w₁ ln p(y|x₁)/p(y), β = w₂ ln p(y|x₂)/p(y), w₁ + w₂ = 1.
+
+    Then s ≤ 1 by Hölder's inequality. The weights go by what a source tells of the target, so that
+    where only one of them tells anything the start is the optimum.
+    """
+    p_x1, p_x2 = problem.p_x1y.sum(1, keepdims=True), problem.p_x2y.sum(1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        log_1 = np.log(problem.p_x1y / (p_x1 * problem.p_y))
+        log_2 = np.log(problem.p_x2y / (p_x2 * problem.p_y))
+    told_1, told_2 = mutual_information(problem.p_x1y), mutual_information(problem.p_x2y)
+    weight = 0.5 if told_1 + told_2 < 1e-12 else min(max(told_1 / (told_1 + told_2), 0.0), 1.0)
+    alpha = np.where(problem.p_x1y > 0, weight * log_1, -np.inf)
+    beta = np.where(problem.p_x2y > 0, (1 - weight) * log_2, -np.inf)
+    s = (np.exp(alpha) * problem.p_y) @ np.exp(beta).T
+    return _Point(alpha, beta, np.maximum(1 - s, path.first_slack), p_x1 * p_x2.T)
+
+
+def _advance(
+    problem: _Problem,
+    point: _Point,
+    A: Array,
+    B: Array,
+    mu: float,
+    least_mu: float,
+    path: PathFollowing,
+) -> _Point:
+    """Make one step along the central path: predictor, corrector, centrality corrector."""
+    alpha, beta, rho, R = point.alpha, point.beta, point.rho, point.R
+    infeasible = 1 - A @ B.T - rho
+    RB, RA = R @ B, R.T @ A
+    W = R / rho
+    missed_1, missed_2 = problem.p_x1y - A * RB, problem.p_x2y - B * RA
+    system = System(A, B, R, W, RB, RA)
+    preconditioner = precondition(system)
+
+    def towards(complementarity: Array, mu: float, boundary: float) -> _Step:
+        """Solve for the step that changes R ∘ ρ by `complementarity`."""
+        d_R = complementarity / rho - W * infeasible
+        r1, r2 = missed_1 - A * (d_R @ B), missed_2 - B * (d_R.T @ A)
+        d_alpha, d_beta = solve(system, preconditioner, r1, r2, path.accuracy * mu * R.size)
+        d_s = system.change(d_alpha, d_beta)
+        d_rho = infeasible - d_s
+        d_R += W * d_s
+        longest = float(max(np.abs(d_alpha).max(), np.abs(d_beta).max()))
+        if not (np.isfinite(longest) and np.isfinite(d_R).all()):
+            raise SingularError
+        primal = min(_step_length(rho, d_rho, boundary), path.longest_step / max(longest, 1e-300))
+        return _Step(d_alpha, d_beta, d_rho, d_R, primal, _step_length(R, d_R, boundary))
+
+    predicted = towards(-R * rho, mu, 1.0)
+    reached = np.vdot(
+        R + predicted.dual * predicted.d_multipliers, rho + predicted.primal * predicted.d_rho
+    )
+    centring = min(max(float(reached / (mu * R.size)) ** 3, path.least_centring), 1.0)
+    target = max(centring * mu, least_mu)
+    complementarity = target - R * rho - predicted.d_multipliers * predicted.d_rho
+    step = towards(complementarity, target, path.boundary)
+    step = _centred(step, complementarity, rho, R, target, path, towards)
+    return _Point(
+        alpha + step.primal * step.d_alpha,
+        beta + step.primal * step.d_beta,
+        rho + step.primal * step.d_rho,
+        R + step.dual * step.d_multipliers,
+    )
+
+
+def _centred(
+    step: _Step,
+    complementarity: Array,
+    rho: Array,
+    R: Array,
+    target: float,
+    path: PathFollowing,
+    towards: Callable[[Array, float, float], _Step],
+) -> _Step:
+    """Aim once more, at products R ∘ ρ that a longer step would leave too far from μ."""
+    if min(step.primal, step.dual) > 0.9:
+        return step
+    aspired = (R + min(1.0, step.dual + 0.3) * step.d_multipliers) * (
+        rho + min(1.0, step.primal + 0.3) * step.d_rho
+    )
+    correction = np.maximum(aspired.clip(0.1 * target, 10 * target) - aspired, -10 * target)
+    corrected = towards(complementarity + correction, target, path.boundary)
+    gained = corrected.primal + corrected.dual > step.primal + step.dual + 0.03
+    return corrected if gained else step
+
+
+def _step_length(x: Array, d_x: Array, boundary: float) -> float:
+    """Largest step, at most 1, that keeps x + step d_x positive."""
+    furthest = float((d_x / x).min())
+    return 1.0 if furthest >= 0 else min(1.0, -boundary / furthest)

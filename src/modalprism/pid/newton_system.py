@@ -1,0 +1,248 @@
+"""The linear system of a Newton step, and two ways to solve it.
+
+With t(x₁,x₂,y) = p(y) e^{α+β} = A(x₁,y) B(x₂,y), multipliers R and W = R ⊘ ρ, eliminating slacks
+and multipliers from the conditions of optimality leaves, for the step (dα, dβ),
+
+    Σ_{x₂} t [W ds + R (dα + dβ)] = r₁(x₁,y),   Σ_{x₁} t [W ds + R (dα + dβ)] = r₂(x₂,y),
+    ds(x₁,x₂) = Σ_y t (dα + dβ):
+
+symmetric positive semidefinite, (n₁+n₂) C unknowns, with a C×C block for every state, and one free
+constant a class, (α + c, β − c). Its product with a vector is six matrix products, and is never
+wrong; conjugate gradients therefore solve it, and what differs is the preconditioner: a Cholesky
+factor of the whole system, which is all but exact, or, where that is too large, block Gauss–Seidel.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve
+
+Array = NDArray[np.float64]
+Pair = tuple[Array, Array]
+
+_LARGEST_DENSE = 3_000  # unknowns of the smaller source, up to which one factorisation is faster
+_DENSE_ELEMENTS = 1 << 24  # 128 MiB: the largest cross block that is formed
+_FIRST_SHIFT, _LAST_SHIFT = 1e-14, 1e-6
+
+
+class SingularError(ArithmeticError):
+    """The system is too near to singular for a factorisation to be of use."""
+
+
+class System:
+    """The system at one iterate, known by its product with a vector and by its diagonal blocks.
+
+    Parameters
+    ----------
+    A, B : ndarray
+        (n1, C) and (n2, C), float64; A holds p(y). Zero outside the support.
+    R, W : ndarray
+        (n1, n2), float64: multipliers, and multipliers over slacks.
+    RB, RA : ndarray
+        (n1, C) and (n2, C), float64: R B and Rᵀ A.
+    """
+
+    def __init__(self, A: Array, B: Array, R: Array, W: Array, RB: Array, RA: Array) -> None:
+        self.A, self.B, self.R, self.W, self.RB, self.RA = A, B, R, W, RB, RA
+
+    def change(self, d_alpha: Array, d_beta: Array) -> Array:
+        """Ds, the first-order change of s: (n1, n2)."""
+        A, B = self.A, self.B
+        return np.hstack([A * d_alpha, A]) @ np.hstack([B, B * d_beta]).T
+
+    def product(self, d_alpha: Array, d_beta: Array) -> Pair:
+        """Product of the system with a vector."""
+        A, B, R = self.A, self.B, self.R
+        W_ds = self.change(d_alpha, d_beta)
+        W_ds *= self.W
+        A_d, B_d = A * d_alpha, B * d_beta
+        first = A * (W_ds @ B + R @ B_d) + A_d * self.RB
+        second = B * (W_ds.T @ A + R.T @ A_d) + B_d * self.RA
+        return first, second
+
+    def blocks(self) -> Pair:
+        """Diagonal blocks, (n1, C, C) and (n2, C, C), with a one where there is no unknown."""
+        A, B, W = self.A, self.B, self.W
+        first = _blocks(A, W, B, A * self.RB)
+        return first, _blocks(B, W.T, A, B * self.RA)
+
+    def cross(self) -> Array:
+        """Off-diagonal block, (n1, C, n2, C)."""
+        A, B = self.A, self.B
+        A_yz = A[:, :, None] * A[:, None, :]
+        B_yz = (B[:, :, None] * B[:, None, :]).transpose(1, 0, 2)
+        block: Array = A_yz[:, :, None, :] * (self.W[:, None, :, None] * B_yz)
+        y = np.arange(A.shape[1])
+        block[:, y, :, y] += (A[:, None] * (self.R[:, :, None] * B)).transpose(2, 0, 1)
+        return block
+
+
+def _blocks(A: Array, W: Array, B: Array, diagonal: Array) -> Array:
+    """Σ_{x₂} W t tᵀ + diagonal, for every x₁: (n1, C, C)."""
+    (n1, C), n2 = A.shape, B.shape[0]
+    B_yz = (B[:, :, None] * B[:, None, :]).reshape(n2, C * C)
+    blocks: Array = (W @ B_yz).reshape(n1, C, C)
+    blocks *= A[:, :, None] * A[:, None, :]
+    y = np.arange(C)
+    blocks[:, y, y] += diagonal + (A == 0)
+    return blocks
+
+
+class Preconditioner(Protocol):
+    """An approximate inverse of the system, symmetric and positive definite."""
+
+    most_iterations: int
+
+    def __call__(self, r1: Array, r2: Array) -> Pair:
+        """Apply it to a right-hand side."""
+
+
+class DenseFactor:
+    """Cholesky factor of the system: states of the first source by block, then the rest.
+
+    The blocks of the first source are eliminated through their own Cholesky factors, which is as
+    stable as factorising the whole; their explicit inverses would not be. The free constants get
+    a weight of their own, and nearly singular directions a shift, which the conjugate gradients
+    around it mend.
+
+    Raises
+    ------
+    SingularError
+        If no shift that is small makes the system definite.
+    """
+
+    most_iterations = 12
+
+    def __init__(self, system: System) -> None:
+        first, second = system.blocks()
+        n2, C = system.B.shape
+        self._free = np.flatnonzero(system.B)
+        try:
+            self._inverse = np.linalg.inv(np.linalg.cholesky(first))
+        except np.linalg.LinAlgError as error:
+            raise SingularError from error
+        cross = system.cross().reshape(len(first), C, n2 * C)
+        if len(self._free) < n2 * C:
+            cross = cross[:, :, self._free]
+        self._eliminated = (self._inverse @ cross).reshape(-1, len(self._free))
+        x, y = np.arange(n2), np.arange(C)
+        diagonal = second[:, y, y]
+        blocks = np.zeros((n2, C, n2, C))
+        blocks[x, :, x, :] = second
+        blocks[:, y, :, y] += diagonal.mean(0)[:, None, None] / n2
+        schur: Array = blocks.reshape(n2 * C, n2 * C)
+        if len(self._free) < n2 * C:
+            schur = schur[np.ix_(self._free, self._free)]
+        schur -= self._eliminated.T @ self._eliminated
+        self._factor = _shifted_cholesky(schur, diagonal.ravel()[self._free])
+
+    def __call__(self, r1: Array, r2: Array) -> Pair:
+        """Solve by forward and backward substitution."""
+        inner = (self._inverse @ r1[:, :, None]).ravel()
+        right = r2.ravel()[self._free] - self._eliminated.T @ inner
+        x2 = np.zeros(r2.size)
+        solved = cho_solve((self._factor, True), right, check_finite=False)
+        x2[self._free] = solved
+        inner -= self._eliminated @ solved
+        x1 = self._inverse.transpose(0, 2, 1) @ inner.reshape(*r1.shape, 1)
+        return x1[:, :, 0], x2.reshape(r2.shape)
+
+
+def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
+    """Cholesky factor of a matrix, its diagonal shifted as little as makes it definite."""
+    diagonal = matrix.diagonal().copy()
+    shift = _FIRST_SHIFT
+    while shift <= _LAST_SHIFT:
+        np.fill_diagonal(matrix, diagonal + shift * scale)
+        try:
+            factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            shift *= 100
+        else:
+            return factor
+    raise SingularError
+
+
+class GaussSeidel:
+    """Symmetric block Gauss–Seidel: one source's states, the other's, and the first again."""
+
+    most_iterations = 3_000
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        try:
+            self._first, self._second = map(_inverse, system.blocks())
+        except np.linalg.LinAlgError as error:
+            raise SingularError from error
+
+    def __call__(self, r1: Array, r2: Array) -> Pair:
+        """Sweep over the sources forth and back."""
+        A, B, R, W = self._system.A, self._system.B, self._system.R, self._system.W
+        x1 = _each(self._first, r1)
+        A_x = A * x1
+        x2 = _each(self._second, r2 - B * ((W * (A_x @ B.T)).T @ A + R.T @ A_x))
+        B_x = B * x2
+        return _each(self._first, r1 - A * ((W * (A @ B_x.T)) @ B + R @ B_x)), x2
+
+
+def _inverse(blocks: Array) -> Array:
+    return np.asarray(np.linalg.inv(blocks), dtype=np.float64)
+
+
+def _each(blocks: Array, vectors: Array) -> Array:
+    """Multiply every state's vector by its block."""
+    products: Array = (blocks @ vectors[:, :, None])[:, :, 0]
+    return products
+
+
+def fits_dense(n1: int, n2: int, C: int) -> bool:
+    """Whether one factorisation is faster than many products, n1 ≥ n2 states and C classes."""
+    return n2 * C <= _LARGEST_DENSE and n1 * n2 * C**2 <= _DENSE_ELEMENTS
+
+
+def precondition(system: System) -> Preconditioner:
+    """Choose a preconditioner by the size of the system, and make it."""
+    (n1, C), n2 = system.A.shape, system.B.shape[0]
+    return DenseFactor(system) if fits_dense(n1, n2, C) else GaussSeidel(system)
+
+
+def solve(
+    system: System, preconditioner: Preconditioner, r1: Array, r2: Array, accuracy: float
+) -> Pair:
+    """Solve by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
+
+    Parameters
+    ----------
+    system : System
+    preconditioner : Preconditioner
+    r1, r2 : ndarray
+        (n1, C) and (n2, C), float64: the right-hand side.
+    accuracy : float
+        Sum of absolute residuals to stop at: by so much mass will the marginals be missed.
+    """
+    x1, x2 = preconditioner(r1, r2)
+    product1, product2 = system.product(x1, x2)
+    r1, r2 = r1 - product1, r2 - product2
+    d1, d2, previous = np.zeros_like(r1), np.zeros_like(r2), 1.0
+    for _ in range(preconditioner.most_iterations):
+        if np.abs(r1).sum() + np.abs(r2).sum() <= accuracy:
+            break
+        z1, z2 = preconditioner(r1, r2)
+        descent = _dot((r1, r2), (z1, z2))
+        d1, d2 = z1 + descent / previous * d1, z2 + descent / previous * d2
+        product = system.product(d1, d2)
+        curvature = _dot((d1, d2), product)
+        if not curvature > 0:  # Rounding is all that is left, or nan.
+            break
+        step = descent / curvature
+        x1, x2 = x1 + step * d1, x2 + step * d2
+        r1, r2 = r1 - step * product[0], r2 - step * product[1]
+        previous = descent
+    return x1, x2
+
+
+def _dot(x: Pair, y: Pair) -> float:
+    return float(np.vdot(x[0], y[0]) + np.vdot(x[1], y[1]))

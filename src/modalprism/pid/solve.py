@@ -1,0 +1,162 @@
+"""From marginals in NumPy to certified union informations: the door that all solvers are behind.
+
+One problem or many of one shape; symbols that no problem uses are left out before solving and come
+back afterwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from modalprism.pid.cost import cheapest
+from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.newton import solve_newton
+from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
+from modalprism.pid.support import Support
+from modalprism.pid.union import Solution, UnionInformation
+
+Array = NDArray[np.float64]
+Device = str | torch.device | None
+
+
+def solve_union_information(
+    p_x1y: Array,
+    p_x2y: Array,
+    *,
+    solver: str = "auto",
+    tol: float,
+    max_iter: int,
+    time_limit: float | None = None,
+    device: Device = None,
+) -> UnionInformation:
+    """Solve I_Q = min I_q(X₁X₂;Y) over the couplings of two marginals, with proven bounds.
+
+    Parameters
+    ----------
+    p_x1y : ndarray
+        (n1, C), float64: p(x₁,y), nonnegative, summing to 1. Assumed valid.
+    p_x2y : ndarray
+        (n2, C), float64: p(x₂,y), with the same p(y).
+    solver : {"auto", "newton", "ipfp"}
+        Which solver runs; "auto" takes the one that is expected to be faster, and lets the
+        iterative procedure go on where Newton's method comes to the end of its accuracy.
+    tol : float
+        Stop when ``upper - lower <= tol``, in nats.
+    max_iter : int
+        Stop after this many iterations in any case.
+    time_limit : float, optional
+        Stop after this many seconds in any case.
+    device : str or torch.device, optional
+        Where to compute; the processor by default, and always with "newton".
+
+    Returns
+    -------
+    UnionInformation
+        Bounds in nats, the potentials that attain the lower one, and how the run ended.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, with what was reached.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> copies = np.eye(2) / 2
+    >>> union = solve_union_information(copies, copies, tol=1e-9, max_iter=10)
+    >>> round(union.upper, 6), union.converged
+    (0.693147, True)
+    """
+    (union,) = solve_batch(
+        p_x1y[None],
+        p_x2y[None],
+        solver=solver,
+        tol=tol,
+        max_iter=max_iter,
+        time_limit=time_limit,
+        device=device,
+    )
+    return union
+
+
+def solve_batch(
+    p_x1y: Array,
+    p_x2y: Array,
+    *,
+    solver: str = "auto",
+    tol: float,
+    max_iter: int,
+    time_limit: float | None = None,
+    device: Device = None,
+) -> list[UnionInformation]:
+    """Solve many problems of one shape together; each stops as soon as it has converged.
+
+    Parameters
+    ----------
+    p_x1y, p_x2y : ndarray
+        (B, n1, C) and (B, n2, C), float64: the marginals of every problem. Assumed valid.
+    solver, tol, max_iter, time_limit, device
+        As in `solve_union_information`; the time limit is for all of them together.
+
+    Returns
+    -------
+    list of UnionInformation
+        One a problem.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, with what was reached.
+    """
+    name = _chosen(solver, p_x1y, p_x2y, tol, device)
+    with Watch(Stopping(tol, max_iter, time_limit)) as watch:
+        if name == "ipfp":
+            support = Support.of(p_x1y, p_x2y)
+            solution = solve_ipfp(*support.restrict(p_x1y, p_x2y, device), watch)
+            unions = support.answers(solution, "ipfp")
+        else:
+            problems = zip(p_x1y[:, None], p_x2y[:, None], strict=True)
+            unions = [_newton(*problem, watch, resume=solver == "auto") for problem in problems]
+    if any(union.reason is Reason.INTERRUPT for union in unions):
+        raise Interrupted(tuple(unions))
+    return unions
+
+
+def _chosen(solver: str, p_x1y: Array, p_x2y: Array, tol: float, device: Device) -> str:
+    """Return the solver that runs first."""
+    if solver != "auto":
+        return solver
+    if torch.device(device or "cpu").type != "cpu":
+        return "ipfp"
+    batch, n1, n_classes = p_x1y.shape
+    return cheapest(n1, p_x2y.shape[1], n_classes, tol, batch)
+
+
+def _newton(p_x1y: Array, p_x2y: Array, watch: Watch, *, resume: bool) -> UnionInformation:
+    """Solve one problem, (1, n1, C) and (1, n2, C), by Newton's method."""
+    support = Support.of(p_x1y, p_x2y)
+    marginals = support.restrict(p_x1y, p_x2y, None)
+    solution, name = solve_newton(*marginals, watch), "newton"
+    if resume and solution.reasons[0] is Reason.ACCURACY:
+        watch.spend(int(solution.iterations))
+        solution, name = _best_of(solution, solve_ipfp(*marginals, watch), watch), "newton, ipfp"
+    return support.answers(solution, name)[0]
+
+
+def _best_of(first: Solution, second: Solution, watch: Watch) -> Solution:
+    """Join the bounds of two solutions of one problem."""
+    bounds = second.bounds
+    if first.bounds.lower > bounds.lower:
+        bounds.lower, bounds.alpha, bounds.beta = (
+            first.bounds.lower,
+            first.bounds.alpha,
+            first.bounds.beta,
+        )
+    coupling = second.coupling
+    if first.bounds.upper < bounds.upper:
+        bounds.upper, coupling = first.bounds.upper, first.coupling
+    converged = bool(bounds.gap <= watch.stopping.tol)
+    reasons = (Reason.CONVERGED,) if converged else second.reasons
+    return Solution(bounds, first.iterations + second.iterations, reasons, coupling)

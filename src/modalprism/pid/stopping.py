@@ -1,0 +1,117 @@
+"""When a solver stops, and why it did.
+
+A solver asks its `Watch` once an iteration. Ctrl-C is not lost and breaks nothing off: while a
+watch is open the first one only asks the solver to stop, so that it leaves with bounds that hold;
+a second one interrupts at once, as usual.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+
+class Reason(StrEnum):
+    """Why a solver stopped; its bounds hold whatever the reason."""
+
+    CONVERGED = "converged"
+    ITERATIONS = "max_iter reached"
+    TIME = "time limit reached"
+    INTERRUPT = "interrupted"
+    ACCURACY = "accuracy floor reached"
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a solve: raised after the bounds of what had been reached were proven.
+
+    Parameters
+    ----------
+    results : tuple
+        A result a problem, as the function that was interrupted would have returned them.
+    """
+
+    def __init__(self, results: tuple[Any, ...]) -> None:
+        super().__init__("interrupted; .results holds certified bounds of what was reached")
+        self.results = results
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When to stop.
+
+    Parameters
+    ----------
+    tol : float
+        Gap to stop at, in nats.
+    max_iter : int
+        Iterations after which to stop in any case.
+    time_limit : float, optional
+        Seconds after which to stop in any case.
+    """
+
+    tol: float
+    max_iter: int
+    time_limit: float | None = None
+
+
+class Watch:
+    """Tells a solver that it has to stop before it has converged; open it with ``with``.
+
+    Examples
+    --------
+    >>> with Watch(Stopping(tol=1e-6, max_iter=3)) as watch:
+    ...     [watch.reason(iteration) for iteration in (1, 2, 3)]
+    [None, None, <Reason.ITERATIONS: 'max_iter reached'>]
+    """
+
+    def __init__(self, stopping: Stopping) -> None:
+        self.stopping = stopping
+        limit = stopping.time_limit
+        self._deadline = None if limit is None else time.monotonic() + limit
+        self._interrupted = False
+        self._spent = 0
+        self._mine = False
+
+    def __enter__(self) -> Self:
+        # Only Python's own handler is replaced: a program that has set another knows why.
+        self._mine = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._mine:
+            signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Ask the solver to stop; break off if it was asked before."""
+        if self._interrupted:
+            signal.default_int_handler(number, frame)
+        self._interrupted = True
+
+    def spend(self, iterations: int) -> None:
+        """Count iterations of a solver whose work another one continues."""
+        self._spent += iterations
+
+    def reason(self, iteration: int) -> Reason | None:
+        """Return why to stop after `iteration` iterations, or None to go on."""
+        if self._interrupted:
+            return Reason.INTERRUPT
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return Reason.TIME
+        if self._spent + iteration >= self.stopping.max_iter:
+            return Reason.ITERATIONS
+        return None
