@@ -9,10 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from modalprism.pid import decompose, decompose_marginals, entropy, mutual_information
+from modalprism.pid import (
+    GATES,
+    decompose,
+    decompose_marginals,
+    entropy,
+    mutual_information,
+    solve_union_information,
+)
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=40)
 FAST = {"tol": 1e-4, "max_iter": 300}
+SOLVERS = pytest.mark.parametrize("solver", ["newton", "ipfp"])
 
 
 @st.composite
@@ -34,10 +42,11 @@ def assert_same(first, second, *, swapped=False):
     assert first.information == pytest.approx(second.information, abs=1e-12)
 
 
+@SOLVERS
 @LAWS
 @given(joints())
-def test_atoms_add_up(joint):
-    d = decompose(joint, **FAST)
+def test_atoms_add_up(solver, joint):
+    d = decompose(joint, **FAST, solver=solver)
     assert d.redundancy + sum(d.unique) + d.synergy == pytest.approx(d.information, abs=1e-12)
     for m in (0, 1):
         marginal = mutual_information(joint.sum(1 - m) / joint.sum()) / math.log(2)
@@ -49,26 +58,32 @@ def test_atoms_add_up(joint):
     assert d.lower <= d.information + 1e-12
 
 
+@SOLVERS
 @LAWS
 @given(joints())
-def test_swapping_the_sources_swaps_the_labels(joint):
-    swapped = decompose(joint.transpose(1, 0, 2), **FAST)
-    assert_same(decompose(joint, **FAST), swapped, swapped=True)
+def test_swapping_the_sources_swaps_the_labels(solver, joint):
+    swapped = decompose(joint.transpose(1, 0, 2), **FAST, solver=solver)
+    assert_same(decompose(joint, **FAST, solver=solver), swapped, swapped=True)
 
 
+@SOLVERS
 @LAWS
 @given(joints(), st.integers(0, 2**31))
-def test_names_of_symbols_do_not_matter(joint, seed):
+def test_names_of_symbols_do_not_matter(solver, joint, seed):
     rng = np.random.default_rng(seed)
     relabelled = joint[np.ix_(*(rng.permutation(side) for side in joint.shape))]
-    assert_same(decompose(joint, **FAST), decompose(relabelled, **FAST))
+    assert_same(
+        decompose(joint, **FAST, solver=solver), decompose(relabelled, **FAST, solver=solver)
+    )
 
 
+@SOLVERS
 @LAWS
 @given(joints())
-def test_unused_symbols_change_nothing(joint):
+def test_unused_symbols_change_nothing(solver, joint):
     padded = np.pad(joint, ((1, 0), (0, 2), (1, 1)))
-    first, second = decompose(joint, **FAST), decompose(padded, **FAST)
+    first = decompose(joint, **FAST, solver=solver)
+    second = decompose(padded, **FAST, solver=solver)
     assert_same(first, second)
     assert first.iterations == second.iterations
 
@@ -174,3 +189,67 @@ def test_input_is_left_alone(random_joint):
     decompose(joint)
     decompose_marginals(joint.sum(1), joint.sum(0))
     np.testing.assert_array_equal(joint, before)
+
+
+@LAWS
+@given(joints())
+def test_the_solvers_agree_within_their_gaps(joint):
+    newton = decompose(joint, solver="newton", tol=1e-9)
+    ipfp = decompose(joint, solver="ipfp", **FAST)
+    assert newton.gap <= 1e-8
+    assert_same(newton, ipfp)
+
+
+@SOLVERS
+@LAWS
+@given(joints(), st.integers(1, 12))
+def test_bounds_hold_at_any_iteration(solver, joint, max_iter):
+    p1, p2 = joint.sum(1) / joint.sum(), joint.sum(0) / joint.sum()
+    early = solve_union_information(p1, p2, solver=solver, tol=1e-14, max_iter=max_iter)
+    exact = solve_union_information(p1, p2, solver="newton", tol=1e-9, max_iter=200)
+    assert early.iterations <= max_iter
+    assert early.lower <= exact.upper
+    assert early.upper >= exact.lower
+    q = early.coupling()
+    assert q.min() >= 0
+    np.testing.assert_allclose(q.sum(1), p1, atol=1e-12)
+    np.testing.assert_allclose(q.sum(0), p2, atol=1e-12)
+
+
+@LAWS
+@given(joints(), st.floats(0.05, 0.95))
+def test_merging_identical_states_changes_nothing(joint, fraction):
+    doubled = np.concatenate([fraction * joint, (1 - fraction) * joint[:1]], axis=0)
+    doubled[1 : len(joint)] = joint[1:]
+    assert_same(decompose(joint, tol=1e-7), decompose(doubled, tol=1e-7))
+
+
+@SOLVERS
+@LAWS
+@given(joints(max_side=3), joints(max_side=3))
+def test_atoms_of_independent_products_add_up(solver, joint, other):
+    product = np.einsum("abc,def->adbecf", joint, other).reshape(
+        *(side * more for side, more in zip(joint.shape, other.shape, strict=True))
+    )
+    both = decompose(product, **FAST, solver=solver)
+    parts = [decompose(table, tol=1e-7) for table in (joint, other)]
+    within = both.gap + sum(d.gap for d in parts) + 1e-12
+    assert both.redundancy == pytest.approx(sum(d.redundancy for d in parts), abs=within)
+    assert both.synergy == pytest.approx(sum(d.synergy for d in parts), abs=within)
+    for m in (0, 1):
+        assert both.unique[m] == pytest.approx(sum(d.unique[m] for d in parts), abs=within)
+
+
+@pytest.mark.parametrize("name", ["rdnxor", "rdnunqxor"])
+def test_products_of_gates_have_the_atoms_of_both(name):
+    d, known = decompose(GATES[name].joint, tol=1e-9), GATES[name].atoms
+    assert d.redundancy == pytest.approx(known.redundancy, abs=1e-8)
+    assert d.unique == pytest.approx(known.unique, abs=1e-8)
+    assert d.synergy == pytest.approx(known.synergy, abs=1e-8)
+
+
+@LAWS
+@given(joints())
+def test_atoms_are_not_below_zero_by_more_than_the_gap(joint):
+    d = decompose(joint, **FAST)
+    assert min(d.redundancy, *d.unique, d.synergy) >= -d.gap - 1e-12

@@ -4,8 +4,9 @@
 `Decomposition` with a proven bound on its numerical error. `decompose_batch` and
 `decompose_marginals_batch` take many of one shape. `decompose_each_against_rest`,
 `decompose_pairs` and `decompose_conditional` take more than two sources, or a third variable to
-condition on. `gates` holds distributions whose atoms are known. `solve_union_information` is the
-optimisation by itself, in nats, with the dual potentials that prove its lower bound.
+condition on; `decompose_pointwise` splits the atoms among samples. `gates` holds distributions
+whose atoms are known. `solve_union_information` is the optimisation by itself, in nats, with the
+dual potentials that prove its lower bound.
 """
 
 from modalprism.pid.batch import decompose_batch, decompose_marginals_batch
@@ -17,6 +18,7 @@ from modalprism.pid.many import (
     decompose_each_against_rest,
     decompose_pairs,
 )
+from modalprism.pid.pointwise import PointwiseDecomposition, decompose_pointwise
 from modalprism.pid.result import Decomposition
 from modalprism.pid.solve import solve_batch, solve_union_information
 from modalprism.pid.stopping import Interrupted, Reason
@@ -28,6 +30,7 @@ __all__ = [
     "Decomposition",
     "Gate",
     "Interrupted",
+    "PointwiseDecomposition",
     "Reason",
     "UnionInformation",
     "decompose",
@@ -37,6 +40,7 @@ __all__ = [
     "decompose_marginals",
     "decompose_marginals_batch",
     "decompose_pairs",
+    "decompose_pointwise",
     "entropy",
     "gate",
     "mutual_information",

@@ -40,8 +40,13 @@ def assemble(
     max_iter: int = 10_000,
     time_limit: float | None = None,
     device: str | torch.device | None = None,
-) -> list[Decomposition]:
+) -> list[tuple[Decomposition, UnionInformation]]:
     """Solve checked marginals, (B, n1, C) and (B, n2, C), with I(X₁X₂;Y) of each in nats.
+
+    Returns
+    -------
+    list of (Decomposition, UnionInformation)
+        One pair a problem: in the unit of the base, and in nats.
 
     Raises
     ------
@@ -76,16 +81,15 @@ def assemble(
         ]
 
     try:
-        return in_base(
-            solve_batch(
-                p_x1y,
-                p_x2y,
-                solver=solver,
-                tol=tol * nats,
-                max_iter=max_iter,
-                time_limit=time_limit,
-                device=place,
-            )
+        unions = solve_batch(
+            p_x1y,
+            p_x2y,
+            solver=solver,
+            tol=tol * nats,
+            max_iter=max_iter,
+            time_limit=time_limit,
+            device=place,
         )
     except Interrupted as stop:
         raise Interrupted(tuple(in_base(stop.results))) from None
+    return list(zip(in_base(unions), unions, strict=True))

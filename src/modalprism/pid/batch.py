@@ -55,7 +55,7 @@ def decompose_batch(
     tables = validation.check_joints(joints)
     cells = tables.reshape(len(tables), -1, tables.shape[3])
     known = [mutual_information(table) for table in cells]
-    return assemble(tables.sum(2), tables.sum(1), known, tol=tol, **options)
+    return [d for d, _ in assemble(tables.sum(2), tables.sum(1), known, tol=tol, **options)]
 
 
 def decompose_marginals_batch(
@@ -107,4 +107,4 @@ def decompose_marginals_batch(
     else:
         nats = math.log(validation.check_base(options.get("base", 2)))
         known = [value * nats for value in validation.check_informations(information, len(pairs))]
-    return assemble(first, second, known, tol=tol, **options)
+    return [d for d, _ in assemble(first, second, known, tol=tol, **options)]

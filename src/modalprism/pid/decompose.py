@@ -74,7 +74,7 @@ def decompose(
     table = validation.check_joint(joint)
     n1, n2, n_classes = table.shape
     information = mutual_information(table.reshape(n1 * n2, n_classes))
-    (d,) = assemble(
+    ((d, _),) = assemble(
         table.sum(1)[None],
         table.sum(0)[None],
         [information],
@@ -143,7 +143,7 @@ def decompose_marginals(
     first, second = validation.check_marginals(p_x1y, p_x2y, marginal_tolerance)
     validation.check_information(information)
     nats = None if information is None else information * math.log(validation.check_base(base))
-    (d,) = assemble(
+    ((d, _),) = assemble(
         first[None],
         second[None],
         [nats],

@@ -249,8 +249,8 @@ def _advance(
         """Solve for the step that changes R ∘ ρ by `complementarity`."""
         d_R = complementarity / rho - W * infeasible
         r1, r2 = missed_1 - A * (d_R @ B), missed_2 - B * (d_R.T @ A)
-        d_alpha, d_beta = solve(system, preconditioner, r1, r2, path.accuracy * mu * R.size)
-        d_s = system.change(d_alpha, d_beta)
+        accuracy = path.accuracy * mu * R.size
+        d_alpha, d_beta, d_s = solve(system, preconditioner, r1, r2, accuracy)
         d_rho = infeasible - d_s
         d_R += W * d_s
         longest = float(max(np.abs(d_alpha).max(), np.abs(d_beta).max()))

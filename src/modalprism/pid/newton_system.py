@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrs
 
 Array = NDArray[np.float64]
 Pair = tuple[Array, Array]
@@ -48,20 +48,16 @@ class System:
     def __init__(self, A: Array, B: Array, R: Array, W: Array, RB: Array, RA: Array) -> None:
         self.A, self.B, self.R, self.W, self.RB, self.RA = A, B, R, W, RB, RA
 
-    def change(self, d_alpha: Array, d_beta: Array) -> Array:
-        """Ds, the first-order change of s: (n1, n2)."""
-        A, B = self.A, self.B
-        return np.hstack([A * d_alpha, A]) @ np.hstack([B, B * d_beta]).T
-
-    def product(self, d_alpha: Array, d_beta: Array) -> Pair:
-        """Product of the system with a vector."""
+    def product(self, d_alpha: Array, d_beta: Array) -> tuple[Array, Array, Array]:
+        """Product of the system with a vector, (n1, C) and (n2, C), and ds, (n1, n2)."""
         A, B, R = self.A, self.B, self.R
-        W_ds = self.change(d_alpha, d_beta)
-        W_ds *= self.W
         A_d, B_d = A * d_alpha, B * d_beta
+        d_s = A_d @ B.T
+        d_s += A @ B_d.T
+        W_ds = self.W * d_s
         first = A * (W_ds @ B + R @ B_d) + A_d * self.RB
         second = B * (W_ds.T @ A + R.T @ A_d) + B_d * self.RA
-        return first, second
+        return first, second, d_s
 
     def blocks(self) -> Pair:
         """Diagonal blocks, (n1, C, C) and (n2, C, C), with a one where there is no unknown."""
@@ -144,7 +140,7 @@ class DenseFactor:
         inner = (self._inverse @ r1[:, :, None]).ravel()
         right = r2.ravel()[self._free] - self._eliminated.T @ inner
         x2 = np.zeros(r2.size)
-        solved = cho_solve((self._factor, True), right, check_finite=False)
+        solved, _ = dpotrs(self._factor.T, right)  # The transpose is upper, and in Fortran's order.
         x2[self._free] = solved
         inner -= self._eliminated @ solved
         x1 = self._inverse.transpose(0, 2, 1) @ inner.reshape(*r1.shape, 1)
@@ -211,7 +207,7 @@ def precondition(system: System) -> Preconditioner:
 
 def solve(
     system: System, preconditioner: Preconditioner, r1: Array, r2: Array, accuracy: float
-) -> Pair:
+) -> tuple[Array, Array, Array]:
     """Solve by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
     Parameters
@@ -222,27 +218,30 @@ def solve(
         (n1, C) and (n2, C), float64: the right-hand side.
     accuracy : float
         Sum of absolute residuals to stop at: by so much mass will the marginals be missed.
+
+    Returns
+    -------
+    d_alpha, d_beta : ndarray
+        (n1, C) and (n2, C): the solution.
+    d_s : ndarray
+        (n1, n2): the change of s that it makes.
     """
     x1, x2 = preconditioner(r1, r2)
-    product1, product2 = system.product(x1, x2)
+    product1, product2, d_s = system.product(x1, x2)
     r1, r2 = r1 - product1, r2 - product2
     d1, d2, previous = np.zeros_like(r1), np.zeros_like(r2), 1.0
     for _ in range(preconditioner.most_iterations):
         if np.abs(r1).sum() + np.abs(r2).sum() <= accuracy:
             break
         z1, z2 = preconditioner(r1, r2)
-        descent = _dot((r1, r2), (z1, z2))
+        descent = float(np.vdot(r1, z1) + np.vdot(r2, z2))
         d1, d2 = z1 + descent / previous * d1, z2 + descent / previous * d2
-        product = system.product(d1, d2)
-        curvature = _dot((d1, d2), product)
+        product1, product2, change = system.product(d1, d2)
+        curvature = float(np.vdot(d1, product1) + np.vdot(d2, product2))
         if not curvature > 0:  # Rounding is all that is left, or nan.
             break
         step = descent / curvature
-        x1, x2 = x1 + step * d1, x2 + step * d2
-        r1, r2 = r1 - step * product[0], r2 - step * product[1]
+        x1, x2, d_s = x1 + step * d1, x2 + step * d2, d_s + step * change
+        r1, r2 = r1 - step * product1, r2 - step * product2
         previous = descent
-    return x1, x2
-
-
-def _dot(x: Pair, y: Pair) -> float:
-    return float(np.vdot(x[0], y[0]) + np.vdot(x[1], y[1]))
+    return x1, x2, d_s

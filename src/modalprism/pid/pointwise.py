@@ -1,0 +1,128 @@
+"""What each cell of a table, and so each sample, contributes to each atom.
+
+With the pointwise informations i(x;y) = ln p(y|x)/p(y) and the optimal potentials α, β of the dual
+problem (see `certificate`), the pointwise union information is
+
+    i_∪(x₁,x₂,y) = α(x₁,y) + β(x₂,y) = ln q(y|x₁,x₂)/p(y),
+
+the second by the conditions of optimality, for the optimal coupling q of Bertschinger et al. (2014,
+doi:10.3390/e16042161) wherever it puts x₁ and x₂ together. It is a function of the marginals only,
+and its mean is I_Q under every coupling of them: under the joint p itself too. Hence
+
+    r = i₁ + i₂ − i_∪,   u₁ = i_∪ − i₂,   u₂ = i_∪ − i₁,   s = i₁₂ − i_∪
+
+are numbers a cell whose means under p are the atoms.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modalprism.pid import validation
+from modalprism.pid.assembly import Options, assemble
+from modalprism.pid.information import mutual_information
+from modalprism.pid.result import Decomposition
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PointwiseDecomposition:
+    """Pointwise atoms of a joint table; their means under `probability` are the atoms.
+
+    A pointwise atom may be negative: a cell may misinform. Where several potentials are optimal,
+    as they are for a pair (x₁,x₂) that no optimal coupling puts together, single cells are those of
+    the solution that was found; their means are not affected. To look up samples, index with
+    their symbols: ``pointwise.redundancy[x1, x2, y]``.
+
+    Parameters
+    ----------
+    decomposition : Decomposition
+        The atoms themselves, with their certificate.
+    probability : ndarray
+        (n1, n2, C), float64: p(x₁,x₂,y).
+    redundancy, synergy, information : ndarray
+        (n1, n2, C), float64, in the unit of `decomposition`: r, s and i₁₂; nan where p is 0.
+    unique : tuple of ndarray
+        u₁ and u₂, the same.
+    """
+
+    decomposition: Decomposition
+    probability: Array = field(repr=False)
+    redundancy: Array = field(repr=False)
+    unique: tuple[Array, Array] = field(repr=False)
+    synergy: Array = field(repr=False)
+    information: Array = field(repr=False)
+
+
+def decompose_pointwise(
+    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
+) -> PointwiseDecomposition:
+    """Split every atom among the cells of a joint table.
+
+    Parameters
+    ----------
+    joint : array_like
+        (n1, n2, C), counts or probabilities of (x₁, x₂, y).
+    tol : float
+        Bound on the gap to stop at, in the unit of `base`. The gap itself is spread evenly: every
+        cell's r, u and s are shifted by the same amount, at most the gap, so that they sum to the
+        atoms as they are reported.
+    **options
+        ``base``, ``solver``, ``max_iter``, ``time_limit`` and ``device``, as in `decompose`.
+
+    Returns
+    -------
+    PointwiseDecomposition
+        In the unit of `base`.
+
+    Raises
+    ------
+    InputError
+        If the table or an option cannot be used; the message says what to do.
+    Interrupted
+        On Ctrl-C, as in `decompose`.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import gate
+    >>> pointwise = decompose_pointwise(gate("and").joint)
+    >>> x1, x2, y = np.array([[0, 0, 0], [1, 1, 1]]).T  # two samples
+    >>> pointwise.information[x1, x2, y].round(3)
+    array([0.415, 2.   ])
+    >>> mean = np.nansum(pointwise.probability * pointwise.redundancy)
+    >>> f"{mean:.3f} {pointwise.decomposition.redundancy:.3f}"
+    '0.311 0.311'
+    """
+    table = validation.check_joint(joint)
+    p_x1y, p_x2y = table.sum(1), table.sum(0)
+    known = mutual_information(table.reshape(-1, table.shape[2]))
+    ((decomposition, union),) = assemble(p_x1y[None], p_x2y[None], [known], tol=tol, **options)
+    nats = math.log(options.get("base", 2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        i_1 = _pointwise_information(p_x1y)[:, None] / nats
+        i_2 = _pointwise_information(p_x2y)[None] / nats
+        i_12 = _pointwise_information(table) / nats
+        potentials = (union.alpha[:, None] + union.beta[None]) / nats
+    i_union = np.where(table > 0, potentials, np.nan)
+    i_union += decomposition.upper - np.nansum(table * i_union)
+    return PointwiseDecomposition(
+        decomposition,
+        probability=table,
+        redundancy=i_1 + i_2 - i_union,
+        unique=(i_union - i_2, i_union - i_1),
+        synergy=i_12 - i_union,
+        information=i_12,
+    )
+
+
+def _pointwise_information(p: Array) -> Array:
+    """Ln p(y|·)/p(y) of a table with y on its last axis; nan where p is 0."""
+    p_y = p.sum(tuple(range(p.ndim - 1)))
+    conditional = p / p.sum(-1, keepdims=True)
+    return np.where(p > 0, np.log(conditional / p_y), np.nan)
