@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import yaml
 from modalprism import cli
 from modalprism.capture import emoji_family
 from modalprism.pid.gates import GATES
+from modalprism.pid.stopping import Watch
 from modalprism.studies import sources
 
 N = 120
@@ -407,3 +409,34 @@ def test_an_interrupt_is_said(run, monkeypatch, command):
     assert out == ""
     assert err.splitlines()[-1] == ("stopped; finished work is kept, and the same command resumes")
     assert "Traceback" not in err
+
+
+def test_decompose_takes_a_solver_and_a_time_limit(run):
+    code, out, _ = run("decompose", "--gate", "and", "--solver", "newton", "--json")
+    content = read_json(out)
+    assert (code, content["solver"], content["stopped"]) == (0, "newton", "converged")
+    code, out, _ = run("decompose", "--gate", "prob1", "--tol", "1e-13", "--time-limit", "1e-9")
+    assert code == 0
+    assert "not converged: time limit reached" in out
+
+
+def test_decompose_refuses_what_it_does_not_know(refused):
+    assert 'choose one of "auto", "newton"' in refused(
+        "decompose", "--gate", "and", "--solver", "x"
+    )
+    assert "time_limit is -1.0" in refused("decompose", "--gate", "and", "--time-limit", "-1")
+
+
+def test_ctrl_c_prints_what_was_reached(run, monkeypatch):
+    reason = Watch.reason
+
+    def press_ctrl_c(watch, iteration):
+        if iteration == 3:
+            signal.raise_signal(signal.SIGINT)
+        return reason(watch, iteration)
+
+    monkeypatch.setattr(Watch, "reason", press_ctrl_c)
+    code, out, err = run("decompose", "--gate", "prob1", "--tol", "1e-12")
+    assert code == 1
+    assert err == "stopped by Ctrl-C: the bounds hold for what was reached\n"
+    assert "not converged: interrupted, 3 iterations" in out

@@ -22,7 +22,7 @@ def test_observations_are_counted(tmp_path, suffix):
     assert table.target == "y"
     expected = np.zeros((2, 2, 2))
     expected[[0, 0, 1, 1], [0, 1, 0, 1], [1, 0, 0, 1]] = 1
-    np.testing.assert_array_equal(table.joint, expected)
+    np.testing.assert_array_equal(table.tables[0], expected)
 
 
 def test_columns_may_be_named_in_any_order(tmp_path):
@@ -31,16 +31,16 @@ def test_columns_may_be_named_in_any_order(tmp_path):
     assert table.sources == ("y", "b")
     assert table.target == "a"
     # f < t; (a, b, y) = (0, 1, f) was seen twice.
-    assert table.joint[0, 1, 0] == 2
-    assert table.joint.sum() == 10
+    assert table.tables[0][0, 1, 0] == 2
+    assert table.tables[0].sum() == 10
 
 
 def test_counts_add_up_over_repeated_rows(tmp_path):
     rows = pd.concat([XOR, XOR]).assign(count=[1, 2, 3, 4, 10, 20, 30, 40.5])
     rows.to_csv(tmp_path / "x.csv", index=False)
     table = read_joint(tmp_path / "x.csv")
-    assert table.joint[1, 1, 1] == 44.5
-    assert table.joint.sum() == 110.5
+    assert table.tables[0][1, 1, 1] == 44.5
+    assert table.tables[0].sum() == 110.5
 
 
 def test_arrays_are_read(tmp_path):
@@ -50,12 +50,11 @@ def test_arrays_are_read(tmp_path):
     np.savez(tmp_path / "marginals.npz", p_x1y=joint.sum(1), p_x2y=joint.sum(0))
     for name in ("joint.npy", "joint.npz"):
         table = read_joint(tmp_path / name)
-        np.testing.assert_array_equal(table.joint, joint)
+        np.testing.assert_array_equal(table.tables[0], joint)
         assert table.sources == ("source 1", "source 2")
     named = read_joint(tmp_path / "marginals.npz", sources=("image", "text"), target="answer")
-    assert named.joint is None
     assert (named.sources, named.target) == (("image", "text"), "answer")
-    np.testing.assert_array_equal(named.marginals[1], joint.sum(0))
+    np.testing.assert_array_equal(named.tables[1], joint.sum(0))
 
 
 def text(words):

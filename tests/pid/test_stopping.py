@@ -1,6 +1,5 @@
 """Time limits and Ctrl-C end a run with bounds that hold."""
 
-import os
 import signal
 import threading
 import time
@@ -19,17 +18,20 @@ from modalprism.pid.stopping import Stopping, Watch
 
 
 @pytest.fixture
-def press_ctrl_c():
-    """Send this process an interrupt after some seconds."""
-    timers = []
+def press_ctrl_c(monkeypatch):
+    """Send this process an interrupt at the n-th time that a solver asks whether to stop."""
+    reason, asked = Watch.reason, []
 
-    def after(seconds):
-        timers.append(threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)))
-        timers[-1].start()
+    def at(n):
+        def press(watch, iteration):
+            asked.append(iteration)
+            if len(asked) == n:
+                signal.raise_signal(signal.SIGINT)
+            return reason(watch, iteration)
 
-    yield after
-    for timer in timers:
-        timer.cancel()
+        monkeypatch.setattr(Watch, "reason", press)
+
+    return at
 
 
 @pytest.mark.parametrize("solver", ["newton", "ipfp"])
@@ -51,12 +53,12 @@ def test_the_time_limit_is_for_a_whole_batch(random_joint):
         assert d.lower <= d.upper
 
 
-@pytest.mark.parametrize("solver", ["ipfp"])
+@pytest.mark.parametrize("solver", ["newton", "ipfp"])
 def test_ctrl_c_leaves_certified_bounds(random_joint, press_ctrl_c, solver):
     joint = random_joint(0, (40, 40, 10))
-    press_ctrl_c(0.3)
+    press_ctrl_c(4)
     with pytest.raises(Interrupted) as stop:
-        decompose(joint, solver=solver, tol=1e-14, max_iter=10**9)
+        decompose(joint, solver=solver, tol=1e-14)
     (d,) = stop.value.results
     assert d.stopped is Reason.INTERRUPT
     truth = decompose(joint, tol=1e-8)
@@ -66,12 +68,12 @@ def test_ctrl_c_leaves_certified_bounds(random_joint, press_ctrl_c, solver):
 
 
 def test_ctrl_c_in_a_batch_leaves_what_was_reached(random_joint, press_ctrl_c):
-    joints = np.stack([random_joint(seed, (12, 12, 5)) for seed in range(400)])
-    press_ctrl_c(0.3)
+    joints = np.stack([random_joint(seed, (12, 12, 5)) for seed in range(4)])
+    press_ctrl_c(20)
     with pytest.raises(KeyboardInterrupt) as stop:
         decompose_batch(joints, solver="newton", tol=1e-9)
     reasons = {d.stopped for d in stop.value.results}
-    assert len(stop.value.results) == 400
+    assert len(stop.value.results) == 4
     assert reasons == {Reason.CONVERGED, Reason.INTERRUPT}
 
 

@@ -29,16 +29,14 @@ class JointTable:
     ----------
     sources : (str, str)
     target : str
-    joint : ndarray, shape (n1, n2, C), or None
-        Probabilities or counts.
-    marginals : two of ndarray, shapes (n1, C) and (n2, C), or None
-        p(x₁,y) and p(x₂,y), where the file has no joint.
+    tables : tuple of ndarray
+        The joint, (n1, n2, C), by itself; or the marginals, (n1, C) and (n2, C), where the file
+        has no joint. Probabilities or counts.
     """
 
     sources: tuple[str, str]
     target: str
-    joint: NDArray[Any] | None
-    marginals: tuple[NDArray[Any], NDArray[Any]] | None = None
+    tables: tuple[NDArray[Any]] | tuple[NDArray[Any], NDArray[Any]]
 
 
 def read_joint(
@@ -87,12 +85,12 @@ def _read_arrays(path: Path, sources: Sequence[str] | None, target: str | None) 
     first, second = sources or ("source 1", "source 2")
     names = ((first, second), target or "target")
     if path.suffix == ".npy":
-        return JointTable(*names, joint=load_array(path))
+        return JointTable(*names, (load_array(path),))
     with open_archive(path) as archive:
         if "joint" in archive.files:
-            return JointTable(*names, joint=archive["joint"])
+            return JointTable(*names, (archive["joint"],))
         if {"p_x1y", "p_x2y"} <= set(archive.files):
-            return JointTable(*names, None, (archive["p_x1y"], archive["p_x2y"]))
+            return JointTable(*names, (archive["p_x1y"], archive["p_x2y"]))
         found = ", ".join(archive.files) or "nothing"
     raise InputError(f"{path} needs an array 'joint', or 'p_x1y' and 'p_x2y'; it has {found}")
 
@@ -136,4 +134,4 @@ def _count_rows(
         )
     joint = np.zeros(shape)
     np.add.at(joint, tuple(codes), weight)
-    return JointTable((wanted[0], wanted[1]), wanted[2], joint)
+    return JointTable((wanted[0], wanted[1]), wanted[2], (joint,))

@@ -1,0 +1,182 @@
+"""The command line: from a file, an embeddings file or a study to numbers and a page.
+
+Exit codes: 0 done, 1 failed, 2 wrong use. Every error is one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from modalprism.cli.console import (
+    ERR,
+    OUT,
+    Base,
+    Fresh,
+    Json,
+    base_of,
+    print_json,
+    show_progress,
+)
+from modalprism.cli.decompose import decompose
+from modalprism.errors import InputError
+
+app = typer.Typer(
+    help="How much does each modality of a model contribute? Splits the information in its "
+    "embeddings into unique, redundant and synergistic parts, with a certificate and intervals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_INTERRUPTED = 130  # how typer leaves after Ctrl-C
+_RESUMES = "finished work is kept, and the same command resumes"
+
+app.command()(decompose)
+
+
+@app.command()
+def analyze(
+    embeddings: Annotated[
+        Path,
+        typer.Argument(
+            help=".npz or .safetensors with one array (n, d) a modality, such as 'image' and "
+            "'text' (or 'image/0', 'image/1', … by layer), and the target's array.",
+        ),
+    ],
+    modality: Annotated[
+        list[str] | None, typer.Option(help="Name of a modality's array. Give it twice.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="Array of labels (n,) or answer probabilities (n, C).")
+    ] = "label",
+    layer: Annotated[int, typer.Option(help="Layer of both modalities; 0 is before fusion.")] = 0,
+    folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
+    replicates: Annotated[int, typer.Option(help="Bootstrap replicates.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    base: Base = "2",
+    as_json: Json = False,
+) -> None:
+    """Split what two embeddings tell about a target into atoms, with intervals.
+
+    Arrays named group/… hold what must not straddle folds: the same patient, picture or question.
+
+    Example: modalprism analyze clip.npz --modality image --modality text --target label
+    """
+    from modalprism.capture.store import EmbeddingStore
+    from modalprism.estimation.posterior import analyze as analyze_embeddings
+
+    store = EmbeddingStore.open(embeddings)
+    names = tuple(modality or [name for name in store.modalities if name != target])
+    if len(names) != 2:
+        raise InputError(
+            f"name two modalities with --modality; {embeddings} has {', '.join(names) or 'none'}"
+        )
+    first, second = names
+    with show_progress(as_json) as progress:
+        progress.add_task(f"analysing {first} and {second}", total=None)
+        analysis = analyze_embeddings(
+            {name: store.span(name, layer) for name in (first, second)},
+            store.array(target),
+            groups=store.groups(),
+            target=target,
+            base=base_of(base),
+            folds=folds,
+            replicates=replicates,
+            seed=seed,
+        )
+    if as_json:
+        print_json(analysis.frame().to_dict("records"))
+    else:
+        typer.echo(str(analysis))
+
+
+def _run_and_report(study: Any, *, fresh: bool, as_json: bool) -> None:
+    from modalprism.reports import write_report
+
+    with show_progress(as_json) as progress:
+        profile = study.run(track=progress.track, fresh=fresh)
+        page = write_report(study.out, track=progress.track)
+    _show(profile, page, as_json)
+
+
+def _show(profile: Any, page: Path, as_json: bool) -> None:
+    from modalprism.reports import answer_table, summary_sentences
+
+    if as_json:
+        print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
+        return
+    if (profile.frame["view"] == "answer").any():
+        OUT.print(answer_table(profile))
+    for sentence in summary_sentences(profile):
+        OUT.print(f"• {sentence}", markup=False, highlight=False)
+    OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Run the bundled demo: three fusions answer four questions about emoji pictures and names.
+
+    Real pictures, names and pretrained encoders; the fusion networks are this project's own. Takes
+    a few minutes on two cores the first time; features, captures and analyses are kept.
+    """
+    from modalprism.studies.demo import demo_study
+
+    _run_and_report(demo_study(out, seed=seed), fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Run a study: capture, analyse, write the run's folder and its report. Resumes where it stood.
+
+    Example: modalprism run study.yaml
+    """
+    from modalprism.studies.study import Study
+
+    _run_and_report(Study.from_yaml(study), fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/demo.")],
+    as_json: Json = False,
+) -> None:
+    """Write the report of a finished run anew, and print its table."""
+    from modalprism.reports import write_report
+    from modalprism.studies.profile import Profile
+
+    profile = Profile.read(run)
+    with show_progress(as_json) as progress:
+        page = write_report(run, track=progress.track)
+    _show(profile, page, as_json)
+
+
+def main() -> None:
+    """Run the command line, and turn what went wrong into one sentence and an exit code."""
+
+    def leave(sentence: str, code: int) -> NoReturn:
+        ERR.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        sys.exit(code)
+
+    try:
+        app()
+    except InputError as error:
+        leave(f"error: {error}", 2)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        leave(f"error: {error.strerror or error}{where}; {_RESUMES}", 1)
+    except SystemExit as leaving:
+        if leaving.code == _INTERRUPTED:
+            leave(f"stopped; {_RESUMES}", 1)
+        raise

@@ -1,0 +1,73 @@
+"""What all commands share: the consoles, bars, JSON for machines, and options that recur."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from modalprism.errors import InputError
+
+OUT = Console()
+ERR = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Analyse again what was analysed before; keep the store.")
+]
+Base = Annotated[
+    str, typer.Option("--base", help="Base of the logarithm: 2 for bits, e for nats, or a number.")
+]
+
+
+def base_of(words: str) -> float:
+    """Read the base of the logarithm."""
+    if words == "e":
+        return math.e
+    try:
+        return float(words)
+    except ValueError as error:
+        raise InputError(f"--base {words!r} is neither a number nor 'e'") from error
+
+
+def print_json(content: Any) -> None:
+    """Print strict JSON: NaN, which JSON lacks, becomes null."""
+
+    def strict(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if isinstance(value, dict):
+            return {key: strict(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [strict(item) for item in value]
+        return value
+
+    typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def show_progress(quiet: bool) -> Iterator[Progress]:
+    """Show bars on standard error, for eyes only."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    # Bars are for eyes: in a file or a pipe they would only bury the one sentence of an error.
+    with Progress(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as progress:
+        yield progress
