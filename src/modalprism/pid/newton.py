@@ -25,7 +25,7 @@ from torch import Tensor
 
 from modalprism.pid.coupling import Coupling
 from modalprism.pid.information import mutual_information
-from modalprism.pid.newton_system import Array, SingularError, System, precondition, solve
+from modalprism.pid.newton_system import Array, SingularError, StepSolver, System
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.union import Bounds, Solution
 
@@ -243,14 +243,13 @@ def _advance(
     W = R / rho
     missed_1, missed_2 = problem.p_x1y - A * RB, problem.p_x2y - B * RA
     system = System(A, B, R, W, RB, RA)
-    preconditioner = precondition(system)
+    solve = StepSolver(system, mu * R.size)
 
     def towards(complementarity: Array, mu: float, boundary: float) -> _Step:
         """Solve for the step that changes R ∘ ρ by `complementarity`."""
         d_R = complementarity / rho - W * infeasible
         r1, r2 = missed_1 - A * (d_R @ B), missed_2 - B * (d_R.T @ A)
-        accuracy = path.accuracy * mu * R.size
-        d_alpha, d_beta, d_s = solve(system, preconditioner, r1, r2, accuracy)
+        d_alpha, d_beta, d_s = solve(r1, r2, path.accuracy * mu * R.size)
         d_rho = infeasible - d_s
         d_R += W * d_s
         longest = float(max(np.abs(d_alpha).max(), np.abs(d_beta).max()))

@@ -8,23 +8,25 @@ and multipliers from the conditions of optimality leaves, for the step (dα, dβ
 
 symmetric positive semidefinite, (n₁+n₂) C unknowns, with a C×C block for every state, and one free
 constant a class, (α + c, β − c). Its product with a vector is six matrix products, and is never
-wrong; conjugate gradients therefore solve it, and what differs is the preconditioner: a Cholesky
-factor of the whole system, which is all but exact, or, where that is too large, block Gauss–Seidel.
+wrong; conjugate gradients therefore solve it, and what differs is the preconditioner: sweeps over
+the blocks (Gauss–Seidel), or a Cholesky factor, which costs more and is all but exact.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrs
 
+from modalprism.pid import cost
+
 Array = NDArray[np.float64]
 Pair = tuple[Array, Array]
 
-_LARGEST_DENSE = 3_000  # unknowns of the smaller source, up to which one factorisation is faster
-_DENSE_ELEMENTS = 1 << 24  # 128 MiB: the largest cross block that is formed
+_MOST_REFINEMENTS, _MOST_SWEEPS = 12, 5_000
 _FIRST_SHIFT, _LAST_SHIFT = 1e-14, 1e-6
 
 
@@ -90,8 +92,6 @@ def _blocks(A: Array, W: Array, B: Array, diagonal: Array) -> Array:
 class Preconditioner(Protocol):
     """An approximate inverse of the system, symmetric and positive definite."""
 
-    most_iterations: int
-
     def __call__(self, r1: Array, r2: Array) -> Pair:
         """Apply it to a right-hand side."""
 
@@ -109,8 +109,6 @@ class DenseFactor:
     SingularError
         If no shift that is small makes the system definite.
     """
-
-    most_iterations = 12
 
     def __init__(self, system: System) -> None:
         first, second = system.blocks()
@@ -165,8 +163,6 @@ def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
 class GaussSeidel:
     """Symmetric block Gauss–Seidel: one source's states, the other's, and the first again."""
 
-    most_iterations = 3_000
-
     def __init__(self, system: System) -> None:
         self._system = system
         try:
@@ -194,20 +190,58 @@ def _each(blocks: Array, vectors: Array) -> Array:
     return products
 
 
-def fits_dense(n1: int, n2: int, C: int) -> bool:
-    """Whether one factorisation is faster than many products, n1 ≥ n2 states and C classes."""
-    return n2 * C <= _LARGEST_DENSE and n1 * n2 * C**2 <= _DENSE_ELEMENTS
+class StepSolver:
+    """Solves for the steps of one iteration, by whichever preconditioner is expected to be faster.
+
+    Sweeps are cheap, and enough of them while the path is far from its end; where they turn out
+    not to be, one factorisation takes over.
+
+    Parameters
+    ----------
+    system : System
+    barrier : float
+        n₁ n₂ μ: the nearer to its end, the worse conditioned is the system.
+    """
+
+    def __init__(self, system: System, barrier: float) -> None:
+        self._system = system
+        (n1, C), n2 = system.A.shape, system.B.shape[0]
+        factorisation = cost.factorisation_seconds(n1, n2, C)
+        if cost.sweeping_seconds(n1, n2, C, barrier) < factorisation:
+            self._preconditioner: Preconditioner = GaussSeidel(system)
+            self._most_iterations = _MOST_SWEEPS
+            if math.isfinite(factorisation):
+                worthwhile = int(factorisation / cost.sweep_seconds(n1, n2, C))
+                self._most_iterations = min(worthwhile, _MOST_SWEEPS)
+        else:
+            self._factorise()
+        self._may_factorise = math.isfinite(factorisation)
+
+    def _factorise(self) -> None:
+        self._preconditioner = DenseFactor(self._system)
+        self._most_iterations = _MOST_REFINEMENTS
+        self._may_factorise = False
+
+    def __call__(self, r1: Array, r2: Array, accuracy: float) -> tuple[Array, Array, Array]:
+        """Solve, as `conjugate_gradients` does."""
+        for _ in range(2):
+            step, solved = conjugate_gradients(
+                self._system, self._preconditioner, r1, r2, accuracy, self._most_iterations
+            )
+            if solved or not self._may_factorise:
+                break
+            self._factorise()
+        return step
 
 
-def precondition(system: System) -> Preconditioner:
-    """Choose a preconditioner by the size of the system, and make it."""
-    (n1, C), n2 = system.A.shape, system.B.shape[0]
-    return DenseFactor(system) if fits_dense(n1, n2, C) else GaussSeidel(system)
-
-
-def solve(
-    system: System, preconditioner: Preconditioner, r1: Array, r2: Array, accuracy: float
-) -> tuple[Array, Array, Array]:
+def conjugate_gradients(
+    system: System,
+    preconditioner: Preconditioner,
+    r1: Array,
+    r2: Array,
+    accuracy: float,
+    most_iterations: int,
+) -> tuple[tuple[Array, Array, Array], bool]:
     """Solve by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
     Parameters
@@ -218,21 +252,23 @@ def solve(
         (n1, C) and (n2, C), float64: the right-hand side.
     accuracy : float
         Sum of absolute residuals to stop at: by so much mass will the marginals be missed.
+    most_iterations : int
+        Iterations to stop at in any case.
 
     Returns
     -------
-    d_alpha, d_beta : ndarray
-        (n1, C) and (n2, C): the solution.
-    d_s : ndarray
-        (n1, n2): the change of s that it makes.
+    step : tuple of ndarray
+        dα, (n1, C), and dβ, (n2, C), which solve the system; and ds, (n1, n2), that they make.
+    solved : bool
+        Whether the accuracy was reached.
     """
     x1, x2 = preconditioner(r1, r2)
     product1, product2, d_s = system.product(x1, x2)
     r1, r2 = r1 - product1, r2 - product2
     d1, d2, previous = np.zeros_like(r1), np.zeros_like(r2), 1.0
-    for _ in range(preconditioner.most_iterations):
+    for _ in range(most_iterations):
         if np.abs(r1).sum() + np.abs(r2).sum() <= accuracy:
-            break
+            return (x1, x2, d_s), True
         z1, z2 = preconditioner(r1, r2)
         descent = float(np.vdot(r1, z1) + np.vdot(r2, z2))
         d1, d2 = z1 + descent / previous * d1, z2 + descent / previous * d2
@@ -244,4 +280,4 @@ def solve(
         x1, x2, d_s = x1 + step * d1, x2 + step * d2, d_s + step * change
         r1, r2 = r1 - step * product1, r2 - step * product2
         previous = descent
-    return x1, x2, d_s
+    return (x1, x2, d_s), False
