@@ -128,3 +128,18 @@ def test_whole_numbers_and_booleans_count():
     counts = np.eye(2)[:, :, None] * np.eye(2)[None]
     assert decompose(counts.astype(bool)).redundancy == pytest.approx(1)
     assert decompose(counts.astype(np.uint8) * 200).redundancy == pytest.approx(1)
+
+
+def test_counts_that_overflowed_are_recognised():
+    counts = np.full((2, 2, 2), 100, dtype=np.int8)
+    counts += counts
+    with pytest.raises(InputError, match="counts beyond 127 overflow int8"):
+        decompose(counts)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64, np.float32])
+def test_sums_of_large_counts_do_not_overflow(dtype):
+    largest = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1e30
+    counts = np.zeros((2, 2, 2), dtype=dtype)
+    counts[0, 0, 0] = counts[0, 1, 1] = counts[1, 0, 1] = counts[1, 1, 0] = largest
+    assert decompose(counts).synergy == pytest.approx(1, abs=1e-6)

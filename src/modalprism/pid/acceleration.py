@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 
@@ -21,13 +20,10 @@ class Acceleration(Protocol):
     """
 
     def weight(self, age: Tensor) -> Tensor:
-        """Return the weight of the extrapolation, `age` updates after the last restart."""
-        ...
+        """Return the weight of the extrapolation at an age of the momentum.
 
-    def step(self, log_r: Tensor, previous: Tensor, log_s: Tensor) -> Tensor:
-        """Return the plain next iterate minus the plain one before.
-
-        Where the objective ascends along it, the solver restarts the strategy at age 0.
+        The age grows by one with every update, and is cut where the objective ascends along the
+        extrapolation.
         """
         ...
 
@@ -42,8 +38,9 @@ class Momentum:
 
         z⁺ = y + ω ln s(y),    y⁺ = z⁺ + k/(k+delay) (z⁺ − z)
 
-    It is restarted where a step ascends (O'Donoghue and Candès 2015,
-    doi:10.1007/s10208-013-9150-3).
+    Where it ascends, O'Donoghue and Candès (2015, doi:10.1007/s10208-013-9150-3) restart it at
+    k = 0; the solver goes back by a part of k only, since what the momentum has built up is what
+    makes the mean potentials a good lower bound.
 
     Parameters
     ----------
@@ -61,10 +58,6 @@ class Momentum:
     def weight(self, age: Tensor) -> Tensor:
         """Return k/(k+delay)."""
         return age / (age + self.delay)
-
-    def step(self, log_r: Tensor, previous: Tensor, log_s: Tensor) -> Tensor:
-        """Return z⁺ − z."""
-        return torch.sub(log_r, previous).add_(log_s, alpha=self.relaxation)
 
     def advance(self, log_r: Tensor, previous: Tensor, log_s: Tensor, weight: Tensor) -> None:
         """Turn y and z into z⁺ and y⁺."""

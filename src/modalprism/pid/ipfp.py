@@ -29,12 +29,18 @@ from modalprism.pid.union import Bounds, Solution
 
 _FLOAT32_TOL = 5e-5  # Nats. The rounding of float32 tables costs the bounds about a tenth of it.
 _CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
-# With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings.
+# With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings. One is
+# added where, by Σ p(x₁,y) |Δ ln u|, they lag by more than this part of Σ r |ln s|.
+_LAG = 0.5
 _MOST_SWEEPS = 12
-_MONITOR_EVERY = 4  # Iterations between looks at whether to restart and whether to sweep more.
+_CALM_PACE = 4
+_EASE = 0.7  # What is left of the momentum's age where the objective ascends along it.
 # The certificate costs a few iterations, so the next one waits until 1/t² promises the gap that is
 # asked for, but for no less and no more than these multiples of the iteration.
 _LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
+# A gap that has not improved by a tenth for this multiple of the iterations, and these more, will
+# not: swings end sooner. Then float32 gives way to float64, and float64 to the floor of accuracy.
+_PATIENCE32, _PATIENCE64 = (3, 300), (10, 1_000)
 _BOUND_FIELDS = ("lower", "upper", "alpha", "beta")
 
 
@@ -134,25 +140,26 @@ class _Run:
         self.mean_log_v = torch.zeros_like(self.iterate.v)
         self.age = torch.zeros_like(self.log_r[:, :1, :1])
         self.best_gap = torch.full_like(self.bounds.lower, torch.inf)
-        self.best_at = torch.ones_like(problems)
-        self.iteration = self.check = self.sweeps = 1
+        self.best_at, self.fresh_at = torch.ones_like(problems), torch.ones_like(problems)
+        self.iteration = self.check = self.look = self.sweeps = self.pace = 1
 
     def advance(self) -> None:
         """Update and extrapolate r, and fit u and v to it."""
-        iterate, strategy = self.iterate, self.acceleration
-        monitored = self.iteration % _MONITOR_EVERY == 0
-        weight = strategy.weight(self.age)
+        iterate = self.iterate
+        weight = self.acceleration.weight(self.age)
+        looks = self.iteration >= self.look
         moved, ascent = torch.zeros_like(self.age), torch.zeros_like(self.age)
 
         def move(rows: slice, s: Tensor) -> None:
-            log_s = iterate.log(s)
+            log_s, p_x1 = iterate.log(s), iterate.p_x1[:, rows].mT
             log_r, previous = self.log_r[:, rows], self.previous[:, rows]
-            if monitored:  # Σ r |ln s|, and minus the slope of the objective along the step
-                change, p_x1 = iterate.kernel[:, rows] * log_s, iterate.p_x1[:, rows].mT
+            if looks:
+                change = iterate.kernel[:, rows] * log_s
                 moved.baddbmm_(p_x1, change.abs() @ iterate.p_x2.mT)
-                change.mul_(strategy.step(log_r, previous, log_s))
+            self.acceleration.advance(log_r, previous, log_s, weight)
+            if looks:  # −r ln s is the gradient of the objective with respect to ln r.
+                change.mul_(torch.sub(previous, log_r, out=log_s))
                 ascent.baddbmm_(p_x1, change @ iterate.p_x2.mT, alpha=-1.0)
-            strategy.advance(log_r, previous, log_s, weight)
             iterate.write(rows, previous)
 
         u, v = iterate.u, iterate.v
@@ -162,11 +169,14 @@ class _Run:
         tiny = torch.finfo(u.dtype).tiny
         self.mean_log_u.lerp_(iterate.fitted.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
         self.mean_log_v.lerp_(v.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
-        self.age += 1.0
-        if monitored:
-            self.age.masked_fill_(ascent > 0, 0.0)
-            if bool(iterate.lag(u).sum() > moved.sum()):
-                self.sweeps = min(self.sweeps + 1, _MOST_SWEEPS)
+        self.age.add_(1.0)
+        if looks:
+            ascends = ascent > 0
+            lags = bool(iterate.lag(u).sum() > _LAG * moved.sum())
+            self.age.mul_(torch.where(ascends, _EASE, 1.0))
+            self.sweeps = min(self.sweeps + lags, _MOST_SWEEPS)
+            self.pace = 1 if lags or bool(ascends.any()) else min(2 * self.pace, _CALM_PACE)
+            self.look = self.iteration + self.pace
         for _ in range(self.sweeps - 1):
             iterate.fit()
         self.iteration += 1
@@ -177,9 +187,14 @@ class _Run:
         better = gap < 0.9 * self.best_gap
         self.best_gap = torch.where(better, gap, self.best_gap)
         self.best_at.masked_fill_(better, self.iteration)
-        # Restarts and swings may cost some time; a gap that stands for this long stands for good.
-        stalled = self.iteration > 3 * self.best_at + 300
-        if self.log_r.dtype == torch.float32 and bool(stalled.any()):
+        # Easing the momentum may not end a swing; after a while without progress, begin anew.
+        stale = self.iteration > 1.5 * torch.maximum(self.best_at, self.fresh_at) + 20
+        self.fresh_at.masked_fill_(stale, self.iteration)
+        self.age.masked_fill_(stale[:, None, None], 0.0)
+        single = self.log_r.dtype == torch.float32
+        patience, least = _PATIENCE32 if single else _PATIENCE64
+        stalled = self.iteration > patience * self.best_at + least
+        if single and bool(stalled.any()):
             self._widen()
             stalled = torch.zeros_like(stalled)
         ready = torch.ones_like(stalled) if reason else (gap <= tol) | stalled
@@ -239,6 +254,7 @@ class _Run:
             self.iterate.select(keep)
             self._replace(lambda table: table[keep])
             self.best_gap, self.best_at = self.best_gap[keep], self.best_at[keep]
+            self.fresh_at = self.fresh_at[keep]
 
     def _widen(self) -> None:
         """Go on in float64."""

@@ -250,9 +250,13 @@ def _check_table(values: ArrayLike, name: str, axes: Sequence[str]) -> NDArray[n
         raise InputError(f"{name} has shape {table.shape}: pass a table of shape {shape}")
     if table.size == 0:
         raise InputError(f"{name} has shape {table.shape}: pass at least one cell on each axis")
+    integers = table.dtype
     table = table.astype(np.float64)
     _refuse_cells(table, ~np.isfinite(table), name, "pass finite counts or probabilities")
-    _refuse_cells(table, table < 0, name, "counts and probabilities cannot be negative")
+    advice = "counts and probabilities cannot be negative"
+    if integers.kind == "i":
+        advice += f"; counts beyond {np.iinfo(integers).max:,} overflow {integers}"
+    _refuse_cells(table, table < 0, name, advice)
     return table
 
 
