@@ -8,13 +8,16 @@ import torch
 
 from modalprism.errors import InputError
 
-_TABLES = 7  # n₁×n₂ float64 tables alive at once: four of the loop, three of the certificate.
+# n₁×n₂ float64 tables alive at once: k, ln r and the one before it; half a table more while float32
+# ones, which are tried first where the tolerance is coarse, are converted. Blocks take the rest.
+_TABLES = 3.5
+_BLOCKS = 1 << 25
 _MEMINFO = Path("/proc/meminfo")
 
 
 def needed_bytes(n1: int, n2: int) -> int:
     """Bytes that the factored solver allocates for n₁ × n₂ states."""
-    return _TABLES * 8 * n1 * n2
+    return int(_TABLES * 8 * n1 * n2) + _BLOCKS
 
 
 def available_bytes(device: torch.device) -> int | None:

@@ -18,6 +18,7 @@ import math
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrs
 
@@ -28,6 +29,7 @@ Pair = tuple[Array, Array]
 
 _MOST_REFINEMENTS, _MOST_SWEEPS = 12, 5_000
 _FIRST_SHIFT, _LAST_SHIFT = 1e-14, 1e-6
+_SHARED = 1e9  # Multiplications from which on a second thread pays.
 
 
 class SingularError(ArithmeticError):
@@ -130,7 +132,7 @@ class DenseFactor:
         schur: Array = blocks.reshape(n2 * C, n2 * C)
         if len(self._free) < n2 * C:
             schur = schur[np.ix_(self._free, self._free)]
-        schur -= self._eliminated.T @ self._eliminated
+        schur -= _gram(self._eliminated)
         self._factor = _shifted_cholesky(schur, diagonal.ravel()[self._free])
 
     def __call__(self, r1: Array, r2: Array) -> Pair:
@@ -152,12 +154,31 @@ def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
     while shift <= _LAST_SHIFT:
         np.fill_diagonal(matrix, diagonal + shift * scale)
         try:
-            factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+            return _cholesky(matrix)
         except np.linalg.LinAlgError:
             shift *= 100
-        else:
-            return factor
     raise SingularError
+
+
+# Large matrices go to torch, which shares them among its threads; NumPy is held to one.
+
+
+def _gram(matrix: Array) -> Array:
+    """MᵀM."""
+    if matrix.size * matrix.shape[1] < _SHARED:
+        return np.asarray(matrix.T @ matrix, dtype=np.float64)
+    tensor = torch.from_numpy(matrix)
+    return np.asarray((tensor.T @ tensor).numpy(), dtype=np.float64)
+
+
+def _cholesky(matrix: Array) -> Array:
+    """Lower Cholesky factor."""
+    if matrix.size * len(matrix) < _SHARED:
+        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix))
+    if failed:
+        raise np.linalg.LinAlgError
+    return np.asarray(factor.numpy(), dtype=np.float64)
 
 
 class GaussSeidel:

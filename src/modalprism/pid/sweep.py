@@ -24,7 +24,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_BLOCK_BYTES = 1 << 20  # Of one table; a few such blocks stay in a core's cache.
+_BLOCK_BYTES = 1 << 19  # Of one table; the few such blocks that a sweep handles stay in cache.
 _DEVICE_BLOCK_BYTES = 1 << 28
 _LOG_RANGE = {torch.float32: (-35.0, 80.0), torch.float64: (-230.0, 690.0)}
 
