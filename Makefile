@@ -4,16 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/.ready
+# The benchmark's peers stay out of the way of everything else.
+PEERS := .venv-benchmark
+PEERS_READY := $(PEERS)/.ready
 
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint format benchmark clean
 
 help:
-	@echo "make demo    set up, and run the demo: three fusions, four questions, real pictures"
-	@echo "make test    set up, and run lint, types, import rules and tests"
-	@echo "make setup   make the environment in $(VENV)"
-	@echo "make format  format the code"
-	@echo "make clean   remove the environment and the caches of tools"
+	@echo "make demo       set up, and run the demo: three fusions, four questions, real pictures"
+	@echo "make test       set up, and run lint, types, import rules and tests"
+	@echo "make setup      make the environment in $(VENV)"
+	@echo "make format     format the code"
+	@echo "make benchmark  our solvers beside every public peer; ARGS=--quick for a first look"
+	@echo "make clean      remove the environments and the caches of tools"
 
 setup: $(READY)
 
@@ -43,5 +47,16 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+$(PEERS_READY): pyproject.toml requirements/constraints.txt requirements/benchmarks.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  --constraint requirements/constraints.txt torch
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  --constraint requirements/constraints.txt --editable . --requirement requirements/benchmarks.txt
+	@touch $@
+
+benchmark: $(PEERS_READY)
+	$(PEERS)/bin/python benchmarks/solvers $(ARGS)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -115,7 +115,7 @@ def test_information_is_refused(information):
 def test_what_cannot_fit_is_refused_before_it_is_allocated():
     n = 2_000_000
     table = np.ones((n, 1))
-    with pytest.raises(InputError, match=r"2,000,000 × 2,000,000 states takes 208,\d+.\d GiB"):
+    with pytest.raises(InputError, match=r"2,000,000 × 2,000,000 states takes 104,\d+.\d GiB"):
         decompose_marginals(table, table)
 
 

@@ -178,7 +178,7 @@ def _cholesky(matrix: Array) -> Array:
     factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix))
     if failed:
         raise np.linalg.LinAlgError
-    return np.asarray(factor.numpy(), dtype=np.float64)
+    return np.ascontiguousarray(factor.numpy(), dtype=np.float64)
 
 
 class GaussSeidel:
