@@ -27,7 +27,6 @@ from modalprism.pid.coupling import Coupling
 from modalprism.pid.information import mutual_information
 from modalprism.pid.newton_system import Array, SingularError, StepSolver, System
 from modalprism.pid.stopping import Reason, Watch
-from modalprism.pid.threads import one_blas_thread
 from modalprism.pid.union import Bounds, Solution
 
 
@@ -110,7 +109,7 @@ def solve_newton(
     """
     path = path or PathFollowing()
     # Overflow, underflow and nan end a step, not the run: what comes of them is checked there.
-    with np.errstate(all="ignore"), one_blas_thread():
+    with np.errstate(all="ignore"):
         if p_x1y.shape[1] >= p_x2y.shape[1]:
             return _follow(p_x1y, p_x2y, watch, path)
         # The states of the larger source are eliminated, and that is the first.

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrs
 
 from modalprism.pid import cost
+from modalprism.pid.threads import all_threads
 
 Array = NDArray[np.float64]
 Pair = tuple[Array, Array]
@@ -160,7 +161,7 @@ def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
     raise SingularError
 
 
-# Large matrices go to torch, which shares them among its threads; NumPy is held to one.
+# Large matrices go to torch, which may share them among its threads.
 
 
 def _gram(matrix: Array) -> Array:
@@ -168,14 +169,16 @@ def _gram(matrix: Array) -> Array:
     if matrix.size * matrix.shape[1] < _SHARED:
         return np.asarray(matrix.T @ matrix, dtype=np.float64)
     tensor = torch.from_numpy(matrix)
-    return np.asarray((tensor.T @ tensor).numpy(), dtype=np.float64)
+    with all_threads():
+        return np.asarray((tensor.T @ tensor).numpy(), dtype=np.float64)
 
 
 def _cholesky(matrix: Array) -> Array:
     """Lower Cholesky factor."""
     if matrix.size * len(matrix) < _SHARED:
         return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
-    factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix))
+    with all_threads():
+        factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix))
     if failed:
         raise np.linalg.LinAlgError
     return np.ascontiguousarray(factor.numpy(), dtype=np.float64)

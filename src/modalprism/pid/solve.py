@@ -15,6 +15,7 @@ from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton import solve_newton
 from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
 from modalprism.pid.support import Support
+from modalprism.pid.threads import one_thread
 from modalprism.pid.union import Solution, UnionInformation
 
 Array = NDArray[np.float64]
@@ -111,7 +112,7 @@ def solve_batch(
         On Ctrl-C, with what was reached.
     """
     name = _chosen(solver, p_x1y, p_x2y, tol, device)
-    with Watch(Stopping(tol, max_iter, time_limit)) as watch:
+    with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
         if name == "ipfp":
             support = Support.of(p_x1y, p_x2y)
             solution = solve_ipfp(*support.restrict(p_x1y, p_x2y, device), watch)

@@ -1,24 +1,55 @@
-"""One thread for matrices that are too small to share.
+"""One thread for matrices that are too small to share, and all of them for those that are not.
 
-Two threads that wait for each other in every product take longer than one, on a busy machine many
-times as long; and sums that are split otherwise round otherwise.
+A solver makes many small products. Two threads that wait for each other after every one of them
+take longer than one, and where another program has one of the two cores, a hundred times as long.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
+import torch
 from threadpoolctl import ThreadpoolController
+
+_available: ContextVar[int | None] = ContextVar("available", default=None)
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Find the linear-algebra libraries that are loaded, once: it takes milliseconds."""
+    """Find NumPy's and SciPy's libraries, once: it takes milliseconds."""
     return ThreadpoolController()
 
 
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Let NumPy and SciPy multiply and factorise in one thread inside the block."""
-    context: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
-    return context
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread inside the block; torch, NumPy and SciPy.
+
+    Examples
+    --------
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    token = _available.set(before)
+    with _controller().limit(limits=1, user_api="blas"):
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+            _available.reset(token)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Let torch use again, for one large product, the threads that `one_thread` took from it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(_available.get() or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
