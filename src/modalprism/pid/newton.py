@@ -65,14 +65,31 @@ class PathFollowing:
     patience: int = 3
 
 
-@dataclass(frozen=True, eq=False)
 class _Point:
-    """An iterate: potentials (−inf outside the support), slacks and multipliers."""
+    """An iterate: potentials (−inf outside the support), slacks, multipliers, and what they make.
 
-    alpha: Array
-    beta: Array
-    rho: Array
-    R: Array
+    Attributes
+    ----------
+    A, B : ndarray
+        (n1, C) and (n2, C): p(y) e^α and e^β, so that t = A B.
+    RB, RA : ndarray
+        (n1, C) and (n2, C): R B and Rᵀ A.
+    missed : pair of ndarray
+        By how much the coupling R t misses each marginal.
+    barrier : float
+        Σ R ρ, which on the path is n₁ n₂ μ.
+    """
+
+    def __init__(self, problem: _Problem, alpha: Array, beta: Array, rho: Array, R: Array) -> None:
+        self.alpha, self.beta, self.rho, self.R = alpha, beta, rho, R
+        self.A, self.B = np.exp(alpha) * problem.p_y, np.exp(beta)
+        self.RB, self.RA = R @ self.B, R.T @ self.A
+        self.missed = problem.p_x1y - self.A * self.RB, problem.p_x2y - self.B * self.RA
+        self.barrier = float(np.vdot(R, rho))
+
+    def missed_mass(self) -> float:
+        """Mass by which the coupling misses the marginals."""
+        return float(np.abs(self.missed[0]).sum() + np.abs(self.missed[1]).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,37 +137,53 @@ def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> 
     """Follow the central path until the gap is small enough, or does not shrink any more."""
     tol = watch.stopping.tol
     problem = _Problem(p_x1y, p_x2y, path.negligible * tol)
-    point = _start(problem, path)
-    n_pairs = point.R.size
-    iteration, without_progress, gap = 0, 0, np.inf
-    least_barrier, stalled = np.inf, 0
+    point, progress, iteration = _start(problem, path), _Progress(tol, path.patience), 0
     while True:
         iteration += 1
-        A, B = np.exp(point.alpha) * problem.p_y, np.exp(point.beta)
-        barrier = float(np.vdot(point.R, point.rho))
-        stalled = 0 if barrier < 0.9 * least_barrier else stalled + 1
-        least_barrier = min(barrier, least_barrier)
-        reason = watch.reason(iteration)
-        if stalled > 12 * path.patience:
-            reason = Reason.ACCURACY
-        at_optimum = iteration == 1 and problem.missed(point, A, B) <= tol
-        if barrier <= tol or at_optimum or reason:
-            new_gap = problem.certify(point, A, B)
-            without_progress = without_progress + 1 if new_gap > 0.5 * gap else 0
-            gap = new_gap
-            if gap <= tol:
-                reason = Reason.CONVERGED
-            elif not reason and without_progress >= path.patience:
-                reason = Reason.ACCURACY
+        reason = watch.reason(iteration) or progress.made(point.barrier)
+        if reason or progress.promises(iteration, point):
+            gap = problem.certify(point)
+            reason = Reason.CONVERGED if gap <= tol else reason or progress.proved(gap)
         if not reason:
-            target = path.least_barrier * tol / n_pairs
             try:
-                point = _advance(problem, point, A, B, barrier / n_pairs, target, path)
+                point = _advance(problem, point, path.least_barrier * tol, path)
                 continue
             except SingularError:
-                problem.certify(point, A, B)
+                problem.certify(point)
                 reason = Reason.ACCURACY
         return Solution(problem.bounds, torch.tensor([iteration]), (reason,), problem.coupling)
+
+
+class _Progress:
+    """Judges when a certificate is worth its time, and when rounding has ended the progress."""
+
+    def __init__(self, tol: float, patience: int) -> None:
+        self._tol, self._patience = tol, patience
+        self._least_barrier, self._least_gap = np.inf, np.inf
+        self._stalled = self._late = self._without = 0
+
+    def made(self, barrier: float) -> Reason | None:
+        """Take notice of the barrier; return a reason to stop if it does not shrink any more."""
+        self._stalled = 0 if barrier < 0.9 * self._least_barrier else self._stalled + 1
+        self._least_barrier = min(barrier, self._least_barrier)
+        # Many times the patience: at its floor the barrier rests while the last digits come.
+        return Reason.ACCURACY if self._stalled > 12 * self._patience else None
+
+    def promises(self, iteration: int, point: _Point) -> bool:
+        """Whether the gap may be small enough: about the barrier and a tenth of the mass missed."""
+        if iteration > 1 and point.barrier > self._tol:
+            return False
+        missed = point.missed_mass()
+        if iteration == 1:  # The start is the optimum where one source alone tells anything.
+            return missed <= self._tol
+        self._late += 1
+        return point.barrier + 0.1 * missed <= self._tol or self._late > self._patience
+
+    def proved(self, gap: float) -> Reason | None:
+        """Take notice of a gap; return a reason to stop if it does not shrink any more."""
+        self._without = self._without + 1 if gap > 0.5 * self._least_gap else 0
+        self._least_gap = min(gap, self._least_gap)
+        return Reason.ACCURACY if self._without >= self._patience else None
 
 
 class _Problem:
@@ -174,18 +207,13 @@ class _Problem:
         rest = np.where(kept, p_xy, 0.0)
         return rest * (self.p_y / rest.sum(0)), np.where(kept, 0.0, p_xy)
 
-    def missed(self, point: _Point, A: Array, B: Array) -> float:
-        """Mass by which the coupling R A B misses the marginals."""
-        first = np.abs(self.p_x1y - A * (point.R @ B)).sum()
-        return float(first + np.abs(self.p_x2y - B * (point.R.T @ A)).sum())
-
-    def certify(self, point: _Point, A: Array, B: Array) -> float:
+    def certify(self, point: _Point) -> float:
         """Bound I_Q from an iterate, and return the best gap so far."""
         # A cell that was left out gets a potential that adds next to nothing to any s.
-        alpha = _filled(point.alpha, self._dropped_1, B, self.p_y)
+        alpha = _filled(point.alpha, self._dropped_1, point.B, self.p_y)
         beta = _filled(point.beta, self._dropped_2, np.exp(alpha), self.p_y)
         self.bounds.offer_potentials(*(torch.from_numpy(v)[None] for v in (alpha, beta)))
-        R, u, v = (torch.from_numpy(factor)[None] for factor in (point.R, A, B))
+        R, u, v = (torch.from_numpy(factor)[None] for factor in (point.R, point.A, point.B))
         self.coupling = Coupling.rounded(*self._whole, R, u, v)
         self.bounds.offer_coupling(self.coupling)
         return float(self.bounds.gap)
@@ -224,31 +252,20 @@ def _start(problem: _Problem, path: PathFollowing) -> _Point:
     alpha = np.where(problem.p_x1y > 0, weight * log_1, -np.inf)
     beta = np.where(problem.p_x2y > 0, (1 - weight) * log_2, -np.inf)
     s = (np.exp(alpha) * problem.p_y) @ np.exp(beta).T
-    return _Point(alpha, beta, np.maximum(1 - s, path.first_slack), p_x1 * p_x2.T)
+    return _Point(problem, alpha, beta, np.maximum(1 - s, path.first_slack), p_x1 * p_x2.T)
 
 
-def _advance(
-    problem: _Problem,
-    point: _Point,
-    A: Array,
-    B: Array,
-    mu: float,
-    least_mu: float,
-    path: PathFollowing,
-) -> _Point:
+def _advance(problem: _Problem, point: _Point, least_barrier: float, path: PathFollowing) -> _Point:
     """Make one step along the central path: predictor, corrector, centrality corrector."""
-    alpha, beta, rho, R = point.alpha, point.beta, point.rho, point.R
+    A, B, rho, R = point.A, point.B, point.rho, point.R
     infeasible = 1 - A @ B.T - rho
-    RB, RA = R @ B, R.T @ A
     W = R / rho
-    missed_1, missed_2 = problem.p_x1y - A * RB, problem.p_x2y - B * RA
-    system = System(A, B, R, W, RB, RA)
-    solve = StepSolver(system, mu * R.size)
+    solve = StepSolver(System(A, B, R, W, point.RB, point.RA), point.barrier)
 
     def towards(complementarity: Array, mu: float, boundary: float) -> _Step:
         """Solve for the step that changes R ∘ ρ by `complementarity`."""
         d_R = complementarity / rho - W * infeasible
-        r1, r2 = missed_1 - A * (d_R @ B), missed_2 - B * (d_R.T @ A)
+        r1, r2 = point.missed[0] - A * (d_R @ B), point.missed[1] - B * (d_R.T @ A)
         d_alpha, d_beta, d_s = solve(r1, r2, path.accuracy * mu * R.size)
         d_rho = infeasible - d_s
         d_R += W * d_s
@@ -258,18 +275,20 @@ def _advance(
         primal = min(_step_length(rho, d_rho, boundary), path.longest_step / max(longest, 1e-300))
         return _Step(d_alpha, d_beta, d_rho, d_R, primal, _step_length(R, d_R, boundary))
 
+    mu = point.barrier / R.size
     predicted = towards(-R * rho, mu, 1.0)
     reached = np.vdot(
         R + predicted.dual * predicted.d_multipliers, rho + predicted.primal * predicted.d_rho
     )
-    centring = min(max(float(reached / (mu * R.size)) ** 3, path.least_centring), 1.0)
-    target = max(centring * mu, least_mu)
+    centring = min(max(float(reached / point.barrier) ** 3, path.least_centring), 1.0)
+    target = max(centring * mu, least_barrier / R.size)
     complementarity = target - R * rho - predicted.d_multipliers * predicted.d_rho
     step = towards(complementarity, target, path.boundary)
     step = _centred(step, complementarity, rho, R, target, path, towards)
     return _Point(
-        alpha + step.primal * step.d_alpha,
-        beta + step.primal * step.d_beta,
+        problem,
+        point.alpha + step.primal * step.d_alpha,
+        point.beta + step.primal * step.d_beta,
         rho + step.primal * step.d_rho,
         R + step.dual * step.d_multipliers,
     )
