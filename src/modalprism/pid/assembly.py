@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from modalprism.pid import validation
 from modalprism.pid.information import mutual_information, unit_of
-from modalprism.pid.memory import check_fits
+from modalprism.pid.memory import check_fits, fits
 from modalprism.pid.result import Decomposition
-from modalprism.pid.solve import solve_batch
+from modalprism.pid.solve import chosen, solve_batch
 from modalprism.pid.stopping import Interrupted
 from modalprism.pid.union import UnionInformation
 
@@ -59,8 +59,13 @@ def assemble(
     max_iter = validation.check_stopping(tol, max_iter, time_limit)
     place = validation.check_device(device)
     validation.check_solver(solver, place)
-    check_fits(p_x1y.shape[1], p_x2y.shape[1], place)
     nats = math.log(base)
+    batch, n1, n_classes = p_x1y.shape
+    shape = n1, p_x2y.shape[1], n_classes
+    first = chosen(solver, shape, batch, tol * nats, place)
+    if solver == "auto" and not fits(first, shape, batch, place):
+        solver = first = "ipfp"
+    check_fits(first, shape, batch, place)
 
     def in_base(unions: Sequence[UnionInformation]) -> list[Decomposition]:
         return [

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
 
 from modalprism.errors import InputError
+from modalprism.pid.cost import factorisation_seconds
 
-# n₁×n₂ float64 tables alive at once: k, ln r and the one before it; half a table more while float32
-# ones, which are tried first where the tolerance is coarse, are converted. Blocks take the rest.
-_TABLES = 3.5
+# n₁×n₂ float64 tables alive at once. Fitting: k, ln r and the one before it; half a table more
+# while float32 ones, which are tried first where the tolerance is coarse, are converted. Newton:
+# slacks, multipliers, their weights, steps and predictions.
+_FITTING_TABLES, _NEWTON_TABLES = 3.5, 16.0
+_COUPLING_TABLES = 3  # of every problem of a batch, while the answers are put in order
 _BLOCKS = 1 << 25
 _MEMINFO = Path("/proc/meminfo")
 
 
-def needed_bytes(n1: int, n2: int) -> int:
-    """Bytes that the factored solver allocates for n₁ × n₂ states."""
-    return int(_TABLES * 8 * n1 * n2) + _BLOCKS
+def needed_bytes(solver: str, n1: int, n2: int, n_classes: int, batch: int = 1) -> int:
+    """Bytes that a solver allocates.
+
+    Parameters
+    ----------
+    solver : {"newton", "ipfp"}
+        Which solver.
+    n1, n2, n_classes, batch : int
+        States of the sources, classes, and problems that are solved together.
+    """
+    tables, blocks = _FITTING_TABLES, 0
+    if solver == "newton":
+        tables = _NEWTON_TABLES
+        blocks = 2 * (n1 + n2) * n_classes**2
+        if math.isfinite(factorisation_seconds(max(n1, n2), min(n1, n2), n_classes)):
+            blocks += 3 * n1 * n2 * n_classes**2 + 3 * (min(n1, n2) * n_classes) ** 2
+    couplings = _COUPLING_TABLES * batch if batch > 1 else 0
+    return int(8 * ((tables + couplings) * n1 * n2 + blocks)) + _BLOCKS
 
 
 def available_bytes(device: torch.device) -> int | None:
@@ -31,7 +50,13 @@ def available_bytes(device: torch.device) -> int | None:
     return None
 
 
-def check_fits(n1: int, n2: int, device: torch.device) -> None:
+def fits(solver: str, shape: tuple[int, int, int], batch: int, device: torch.device) -> bool:
+    """Whether a problem of (n1, n2, C) fits in the memory available."""
+    available = available_bytes(device)
+    return available is None or needed_bytes(solver, *shape, batch) <= available
+
+
+def check_fits(solver: str, shape: tuple[int, int, int], batch: int, device: torch.device) -> None:
     """Refuse a problem that cannot fit in the memory available.
 
     Raises
@@ -39,10 +64,17 @@ def check_fits(n1: int, n2: int, device: torch.device) -> None:
     InputError
         Saying how much it would take and how much there is.
     """
-    needed, available = needed_bytes(n1, n2), available_bytes(device)
-    if available is not None and needed > available:
-        raise InputError(
-            f"coupling {n1:,} × {n2:,} states takes {needed / 2**30:,.1f} GiB and"
-            f" {available / 2**30:,.1f} GiB are available on {device}: use fewer states,"
-            " or a machine with more memory"
-        )
+    available = available_bytes(device)
+    if available is None or fits(solver, shape, batch, device):
+        return
+    many = f"{batch:,} problems of " if batch > 1 else ""
+    advice = "use fewer states, or a machine with more memory"
+    if batch > 1:
+        advice = "solve fewer of them at a time"
+    elif solver == "newton":
+        advice = 'use solver="ipfp", or fewer states'
+    raise InputError(
+        f"coupling {many}{shape[0]:,} × {shape[1]:,} states takes"
+        f" {needed_bytes(solver, *shape, batch) / 2**30:,.1f} GiB and {available / 2**30:,.1f} GiB"
+        f" are available on {device}: {advice}"
+    )

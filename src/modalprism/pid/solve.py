@@ -111,7 +111,9 @@ def solve_batch(
     Interrupted
         On Ctrl-C, with what was reached.
     """
-    name = _chosen(solver, p_x1y, p_x2y, tol, device)
+    batch, n1, n_classes = p_x1y.shape
+    shape = n1, p_x2y.shape[1], n_classes
+    name = chosen(solver, shape, batch, tol, torch.device(device or "cpu"))
     with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
         if name == "ipfp":
             support = Support.of(p_x1y, p_x2y)
@@ -125,14 +127,13 @@ def solve_batch(
     return unions
 
 
-def _chosen(solver: str, p_x1y: Array, p_x2y: Array, tol: float, device: Device) -> str:
-    """Return the solver that runs first."""
+def chosen(
+    solver: str, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
+) -> str:
+    """Return the solver that runs first on problems of shape (n1, n2, C)."""
     if solver != "auto":
         return solver
-    if torch.device(device or "cpu").type != "cpu":
-        return "ipfp"
-    batch, n1, n_classes = p_x1y.shape
-    return cheapest(n1, p_x2y.shape[1], n_classes, tol, batch)
+    return cheapest(*shape, tol, batch) if device.type == "cpu" else "ipfp"
 
 
 def _newton(p_x1y: Array, p_x2y: Array, watch: Watch, *, resume: bool) -> UnionInformation:
