@@ -12,7 +12,8 @@ GIB = 2**30
 
 @pytest.fixture
 def free(monkeypatch):
-    """Pretend that so many GiB are free."""
+    """Pretend that so many GiB are free, and that it is always worth asking."""
+    monkeypatch.setattr(memory, "_SMALL", 0)
     return lambda gib: monkeypatch.setattr(memory, "available_bytes", lambda _: int(gib * GIB))
 
 

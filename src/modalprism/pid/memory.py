@@ -16,6 +16,7 @@ from modalprism.pid.cost import factorisation_seconds
 _FITTING_TABLES, _NEWTON_TABLES = 3.5, 16.0
 _COUPLING_TABLES = 3  # of every problem of a batch, while the answers are put in order
 _BLOCKS = 1 << 25
+_SMALL = 1 << 26
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -52,8 +53,11 @@ def available_bytes(device: torch.device) -> int | None:
 
 def fits(solver: str, shape: tuple[int, int, int], batch: int, device: torch.device) -> bool:
     """Whether a problem of (n1, n2, C) fits in the memory available."""
+    needed = needed_bytes(solver, *shape, batch)
+    if needed <= _SMALL:  # Asking the system takes as long as solving a small problem.
+        return True
     available = available_bytes(device)
-    return available is None or needed_bytes(solver, *shape, batch) <= available
+    return available is None or needed <= available
 
 
 def check_fits(solver: str, shape: tuple[int, int, int], batch: int, device: torch.device) -> None:
@@ -64,9 +68,9 @@ def check_fits(solver: str, shape: tuple[int, int, int], batch: int, device: tor
     InputError
         Saying how much it would take and how much there is.
     """
-    available = available_bytes(device)
-    if available is None or fits(solver, shape, batch, device):
+    if fits(solver, shape, batch, device):
         return
+    available = available_bytes(device) or 0
     many = f"{batch:,} problems of " if batch > 1 else ""
     advice = "use fewer states, or a machine with more memory"
     if batch > 1:

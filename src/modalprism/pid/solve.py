@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from modalprism.pid.closed_form import closed_form
 from modalprism.pid.cost import cheapest
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton import solve_newton
@@ -41,8 +42,9 @@ def solve_union_information(
     p_x2y : ndarray
         (n2, C), float64: p(x₂,y), with the same p(y).
     solver : {"auto", "newton", "ipfp"}
-        Which solver runs; "auto" takes the one that is expected to be faster, and lets the
-        iterative procedure go on where Newton's method comes to the end of its accuracy.
+        Which solver runs; "auto" takes the one that is expected to be faster, unless no solver is
+        needed, and lets the iterative procedure go on where Newton's method comes to the end of
+        its accuracy.
     tol : float
         Stop when ``upper - lower <= tol``, in nats.
     max_iter : int
@@ -115,13 +117,15 @@ def solve_batch(
     shape = n1, p_x2y.shape[1], n_classes
     name = chosen(solver, shape, batch, tol, torch.device(device or "cpu"))
     with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
-        if name == "ipfp":
+        if name == "ipfp" and (batch > 1 or solver == "ipfp"):
             support = Support.of(p_x1y, p_x2y)
             solution = solve_ipfp(*support.restrict(p_x1y, p_x2y, device), watch)
             unions = support.answers(solution, "ipfp")
         else:
-            problems = zip(p_x1y[:, None], p_x2y[:, None], strict=True)
-            unions = [_newton(*problem, watch, resume=solver == "auto") for problem in problems]
+            unions = [
+                _solve_one(first[None], second[None], watch, name, device, auto=solver == "auto")
+                for first, second in zip(p_x1y, p_x2y, strict=True)
+            ]
     if any(union.reason is Reason.INTERRUPT for union in unions):
         raise Interrupted(tuple(unions))
     return unions
@@ -136,14 +140,22 @@ def chosen(
     return cheapest(*shape, tol, batch) if device.type == "cpu" else "ipfp"
 
 
-def _newton(p_x1y: Array, p_x2y: Array, watch: Watch, *, resume: bool) -> UnionInformation:
-    """Solve one problem, (1, n1, C) and (1, n2, C), by Newton's method."""
+def _solve_one(
+    p_x1y: Array, p_x2y: Array, watch: Watch, name: str, device: Device, *, auto: bool
+) -> UnionInformation:
+    """Solve one problem, (1, n1, C) and (1, n2, C), by itself."""
     support = Support.of(p_x1y, p_x2y)
-    marginals = support.restrict(p_x1y, p_x2y, None)
-    solution, name = solve_newton(*marginals, watch), "newton"
-    if resume and solution.reasons[0] is Reason.ACCURACY:
+    first, second = support.restrict(p_x1y, p_x2y, device)
+    if auto and first.device.type == "cpu":
+        known = closed_form(first, second, watch.stopping.tol)
+        if known is not None:
+            return support.answers(known, "closed form")[0]
+    if name == "ipfp":
+        return support.answers(solve_ipfp(first, second, watch), name)[0]
+    solution = solve_newton(first, second, watch)
+    if auto and solution.reasons[0] is Reason.ACCURACY:
         watch.spend(int(solution.iterations))
-        solution, name = _best_of(solution, solve_ipfp(*marginals, watch), watch), "newton, ipfp"
+        solution, name = _best_of(solution, solve_ipfp(first, second, watch), watch), "newton, ipfp"
     return support.answers(solution, name)[0]
 
 
