@@ -22,12 +22,15 @@ bound. Both come to about 1e-14 nats.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.pid.coupling import row_blocks, slack
 
 _EPS = torch.finfo(torch.float64).eps
+SAME = 1e-14
 
 
 def dual_value(p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
@@ -107,6 +110,39 @@ def feasible_potentials(
     alpha = alpha - row[:, :, None] - 4 * _EPS * largest[:, None, None]
     beta = beta - column[:, :, None]
     return dual_value(p_x1y, p_x2y, alpha, beta), alpha, beta
+
+
+def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:
+    """Bounds where both sources have the same states, and may be coupled as one.
+
+    Then q(x₁,x₂,y) = p(x₁,y) for x₂ = x₁ attains I(X₁;Y), and α = ln p(y|x₁)/p(y) with β = 0 is
+    feasible, with s = 1, and has the same value. The cells of the other source may differ by
+    `SAME`, relatively, which the bounds account for.
+
+    Parameters
+    ----------
+    p_xy : ndarray
+        (n, C), float64: the marginal of both.
+
+    Returns
+    -------
+    lower, upper : float
+        In nats.
+    alpha : ndarray
+        (n, C): the potentials that have the value `lower`, with β = 0.
+    """
+    used = p_xy > 0
+    independent = p_xy.sum(1, keepdims=True) * p_xy.sum(0)
+    ratio = np.divide(p_xy, independent, out=np.ones_like(p_xy), where=used)
+    alpha = np.log(ratio)
+    largest = p_xy.shape[1] + 4.0 + float(np.abs(alpha).max())
+    terms = p_xy * alpha
+    value, magnitude = float(terms.sum()), 1.0 + float(np.abs(terms).sum())
+    error = slack(_EPS, p_xy.size, magnitude) + 2 * SAME * magnitude
+    safety = 4 * _EPS * largest
+    alpha -= safety
+    alpha[~used] = -np.inf
+    return value - safety - error, value + error, alpha
 
 
 def _largest(values: Tensor) -> Tensor:

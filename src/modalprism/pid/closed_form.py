@@ -7,8 +7,7 @@ Two such cases are seen at a glance:
 - the other source tells nothing of the target: the sources are coupled independently given y;
 - both have the same states up to their names, P(X₁,Y) = P(X₂,Y): they are coupled as one.
 
-Both are proven by the same certificate as everything else, so that a case that only looks like one
-of them does no harm.
+Both are proven by the same certificate as everything else.
 """
 
 from __future__ import annotations
@@ -18,63 +17,93 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from modalprism.pid.certificate import SAME, bounds_of_one_source
 from modalprism.pid.coupling import Coupling
 from modalprism.pid.information import mutual_information
 from modalprism.pid.stopping import Reason
-from modalprism.pid.union import Bounds, Solution
+from modalprism.pid.union import Bounds, UnionInformation
+
+Array = NDArray[np.float64]
 
 _NOTHING = 1e-14  # nats: what is left of no information after rounding
-_SAME = 1e-12
+NAME = "closed form"
 
 
-def closed_form(p_x1y: Tensor, p_x2y: Tensor, tol: float) -> Solution | None:
-    """Return the solution if it is known and proven to within `tol` nats, or None.
+def closed_form(p_x1y: Array, p_x2y: Array, tol: float) -> UnionInformation | None:
+    """Return the union information if it is known and proven to within `tol` nats, or None.
 
     Parameters
     ----------
-    p_x1y, p_x2y : Tensor
-        (1, n1, C) and (1, n2, C), float64, on the processor: valid, with the same p(y), and
-        without a state or a class of probability zero.
+    p_x1y, p_x2y : ndarray
+        (n1, C) and (n2, C), float64: valid marginals with the same p(y).
     tol : float
         Largest gap, in nats.
     """
-    first, second = p_x1y[0].numpy(), p_x2y[0].numpy()
-    names = _same_states(first, second)
+    names = _same_states(p_x1y, p_x2y)
     if names is not None:
-        reference = torch.zeros(1, len(first), len(second), dtype=torch.float64)
-        reference[0, names[0], names[1]] = 1.0
-        u, v = p_x1y, torch.ones_like(p_x2y)
-        first_tells = True
-    else:
-        told = mutual_information(first), mutual_information(second)
-        if min(told) > _NOTHING:
-            return None
-        reference = torch.ones(1, len(first), len(second), dtype=torch.float64)
-        u, v = p_x1y, p_x2y / p_x1y.sum(1, keepdim=True)
-        first_tells = told[0] >= told[1]
-    bounds = Bounds(p_x1y, p_x2y)
-    alpha, beta = _told(p_x1y, first_tells), _told(p_x2y, not first_tells)
-    bounds.offer_potentials(alpha, beta)
-    coupling = Coupling.rounded(p_x1y, p_x2y, reference, u, v)
+        return _coupled_as_one(p_x1y, *names, tol)
+    told = mutual_information(p_x1y), mutual_information(p_x2y)
+    if min(told) > _NOTHING:
+        return None
+    return _coupled_independently(p_x1y, p_x2y, told[0] >= told[1], tol)
+
+
+def _same_states(first: Array, second: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Match the rows of two tables that are the same, but for rounding, up to their order."""
+    if first.shape != second.shape:
+        return None
+    # Rounding must not decide the order of rows that begin alike.
+    orders = tuple(np.lexsort(table.astype(np.float32).T) for table in (first, second))
+    one, other = first[orders[0]], second[orders[1]]
+    same = (np.abs(one - other) <= SAME * one).all()
+    return (orders[0], orders[1]) if same else None
+
+
+def _coupled_as_one(
+    p_xy: Array, rows: NDArray[np.intp], columns: NDArray[np.intp], tol: float
+) -> UnionInformation | None:
+    """Couple every state with the one that is the same."""
+    lower, upper, alpha = bounds_of_one_source(p_xy)
+    if upper - lower > tol:
+        return None
+    beta = np.zeros_like(p_xy)
+    beta[columns] = np.where(p_xy[rows] > 0, 0.0, -np.inf)
+    reference = np.zeros((1, len(rows), len(rows)))
+    reference[0, rows, columns] = 1.0
+    u, nothing = torch.from_numpy(p_xy)[None], torch.zeros(1, *p_xy.shape, dtype=torch.float64)
+    coupling = Coupling(torch.from_numpy(reference), u, torch.ones_like(u), nothing, nothing)
+    return UnionInformation(lower, upper, alpha, beta, 0, NAME, Reason.CONVERGED, coupling)
+
+
+def _coupled_independently(
+    p_x1y: Array, p_x2y: Array, first_tells: bool, tol: float
+) -> UnionInformation | None:
+    """Couple the sources independently given y; one of them tells nothing."""
+    first, second = torch.from_numpy(p_x1y)[None], torch.from_numpy(p_x2y)[None]
+    bounds = Bounds(first, second)
+    bounds.offer_potentials(_told(first, first_tells), _told(second, not first_tells))
+    p_y = first.sum(1, keepdim=True)
+    reference = torch.ones(1, len(p_x1y), len(p_x2y), dtype=torch.float64)
+    v = torch.where(p_y > 0, second / p_y, 0.0)
+    coupling = Coupling.rounded(first, second, reference, first, v)
     bounds.offer_coupling(coupling)
     if not float(bounds.gap) <= tol:
         return None
-    return Solution(bounds, torch.tensor([0]), (Reason.CONVERGED,), coupling)
-
-
-def _same_states(
-    first: NDArray[np.float64], second: NDArray[np.float64]
-) -> tuple[Tensor, Tensor] | None:
-    """Match the rows of two tables that are the same up to their order."""
-    if first.shape != second.shape:
-        return None
-    orders = np.lexsort(first.T), np.lexsort(second.T)
-    if not np.allclose(first[orders[0]], second[orders[1]], rtol=_SAME, atol=0):
-        return None
-    return torch.from_numpy(orders[0]), torch.from_numpy(orders[1])
+    lower = float(bounds.lower)
+    return UnionInformation(
+        lower,
+        max(float(bounds.upper), lower),
+        bounds.alpha[0].numpy(),
+        bounds.beta[0].numpy(),
+        0,
+        NAME,
+        Reason.CONVERGED,
+        coupling,
+    )
 
 
 def _told(p_xy: Tensor, tells: bool) -> Tensor:
     """Ln p(y|x)/p(y), or 0 for a source whose potential is not needed; −inf where p is 0."""
     ratio = p_xy / (p_xy.sum(2, keepdim=True) * p_xy.sum(1, keepdim=True))
-    return ratio.log() if tells else torch.where(p_xy > 0, 0.0, -torch.inf)
+    potential = ratio.log() if tells else torch.zeros_like(ratio)
+    return torch.where(p_xy > 0, potential, -torch.inf)

@@ -11,9 +11,10 @@ The n₁×n₂×C table is only ever formed a block of rows at a time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -104,14 +105,17 @@ class Coupling:
         )
 
 
-def slack(eps: float, terms: int, magnitude: Tensor) -> Tensor:
+Magnitude = TypeVar("Magnitude", Tensor, float)
+
+
+def slack(eps: float, terms: int, magnitude: Magnitude) -> Magnitude:
     """Bound the rounding error of a blocked sum of so many terms of a given total magnitude.
 
     Summing n terms in a tree, as torch does in runs of at most 32 terms, errs by at most
     (32 + log₂ n) ε times the sum of their magnitudes (Higham 2002, §4.2); each term itself is a
     handful of roundings.
     """
-    return (40.0 + float(np.log2(max(terms, 1)))) * eps * magnitude
+    return (40.0 + math.log2(max(terms, 1))) * eps * magnitude
 
 
 def _product(reference: Tensor, v: Tensor) -> Tensor:

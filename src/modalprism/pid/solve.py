@@ -116,19 +116,25 @@ def solve_batch(
     batch, n1, n_classes = p_x1y.shape
     shape = n1, p_x2y.shape[1], n_classes
     name = chosen(solver, shape, batch, tol, torch.device(device or "cpu"))
+    together = name == "ipfp" and (batch > 1 or solver == "ipfp")
+    unions: list[UnionInformation | None] = [None] * batch
+    if solver == "auto" and not together:
+        unions = [closed_form(*pair, tol) for pair in zip(p_x1y, p_x2y, strict=True)]
+        if None not in unions:
+            return [union for union in unions if union is not None]
     with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
-        if name == "ipfp" and (batch > 1 or solver == "ipfp"):
+        if together:
             support = Support.of(p_x1y, p_x2y)
             solution = solve_ipfp(*support.restrict(p_x1y, p_x2y, device), watch)
-            unions = support.answers(solution, "ipfp")
+            solved = support.answers(solution, "ipfp")
         else:
-            unions = [
-                _solve_one(first[None], second[None], watch, name, device, auto=solver == "auto")
-                for first, second in zip(p_x1y, p_x2y, strict=True)
+            solved = [
+                union or _solve_one(first, second, watch, name, device, resume=solver == "auto")
+                for union, first, second in zip(unions, p_x1y[:, None], p_x2y[:, None], strict=True)
             ]
-    if any(union.reason is Reason.INTERRUPT for union in unions):
-        raise Interrupted(tuple(unions))
-    return unions
+    if any(union.reason is Reason.INTERRUPT for union in solved):
+        raise Interrupted(tuple(solved))
+    return solved
 
 
 def chosen(
@@ -141,19 +147,15 @@ def chosen(
 
 
 def _solve_one(
-    p_x1y: Array, p_x2y: Array, watch: Watch, name: str, device: Device, *, auto: bool
+    p_x1y: Array, p_x2y: Array, watch: Watch, name: str, device: Device, *, resume: bool
 ) -> UnionInformation:
     """Solve one problem, (1, n1, C) and (1, n2, C), by itself."""
     support = Support.of(p_x1y, p_x2y)
     first, second = support.restrict(p_x1y, p_x2y, device)
-    if auto and first.device.type == "cpu":
-        known = closed_form(first, second, watch.stopping.tol)
-        if known is not None:
-            return support.answers(known, "closed form")[0]
     if name == "ipfp":
         return support.answers(solve_ipfp(first, second, watch), name)[0]
     solution = solve_newton(first, second, watch)
-    if auto and solution.reasons[0] is Reason.ACCURACY:
+    if resume and solution.reasons[0] is Reason.ACCURACY:
         watch.spend(int(solution.iterations))
         solution, name = _best_of(solution, solve_ipfp(first, second, watch), watch), "newton, ipfp"
     return support.answers(solution, name)[0]
