@@ -1,7 +1,7 @@
 """What a solver is expected to take: seconds of one thread, measured, not guessed.
 
-Only ratios matter. The constants are those of `benchmarks/solvers`; they are fixed, so that the
-same problem always meets the same solver and gives the same digits.
+Only ratios matter; `benchmarks/cost.py` prints them beside what it measures. The constants are
+fixed, so that the same problem always meets the same solver and gives the same digits.
 """
 
 from __future__ import annotations
