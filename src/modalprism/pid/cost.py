@@ -29,7 +29,7 @@ def factorisation_seconds(n1: int, n2: int, n_classes: int) -> float:
 
 def sweep_seconds(n1: int, n2: int, n_classes: int) -> float:
     """Seconds of one iteration of conjugate gradients with a Gauss–Seidel sweep."""
-    return 2.5e-5 + n1 * n2 * (8e-9 + 7e-10 * n_classes)
+    return 7e-5 + n1 * n2 * (8e-9 + 7e-10 * n_classes)
 
 
 def sweeping_seconds(n1: int, n2: int, n_classes: int, barrier: float) -> float:
@@ -53,7 +53,7 @@ def newton_seconds(n1: int, n2: int, n_classes: int, tol: float) -> float:
 def ipfp_seconds(n1: int, n2: int, n_classes: int, tol: float, batch: int = 1) -> float:
     """Seconds of the iterative procedure to a gap of `tol` nats: about 1/√tol iterations."""
     iterations = 5 + 1.5 / math.sqrt(tol)
-    return iterations * (1e-4 + batch * n1 * n2 * (1e-8 + 5e-10 * n_classes))
+    return 4e-3 + iterations * (1.5e-4 + batch * n1 * n2 * (1e-8 + 5e-10 * n_classes))
 
 
 def cheapest(n1: int, n2: int, n_classes: int, tol: float, batch: int = 1) -> str:
