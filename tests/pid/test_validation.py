@@ -8,6 +8,7 @@ import torch
 
 from modalprism.errors import InputError
 from modalprism.pid import decompose, decompose_marginals
+from modalprism.pid.validation import check_solver
 
 GOOD = np.ones((2, 3, 2)) / 12
 
@@ -53,7 +54,7 @@ def test_joint_is_refused(joint, message):
         ({"max_iter": 2.5}, "max_iter is 2.5"),
         ({"max_iter": True}, "max_iter is True"),
         ({"solver": "cvxpy"}, '\'cvxpy\' is not available: choose one of "auto", "newton"'),
-        ({"solver": "newton", "device": "meta"}, '"newton" runs on the processor, not on meta'),
+        ({"device": "meta"}, "device 'meta' cannot be used"),
         ({"time_limit": 0}, "time_limit is 0: pass seconds above 0"),
         ({"time_limit": "5"}, "time_limit is '5'"),
         ({"solver": None}, "solver None is not available"),
@@ -128,6 +129,11 @@ def test_whole_numbers_and_booleans_count():
     counts = np.eye(2)[:, :, None] * np.eye(2)[None]
     assert decompose(counts.astype(bool)).redundancy == pytest.approx(1)
     assert decompose(counts.astype(np.uint8) * 200).redundancy == pytest.approx(1)
+
+
+def test_newton_is_refused_on_a_gpu():
+    with pytest.raises(InputError, match='"newton" runs on the processor, not on cuda'):
+        check_solver("newton", torch.device("cuda"))
 
 
 def test_counts_that_overflowed_are_recognised():

@@ -186,7 +186,7 @@ def check_device(device: str | torch.device | None) -> torch.device:
     """Check that a device exists and computes in float64."""
     try:
         checked = torch.device("cpu" if device is None else device)
-        torch.zeros(1, dtype=torch.float64, device=checked)
+        torch.zeros(1, dtype=torch.float64, device=checked).item()  # "meta" holds no numbers.
     except (RuntimeError, TypeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(

@@ -86,8 +86,6 @@ class Gate:
         Where the distribution appears.
     redundancy, unique, synergy : float, pair of float, float
         The atoms, in bits.
-    exact : bool
-        Whether the atoms are closed forms; otherwise they are known to six decimals.
 
     Examples
     --------
@@ -104,7 +102,6 @@ class Gate:
     redundancy: float = 0
     unique: tuple[float, float] = (0, 0)
     synergy: float = 0
-    exact: bool = True
 
     @property
     def joint(self) -> NDArray[np.float64]:
