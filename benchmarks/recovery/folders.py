@@ -1,0 +1,53 @@
+"""What is computed once and kept between runs: truths, and features of synthetic speech."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import platformdirs
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """First digits of the hash of some files, which name their state."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def cache() -> Path:
+    """Folder of what is kept; made where there is none."""
+    folder = Path(platformdirs.user_cache_dir("modalprism")) / "recovery"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def remember(key: str, compute: Callable[[], list[float]]) -> list[float]:
+    """Return what was computed before under this key, by the same code; else compute and keep it.
+
+    Parameters
+    ----------
+    key : str
+        What is computed, in words.
+    compute : callable
+        Without arguments.
+    """
+    here = Path(__file__).parent
+    name = f"truth-{fingerprint([here / 'channel.py', here / 'symbol_tables.py'])}-{key}.json"
+    file = cache() / name.replace(" ", "-")
+    if file.exists():
+        return json.loads(file.read_text())["value"]
+    value = compute()
+    write_whole(file, json.dumps({"key": key, "value": value}).encode())
+    return value
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that another process finds all of it or nothing."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(file)

@@ -1,0 +1,278 @@
+"""The problems: samples whose atoms are known, so that an estimator can be held against them.
+
+A problem draws (X₁, X₂, y, groups) for n rows and a seed, the same whenever it is asked again, and
+knows the true atoms in bits where there is a truth. What kind of truth it is, is told:
+
+exact
+    in closed form: the symbols can be read off the embeddings without error;
+computed
+    the symbols are seen through noise, and the atoms integrated numerically (`channel`);
+upper
+    what perfect readers of real pictures and of speech would get; coverage is not counted;
+none
+    real views of a real label.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+import symbol_tables as tables
+from channel import Channel, noisy_atoms
+from digits import HandwrittenViews, SpokenDigits
+from folders import remember
+from numpy.typing import NDArray
+from symbol_tables import SymbolTable, from_gate
+
+from modalprism.pid.gates import Atoms
+
+QUANTITIES = ("redundancy", "unique_1", "unique_2", "synergy", "information", "contribution")
+_NOTHING = 1e-6  # bits of unique information, below which there is nothing to divide
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Two sources, a target and, where rows belong together, the groups.
+
+    Parameters
+    ----------
+    x1, x2 : ndarray
+        (n, d1) and (n, d2).
+    y : ndarray
+        (n,), labels.
+    groups : mapping or None
+        Column name to (n,).
+    """
+
+    x1: NDArray[np.float64] = field(repr=False)
+    x2: NDArray[np.float64] = field(repr=False)
+    y: NDArray[np.int64] = field(repr=False)
+    groups: Mapping[str, NDArray[np.int64]] | None = None
+
+
+class Source(Protocol):
+    """Where a problem's rows come from."""
+
+    @property
+    def truth(self) -> str:
+        """Kind of truth: exact, computed, upper or none."""
+
+    def missing(self) -> str | None:
+        """Why it cannot be drawn from here; None where it can."""
+
+    def atoms(self) -> Atoms | None:
+        """True atoms in bits; None where there is no truth."""
+
+    def rows(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """Draw n rows of X₁, X₂ and y."""
+
+
+@dataclass(frozen=True, eq=False)
+class Symbols:
+    """Symbols of a table, written into embeddings.
+
+    Parameters
+    ----------
+    table : SymbolTable
+        The symbols, the class and their atoms.
+    channel : Channel
+        How they are written.
+    noisy : bool
+        Whether the noise hides some of them, so that the truth must be computed.
+    """
+
+    table: SymbolTable
+    channel: Channel
+    noisy: bool = False
+
+    @property
+    def truth(self) -> str:
+        """Kind of truth."""
+        return "computed" if self.noisy else "exact"
+
+    def missing(self) -> None:
+        """Nothing is missing."""
+
+    def atoms(self) -> Atoms:
+        """Atoms of the table, or of what is left of it behind the noise; computed only once."""
+        if not self.noisy:
+            return self.table.atoms
+        key = f"{self.table.name} {self.channel.separation:g}"
+        r, u1, u2, s = remember(key, self._compute)
+        return Atoms(r, (u1, u2), s)
+
+    def rows(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """Draw n rows."""
+        return self.channel.draw(self.table, n, rng)
+
+    def _compute(self) -> list[float]:
+        found = noisy_atoms(self.table, self.channel)
+        return [found.redundancy, *found.unique, found.synergy]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Something to recover.
+
+    Parameters
+    ----------
+    name : str
+        What the tables call it.
+    group : str
+        What it stands with in tables and figures.
+    about : str
+        What it is, in one line.
+    source : Source
+        Where its rows come from.
+    sizes : tuple of int
+        Numbers of rows that it is drawn with.
+    """
+
+    name: str
+    group: str
+    about: str
+    source: Source = field(repr=False)
+    sizes: tuple[int, ...] = (500, 2000)
+
+    def draw(self, n: int, seed: int, draw: int = 0) -> Sample:
+        """Draw n rows; the same numbers give the same rows, whoever asks."""
+        rng = np.random.default_rng([seed, draw, n, zlib.crc32(self.name.encode())])
+        return Sample(*self.source.rows(n, rng))
+
+    @cached_property
+    def truths(self) -> dict[str, float]:
+        """True value of every quantity; NaN where there is none, or nothing to divide."""
+        atoms = self.source.atoms()
+        if atoms is None:
+            return dict.fromkeys(QUANTITIES, np.nan)
+        u1, u2 = atoms.unique
+        ratio = u1 / (u1 + u2) if u1 + u2 > _NOTHING else np.nan
+        values = (atoms.redundancy, u1, u2, atoms.synergy, atoms.information, ratio)
+        return dict(zip(QUANTITIES, map(float, values), strict=True))
+
+
+def _gates() -> list[SymbolTable]:
+    """Tables that are tried both clear and noisy."""
+    single = [from_gate(name) for name in ("rdn", "unq1", "copy", "and", "xor")]
+    rdn, unq1, xor = from_gate("rdn"), from_gate("unq1"), from_gate("xor")
+    return [*single, rdn + unq1, rdn + xor]
+
+
+def _written(
+    group: str,
+    prefix: str,
+    written: Iterable[SymbolTable],
+    channel: Channel | None = None,
+    sizes: tuple[int, ...] = (500, 2000),
+    *,
+    noisy: bool = False,
+    suffix: str = "",
+) -> list[Problem]:
+    """Return one problem for each table."""
+    channel = channel or Channel(separation=3.0 if noisy else 8.0)
+    return [
+        Problem(
+            f"{prefix}-{table.name}{suffix}",
+            group,
+            table.about,
+            Symbols(table, channel, noisy),
+            sizes,
+        )
+        for table in written
+    ]
+
+
+def _nulls() -> list[Problem]:
+    """Return targets that are independent of both sources."""
+    sizes = (200, 1000, 5000)
+    made = []
+    for classes, dimensions in product((2, 4, 10), (64, 512)):
+        channel = Channel(dimensions=dimensions)
+        end = f"-d{dimensions}"
+        plain, clustered = tables.noise(classes), tables.noise(classes, symbols=4)
+        made += _written("null", "null", [plain], channel, sizes, suffix=end)
+        made += _written("null", "null-clusters", [clustered], channel, sizes, suffix=end)
+    return made
+
+
+def _every() -> list[Problem]:
+    """Return every problem, in the order of the tables."""
+    gate, shared, first = from_gate, tables.shared, tables.first_only
+    rdn_unq, four = gate("rdn") + gate("unq1"), (2000,)
+    xor_in_512 = Channel(dimensions=512)
+    return [
+        *_written("clear", "clear", _gates()),
+        *_written("clear", "clear", [rdn_unq], Channel(dimensions=64), four, suffix="-d64"),
+        *_written("clear", "clear", [rdn_unq], Channel(dimensions=1024), four, suffix="-d1024"),
+        *_written(
+            "clear", "clear", [rdn_unq, gate("xor")], Channel(common=True), four, suffix="-common"
+        ),
+        *_written(
+            "clear", "clear", [rdn_unq, gate("and")], Channel(mixed=True), four, suffix="-mixed"
+        ),
+        *_written("noisy", "noisy", _gates(), noisy=True),
+        *_written("unbalanced", "unbalanced", [tables.rare_xor(), tables.rare_unique()]),
+        *_written(
+            "unbalanced",
+            "many",
+            [shared(20), tables.sum_modulo(5), first(4) + tables.second_only(5)],
+            sizes=(2000,),
+        ),
+        *_nulls(),
+        *_written("hidden", "hidden", [gate("xor")], xor_in_512, (2000,), suffix="-d512"),
+        *_written("hidden", "hidden", [tables.noise(2, 2)], xor_in_512, (2000,), suffix="-d512"),
+        *_written("one-sided", "one-sided", [gate("unq1"), gate("unq2"), shared(2) + first(3)]),
+        *_written("lsmi", "lsmi", [gate("xor"), _or(), tables.xor_not()], sizes=(2000,)),
+        *(
+            Problem(f"views-{a}+{b}-{y}", "views", about, HandwrittenViews(a, b, y), (1000,))
+            for a, b in (("fou", "mor"), ("kar", "zer"), ("fac", "pix"))
+            for y, about in HandwrittenViews.TARGETS.items()
+        ),
+        *(
+            Problem(f"speech-{y}", "speech", about, SpokenDigits(y), (1000,))
+            for y, about in SpokenDigits.TARGETS.items()
+        ),
+    ]
+
+
+def _or() -> SymbolTable:
+    """Return OR, which is AND with every bit turned round."""
+    table = from_gate("and")
+    about = "the target is the logical or of two independent bits"
+    return SymbolTable("or", about, table.joint[::-1, ::-1, ::-1].copy(), table.atoms)
+
+
+PROBLEMS = {problem.name: problem for problem in _every()}
+QUICK = {
+    "clear-rdn": 500,
+    "clear-copy": 500,
+    "clear-xor": 500,
+    "noisy-rdn+unq1": 500,
+    "noisy-and": 500,
+    "null-noise4-d64": 200,
+}
+
+
+def select(parts: Sequence[str] | None) -> list[Problem]:
+    """Return the problems whose name contains one of the parts, all where there are none.
+
+    Examples
+    --------
+    >>> [problem.name for problem in select(["lsmi"])]
+    ['lsmi-xor', 'lsmi-or', 'lsmi-xor-not']
+    """
+    return [
+        problem
+        for name, problem in PROBLEMS.items()
+        if not parts or any(part.lower() in name for part in parts)
+    ]
