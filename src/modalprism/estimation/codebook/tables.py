@@ -1,0 +1,206 @@
+"""Coded rows, the tables that they are counted into, and the four informations of a table.
+
+A row whose target is a distribution counts as a fraction in every class. Rows are therefore kept as
+parts (row, class, mass): one part a row where the target is a label, C where it is a distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+
+from modalprism.estimation.folds import connected_groups
+from modalprism.pid.solve import solve_batch
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+GAP_TOLERANCE: Final = 1e-4
+"""Bound asked of the solver, in nats: a small part of what may be read from noise, .01 bit."""
+MOST_ITERATIONS: Final = 2_000
+FEWEST_BLOCKS: Final = 20
+_BATCH_CELLS: Final = 1 << 22  # of the tables that are solved together
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Rows of two codes and a target.
+
+    Attributes
+    ----------
+    codes : two of ndarray of int64, shape (n,)
+        0 … k1−1 and 0 … k2−1.
+    shape : (int, int, int)
+        k1, k2 and C.
+    row, label : ndarray of int64, shape (m,)
+        Row and class of every part.
+    mass : ndarray of float64, shape (m,)
+        Of every part; the parts of a row sum to 1.
+    blocks : tuple of ndarray of int64
+        The rows of every block: what may be exchanged, resampled or left out together.
+    entropy : float
+        H(Y) in nats.
+    ceiling : float
+        What the rows themselves tell, I(row;Y) = H(Y) − mean H(target of a row), in nats: no code
+        of the rows can tell more. H(Y) where the target is a label.
+    """
+
+    codes: tuple[Codes, Codes]
+    shape: tuple[int, int, int]
+    row: Codes
+    label: Codes
+    mass: Array
+    blocks: tuple[Codes, ...]
+    entropy: float
+    ceiling: float
+
+    @classmethod
+    def of(cls, codes: tuple[Codes, Codes], target: Array, groups: Mapping[str, Any]) -> Coded:
+        """Join codes, a target (n, C) whose rows sum to 1, and columns of groups.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> bit = np.array([0, 1, 1, 0])
+        >>> coded = Coded.of((bit, bit[::-1]), np.eye(2)[bit], {})
+        >>> coded.shape, round(coded.ceiling, 3)
+        ((2, 2, 2), 0.693)
+        """
+        row, label = np.nonzero(target)
+        entropy = float(entr(target.mean(0)).sum())
+        return cls(
+            codes=codes,
+            shape=(int(codes[0].max()) + 1, int(codes[1].max()) + 1, target.shape[1]),
+            row=row.astype(np.int64),
+            label=label.astype(np.int64),
+            mass=target[row, label],
+            blocks=exchangeable_blocks(groups, len(target)),
+            entropy=entropy,
+            ceiling=max(entropy - float(entr(target).sum(1).mean()), 0.0),
+        )
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.codes[0])
+
+    def count(self, first: Codes, second: Codes, weights: Array | None = None) -> Array:
+        """Count a table (k1, k2, C), whose sum is the number of rows, or of their weights.
+
+        Parameters
+        ----------
+        first, second : ndarray of int64, shape (n,) or (m,)
+            Codes of every row, or of every part.
+        weights : ndarray of float64, shape (n,), optional
+        """
+        if len(first) != len(self.row):
+            first = first[self.row]
+        if len(second) != len(self.row):
+            second = second[self.row]
+        cell = np.ravel_multi_index((first, second, self.label), self.shape)
+        mass = self.mass if weights is None else self.mass * weights[self.row]
+        table = np.bincount(cell, mass, minlength=int(np.prod(self.shape)))
+        return table.astype(np.float64).reshape(self.shape)
+
+    def table(self, weights: Array | None = None) -> Array:
+        """Count the rows as they are."""
+        return self.count(*self.codes, weights)
+
+    def permutation(self, rng: np.random.Generator) -> Codes:
+        """Draw an order of the rows in which whole blocks change places, (n,).
+
+        The blocks are laid out anew in a random order, and the row that comes to stand where row i
+        stood takes its place. Blocks of one size are exchanged whole; where sizes differ a block
+        may be cut in two, but rows that were neighbours nearly all remain so.
+        """
+        before = np.concatenate(self.blocks)
+        after = np.concatenate([self.blocks[block] for block in rng.permutation(len(self.blocks))])
+        order = np.empty_like(before)
+        order[before] = after
+        return order
+
+
+def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Codes, ...]:
+    """Part the rows into blocks that do not depend on each other.
+
+    They are the connected components of the groups. Where crossing groups tie (nearly) everything
+    together, fewer than 20 of them, they are the groups of the column that has the most; and where
+    that has fewer than 20 as well, the rows themselves.
+
+    Examples
+    --------
+    >>> len(exchangeable_blocks({"picture": np.arange(60) // 2}, 60))
+    30
+    """
+    parts = [connected_groups(groups, n)]
+    parts += sorted(
+        (np.unique(column, return_inverse=True)[1].astype(np.int64) for column in groups.values()),
+        key=lambda code: -int(code.max()),
+    )[:1]
+    block = next((part for part in parts if part.max() + 1 >= FEWEST_BLOCKS), np.arange(n))
+    order = np.argsort(block, kind="stable").astype(np.int64)
+    return tuple(np.split(order, np.flatnonzero(np.diff(block[order])) + 1))
+
+
+def batched_information(p_xy: Array) -> Array:
+    """I(X;Y) of many tables (B, k, C) that sum to 1, in nats, (B,).
+
+    Examples
+    --------
+    >>> batched_information(np.eye(2)[None] / 2).round(3)
+    array([0.693])
+    """
+    entropies: Array = entr(p_xy.sum(1)).sum(1) + entr(p_xy.sum(2)).sum(1) - entr(p_xy).sum((1, 2))
+    return entropies
+
+
+def informations(tables: Array) -> tuple[Array, float]:
+    """Return what the sources tell in every table.
+
+    Parameters
+    ----------
+    tables : ndarray, shape (B, k1, k2, C)
+        Counts or probabilities.
+
+    Returns
+    -------
+    ndarray, shape (4, B)
+        I(X₁;Y), I(X₂;Y), I(X₁X₂;Y) and I_Q, in nats, as the tables have them: plug-in.
+    float
+        The largest gap of the solver, in nats.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import gate
+    >>> values, gap = informations(gate("and").joint[None])
+    >>> (values[:, 0] / np.log(2)).round(2).tolist()
+    [0.31, 0.31, 0.81, 0.31]
+    """
+    tables = tables / tables.sum((1, 2, 3), keepdims=True)
+    p_x1y, p_x2y = tables.sum(2), tables.sum(1)
+    both = batched_information(tables.reshape(len(tables), -1, tables.shape[3]))
+    step = max(1, _BATCH_CELLS // tables[0].size)
+    unions = [
+        union
+        for start in range(0, len(tables), step)
+        for union in solve_batch(
+            p_x1y[start : start + step],
+            p_x2y[start : start + step],
+            tol=GAP_TOLERANCE,
+            max_iter=MOST_ITERATIONS,
+        )
+    ]
+    values = np.stack(
+        [
+            batched_information(p_x1y),
+            batched_information(p_x2y),
+            both,
+            np.array([union.upper for union in unions]),
+        ]
+    )
+    return values, max(union.gap for union in unions)
