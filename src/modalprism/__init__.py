@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modalprism.errors import InputError
     from modalprism.estimation.analysis import Analysis, Estimate
-    from modalprism.estimation.posterior import analyze
+    from modalprism.estimation.analyze import analyze
     from modalprism.pid import (
         Decomposition,
         decompose,
@@ -42,7 +42,7 @@ _HOMES = {
     "InputError": "modalprism.errors",
     "Profile": "modalprism.studies.profile",
     "Study": "modalprism.studies.study",
-    "analyze": "modalprism.estimation.posterior",
+    "analyze": "modalprism.estimation.analyze",
     "decompose": "modalprism.pid",
     "decompose_batch": "modalprism.pid",
     "decompose_marginals": "modalprism.pid",

@@ -53,8 +53,17 @@ def analyze(
         str, typer.Option(help="Array of labels (n,) or answer probabilities (n, C).")
     ] = "label",
     layer: Annotated[int, typer.Option(help="Layer of both modalities; 0 is before fusion.")] = 0,
+    estimator: Annotated[
+        str,
+        typer.Option(
+            help="posterior: calibrated probes. codebook: counts of codes, with p-values."
+        ),
+    ] = "posterior",
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
     replicates: Annotated[int, typer.Option(help="Bootstrap replicates.")] = 1000,
+    permutations: Annotated[
+        int, typer.Option(help="Tables behind each p-value of the codebook.")
+    ] = 199,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     base: Base = "2",
     as_json: Json = False,
@@ -66,7 +75,7 @@ def analyze(
     Example: modalprism analyze clip.npz --modality image --modality text --target label
     """
     from modalprism.capture.store import EmbeddingStore
-    from modalprism.estimation.posterior import analyze as analyze_embeddings
+    from modalprism.estimation.analyze import analyze as analyze_embeddings
 
     store = EmbeddingStore.open(embeddings)
     names = tuple(modality or [name for name in store.modalities if name != target])
@@ -83,8 +92,10 @@ def analyze(
             groups=store.groups(),
             target=target,
             base=base_of(base),
+            estimator=estimator,
             folds=folds,
             replicates=replicates,
+            permutations=permutations,
             seed=seed,
         )
     if as_json:

@@ -158,16 +158,18 @@ class Analysis:
                 quantity.replace("_", " ") + (f" ({modality})" if modality else ""),
                 str(estimate),
                 "" if unit == "1" else unit,
+                "" if math.isnan(estimate.p_value) else f"p = {estimate.p_value:.3f}",
             )
             for quantity, modality, estimate, unit in self.quantities()
         ]
-        wide, number = (max(len(row[column]) for row in rows) for column in (0, 1))
+        wide, number, units = (max(len(row[column]) for row in rows) for column in (0, 1, 2))
         head = (
             f"{' and '.join(self.modalities)} about {self.target}: "
             f"n = {self.n}, {self.estimator}, gap {self.gap:.1e} {self.unit}"
         )
         lines = (
-            f"  {label:{wide}}  {value:{number}}  {unit}".rstrip() for label, value, unit in rows
+            f"  {label:{wide}}  {value:{number}}  {unit:{units}}  {p_value}".rstrip()
+            for label, value, unit, p_value in rows
         )
         return "\n".join([head, *lines])
 

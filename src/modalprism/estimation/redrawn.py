@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis
+from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import SampleAtoms, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.states import MOST_STATES, States, merge_rows
@@ -165,6 +165,6 @@ def analyze_redrawn(
         regained=whole.regained,
         classes=p.shape[1],
         estimator="model",
-        diagnostics={},
+        diagnostics={"state_loss": Estimate(whole.loss / np.log(base))},
         families={},
     )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.atoms import ATOMS
+from modalprism.estimation.codebook.codebook import CodebookResult
+from modalprism.estimation.validation import Sample
 from modalprism.pid.information import unit_of
 
 Array = NDArray[np.float64]
+
+NO_NULLS: Final[Mapping[str, float]] = {}
+SIGNIFICANT: Final = 0.05
 
 # The union information may lie below the value found by the solver's gap and what was given back
 # for merging, and above it by what was not. Its interval and those of the unique atoms widen so;
@@ -20,12 +27,17 @@ _UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
 _UNION_MINUS = frozenset({"redundancy", "synergy"})
 
 
-def _parts(value: float, replicates: Array, *, determined: bool) -> tuple[Estimate, Estimate]:
+def _parts(
+    value: float, replicates: Array, *, determined: bool, p_value: float = math.nan
+) -> tuple[Estimate, Estimate]:
     """Return the first modality's part of a whole, and the second's: its complement, exactly."""
     if not determined:
-        return Estimate(math.nan), Estimate(math.nan)
+        return Estimate(math.nan, p_value=p_value), Estimate(math.nan, p_value=p_value)
     low, high = percentile_interval(replicates[np.isfinite(replicates)])
-    return Estimate(value, low, high), Estimate(1 - value, 1 - high, 1 - low)
+    return (
+        Estimate(value, low, high, p_value),
+        Estimate(1 - value, 1 - high, 1 - low, p_value),
+    )
 
 
 def _contribution(atoms: dict[str, Array]) -> Array:
@@ -52,6 +64,7 @@ def summarize(
     estimator: str,
     diagnostics: dict[str, Estimate],
     families: dict[str, tuple[str, ...]],
+    p_values: Mapping[str, float] = NO_NULLS,
 ) -> Analysis:
     """Turn atoms in nats into an `Analysis` in the unit of `base`.
 
@@ -67,12 +80,16 @@ def summarize(
         What merging took from the sources, and what of it the union information was given back.
     classes : int
         C, for the noise floor below which a contribution is undetermined.
+    p_values : mapping
+        By atom, and ``determined`` (of U₁+U₂ = 0) and ``imbalance`` (of C = ½), where nulls were
+        drawn.
 
     Notes
     -----
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
     floor, 2 (gap + regained) + (C−1)/n nats: the solver's error and the merging's, which count
-    twice in U₁+U₂, and the size of a class frequency's sampling error.
+    twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂ was
+    drawn, it must be rejected as well.
     """
     nat = math.log(base)
     below, above = gap + regained, loss - regained
@@ -81,7 +98,9 @@ def summarize(
         low, high = percentile_interval(amount + spread)
         low -= below * (name in _UNION_PLUS) + above * (name in _UNION_MINUS)
         high += below * (name in _UNION_MINUS) + above * (name in _UNION_PLUS)
-        estimates[name] = Estimate(float(amount) / nat, low / nat, high / nat)
+        estimates[name] = Estimate(
+            float(amount) / nat, low / nat, high / nat, p_values.get(name, math.nan)
+        )
 
     floor = 2 * below + (classes - 1) / n
     point = dict(zip(ATOMS, value, strict=True))
@@ -89,7 +108,10 @@ def summarize(
     unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
     with np.errstate(divide="ignore", invalid="ignore"):
         contribution = _parts(
-            float(_contribution(point)), _contribution(drawn), determined=unique_low > floor
+            float(_contribution(point)),
+            _contribution(drawn),
+            determined=unique_low > floor and p_values.get("determined", 0.0) <= SIGNIFICANT,
+            p_value=p_values.get("imbalance", math.nan),
         )
         share = _parts(
             float(_share(point)),
@@ -114,6 +136,35 @@ def summarize(
         n=n,
         gap=gap / nat,
         estimator=estimator,
-        diagnostics={"state_loss": Estimate(loss / nat), **diagnostics},
+        diagnostics=diagnostics,
         families=families,
+    )
+
+
+def summarize_codebook(
+    counted: CodebookResult, sample: Sample, *, target: str, base: float
+) -> Analysis:
+    """Turn what codes tell, in nats, into an `Analysis` in the unit of `base`."""
+    return summarize(
+        counted.value,
+        counted.replicates - counted.value[:, None],
+        modalities=sample.modalities,
+        target=target,
+        base=base,
+        n=len(sample.target),
+        gap=counted.gap,
+        loss=0.0,
+        regained=0.0,
+        classes=sample.target.shape[1],
+        estimator="codebook",
+        # What the table would have read without its correction, and where its target is noise.
+        diagnostics={
+            f"{name}_information": Estimate(float(amounts[2]) / math.log(base))
+            for name, amounts in (("plug_in", counted.plug_in), ("noise", counted.level))
+        },
+        families={
+            modality: (f"{codes} codes",)
+            for modality, codes in zip(sample.modalities, counted.codes, strict=True)
+        },
+        p_values=counted.p_values,
     )

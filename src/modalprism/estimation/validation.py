@@ -48,7 +48,7 @@ class Sample:
         return replace(self, modalities=(first, second), embeddings=(one, other))
 
 
-def check_options(base: float, replicates: int, seed: int) -> None:
+def check_options(base: float, replicates: int, seed: int, permutations: int = 1) -> None:
     """Check what every estimator is asked with.
 
     Raises
@@ -60,6 +60,8 @@ def check_options(base: float, replicates: int, seed: int) -> None:
         raise InputError(f"the base of the logarithm must be a number above 1, not {base}")
     if replicates < 1:
         raise InputError(f"intervals need at least one replicate, not {replicates}")
+    if permutations < 1:
+        raise InputError(f"nulls need at least one permutation, not {permutations}")
     if not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"the seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}")
 

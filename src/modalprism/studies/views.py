@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Estimate, percentile_interval
+from modalprism.estimation.analyze import analyze
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.codes import code_states
-from modalprism.estimation.posterior import analyze
 from modalprism.estimation.redrawn import analyze_redrawn
 
 View = Literal["answer", "stream", "encoding"]

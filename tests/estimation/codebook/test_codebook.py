@@ -7,7 +7,7 @@ from modalprism.estimation.codebook.codebook import analyze_codebook, decompose_
 from modalprism.estimation.validation import Sample
 
 BIT = np.log(2)
-ASKED = {"target": "label", "base": 2, "replicates": 40, "permutations": 40, "seed": 0}
+ASKED = {"replicates": 40, "permutations": 40, "seed": 0}
 NOT_ZERO = {
     "rdn": {"information", "redundancy"},
     "unq": {"information", "unique_1", "determined", "imbalance"},

@@ -86,8 +86,6 @@ class CodebookResult:
 def analyze_codebook(
     sample: Sample,
     *,
-    target: str,  # noqa: ARG001  (estimators are asked alike; the caller's words are the caller's)
-    base: float,  # noqa: ARG001  (nats, whatever the caller's unit)
     replicates: int,
     permutations: int,
     seed: int,
@@ -98,8 +96,6 @@ def analyze_codebook(
     ----------
     sample : Sample
         Embeddings (n, d); a single column of at most 64 different whole numbers is symbols.
-    target, base
-        What the caller calls the target and wants as unit; without effect.
     replicates : int
         Of the bootstrap over groups.
     permutations : int
@@ -135,9 +131,7 @@ def analyze_codebook(
     >>> one, other = rng.integers(2, size=(2, 400, 1)).astype(float)
     >>> y = np.eye(2)[(one != other).ravel().astype(int)]
     >>> xor = Sample(("image", "text"), (one, other), y, soft=False, groups={})
-    >>> result = analyze_codebook(
-    ...     xor, target="label", base=2, replicates=50, permutations=50, seed=0
-    ... )
+    >>> result = analyze_codebook(xor, replicates=50, permutations=50, seed=0)
     >>> (result.value / np.log(2)).round(1)[[3, 4]], round(result.p_values["synergy"], 2)
     (array([1., 1.]), 0.02)
     """

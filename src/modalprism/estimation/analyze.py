@@ -1,0 +1,98 @@
+"""The front door of the estimators: check the sample once, and ask the one that was named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from numpy.typing import ArrayLike
+
+from modalprism.errors import InputError
+from modalprism.estimation.analysis import Analysis
+from modalprism.estimation.codebook.codebook import analyze_codebook
+from modalprism.estimation.posterior import analyze_posterior
+from modalprism.estimation.summary import summarize_codebook
+from modalprism.estimation.threads import one_thread
+from modalprism.estimation.validation import check_options, check_sample
+
+ESTIMATORS: Final = ("posterior", "codebook")
+
+
+def analyze(
+    embeddings: Mapping[str, ArrayLike],
+    y: ArrayLike,
+    *,
+    groups: Mapping[str, ArrayLike] | None = None,
+    target: str = "target",
+    base: float = 2,
+    estimator: str = "posterior",
+    folds: int = 5,
+    replicates: int = 1000,
+    permutations: int = 199,
+    seed: int = 0,
+) -> Analysis:
+    """Split what two embeddings tell about a target into atoms, with intervals.
+
+    Parameters
+    ----------
+    embeddings : mapping of modality name to array_like, shapes (n, d1) and (n, d2)
+        Two modalities; row i of both is example i. Any float or integer dtype.
+    y : array_like, shape (n,) or (n, C)
+        Labels, or a model's answer probabilities (rows sum to 1).
+    groups : mapping of column name to array_like, shape (n,), optional
+        Rows that share a value in any column never straddle folds.
+    target : str
+        What `y` is, in words; it travels into every output.
+    base : float
+        Of the logarithm: 2 for bits, ``math.e`` for nats.
+    estimator : {"posterior", "codebook"}
+        ``posterior``: what calibrated probes read on rows that they have not seen. ``codebook``:
+        counts of k-means codes, or of a source's own symbols, with their bias taken away.
+    folds : int
+        Of the posterior estimator; at least 3.
+    replicates : int
+        Bootstrap replicates behind each interval.
+    permutations : int
+        Tables behind each p-value of the codebook estimator; the posterior's have none yet.
+    seed : int
+        The same seed gives the same result, in whatever order the modalities are.
+
+    Returns
+    -------
+    Analysis
+        The bootstrap resamples groups with probes and codes as they were fitted, so the intervals
+        speak of other examples, not of other probes.
+
+    Raises
+    ------
+    InputError
+        If the sample cannot be used; the message says why and what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(2, size=400)
+    >>> image = rng.normal(size=(400, 8))
+    >>> text = np.eye(2)[y] @ rng.normal(size=(2, 8)) * 3 + rng.normal(size=(400, 8))
+    >>> a = analyze({"image": image, "text": text}, y, target="label")
+    >>> a.unique[1].value > 0.8, round(a.contribution[1].value, 1)
+    (True, 1.0)
+    """
+    if estimator not in ESTIMATORS:
+        raise InputError(f"there is no estimator {estimator!r}; choose {' or '.join(ESTIMATORS)}")
+    check_options(base, replicates, seed, permutations)
+    # In the order of their names, so that their order in the mapping decides no bit.
+    sample = check_sample(embeddings, y, groups, folds).sorted()
+    with one_thread():
+        if estimator == "codebook":
+            counted = analyze_codebook(
+                sample, replicates=replicates, permutations=permutations, seed=seed
+            )
+            analysis = summarize_codebook(counted, sample, target=target, base=base)
+        else:
+            analysis = analyze_posterior(
+                sample, target=target, base=base, folds=folds, replicates=replicates, seed=seed
+            )
+    first, second = map(str, embeddings)
+    return analysis.in_order((first, second))

@@ -1,0 +1,55 @@
+import math
+
+import numpy as np
+import pytest
+
+import modalprism as mp
+
+ASKED = {"estimator": "codebook", "replicates": 50, "permutations": 39, "target": "label"}
+
+
+def test_codes_find_what_one_modality_alone_tells_and_say_how_sure_they_are(written):
+    embeddings, y = written("unq", 300)
+    a = mp.analyze(embeddings, y, **ASKED)
+    assert (a.estimator, a.target) == ("codebook", "label")
+    assert a.unique[0].value == pytest.approx(1, abs=0.1)
+    assert a.unique[0].p_value == pytest.approx(1 / 40)
+    assert a.unique[1].p_value > 0.05
+    assert a.contribution[0].value == pytest.approx(1, abs=0.03)
+    assert a.contribution[0].p_value <= 0.05
+    assert "p = 0.025" in str(a)
+    sum_of_atoms = a.redundancy.value + a.unique[0].value + a.unique[1].value + a.synergy.value
+    assert sum_of_atoms == pytest.approx(a.information.value)
+
+
+def test_codes_leave_the_contribution_open_where_the_target_is_noise():
+    rng = np.random.default_rng(1)
+    embeddings = {"image": rng.normal(size=(300, 8)), "text": rng.normal(size=(300, 8))}
+    a = mp.analyze(embeddings, rng.integers(3, size=300), **ASKED)
+    assert not a.contribution[0].determined
+    assert not math.isnan(a.contribution[0].p_value)
+    assert a.diagnostics["plug_in_information"].value > 0.1 > abs(a.information.value)
+
+
+def test_symbols_are_used_as_they_are():
+    one, other = np.random.default_rng(0).integers(2, size=(2, 400, 1))
+    a = mp.analyze({"image": one, "text": other}, (one ^ other).ravel(), **ASKED)
+    assert a.synergy.value == pytest.approx(1, abs=0.05)
+    assert a.families == {"image": ("2 codes",), "text": ("2 codes",)}
+
+
+def test_the_order_of_the_modalities_decides_nothing(written, spell):
+    embeddings, y = written("unq", 120)
+    a = mp.analyze(embeddings, y, **ASKED)
+    b = mp.analyze(dict(reversed(embeddings.items())), y, **ASKED)
+    assert b.modalities == ("text", "image")
+    assert spell(a) == spell(b)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"estimator": "neural"}, "choose posterior or codebook"), ({"permutations": 0}, "at least")],
+)
+def test_what_cannot_be_asked_is_said(written, asked, words):
+    with pytest.raises(mp.InputError, match=words):
+        mp.analyze(*written("and", 60), **asked)
