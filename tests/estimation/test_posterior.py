@@ -234,3 +234,12 @@ def test_input_is_left_alone(written):
     mp.analyze(embeddings, y, replicates=5)
     for name, x in embeddings.items():
         np.testing.assert_array_equal(x, before[name])
+
+
+def test_a_bit_that_a_source_does_not_know_leaks_no_synergy():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(2, size=(2, 1000))
+    one, other = (np.outer(bit, np.eye(60)[0]) * 8 + rng.normal(size=(1000, 60)) for bit in bits)
+    a = mp.analyze({"image": one, "text": other}, 2 * bits[0] + bits[1], replicates=50)
+    found = (a.redundancy.value, a.unique[0].value, a.unique[1].value, a.synergy.value)
+    assert found == pytest.approx((0, 1, 1, 0), abs=0.05)

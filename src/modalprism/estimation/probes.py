@@ -36,6 +36,8 @@ PRODUCT_COMPONENTS: Final = 12
 RIDGES: Final = (3e-3, 3e-2)
 JOINT_RIDGES: Final = (1e-3, 1e-2)
 ITERATIONS: Final = 40
+CALIBRATION_RIDGE: Final = 1e-4
+CALIBRATION_ITERATIONS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class NestedLogits:
     Attributes
     ----------
     held_out : Tensor, shape (n, C)
-        From probes that did not see the row's fold.
+        From probes that did not see the row's fold, recalibrated by a matrix that did not either.
     nested : Tensor, shape (K, n, C)
         ``nested[f, i]``: from probes that saw neither fold f nor row i's fold.
     family : tuple of str
@@ -120,7 +122,6 @@ def unimodal_logits(
     logits = torch.cat(candidates, 2)  # (masks, n, candidates, C)
 
     nested = torch.empty(folds, n, target.shape[1])
-    held_out = torch.empty(n, target.shape[1])
     family = []
     for f in range(folds):
         # Row i of fold g ≠ f reads from the probe without f and g; a row of f from that without f.
@@ -128,9 +129,28 @@ def unimodal_logits(
         inner = logits[reading, torch.arange(n)]
         best = int(_loss(inner, target[:, None])[which != f].mean(0).argmin())
         nested[f] = inner[:, best]
-        held_out[which == f] = nested[f, which == f]
         family.append(names[best])
+    nested = _class_structured(nested, target, which)
+    held_out = nested[which, torch.arange(n)]
     return NestedLogits(held_out, nested, tuple(family)), components
+
+
+def _class_structured(nested: Tensor, target: Tensor, which: Tensor) -> Tensor:
+    """Recalibrate log-odds with a matrix a fold (Dirichlet calibration, Kull et al. 2019).
+
+    Confidence has a class structure: of four classes that are two bits, a source may be sure of one
+    bit and know nothing of the other. One slope for all contrasts then sharpens the noise of the
+    unknown bit together with the known one. The matrix of fold f is fitted to log-odds of rows
+    outside f, from probes that saw neither f nor the row. Shapes (K, n, C), (n, C), (n,).
+    """
+    scores = torch.log_softmax(nested, -1)
+    scores = scores - scores.mean(-1, keepdim=True)
+    scores = scores / scores.std((1, 2), keepdim=True).clamp_min(1e-6)
+    masks = torch.stack([which != f for f in range(len(nested))]).float()
+    fits = fit_logistic(
+        scores, target, masks, torch.tensor([CALIBRATION_RIDGE]), iterations=CALIBRATION_ITERATIONS
+    )
+    return fits.logits(scores)[:, :, 0]
 
 
 def joint_logits(
