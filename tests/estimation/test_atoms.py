@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from modalprism.estimation.atoms import ATOMS, replicate_atoms, sample_atoms, split_information
+from modalprism.estimation.atoms import (
+    ATOMS,
+    couple,
+    replicate_atoms,
+    sample_atoms,
+    split_information,
+)
 from modalprism.estimation.states import States, merge_rows
 from modalprism.pid import decompose_marginals
 
@@ -27,11 +33,12 @@ def test_the_union_information_is_that_of_the_engine(posteriors):
     first, second = posteriors
     n = len(first)
     logs = (np.log(first), np.log(second), np.log(first))
-    atoms = sample_atoms(first, logs, (merge_rows(first), merge_rows(second)), tol=1e-6)
+    coupled = couple((merge_rows(first), merge_rows(second)), tol=1e-6)
+    atoms = sample_atoms(first, logs, coupled)
     d = decompose_marginals(first / n, second / n, base=np.e, tol=1e-6)
     assert atoms.value[ATOMS.index("union_information")] == pytest.approx(d.upper, abs=2e-6)
-    assert atoms.gap <= 1e-6
-    assert atoms.loss == 0
+    assert coupled.gap <= 1e-6
+    assert coupled.loss == 0
     found = dict(zip(ATOMS, atoms.value, strict=True))
     assert found["marginal_information_1"] == pytest.approx(d.marginal_information[0], abs=1e-9)
 
@@ -39,7 +46,9 @@ def test_the_union_information_is_that_of_the_engine(posteriors):
 def test_equal_weights_move_nothing_and_atoms_of_a_replicate_add_up(posteriors):
     first, second = posteriors
     logs = (np.log(first), np.log(second), np.log(first))
-    terms = sample_atoms(first, logs, (merge_rows(first), merge_rows(second)), tol=1e-4).terms
+    terms = sample_atoms(
+        first, logs, couple((merge_rows(first), merge_rows(second)), tol=1e-4)
+    ).terms
     assert replicate_atoms(terms, np.full((1, 60), 7.0)) == pytest.approx(0, abs=1e-12)
     moved = replicate_atoms(terms, np.random.default_rng(0).poisson(1, size=(20, 60)) + 0.1)
     at = dict(zip(ATOMS, moved, strict=True))
@@ -63,7 +72,7 @@ def test_replicates_follow_what_solving_again_finds():
             np.add.at(joint, code, target * share[:, None])
             states.append(States(joint, code, 0.0))
             logs.append(np.log(joint / joint.sum(1, keepdims=True))[code])
-        return sample_atoms(target, tuple(logs), (states[0], states[1]), tol=1e-7)
+        return sample_atoms(target, tuple(logs), couple((states[0], states[1]), tol=1e-7))
 
     equal = solve(np.ones(n))
     weight = 1 + 0.02 * np.where(x[:, 0] == 1, 1.0, -1.0) * rng.random(n)
@@ -83,13 +92,11 @@ def test_splitting_sums_to_the_information():
 
 def merged_and_whole(first, second, most):
     """Union information and loss with few states, and the union information of all rows."""
-    union = ATOMS.index("union_information")
-    logs = (np.log(first), np.log(second), np.log(first))
     few, all_rows = (
-        sample_atoms(first, logs, (merge_rows(first, most=k), merge_rows(second, most=k)), tol=1e-3)
+        couple((merge_rows(first, most=k), merge_rows(second, most=k)), tol=1e-3)
         for k in (most, len(first))
     )
-    return few, few.value[union], all_rows.value[union]
+    return few, few.information, all_rows.information
 
 
 def seen_through_noise(rng, position, centres, noise, label):
@@ -127,6 +134,5 @@ def test_what_merging_took_from_the_union_is_given_back(seed, relation):
 
 def test_equal_rows_lose_nothing_and_get_nothing_back(posteriors):
     first, _ = posteriors
-    logs = (np.log(first),) * 3
-    atoms = sample_atoms(first, logs, (merge_rows(first), merge_rows(first)), tol=1e-4)
-    assert (atoms.loss, atoms.regained) == (0, 0)
+    coupled = couple((merge_rows(first), merge_rows(first)), tol=1e-4)
+    assert (coupled.loss, coupled.regained) == (0, 0)

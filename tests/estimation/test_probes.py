@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
 
-from modalprism.estimation.logistic import fit_logistic
-from modalprism.estimation.probes import joint_logits, principal_components, unimodal_logits
+from modalprism.estimation.calibration import calibrate
+from modalprism.estimation.crossfit import CrossFit
+from modalprism.estimation.joint import joint_logits
+from modalprism.estimation.probes import recalibrate, unimodal_logits
 
-FOLD = np.arange(120) % 4
+PLAN = CrossFit.of(np.arange(120) % 4)
 
 
 @pytest.fixture(scope="module")
@@ -19,68 +20,71 @@ def blocks():
     return embeddings, torch.eye(3)[y]
 
 
-def held_out(embeddings, target):
-    (first, a), (second, b) = (unimodal_logits(x, target, FOLD, 0) for x in embeddings)
-    joint, families = joint_logits((first, second), (a, b), target, FOLD)
-    assert len(first.family) == len(families) == 4
+def every_probe(embeddings, target, plan=PLAN):
+    (first, a), (second, b) = (unimodal_logits(x, target, plan, 0) for x in embeddings)
+    joint = joint_logits((first, second), (a, b), target, plan)
+    assert len(first.family) == len(joint.family) == plan.folds
     return first, second, joint
 
 
 @pytest.mark.parametrize("left_out", range(4))
 def test_answers_of_a_fold_do_not_change_what_is_read_of_it(blocks, left_out):
     embeddings, target = blocks
-    rows = torch.from_numpy(left_out == FOLD)
+    rows = left_out == PLAN.which
     changed = target.clone()
     changed[rows] = changed[rows].roll(1, 1)
     for before, after in zip(
-        held_out(embeddings, target), held_out(embeddings, changed), strict=True
+        every_probe(embeddings, target), every_probe(embeddings, changed), strict=True
     ):
-        if isinstance(before, torch.Tensor):
-            assert torch.equal(before[rows], after[rows])
-            assert not torch.equal(before[~rows], after[~rows])
-        else:
-            assert torch.equal(before.held_out[rows], after.held_out[rows])
-            assert torch.equal(before.nested[left_out], after.nested[left_out])
-            assert not torch.equal(before.held_out[~rows], after.held_out[~rows])
+        assert torch.equal(before.held_out[rows], after.held_out[rows])
+        assert torch.equal(before.nested[left_out], after.nested[left_out])
+        assert not torch.equal(before.held_out[~rows], after.held_out[~rows])
 
 
-def test_components_are_ordered_and_constant_directions_left_out():
+@pytest.mark.parametrize("left_out", range(4))
+def test_embeddings_of_a_fold_change_nothing_that_is_learnt_for_it(blocks, left_out):
+    embeddings, target = blocks
+    rows = left_out == PLAN.which
+    changed = [x.copy() for x in embeddings]
+    for x in changed:
+        x[rows] = x[rows] * -0.5 + 0.2
+    for before, after in zip(
+        every_probe(embeddings, target), every_probe(changed, target), strict=True
+    ):
+        assert before.family[left_out] == after.family[left_out]
+        torch.testing.assert_close(
+            before.nested[left_out][~rows], after.nested[left_out][~rows], atol=1e-3, rtol=1e-3
+        )
+
+
+def bits(logits, target):
+    log_p = calibrate(logits.double().numpy(), target.double().numpy())
+    entropy = -(target.mean(0) * target.mean(0).log2()).sum().item()
+    return entropy + (target.numpy() * log_p).sum(1).mean() / np.log(2)
+
+
+def test_a_source_that_excludes_an_answer_is_read_as_a_step():
+    # One bit of AND: where it is 0 the answer is sure, where it is 1 open; .311 bit.
     rng = np.random.default_rng(0)
-    scores = rng.normal(size=(200, 3)) * [9, 3, 1]
-    embedding = np.concatenate(
-        [scores @ np.linalg.qr(rng.normal(size=(3, 3)))[0], np.ones((200, 2))], 1
-    )
-    components = principal_components(embedding, 48, 0)
-    assert components.shape == (200, 3)
-    spread = components.std(0)
-    assert (spread[:-1] > spread[1:]).all()
-    assert components.mean(0).numpy() == pytest.approx(0, abs=1e-6)
+    bit, other = rng.integers(2, size=(2, 1000))
+    scores = torch.from_numpy(8.0 * bit + rng.normal(size=1000)).float()
+    target = torch.eye(2)[bit & other]
+    plan = CrossFit.of(np.arange(1000) % 5)
+    nested = torch.stack([-scores, scores], -1).expand(5, -1, -1) / 4
+    entropy = -(target.mean(0) * target.mean(0).log2()).sum().item()
+    truth = entropy - bit.mean()
+    assert bits(nested[0], target) < truth - 0.04
+    read = plan.held_out(recalibrate(nested, target, plan))
+    assert bits(read, target) == pytest.approx(truth, abs=0.015)
 
 
-def test_scale_of_an_embedding_does_not_matter():
-    x = np.random.default_rng(0).normal(size=(100, 4)) * [4, 3, 2, 1]
-    small, large = (principal_components(x * scale, 48, 0) for scale in (1e-8, 1e8))
-    torch.testing.assert_close(small, large)
-
-
-# scikit-learn's PCA divides by the total variance, which is zero here.
-def test_a_constant_embedding_has_nothing_to_read():
-    components = principal_components(np.full((50, 3), 2.5), 48, 0)
-    assert components.shape == (50, 1)
-    assert not components.any()
-
-
-@pytest.mark.parametrize("rows", [slice(None), slice(0, 80)])
-def test_regressions_agree_with_scikit_learn(blocks, rows):
-    (x, _), target = blocks
-    features = torch.from_numpy(x).float()
-    mask = torch.zeros(1, 120)
-    mask[0, rows] = 1
-    n, ridges = int(mask.sum()), torch.tensor([0.01, 0.1])
-    fits = fit_logistic(features, target, mask, ridges, iterations=2000)
-    for index, ridge in enumerate(ridges.tolist()):
-        reference = LogisticRegression(C=1 / (ridge * n), tol=1e-8, max_iter=2000)
-        reference.fit(x[rows], target.argmax(1)[rows])
-        expected = torch.from_numpy(reference.predict_log_proba(x)).float()
-        found = torch.log_softmax(fits.logits(features)[0, :, index], -1)
-        torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+def test_curvature_of_one_embedding_is_read():
+    # Exclusive-or of two directions of the same embedding, beside others.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(800, 10))
+    signs = rng.choice([-1, 1], size=(800, 2))
+    x[:, :2] = 3 * signs + rng.normal(size=(800, 2))
+    target = torch.eye(2)[(signs.prod(1) > 0).astype(int)]
+    turned = x @ np.linalg.qr(rng.normal(size=(10, 10)))[0]
+    probe, _ = unimodal_logits(turned, target, CrossFit.of(np.arange(800) % 5), 0)
+    assert bits(probe.held_out, target) > 0.9

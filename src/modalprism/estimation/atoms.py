@@ -67,14 +67,16 @@ class RowTerms:
 
 
 @dataclass(frozen=True)
-class SampleAtoms:
-    """Atoms of one sample, and all that their replicates need; in nats.
+class Coupled:
+    """Two sources' states, coupled; in nats.
 
     Attributes
     ----------
-    value : ndarray, shape (8,)
-        In the order of `ATOMS`.
-    terms : RowTerms
+    information : float
+        The union information, with what it was given back.
+    potential : ndarray, shape (n, C)
+        α' + β of every row's states: the log-odds of the coupling, and of any mixture of what
+        either source tells by itself the best there are.
     gap : float
         Proven bound on the solver's error in the union information.
     loss : float
@@ -83,11 +85,28 @@ class SampleAtoms:
         What of it the union information was given back, see `_regained`.
     """
 
-    value: Array
-    terms: RowTerms
+    information: float
+    potential: Array
     gap: float
     loss: float
     regained: float
+
+
+@dataclass(frozen=True)
+class SampleAtoms:
+    """Atoms of one sample, and all that their replicates need; in nats.
+
+    Attributes
+    ----------
+    value : ndarray, shape (8,)
+        In the order of `ATOMS`.
+    terms : RowTerms
+    coupled : Coupled
+    """
+
+    value: Array
+    terms: RowTerms
+    coupled: Coupled
 
 
 def split_information(
@@ -108,23 +127,12 @@ def split_information(
     )
 
 
-def sample_atoms(
-    target: Array,
-    log_posteriors: tuple[Array, Array, Array],
-    states: tuple[States, States],
-    *,
-    tol: float,
-) -> SampleAtoms:
-    """Decompose a sample.
+def couple(states: tuple[States, States], *, tol: float) -> Coupled:
+    """Couple two sources' states by the union information.
 
     Parameters
     ----------
-    target : ndarray, shape (n, C)
-        Rows sum to 1.
-    log_posteriors : three of ndarray, shape (n, C)
-        log p(y|x₁), log p(y|x₂), log p(y|x₁,x₂) of every row.
     states : two of States
-        What is coupled.
     tol : float
         Bound on the solver's gap, in nats.
     """
@@ -135,25 +143,45 @@ def sample_atoms(
     # A cell without mass has a potential of −∞ and never counts: 0·(−∞) = 0.
     alpha = np.where(np.isfinite(union.alpha), union.alpha + np.log(p_y), 0.0)
     beta = np.where(np.isfinite(union.beta), union.beta, 0.0)
+    regained = _regained(union.upper, (joint_1, joint_2), (first.loss, second.loss))
+    return Coupled(
+        information=union.upper + regained,
+        potential=alpha[first.of_row] + beta[second.of_row],
+        gap=union.upper - union.lower,
+        loss=first.loss + second.loss,
+        regained=regained,
+    )
+
+
+def sample_atoms(
+    target: Array, log_posteriors: tuple[Array, Array, Array], coupled: Coupled
+) -> SampleAtoms:
+    """Decompose a sample.
+
+    Parameters
+    ----------
+    target : ndarray, shape (n, C)
+        Rows sum to 1.
+    log_posteriors : three of ndarray, shape (n, C)
+        log p(y|x₁), log p(y|x₂), log p(y|x₁,x₂) of every row.
+    coupled : Coupled
+    """
     losses = [-(target * log_p).sum(1) for log_p in log_posteriors]
     terms = RowTerms(
         target,
         loss_1=losses[0],
         loss_2=losses[1],
         loss_joint=losses[2],
-        potential=(target * (alpha[first.of_row] + beta[second.of_row])).sum(1),
+        potential=(target * coupled.potential).sum(1),
     )
     entropy = entr(target.mean(0)).sum()
-    regained = _regained(union.upper, (joint_1, joint_2), (first.loss, second.loss))
     information_1, information_2, both = (np.asarray(entropy - loss.mean()) for loss in losses)
     return SampleAtoms(
         value=split_information(
-            information_1, information_2, both, np.asarray(union.upper + regained)
+            information_1, information_2, both, np.asarray(coupled.information)
         ),
         terms=terms,
-        gap=union.upper - union.lower,
-        loss=first.loss + second.loss,
-        regained=regained,
+        coupled=coupled,
     )
 
 

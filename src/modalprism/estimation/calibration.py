@@ -108,6 +108,42 @@ def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9
     return Stack(found[:count] / scale, found[count:])
 
 
+def combine(scores: Sequence[Array], target: Array) -> Array:
+    """Return calibrated log-probabilities of held-out rows by several scores, none against itself.
+
+    Slopes are not negative. A stack that could give one score all its weight, and the others none,
+    loses no more than any of them does: what both sources tell is read to be no less than what each
+    tells.
+
+    Parameters
+    ----------
+    scores : K ndarrays of float64, shape (n, C)
+        Out of fold.
+    target : ndarray of float64, shape (n, C)
+        Rows sum to 1; every class has mass.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, C)
+        log p_i(y), in nats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> target = np.repeat(np.eye(2), 50, axis=0)
+    >>> one = target + np.random.default_rng(0).normal(size=(100, 2))
+    >>> bool(np.allclose(combine([one, -one], target), calibrate(one, target), atol=1e-6))
+    True
+    """
+    used = list(scores)
+    while used:
+        stack = fit_stack(used, target)
+        if stack.slopes.min() >= 0:
+            return stack.log_probabilities(used)
+        del used[int(stack.slopes.argmin())]
+    return np.tile(np.log(target.mean(0)), (len(target), 1))
+
+
 def calibrate(logits: Array, target: Array) -> Array:
     """Return calibrated log-probabilities of held-out rows.
 

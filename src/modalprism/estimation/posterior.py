@@ -12,11 +12,13 @@ import torch
 from scipy.special import entr
 
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import replicate_atoms, sample_atoms
+from modalprism.estimation.atoms import couple, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import pigeonhole_weights
-from modalprism.estimation.calibration import calibrate
+from modalprism.estimation.calibration import calibrate, combine
+from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.folds import assign_folds, connected_groups
-from modalprism.estimation.probes import joint_logits, unimodal_logits
+from modalprism.estimation.joint import joint_logits
+from modalprism.estimation.probes import unimodal_logits
 from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.validation import Sample
@@ -57,22 +59,23 @@ def analyze_posterior(
     fold = assign_folds(component, sample.target, folds, seed)
 
     soft_target = torch.from_numpy(sample.target).float()
-    probes, components = zip(
-        *(unimodal_logits(block, soft_target, fold, seed) for block in sample.embeddings),
+    plan = CrossFit.of(fold)
+    probes, features = zip(
+        *(unimodal_logits(block, soft_target, plan, seed) for block in sample.embeddings),
         strict=True,
     )
-    joint, joint_family = joint_logits(
-        (probes[0], probes[1]), (components[0], components[1]), soft_target, fold
+    joint = joint_logits((probes[0], probes[1]), (features[0], features[1]), soft_target, plan)
+    held_out = [probe.held_out.numpy().astype(np.float64) for probe in (*probes, joint)]
+    log_p1, log_p2 = (calibrate(logits, sample.target) for logits in held_out[:2])
+    coupled = couple(
+        (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed)),
+        tol=GAP_TOLERANCE,
     )
-    logits = (probes[0].held_out, probes[1].held_out, joint)
-    log_p1, log_p2, log_joint = (
-        calibrate(block.numpy().astype(np.float64), sample.target) for block in logits
-    )
-    states = (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed))
-    atoms = sample_atoms(sample.target, (log_p1, log_p2, log_joint), states, tol=GAP_TOLERANCE)
+    log_joint = combine([log_p1, log_p2, held_out[2], coupled.potential], sample.target)
+    atoms = sample_atoms(sample.target, (log_p1, log_p2, log_joint), coupled)
     weights = pigeonhole_weights(sample.groups, n, replicates, seed)
 
-    diagnostics = {"state_loss": Estimate(atoms.loss / np.log(base))}
+    diagnostics = {"state_loss": Estimate(coupled.loss / np.log(base))}
     if sample.soft:
         ceiling = float(entr(sample.target.mean(0)).sum() - entr(sample.target).sum(1).mean())
         if ceiling > 1e-9:
@@ -87,15 +90,15 @@ def analyze_posterior(
         target=target,
         base=base,
         n=n,
-        gap=atoms.gap,
-        loss=atoms.loss,
-        regained=atoms.regained,
+        gap=coupled.gap,
+        loss=coupled.loss,
+        regained=coupled.regained,
         classes=sample.target.shape[1],
         estimator="posterior",
         diagnostics=diagnostics,
         families={
             sample.modalities[0]: probes[0].family,
             sample.modalities[1]: probes[1].family,
-            "both": joint_family,
+            "both": joint.family,
         },
     )

@@ -1,232 +1,190 @@
-"""Probes: what can be read from an embedding on rows that the probe has not seen.
+"""Probes: what can be read from one embedding on rows that the probe has not seen.
 
-Every probe is a logistic regression on some features of the embedding: its principal components
-(linear structure), radial basis functions of them (smooth structure), and, for both embeddings
-together, the products of components (interaction). The joint probe starts from the unimodal probes'
-log-odds, weighed together, and may add to them or not: it is never learnt worse than its parts.
+Every probe is a logistic regression on some features of the embedding: few or many of its principal
+components (linear structure), radial basis functions of them (smooth structure), or components and
+the products of a few directions (interaction within the embedding). Its log-odds are recalibrated
+within the fold, as a vector, so that what it is sure of and what it knows nothing of do not share
+one slope.
 
-Cross-fitting is nested. For held-out fold f, the features' family and the ridge are chosen by the
-loss on inner folds g ≠ f of probes that saw neither f nor g; the joint probe reads, on its training
-rows, log-odds of unimodal probes that saw neither f nor that row's fold. Principal components and
-basis functions see no target and are made once for all rows.
+For held-out fold f, the features' family and the ridge are chosen by the loss on inner folds g ≠ f
+of probes that saw neither f nor g (`crossfit`).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.kernel_approximation import Nystroem
-from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor
 
-from modalprism.estimation.calibration import fit_stack
+from modalprism.estimation.crossfit import CrossFit
+from modalprism.estimation.features import principal_components, radial_features
+from modalprism.estimation.interactions import leading_directions, squares, whitened
 from modalprism.estimation.logistic import fit_logistic
 
-COMPONENTS: Final = 48
-SMOOTH_COMPONENTS: Final = 16
-LANDMARKS: Final = 80
-PRODUCT_COMPONENTS: Final = 12
-RIDGES: Final = (3e-3, 3e-2)
-JOINT_RIDGES: Final = (1e-3, 1e-2)
+COMPONENTS: Final = (8, 16, 32, 64)
+RIDGES: Final = (1e-2, 1e-1)
+CURVED_COMPONENTS: Final = 16
+CURVED_BASE: Final = 32
+CURVED_DIRECTIONS: Final = 3
+CURVED_RIDGES: Final = (1e-3, 1e-2)
 ITERATIONS: Final = 40
-CALIBRATION_RIDGE: Final = 1e-4
-CALIBRATION_ITERATIONS: Final = 300
+SLOPES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+CALIBRATION_RIDGE: Final = 1e-3
+CALIBRATION_ITERATIONS: Final = 100
 
 
 @dataclass(frozen=True)
 class NestedLogits:
-    """A unimodal probe's log-odds, for every row and every pair of folds left out.
+    """A probe's log-odds, for every row and every fold that is left out.
 
     Attributes
     ----------
-    held_out : Tensor, shape (n, C)
-        From probes that did not see the row's fold, recalibrated by a matrix that did not either.
-    nested : Tensor, shape (K, n, C)
-        ``nested[f, i]``: from probes that saw neither fold f nor row i's fold.
+    nested : Tensor of float32, shape (K, n, C)
+        ``nested[f, i]``: from probes that saw neither fold f nor row i's fold, recalibrated by a
+        map that did not see f.
+    held_out : Tensor of float32, shape (n, C)
+        ``nested[f, i]`` of every row's own fold f.
     family : tuple of str
         The features chosen, one a fold.
     """
 
-    held_out: Tensor
     nested: Tensor
+    held_out: Tensor
     family: tuple[str, ...]
 
 
-def principal_components(embedding: NDArray[np.float64], count: int, seed: int) -> Tensor:
-    """Return the leading components, scaled to the square root of their deviation.
+@dataclass(frozen=True)
+class Features:
+    """What an embedding's fits are made of.
 
-    Half-way between raw components and whitened ones: the ridge still prefers what varies most,
-    and gradient steps still converge fast. Shape (n, at most `count`), float32.
+    Attributes
+    ----------
+    components, smooth : Tensor of float32, shapes (B, n, D) and (B, n, L)
+        Each fit's principal components, and radial basis functions of them.
     """
-    if not np.ptp(embedding, axis=0).any():  # a constant embedding has nothing to read
-        return torch.zeros(len(embedding), 1)
-    count = min(count, *embedding.shape)
-    scores = PCA(count, random_state=seed).fit_transform(embedding)
-    deviation = scores.std(0)
-    kept = deviation > 1e-6 * max(float(deviation[0]), 1e-300)
-    scores, deviation = scores[:, kept], deviation[kept]
-    return torch.from_numpy(scores / np.sqrt(deviation * deviation[0])).float()
+
+    components: Tensor
+    smooth: Tensor
 
 
-def _radial_features(components: Tensor, seed: int) -> Tensor:
-    points = components[:, :SMOOTH_COMPONENTS].numpy().astype(np.float64)
-    sample = points[np.random.default_rng(seed).permutation(len(points))[:500]]
-    width = np.median(euclidean_distances(sample, squared=True)) or 1.0
-    landmarks = min(LANDMARKS, len(points))
-    features = Nystroem(gamma=1.0 / width, n_components=landmarks, random_state=seed)
-    centred = features.fit_transform(points)
-    centred = centred - centred.mean(0)
-    return torch.from_numpy(centred / max(float(centred.std(0).max()), 1e-12)).float()
-
-
-def _loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy of every row, over the last axis."""
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of every row, over the last axis, in nats."""
     return -(target * torch.log_softmax(logits, -1)).sum(-1)
 
 
 def unimodal_logits(
-    embedding: NDArray[np.float64], target: Tensor, fold: NDArray[np.int64], seed: int
-) -> tuple[NestedLogits, Tensor]:
+    embedding: NDArray[np.float64], target: Tensor, plan: CrossFit, seed: int
+) -> tuple[NestedLogits, Features]:
     """Cross-fit one source's probe.
+
+    Parameters
+    ----------
+    embedding : ndarray of float64, shape (n, d)
+    target : Tensor of float32, shape (n, C)
+        Rows sum to 1.
+    plan : CrossFit
+    seed : int
 
     Returns
     -------
     logits : NestedLogits
-    components : Tensor, shape (n, d)
-        The embedding's principal components, which the joint probe uses again.
+    features : Features
+        In which interactions with another source are sought.
     """
-    folds, n = int(fold.max()) + 1, len(fold)
-    which = torch.from_numpy(fold)
-    pairs = list(combinations(range(folds), 2))
-    left_out = [(f, f) for f in range(folds)] + pairs
-    masks = torch.stack([(which != f) & (which != g) for f, g in left_out]).float()
-    position = {pair: index for index, pair in enumerate(left_out)}
-    position |= {(g, f): index for (f, g), index in position.items()}
+    components = principal_components(embedding, plan, max(COMPONENTS), seed)
+    smooth = radial_features(components, plan, seed)
+    few = sorted({min(count, components.shape[-1]) for count in COMPONENTS})
+    families = {f"linear in {count} components": components[..., :count] for count in few}
+    candidates: list[Tensor] = []
+    names: list[str] = []
 
-    components = principal_components(embedding, COMPONENTS, seed)
-    candidates, names = [], []
-    for name, features in (
-        ("linear", components),
-        ("smooth", _radial_features(components, seed)),
-    ):
-        fits = fit_logistic(features, target, masks, torch.tensor(RIDGES), iterations=ITERATIONS)
+    def fit(name: str, features: Tensor, ridges: tuple[float, ...]) -> None:
+        fits = fit_logistic(
+            features, target, plan.masks, torch.tensor(ridges), iterations=ITERATIONS
+        )
         candidates.append(fits.logits(features))
-        names += [f"{name}, ridge {ridge:g}" for ridge in RIDGES]
-    logits = torch.cat(candidates, 2)  # (masks, n, candidates, C)
+        names.extend(f"{name}, ridge {ridge:g}" for ridge in ridges)
 
-    nested = torch.empty(folds, n, target.shape[1])
-    family = []
-    for f in range(folds):
-        # Row i of fold g ≠ f reads from the probe without f and g; a row of f from that without f.
-        reading = torch.tensor([position[f, g] for g in range(folds)])[which]
-        inner = logits[reading, torch.arange(n)]
-        best = int(_loss(inner, target[:, None])[which != f].mean(0).argmin())
-        nested[f] = inner[:, best]
-        family.append(names[best])
-    nested = _class_structured(nested, target, which)
-    held_out = nested[which, torch.arange(n)]
-    return NestedLogits(held_out, nested, tuple(family)), components
+    for name, features in families.items():
+        fit(name, features, RIDGES)
+    base = components[..., :CURVED_BASE]
+    start = candidates[min(few.index(base.shape[-1]), len(few) - 1)][:, :, 0]
+    fit("curved", torch.cat([base, _curvature(base, start, target, plan)], -1), CURVED_RIDGES)
+    fit("smooth", smooth, RIDGES)
+    logits = torch.cat(candidates, 2)  # (B, n, candidates, C)
+    inner = torch.stack([logits[plan.reading(f), plan.rows] for f in range(plan.folds)])
+    return choose(inner, target, plan, names), Features(components, smooth)
 
 
-def _class_structured(nested: Tensor, target: Tensor, which: Tensor) -> Tensor:
-    """Recalibrate log-odds with a matrix a fold (Dirichlet calibration, Kull et al. 2019).
+def _curvature(components: Tensor, logits: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
+    """Return the squares of each fit's directions of curvature, (B, n, 6)."""
+    found = []
+    for block, start, mask in zip(components, logits, plan.masks, strict=True):
+        white = whitened(block[:, :CURVED_COMPONENTS], mask, CURVED_COMPONENTS)
+        residual = (target - torch.softmax(start, -1)) * mask[:, None]
+        directions, _ = leading_directions(white, white, residual, CURVED_DIRECTIONS)
+        found.append(squares(directions, mask))
+    return torch.stack(found)
+
+
+def choose(inner: Tensor, target: Tensor, plan: CrossFit, names: list[str]) -> NestedLogits:
+    """Choose a candidate for each fold by the rows outside it, and recalibrate it there.
+
+    Parameters
+    ----------
+    inner : Tensor, shape (K, n, candidates, C)
+        ``inner[f, i]`` from fits that saw neither f nor row i's fold.
+    """
+    losses = torch.stack(
+        [
+            (cross_entropy(slope * inner, target[:, None]) * plan.outside[..., None]).sum(1)
+            for slope in SLOPES  # confidence is taken care of below: it must not decide
+        ]
+    )
+    best = losses.amin(0).argmin(1)
+    chosen = inner[torch.arange(plan.folds), :, best]
+    nested = recalibrate(chosen, target, plan)
+    return NestedLogits(nested, plan.held_out(nested), tuple(names[index] for index in best))
+
+
+def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
+    """Recalibrate log-odds by a map a fold, linear in log-probabilities and in probabilities.
 
     Confidence has a class structure: of four classes that are two bits, a source may be sure of one
-    bit and know nothing of the other. One slope for all contrasts then sharpens the noise of the
-    unknown bit together with the known one. The matrix of fold f is fitted to log-odds of rows
-    outside f, from probes that saw neither f nor the row. Shapes (K, n, C), (n, C), (n,).
+    bit and know nothing of the other. A matrix of slopes (Dirichlet calibration, Kull et al. 2019)
+    does not sharpen the noise of the unknown bit together with the known one. And it has a shape:
+    where the classes come in steps (a bit that excludes an answer, or leaves it open), a probe that
+    is linear is too sure beyond the step. Probabilities saturate, and can flatten it.
+
+    The map of fold f is fitted to rows outside f, and to log-odds of probes that saw neither f nor
+    the row. Shape (K, n, C) throughout.
     """
-    scores = torch.log_softmax(nested, -1)
-    scores = scores - scores.mean(-1, keepdim=True)
-    scores = scores / scores.std((1, 2), keepdim=True).clamp_min(1e-6)
-    masks = torch.stack([which != f for f in range(len(nested))]).float()
+    log_probability = torch.log_softmax(nested, -1)
+    log_probability = log_probability - log_probability.mean(-1, keepdim=True)
+    scores = torch.cat(
+        [standardized(block, plan) for block in (log_probability, torch.softmax(nested, -1))], -1
+    )
     fits = fit_logistic(
-        scores, target, masks, torch.tensor([CALIBRATION_RIDGE]), iterations=CALIBRATION_ITERATIONS
+        scores,
+        target,
+        plan.outside,
+        torch.tensor([CALIBRATION_RIDGE]),
+        iterations=CALIBRATION_ITERATIONS,
     )
     return fits.logits(scores)[:, :, 0]
 
 
-def joint_logits(
-    unimodal: tuple[NestedLogits, NestedLogits],
-    components: tuple[Tensor, Tensor],
-    target: Tensor,
-    fold: NDArray[np.int64],
-) -> tuple[Tensor, tuple[str, ...]]:
-    """Cross-fit the joint probe: the unimodal log-odds weighed together, and what adds to them.
+def standardized(scores: Tensor, plan: CrossFit) -> Tensor:
+    """Centre each turn's scores, and divide them by their common deviation outside the fold.
 
-    What may add to them is every class's log-odds by itself and the products of components; or
-    nothing, so that the joint is never learnt worse than its parts.
-
-    Returns
-    -------
-    held_out : Tensor, shape (n, C)
-    family : tuple of str
-        The features chosen, one a fold.
+    Shape (K, n, D) throughout.
     """
-    folds, n = int(fold.max()) + 1, len(fold)
-    which = torch.from_numpy(fold)
-    inner_fold = [(f + 1) % folds for f in range(folds)]
-    masks = torch.stack(
-        [which != f for f in range(folds)]
-        + [(which != f) & (which != inner_fold[f]) for f in range(folds)]
-    )
-    offset = _weighed_together(unimodal, target, masks)
-
-    log_odds = torch.cat([source.nested for source in unimodal], -1)
-    log_odds = log_odds - log_odds.mean(1, keepdim=True)
-    log_odds = log_odds / log_odds.std((1, 2), keepdim=True).clamp_min(1e-6)
-    features = torch.cat([log_odds, _products(*components).expand(folds, n, -1)], -1)
-    doubled = torch.cat([features, features])
-    fits = fit_logistic(
-        doubled,
-        target,
-        masks.float(),
-        torch.tensor(JOINT_RIDGES),
-        iterations=ITERATIONS,
-        offset=offset,
-    )
-    logits = torch.cat([offset[:, :, None], fits.logits(doubled) + offset[:, :, None]], 2)
-    names = ["weighed log-odds", *(f"and products, ridge {ridge:g}" for ridge in JOINT_RIDGES)]
-
-    held_out = torch.empty(n, target.shape[1])
-    family = []
-    for f in range(folds):
-        inner = which == inner_fold[f]
-        best = int(_loss(logits[folds + f, inner], target[inner, None]).mean(0).argmin())
-        held_out[which == f] = logits[f, which == f][:, best]
-        family.append(names[best])
-    return held_out, tuple(family)
-
-
-def _weighed_together(
-    unimodal: tuple[NestedLogits, NestedLogits], target: Tensor, masks: Tensor
-) -> Tensor:
-    """Weigh both sources' log-odds by the rows of every mask, shape (masks, n, C)."""
-    wanted = target.numpy().astype(np.float64)
-    folds = len(unimodal[0].nested)
-    weighed = []
-    for index, mask in enumerate(masks.numpy()):
-        scores = [source.nested[index % folds].numpy().astype(np.float64) for source in unimodal]
-        stack = fit_stack([score[mask] for score in scores], wanted[mask], tolerance=1e-5)
-        weighed.append(torch.from_numpy(stack.log_probabilities(scores)).float())
-    return torch.stack(weighed)
-
-
-def _products(first: Tensor, second: Tensor) -> Tensor:
-    """Return the products of leading components, shape (n, at most 12²), standardised."""
-    leading = [
-        block[:, :PRODUCT_COMPONENTS] / block[:, :PRODUCT_COMPONENTS].std(0).clamp_min(1e-12)
-        for block in (first, second)
-    ]
-    products = (leading[0][:, :, None] * leading[1][:, None, :]).flatten(1)
-    products = (products - products.mean(0)) / (products.std(0) + 1e-6)
-    # Divided so that their largest singular value is about that of the log-odds: one step size
-    # then serves both.
-    return products / math.sqrt(products.shape[1] / 4)
+    outside = plan.outside[..., None]
+    count = outside.sum(1, keepdim=True)
+    centred = scores - (scores * outside).sum(1, keepdim=True) / count
+    variance = (centred.square() * outside).sum((1, 2), keepdim=True) / (count * scores.shape[-1])
+    return centred / variance.sqrt().clamp_min(1e-6)

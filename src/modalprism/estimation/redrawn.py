@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import SampleAtoms, replicate_atoms, sample_atoms
+from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.states import MOST_STATES, States, merge_rows
 from modalprism.estimation.summary import summarize
@@ -45,8 +45,7 @@ def _atoms(codes: tuple[NDArray[np.int64], NDArray[np.int64]], probability: Arra
     return sample_atoms(
         probability,
         (np.log(averages[0]), np.log(averages[1]), np.log(probability)),
-        (states[0], states[1]),
-        tol=GAP_TOLERANCE,
+        couple((states[0], states[1]), tol=GAP_TOLERANCE),
     )
 
 
@@ -148,6 +147,7 @@ def analyze_redrawn(
             for rows in (half, ~half)
         ]
         excess = (halves[0].value + halves[1].value) / 2 - whole.value
+        half_gap = (halves[0].coupled.gap + halves[1].coupled.gap) / 2
         part = (_unseen(codes, half) + _unseen(codes[::-1], half)) / 2
         weights = pigeonhole_weights(
             {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
@@ -160,11 +160,11 @@ def analyze_redrawn(
         target=target,
         base=base,
         n=len(p),
-        gap=whole.gap + part * (whole.gap + (halves[0].gap + halves[1].gap) / 2),
-        loss=whole.loss,
-        regained=whole.regained,
+        gap=whole.coupled.gap + part * (whole.coupled.gap + half_gap),
+        loss=whole.coupled.loss,
+        regained=whole.coupled.regained,
         classes=p.shape[1],
         estimator="model",
-        diagnostics={"state_loss": Estimate(whole.loss / np.log(base))},
+        diagnostics={"state_loss": Estimate(whole.coupled.loss / np.log(base))},
         families={},
     )

@@ -1,0 +1,78 @@
+"""Which rows a fit may see, and which of the fits a row may read.
+
+Cross-fitting is nested. What is said of fold f may have seen no row of f; what is chosen or
+recalibrated on the way there must itself be held out from the rows it is chosen by, and is fitted
+without f and another fold g. Every fit is thus known by the one or two folds that it has not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Folds, and the fits that leave out one or two of them.
+
+    Attributes
+    ----------
+    which : Tensor of int64, shape (n,)
+        Every row's fold.
+    folds : int
+        K.
+    left_out : tuple of (int, int)
+        B = K (K+1) / 2 pairs f ≤ g; (f, f) leaves out f alone.
+    masks : Tensor of float32, shape (B, n)
+        1 for a row that the fit sees, 0 for another.
+    """
+
+    which: Tensor
+    folds: int
+    left_out: tuple[tuple[int, int], ...]
+    masks: Tensor
+
+    @classmethod
+    def of(cls, fold: NDArray[np.int64]) -> CrossFit:
+        """Plan the fits for these folds.
+
+        Examples
+        --------
+        >>> plan = CrossFit.of(np.array([0, 1, 2, 0]))
+        >>> plan.left_out
+        ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+        >>> plan.masks[1].tolist()
+        [0.0, 0.0, 1.0, 0.0]
+        """
+        which = torch.from_numpy(fold)
+        folds = int(fold.max()) + 1
+        left_out = tuple(combinations_with_replacement(range(folds), 2))
+        masks = torch.stack([(which != f) & (which != g) for f, g in left_out]).float()
+        return cls(which, folds, left_out, masks)
+
+    @property
+    def outside(self) -> Tensor:
+        """Rows outside every fold, float32, shape (K, n)."""
+        return torch.stack([self.which != f for f in range(self.folds)]).float()
+
+    @property
+    def rows(self) -> Tensor:
+        """Numbers of the rows, shape (n,)."""
+        return torch.arange(len(self.which))
+
+    def index(self, f: int, g: int) -> int:
+        """Return the number of the fit that saw neither f nor g."""
+        return self.left_out.index((min(f, g), max(f, g)))
+
+    def reading(self, f: int) -> Tensor:
+        """Return which fit every row reads on the way to fold f: one that saw neither, (n,)."""
+        return torch.tensor([self.index(f, g) for g in range(self.folds)])[self.which]
+
+    def held_out(self, nested: Tensor) -> Tensor:
+        """Return what every row reads in its own fold's turn, (n, …) of (K, n, …)."""
+        return nested[self.which, self.rows]

@@ -1,0 +1,44 @@
+"""Interactions are found in whatever directions they hide."""
+
+import numpy as np
+import pytest
+import torch
+
+from modalprism.estimation.interactions import leading_directions, products, squares, whitened
+
+
+def test_whitening_leaves_out_what_does_not_vary():
+    rng = np.random.default_rng(0)
+    features = torch.from_numpy(rng.normal(size=(100, 4)) @ rng.normal(size=(4, 7))).float()
+    mask = torch.arange(100) < 80
+    white = whitened(features, mask.float(), 6)
+    assert white.shape == (100, 4)
+    seen = white[mask]
+    torch.testing.assert_close(seen.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen.mT @ seen / 80, torch.eye(4), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_product_that_answers_is_found(seed):
+    rng = np.random.default_rng(seed)
+    first, second = (torch.from_numpy(rng.normal(size=(2000, 12))).float() for _ in "ab")
+    u, v = (torch.from_numpy(np.linalg.qr(rng.normal(size=(12, 1)))[0]).float() for _ in "ab")
+    y = ((first @ u) * (second @ v) > 0).float()
+    residual = torch.cat([y, 1 - y], 1) - 0.5
+    left, right = leading_directions(first, second, residual, 1)
+    for found, true in ((left, first @ u), (right, second @ v)):
+        assert abs(np.corrcoef(found[:, 0], true[:, 0])[0, 1]) > 0.9
+    term = products(left, right, torch.ones(2000))[:, 0]
+    assert abs(np.corrcoef(term, y[:, 0])[0, 1]) > 0.5
+
+
+def test_products_are_standardised_on_the_rows_that_are_seen():
+    rng = np.random.default_rng(0)
+    first, second = (torch.from_numpy(rng.normal(size=(300, 3)) * 9).float() for _ in "ab")
+    mask = (torch.arange(300) < 200).float()
+    for terms, count in ((products(first, second, mask), 9), (squares(first, mask), 6)):
+        assert terms.shape == (300, count)
+        seen = terms[:200]
+        torch.testing.assert_close(seen.mean(0), torch.zeros(count), atol=1e-5, rtol=0)
+        expected = torch.full((count,), count**-0.5)
+        torch.testing.assert_close(seen.std(0, correction=0), expected, atol=1e-5, rtol=0)
