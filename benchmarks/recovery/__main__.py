@@ -2,10 +2,11 @@
 
     python benchmarks/recovery --quick
     python benchmarks/recovery --problems null --estimators posterior --draws 200
-    python benchmarks/recovery --draws 50 --out runs/recovery --figures docs/images
+    python benchmarks/recovery --draws 50 codebook=10 batch=1 --minutes 25 --figures docs/images
 
 ``make recovery`` installs what the views of real digits need first; elsewhere they are skipped, and
-so is speech where no synthesiser is installed. A run that is ended goes on where it stood.
+so is speech where no synthesiser is installed. A run that is ended goes on where it stood, and
+``--minutes 0`` makes the tables of what is there.
 """
 
 from __future__ import annotations
@@ -16,87 +17,156 @@ import os
 import shlex
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import estimators
 import measure
+import pandas as pd
 import problems
+import rates
 import report
-from sklearn.exceptions import ConvergenceWarning
+from progress import Progress, duration, say
 
+PAGE = Path(__file__).parents[2] / "docs" / "estimation.md"
 _DRAWS, _QUICK_DRAWS = 20, 2
-_EVERY = 10.0  # seconds between words on how it goes
+_OVERALL = "Problems and rows that all of these estimators tried; RMSE and bias in bits."
+_COVERAGE = (
+    "95 % intervals; in brackets what chance allows. *Atoms* counts draws, not their four atoms; "
+    "C₁ those draws that determine it. Width in bits, median."
+)
+_NOISE = "Means over all draws, without sign; *worst* is the largest mean atom of any one problem."
+_TESTS = (
+    "In brackets what chance allows. C₁ ≠ ½ has a true null where both unique atoms are the same. "
+    "An interval rejects where it lies above 0, or beside ½."
+)
+_AGAIN = (
+    "The largest move of an atom between the first seed of the analysis and the others, and how "
+    "much that is of the width of its interval."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for and print the tables."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parse(arguments)
-    warnings.simplefilter("ignore", ConvergenceWarning)
     chosen = _here("problem", _problems(options), lambda problem: problem.source.missing())
     used = _here("estimator", estimators.select(options.estimators), lambda one: one.missing())
     if not chosen or not used:
-        _say("nothing is left to run")
+        say("nothing is left to run")
         return 1
-    settings = estimators.Settings(options.replicates, options.permutations)
-    tasks = measure.plan(
-        chosen,
-        used,
-        settings,
-        draws=options.draws or (_QUICK_DRAWS if options.quick else _DRAWS),
-        seed=options.seed,
-        rows=options.rows,
-        all_draws=options.draws is not None,
-    )
-    if options.quick:
-        sizes = problems.QUICK
-        tasks = [
-            task for task in tasks if options.rows or task.n == sizes.get(task.problem, task.n)
-        ]
-    for problem in chosen:  # truths and speech are made once, before there are many processes
-        problem.draw(min(problem.sizes), options.seed)
-        _ = problem.truths
+    tasks = _tasks(options, chosen, used)
+    for name in sorted({one.name for one in chosen} - {task.problem for task in tasks}):
+        say(f"skipped problem {name}: it has only {problems.PROBLEMS[name].source.most:,} rows")
     options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "draws.jsonl"
+    todo = measure.missing(tasks, file)
+    jobs = max(min(options.jobs, len(todo)), 1)
+    say(
+        f"{len(chosen)} problems, {len(used)} estimators, {len(tasks):,} draws, "
+        f"{len(tasks) - len(todo):,} of them kept from before; processes: {jobs}"
+    )
+    if todo:
+        _prepare(chosen, options.seed)
     started = time.monotonic()
-    draws = measure.run(tasks, options.out / "draws.jsonl", jobs=options.jobs, progress=_Progress())
-    _say(f"{time.monotonic() - started:.0f} s")
+    told = Progress(todo, jobs)
+    draws = measure.run(
+        tasks,
+        file,
+        jobs=jobs,
+        seconds=60 * options.minutes,
+        begun=told.begun,
+        progress=told.made,
+    )
+    say(f"done in {duration(time.monotonic() - started)}")
     frame = measure.tidy(draws)
     if frame.empty:
-        _say("no estimator gave an answer")
+        say("no estimator gave an answer")
         return 1
     frame.to_csv(options.out / "draws.csv", index=False)
-    summary = measure.summarize(frame)
+    once = frame[frame["again"] == 0]
+    summary = measure.summarize(once)
     summary.to_csv(options.out / "summary.csv", index=False)
-    command = shlex.join(["python", "benchmarks/recovery", *arguments])
-    text = _text(summary, chosen, report.provenance(command, used, options.jobs))
-    (options.out / "tables.md").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    # A folder of this machine is nobody else's business.
+    shown = [Path(word).name if Path(word).is_absolute() else word for word in arguments]
+    command = shlex.join(["python", "benchmarks/recovery", *shown])
+    lacking = sum("answer" not in made for made in draws) + len(tasks) - len(draws)
+    head = report.provenance(command, used, options.jobs, lacking)
+    short = _short(frame, summary, chosen, head)
+    (options.out / "tables.md").write_text(f"{short}\n\n{_long(summary)}\n", encoding="utf-8")
+    print(short)
+    say("a row a problem: tables.md; every draw: draws.csv; both are in the folder of --out")
+    if options.write:
+        report.write(PAGE, short)
     if options.figures:
         import figures
 
-        for file in figures.draw(frame, summary, options.figures):
-            _say(f"drawn: {file.name}")
+        for drawn in figures.draw(once, summary, options.figures):
+            say(f"drawn: {drawn.name}")
     return 0
+
+
+def _tasks(
+    options: argparse.Namespace,
+    chosen: Sequence[problems.Problem],
+    used: Sequence[estimators.Estimator],
+) -> list[measure.Task]:
+    """Return the draws that the command line asks for."""
+    draws, seeds = (_QUICK_DRAWS, 2) if options.quick else (_DRAWS, options.seeds)
+    slow = {one.name for one in used if one.draws < _DRAWS}
+    most = {one.name: min(draws, one.draws) for one in used}
+    if options.quick:
+        most.update(dict.fromkeys(slow, 1))
+    for name, number in options.draws:
+        most.update({name: number} if name else {one.name: min(number, one.draws) for one in used})
+    tasks = measure.plan(
+        chosen,
+        used,
+        estimators.Settings(options.replicates, options.permutations),
+        draws=most,
+        seed=options.seed,
+        rows=options.rows,
+        seeds=seeds,
+    )
+    if options.quick and not options.rows:
+        sizes = problems.QUICK
+        tasks = [task for task in tasks if task.n == sizes.get(task.problem, task.n)]
+    return tasks
+
+
+def _prepare(chosen: Sequence[problems.Problem], seed: int) -> None:
+    """Make truths and speech, once, before there are many processes."""
+    for problem in chosen:
+        _ = problem.truths
+        problem.draw(min(problem.sizes), seed)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks/recovery", description=__doc__.split("\n")[0])
     add = parser.add_argument
-    add("--quick", action="store_true", help="a few small problems, two draws: two minutes")
+    add("--quick", action="store_true", help="a few small problems, a draw or two: two minutes")
     add("--problems", nargs="+", metavar="NAME", help="problems whose name contains NAME")
     add("--estimators", nargs="+", metavar="NAME", help="estimators whose name contains NAME")
-    add("--draws", type=_positive, metavar="N", help=f"of each problem ({_DRAWS}; batch 3)")
+    add(
+        "--draws",
+        type=_draws,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help=f"of each problem ({_DRAWS}, batch 3); of one estimator where it says NAME=N",
+    )
+    add("--minutes", type=float, default=math.inf, metavar="M", help="begin no draw after M")
     add("--rows", type=_positive, nargs="+", metavar="N", help="rows, not the problems' own")
     add("--seed", type=int, default=0, help="of every draw (0)")
+    add("--seeds", type=_positive, default=4, help="of the analysis, for its stability (4)")
     add("--replicates", type=_positive, default=1000, help="behind our intervals (1000)")
     add("--permutations", type=int, default=99, help="behind our nulls, where there are (99)")
     add("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes (all cores)")
     add("--out", type=Path, default=Path("runs/recovery"), help="folder of the draws")
     add("--figures", type=Path, metavar="FOLDER", help="where to draw the figures")
+    add("--write", action="store_true", help="put the tables in docs/estimation.md")
     add("--list", action="store_true", help="list the problems and estimators, and end")
     options = parser.parse_args(arguments)
     if options.list:
@@ -114,6 +184,14 @@ def _positive(text: str) -> int:
     return number
 
 
+def _draws(text: str) -> tuple[str, int]:
+    """Read N or NAME=N."""
+    name, _, number = text.rpartition("=")
+    if name and name not in estimators.ESTIMATORS:
+        raise argparse.ArgumentTypeError(f"there is no estimator {name!r}")
+    return name, _positive(number)
+
+
 def _problems(options: argparse.Namespace) -> list[problems.Problem]:
     """Return the problems that were asked for."""
     if options.quick and not options.problems:
@@ -121,55 +199,52 @@ def _problems(options: argparse.Namespace) -> list[problems.Problem]:
     return problems.select(options.problems)
 
 
-def _small(task: measure.Task) -> bool:
-    """Whether a draw is of the size that a first look takes."""
-    return task.n == problems.QUICK.get(task.problem, task.n)
-
-
 def _here(what: str, wanted: Sequence[Any], missing: Any) -> list[Any]:
     """Return what can run here, and say why the others cannot."""
     reasons = {one.name: missing(one) for one in wanted}
     for name, reason in reasons.items():
         if reason:
-            _say(f"skipped {what} {name}: {reason}")
+            say(f"skipped {what} {name}: {reason}")
     return [one for one in wanted if not reasons[one.name]]
 
 
-def _text(summary: Any, chosen: Sequence[problems.Problem], provenance: str) -> str:
-    """All tables, with headings; those without a row are left out."""
+def _short(
+    frame: pd.DataFrame,
+    summary: pd.DataFrame,
+    chosen: Sequence[problems.Problem],
+    head: str,
+) -> str:
+    """Tables that sum up, with headings; those without a row are left out."""
+    once = frame[frame["again"] == 0]
     kinds = set(summary["truth_kind"])
-    parts = [provenance, "## Problems (bits)", report.described(chosen)]
+    parts = [head, "### Problems (bits)", report.described(chosen)]
     if kinds & {"exact", "computed"}:
-        parts += ["## All problems with a truth", report.overall(summary)]
-    for group in summary["group"].unique():
-        cells = summary[summary["group"] == group]
-        if (cells["truth_kind"] != "none").any():
-            parts += [f"## Atoms: {group}", report.recovery(cells)]
-    if kinds != {"none"}:
-        parts += ["## Contribution", report.contributions(summary)]
+        parts += ["### All problems with a truth", _OVERALL, report.overall(summary)]
+    if (once["low"].notna() & once["truth"].notna()).any():
+        parts += ["### Intervals that hold the truth, %", _COVERAGE, rates.coverage(once)]
+    if ((once["quantity"] == "information") & (once["truth"] == 0)).any():
+        parts += ["### Where nothing is known (bits)", _NOISE, rates.noise(once)]
+        parts += ["### Tests where nothing is known, % rejected", rates.noise_tests(once)]
+    parts += ["### Tests whose null is true, % rejected", _TESTS, rates.false_positives(once)]
+    parts += ["### Tests whose null is false, % rejected", rates.power(once)]
+    if frame["again"].any():
+        parts += ["### The same draw with other seeds (bits)", _AGAIN, rates.stability(frame)]
+    parts += ["### Seconds of a draw (median; in brackets of the processor)", rates.seconds(once)]
     if "none" in kinds:
-        parts += ["## Without a truth (bits, mean ± spread)", report.values(summary)]
+        parts += ["### Without a truth (bits, mean ± spread)", report.values(summary)]
     return "\n\n".join(parts)
 
 
-class _Progress:
-    """Say now and then how many draws are left, and every failure at once."""
-
-    def __init__(self) -> None:
-        self._last = -math.inf
-
-    def __call__(self, left: int, made: dict[str, Any]) -> None:
-        where = f"{made['problem']} n={made['n']} {made['estimator']} draw {made['draw']}"
-        if "failed" in made:
-            _say(f"failed: {where}: {made['failed']}")
-        if time.monotonic() - self._last > _EVERY:
-            self._last = time.monotonic()
-            _say(f"{left} draws left; last {where}")
-
-
-def _say(text: str) -> None:
-    """Tell how it goes, beside the tables."""
-    print(text, file=sys.stderr, flush=True)
+def _long(summary: pd.DataFrame) -> str:
+    """Tables of a row a problem, n and estimator."""
+    parts = []
+    for group in summary["group"].unique():
+        cells = summary[summary["group"] == group]
+        if (cells["truth_kind"] != "none").any():
+            parts += [f"### Atoms: {group}", report.recovery(cells)]
+    if set(summary["truth_kind"]) != {"none"}:
+        parts += ["### Contribution", report.contributions(summary)]
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

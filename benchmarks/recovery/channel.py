@@ -22,7 +22,7 @@ from modalprism import decompose_marginals
 from modalprism.pid.gates import Atoms
 
 Rows = NDArray[np.float64]
-_DRAWS, _STATES, _FITTED = 200_000, 300, 20_000
+_DRAWS, _STATES, _FITTED = 200_000, 600, 20_000
 _RESOLUTION = 0.004  # bits; what the draws cannot tell from 0 is 0
 _TOLERANCE, _SECONDS = 1.5e-3, 20.0  # bits asked of the solver, and when it ends in any case
 

@@ -25,6 +25,7 @@ from typing import ClassVar
 import folders
 import numpy as np
 from numpy.typing import NDArray
+from progress import say
 from scipy.io import wavfile
 from scipy.signal import stft
 from sklearn.datasets import load_digits
@@ -54,6 +55,7 @@ class HandwrittenViews:
     second: str
     target: str
 
+    most: ClassVar[int] = 2_000
     TARGETS: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "label": "two views of a handwritten digit; no truth is known",
@@ -95,6 +97,7 @@ class SpokenDigits:
 
     target: str
 
+    most: ClassVar[int] = 1_500
     TARGETS: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "redundant": "a digit pictured and spoken, and which it is",
@@ -175,6 +178,7 @@ def speech() -> tuple[Rows, Labels]:
     state = folders.fingerprint([Path(__file__)])
     file = folders.cache() / f"speech-{state}.npz"
     if not file.exists():
+        say("speaking 1,500 clips: half a minute, once; they are kept for later runs")
         clips = list(_synthesise())
         content = io.BytesIO()
         np.savez(content, x=[_features(*clip) for clip, _ in clips], y=[y for _, y in clips])

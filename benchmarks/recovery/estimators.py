@@ -66,8 +66,8 @@ class Answer:
         Of the null that a quantity is 0, by quantity; None where the estimator has no test.
     determined : bool or None
         Whether the contribution is; None where the estimator knows no such thing.
-    seconds : float
-        It took.
+    seconds, processor : float
+        It took, by the clock and of the processor, which others on the machine do not lengthen.
     """
 
     redundancy: float
@@ -80,6 +80,7 @@ class Answer:
     p_values: Mapping[str, float] | None = None
     determined: bool | None = None
     seconds: float = math.nan
+    processor: float = math.nan
 
     @property
     def information(self) -> float:
@@ -105,6 +106,8 @@ class Estimator:
         Most draws of one problem unless more are asked for by number: the slow ones have few.
     missing : callable
         Why it cannot run here; None where it can.
+    code : str
+        First digits of the hash of its code, as it was when it was imported.
     """
 
     name: str
@@ -113,17 +116,17 @@ class Estimator:
     files: Sequence[Path] = field(repr=False)
     draws: int = 1_000
     missing: Callable[[], str | None] = lambda: None
+    code: str = field(init=False)
 
-    @property
-    def code(self) -> str:
-        """First digits of the hash of its code."""
-        return fingerprint(self.files)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", fingerprint(self.files))
 
     def timed(self, sample: Sample, seed: int, settings: Settings) -> Answer:
         """Answer, and say how long it took."""
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         answer = self.answer(sample, seed, settings)
-        return dataclasses.replace(answer, seconds=time.perf_counter() - started)
+        seconds, processor = time.perf_counter() - started, time.process_time() - used
+        return dataclasses.replace(answer, seconds=seconds, processor=processor)
 
 
 def from_atoms(r: float, u1: float, u2: float, s: float) -> Answer:

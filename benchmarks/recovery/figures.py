@@ -12,6 +12,7 @@ from estimators import ESTIMATORS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from measure import ALPHA, ATOMS
+from rates import wilson
 
 from modalprism.reports.style import FAINT, INK, drawing
 
@@ -30,7 +31,7 @@ _LOOKS = dict(
     )
 )
 _SYMBOLS = dict(zip(ATOMS, ("redundant", "unique 1", "unique 2", "synergy"), strict=True))
-_WIDTH = 7.2  # inches
+_WIDTH, _ENTRY = 7.2, 1.2  # inches; of a figure, and of an entry of its legend
 _LEVEL = 0.95
 
 
@@ -107,7 +108,7 @@ def _points(axis: Axes, cells: pd.DataFrame, places: Sequence[int]) -> None:
 
 
 def _rates(known: pd.DataFrame) -> Figure:
-    """Draw how often intervals hold the truth, and how often a truth of 0 is found not to be."""
+    """Draw how often intervals hold the truth, and tests reject a truth of 0, and chance's part."""
     atoms = known[known["quantity"].isin(ATOMS) & (known["truth_kind"] != "upper")]
     zero = atoms[atoms["truth"].abs() < 1e-9]
     figure, axes = plt.subplots(1, 2, figsize=(_WIDTH, 2.8), layout="constrained")
@@ -119,13 +120,25 @@ def _rates(known: pd.DataFrame) -> Figure:
         told = cells[cells[column].notna()]
         axis.axhline(level, color=FAINT, linewidth=1, linestyle="--")
         groups = list(dict.fromkeys(told["group"]))
-        for name in _present(told):
-            mean = told[told["estimator"] == name].groupby("group")[column].mean()
+        names = _present(told)
+        for number, name in enumerate(names):
+            one = told[told["estimator"] == name]
+            mean = one.groupby("group")[column].mean()
+            # Atoms of a draw depend on each other: what counts is how many draws there are.
+            draws = one.drop_duplicates(["problem", "n"]).groupby("group")["draws"].sum()
             colour, marker = _LOOKS[name]
             there = [group for group in groups if group in mean.index]
-            shift = 0.08 * (list(_LOOKS).index(name) - 1)
-            spots = [groups.index(group) + shift for group in there]
-            axis.plot(spots, mean[there], marker, color=colour, label=name)
+            ends = np.array([wilson(mean[group], draws[group]) for group in there]).T
+            shift = 0.12 * (number - (len(names) - 1) / 2)
+            axis.errorbar(
+                [groups.index(group) + shift for group in there],
+                mean[there],
+                yerr=np.abs(ends - mean[there].to_numpy()),
+                fmt=marker,
+                color=colour,
+                elinewidth=0.9,
+                label=name,
+            )
         if not groups:
             axis.text(0.5, 0.5, "no estimator tells", ha="center", transform=axis.transAxes)
         axis.set_xticks(range(len(groups)), groups, rotation=35, ha="right")
@@ -139,11 +152,12 @@ def _rates(known: pd.DataFrame) -> Figure:
 def _noise(nulls: pd.DataFrame) -> Figure:
     """Draw how much information each estimator reads where there is none."""
     figure, axis = plt.subplots(figsize=(_WIDTH * 0.6, 2.8), layout="constrained")
-    for name in _present(nulls):
+    for number, name in enumerate(_present(nulls)):
         one = nulls[nulls["estimator"] == name].groupby("n")["value"].agg(["mean", "max"])
         colour, marker = _LOOKS[name]
-        axis.plot(one.index, one["mean"], marker=marker, color=colour, label=name)
-        axis.plot(one.index, one["max"], color=colour, linewidth=0.7, linestyle=":")
+        spots = one.index * 1.05 ** (number - 2)  # so that none hides another
+        axis.plot(spots, one["mean"], marker=marker, color=colour, label=name)
+        axis.plot(spots, one["max"], color=colour, linewidth=0.7, linestyle=":")
     axis.axhline(0, color=INK, linewidth=1)
     axis.set_xscale("log")
     sizes = sorted(nulls["n"].unique())
@@ -178,10 +192,11 @@ def _present(cells: pd.DataFrame) -> list[str]:
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
-    """Put one legend above all panels."""
+    """Put one legend above all panels, in as many rows as it needs."""
     handles, labels = axis.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        columns = min(len(labels), int(figure.get_figwidth() / _ENTRY))
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
 def _save(figure: Figure, folder: Path, name: str) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import platformdirs
+from progress import say
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -17,6 +18,11 @@ def fingerprint(files: Iterable[Path]) -> str:
     for file in sorted(files):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:8]
+
+
+_HERE = Path(__file__).parent
+# As it is imported: a run that began before an edit must not keep its truths as the edited code's.
+_STATE = fingerprint(_HERE / name for name in ("channel.py", "symbol_tables.py", "folders.py"))
 
 
 def cache() -> Path:
@@ -36,11 +42,11 @@ def remember(key: str, compute: Callable[[], list[float]]) -> list[float]:
     compute : callable
         Without arguments.
     """
-    here = Path(__file__).parent
-    name = f"truth-{fingerprint([here / 'channel.py', here / 'symbol_tables.py'])}-{key}.json"
+    name = f"truth-{_STATE}-{key}.json"
     file = cache() / name.replace(" ", "-")
     if file.exists():
         return json.loads(file.read_text())["value"]
+    say(f"computing the truth of {key} apart: seconds, once; it is kept for later runs")
     value = compute()
     write_whole(file, json.dumps({"key": key, "value": value}).encode())
     return value

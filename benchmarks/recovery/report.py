@@ -7,6 +7,7 @@ import math
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from measure import ATOMS
 from problems import Problem
 
 _PACKAGES = ("modalprism", "numpy", "scipy", "scikit-learn", "torch")
-_DASH = "–"
+DASH = "–"
+BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 HEADER = (
     "problem",
     "n",
@@ -58,7 +60,7 @@ def signed(value: float, digits: int = 3) -> str:
     ('+.021', '−1.200', '.000', '–')
     """
     if math.isnan(value):
-        return _DASH
+        return DASH
     text = f"{abs(value):.{digits}f}"
     sign = "" if float(text) == 0 else "+" if value > 0 else "−"
     return sign + text.removeprefix("0")
@@ -83,7 +85,7 @@ def rate(value: float) -> str:
     >>> rate(0.953), rate(float("nan"))
     ('95 %', '–')
     """
-    return _DASH if math.isnan(value) else f"{100 * value:.0f} %"
+    return DASH if math.isnan(value) else f"{100 * value:.0f} %"
 
 
 def recovery(summary: pd.DataFrame) -> str:
@@ -180,8 +182,8 @@ def described(problems: Iterable[Problem]) -> str:
     return table(("problem", "about", "truth", "R", "U₁", "U₂", "S"), rows)
 
 
-def provenance(command: str, estimators: Sequence[Estimator], jobs: int) -> str:
-    """With what: a list for the top, without any path."""
+def provenance(command: str, estimators: Sequence[Estimator], jobs: int, lacking: int = 0) -> str:
+    """With what: a list for the top, without any path; and how many draws are not there."""
     versions = [f"{package} {importlib.metadata.version(package)}" for package in _PACKAGES]
     used = [f"{estimator.name} (code {estimator.code})" for estimator in estimators]
     return "\n".join(
@@ -190,8 +192,25 @@ def provenance(command: str, estimators: Sequence[Estimator], jobs: int) -> str:
             f"- {os.cpu_count()} cores, {jobs} processes of one thread",
             f"- estimators: {', '.join(used)}",
             f"- `{command}`",
+            *([f"- {lacking:,} draws of this command failed or were not made"] if lacking else []),
         )
     )
+
+
+def write(page: Path, generated: str) -> None:
+    """Replace what stands between the markers of a page, and leave the rest as it is.
+
+    Raises
+    ------
+    ValueError
+        If the page does not have the two markers, in their order.
+    """
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page.name} lacks {BEGIN} … {END}: put them where the tables belong")
+    page.write_text(f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}", encoding="utf-8")
 
 
 def _cells(summary: pd.DataFrame) -> list[pd.DataFrame]:

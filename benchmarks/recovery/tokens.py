@@ -103,6 +103,8 @@ def _code(rows: Table, seed: int) -> NDArray[np.int64]:
     """Normalise, reduce and code the tokens of one example."""
     size = TOKENS // 2 + 1
     unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
+    if not np.ptp(unit, axis=0).any():  # as the labels of a rare class are: nothing to reduce
+        return np.zeros(len(rows), dtype=np.int64)
     reduced = PCA(min(size, *unit.shape), svd_solver="full").fit_transform(unit)
     with warnings.catch_warnings():
         # Fewer different rows than clusters, as the labels are: some clusters stay empty.

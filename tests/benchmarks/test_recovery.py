@@ -1,5 +1,6 @@
 """The recovery benchmark's own parts, on problems that take no time."""
 
+import dataclasses
 import doctest
 import importlib
 import json
@@ -26,6 +27,8 @@ MODULES = (
     "neural",
     "plug_in",
     "problems",
+    "progress",
+    "rates",
     "report",
     "symbol_tables",
     "tokens",
@@ -115,6 +118,23 @@ def test_symbols_can_be_read_off_a_clear_embedding_and_common_nuisance_is_common
     assert strongest_link(*apart[:2]) < 0.5
 
 
+def test_exact_truths_lose_less_to_the_noise_than_is_allowed_for(recovery):
+    limit = recovery("measure").TRUTH_ERROR["exact"]
+    rng = np.random.default_rng(0)
+    seen = set()
+    for problem in recovery("problems").PROBLEMS.values():
+        if not hasattr(problem.source, "table") or problem.source.noisy:
+            continue
+        for symbols in problem.source.table.joint.shape[:2]:
+            key = symbols, problem.source.channel.separation
+            if key not in seen:
+                codes = problem.source.channel.codes(symbols)
+                scores = (codes[0] + rng.normal(size=(20_000, symbols - 1))) @ codes.T
+                odds = np.exp(scores - scores[:, :1])
+                assert np.log2(odds.sum(1)).mean() < limit, problem.name
+            seen.add(key)
+
+
 @given(
     errors=st.lists(st.floats(-2, 2), min_size=2, max_size=12),
     truth=st.sampled_from([0.0, 0.3, 1.0]),
@@ -132,10 +152,11 @@ def test_coverage_counts_the_intervals_that_hold_the_truth(recovery, bounds):
     low = np.array([start for start, _ in bounds])
     high = low + np.array([length for _, length in bounds])
     truth = 0.25
-    held = sum(a - 1e-9 <= truth <= b + 1e-9 for a, b in zip(low, high, strict=True))
+    slack = recovery("measure").TRUTH_ERROR["exact"]
+    held = sum(a <= truth + slack and truth - slack <= b for a, b in zip(low, high, strict=True))
     (row,) = _summary(recovery, low, truth, low=low, high=high).itertuples()
     assert row.coverage == pytest.approx(held / len(bounds))
-    assert row.above_zero == pytest.approx(np.mean(low > 1e-9))
+    assert row.above_zero == pytest.approx(np.mean(low > slack))
     (upper,) = _summary(recovery, low, truth, low=low, high=high, kind="upper").itertuples()
     assert math.isnan(upper.coverage)
 
@@ -186,7 +207,8 @@ def test_a_run_is_kept_goes_on_where_it_stood_and_is_told_in_tables(recovery, tm
 
     def run(draws):
         made = []
-        tasks = measure.plan([problem], [plug_in], settings, draws=draws, seed=0, rows=[300])
+        wanted = {"plug-in": draws}
+        tasks = measure.plan([problem], [plug_in], settings, draws=wanted, seed=0, rows=[300])
         drawn = measure.run(tasks, file, jobs=1, progress=lambda _left, one: made.append(one))
         return drawn, len(made)
 
@@ -207,6 +229,121 @@ def test_a_run_is_kept_goes_on_where_it_stood_and_is_told_in_tables(recovery, tm
         assert len({line.count("|") for line in text.splitlines()}) == 1
     files = list(recovery("figures").draw(frame, summary, tmp_path))
     assert {f.name for f in files} >= {"recovery-clear.svg", "recovery-contribution.png"}
+
+
+def test_a_run_begins_no_draw_after_its_time_and_says_what_it_begins(recovery, tmp_path):
+    measure, progress = recovery("measure"), recovery("progress")
+    tasks = _plan(recovery, "clear-copy", draws=3)
+    begun = []
+    late = measure.run(tasks, tmp_path / "a", jobs=1, seconds=-1, begun=begun.append)
+    assert (late, begun) == ([], [])
+    made = measure.run(tasks[:1], tmp_path / "a", jobs=1, begun=begun.append)
+    assert (len(made), begun) == (1, tasks[:1])
+    assert measure.missing(tasks, tmp_path / "a") == tasks[1:]
+    assert progress.Progress(tasks, 1)._time_left() == ""
+
+
+def test_a_failed_draw_is_told_and_kept_out(recovery, tmp_path, capsys):
+    measure, progress = recovery("measure"), recovery("progress")
+    (task,) = _plan(recovery, "clear-copy", draws=1, rows=[5])
+    told = progress.Progress([task], 1)
+    (made,) = measure.run([task], tmp_path / "a", jobs=1, progress=told.made) or [None]
+    assert "ValueError" in made["failed"]
+    assert "failed: clear-copy n=5 plug-in" in capsys.readouterr().err
+    assert measure.tidy([made]).empty
+    assert measure.missing([task], tmp_path / "a") == [task]
+
+
+def test_a_draw_is_not_made_by_other_code_than_was_asked_for(recovery):
+    (task,) = _plan(recovery, "clear-copy", draws=1)
+    made = recovery("measure").run_one(dataclasses.replace(task, code="other"))
+    assert "its code has changed" in made["failed"]
+
+
+def test_rows_that_a_problem_lacks_are_left_out_and_other_seeds_are_of_the_first_draw(recovery):
+    assert not _plan(recovery, "views-fou+mor-label", draws=1, rows=[5000])
+    tasks = _plan(recovery, "null-noise4-d64", draws=2, rows=[300, 600], seeds=3)
+    assert [task.again for task in tasks if (task.n, task.draw) == (300, 0)] == [0, 1, 2]
+    assert len(tasks) == 6
+
+
+def _plan(recovery, name, *, draws, rows=(300,), seeds=1):
+    (plug_in,) = recovery("estimators").select(["plug"])
+    return recovery("measure").plan(
+        [recovery("problems").PROBLEMS[name]],
+        [plug_in],
+        recovery("estimators").Settings(),
+        draws={"plug-in": draws},
+        seed=0,
+        rows=list(rows),
+        seeds=seeds,
+    )
+
+
+@given(hits=st.integers(0, 40), more=st.integers(0, 40))
+def test_the_interval_of_a_rate_holds_it_and_is_the_same_from_either_side(recovery, hits, more):
+    n = hits + more + 1
+    low, high = recovery("rates").wilson(hits / n, n)
+    assert 0 <= low <= hits / n <= high <= 1
+    below, above = recovery("rates").wilson(1 - hits / n, n)
+    assert (1 - above, 1 - below) == pytest.approx((low, high))
+
+
+def test_rates_are_of_the_tests_whose_null_is_true_or_false(recovery):
+    rates = recovery("rates")
+    answer = {
+        "redundancy": (1.0, 1.1, 0.9, 1.2, 0.01),
+        "unique_1": (0.0, 0.1, 0.05, 0.2, 0.02),
+        "unique_2": (0.0, -0.1, -0.2, 0.1, 0.9),
+        "synergy": (0.0, 0.0, -0.1, 0.1, 0.5),
+        "information": (1.0, 1.1, 1.05, 1.3, 0.01),
+        "contribution": (math.nan, 0.8, 0.6, 0.9, 0.2),
+    }
+    columns = ("truth", "value", "low", "high", "p_value")
+    base = {"estimator": "codebook", "group": "g", "problem": "p", "n": 10, "draw": 0, "again": 0}
+    rest = {"truth_kind": "exact", "seconds": 1.0, "processor": 12.0}
+    frame = pd.DataFrame(
+        [
+            base | rest | {"quantity": quantity} | dict(zip(columns, numbers, strict=True))
+            for quantity, numbers in answer.items()
+        ]
+    )
+    tested, apart = _cells(rates.false_positives(frame))
+    assert [cell.split()[0] for cell in tested[3:]] == ["–", "–", "100", "0", "0", "0"]
+    assert [cell.split()[0] for cell in apart[3:]] == ["–", "–", "100", "0", "0", "100"]
+    found, _ = _cells(rates.power(frame))
+    assert [cell.split()[0] for cell in found[3:]] == ["100", "100", "–", "–", "–", "–"]
+    (held,) = _cells(rates.coverage(frame))
+    assert [cell.split()[0] for cell in held[3:9]] == ["75", "0", "100", "0", "100", "100"]
+    moved = pd.concat([frame, frame.assign(again=1, value=frame["value"] + 0.015)])
+    (stable,) = _cells(rates.stability(moved))
+    assert stable[4:6] == [".015 (5 %)", ".015 (10 %)"]
+    assert rates.seconds(frame).endswith("| codebook | 1 (12) |")
+
+
+def test_noise_is_told_of_problems_without_information(recovery):
+    frame = recovery("measure").tidy(
+        recovery("measure").run_one(task)
+        for task in _plan(recovery, "null-noise4-d64", draws=1)
+        + _plan(recovery, "clear-copy", draws=1)
+    )
+    (row,) = _cells(recovery("rates").noise(frame))
+    assert row[:3] == ["plug-in", "300", "1"]
+    assert not _cells(recovery("rates").noise_tests(frame))
+
+
+def _cells(table):
+    return [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+
+
+def test_generated_tables_replace_what_stands_between_the_marks(recovery, tmp_path):
+    report, page = recovery("report"), tmp_path / "page.md"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.write(page, "new")
+    assert page.read_text().split() == f"before {report.BEGIN} new {report.END} after".split()
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="lacks"):
+        report.write(page, "new")
 
 
 @pytest.mark.parametrize("name", MODULES)
