@@ -22,7 +22,7 @@ def blocks():
 
 def every_probe(embeddings, target, plan=PLAN):
     (first, a), (second, b) = (unimodal_logits(x, target, plan, 0) for x in embeddings)
-    joint = joint_logits((first, second), (a, b), target, plan)
+    joint, _ = joint_logits((first, second), (a, b), target, plan)
     assert len(first.family) == len(joint.family) == plan.folds
     return first, second, joint
 

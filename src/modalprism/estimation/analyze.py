@@ -53,7 +53,7 @@ def analyze(
     replicates : int
         Bootstrap replicates behind each interval.
     permutations : int
-        Tables behind each p-value of the codebook estimator; the posterior's have none yet.
+        Draws behind each p-value.
     seed : int
         The same seed gives the same result, in whatever order the modalities are.
 
@@ -92,7 +92,13 @@ def analyze(
             analysis = summarize_codebook(counted, sample, target=target, base=base)
         else:
             analysis = analyze_posterior(
-                sample, target=target, base=base, folds=folds, replicates=replicates, seed=seed
+                sample,
+                target=target,
+                base=base,
+                folds=folds,
+                replicates=replicates,
+                permutations=permutations,
+                seed=seed,
             )
     first, second = map(str, embeddings)
     return analysis.in_order((first, second))

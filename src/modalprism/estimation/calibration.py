@@ -108,12 +108,11 @@ def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9
     return Stack(found[:count] / scale, found[count:])
 
 
-def combine(scores: Sequence[Array], target: Array) -> Array:
-    """Return calibrated log-probabilities of held-out rows by several scores, none against itself.
+def fit_nonnegative(scores: Sequence[Array], target: Array) -> Stack:
+    """Fit slopes that are not negative.
 
-    Slopes are not negative. A stack that could give one score all its weight, and the others none,
-    loses no more than any of them does: what both sources tell is read to be no less than what each
-    tells.
+    A stack that could give one score all its weight, and the others none, loses no more than any of
+    them does: what both sources tell is read to be no less than what each tells.
 
     Parameters
     ----------
@@ -124,24 +123,26 @@ def combine(scores: Sequence[Array], target: Array) -> Array:
 
     Returns
     -------
-    ndarray of float64, shape (n, C)
-        log p_i(y), in nats.
+    Stack
+        Slopes of scores that point the wrong way are 0.
 
     Examples
     --------
     >>> import numpy as np
     >>> target = np.repeat(np.eye(2), 50, axis=0)
     >>> one = target + np.random.default_rng(0).normal(size=(100, 2))
-    >>> bool(np.allclose(combine([one, -one], target), calibrate(one, target), atol=1e-6))
-    True
+    >>> (fit_nonnegative([one, -one], target).slopes > 0).tolist()
+    [True, False]
     """
-    used = list(scores)
+    used = list(range(len(scores)))
+    slopes = np.zeros(len(scores))
     while used:
-        stack = fit_stack(used, target)
+        stack = fit_stack([scores[k] for k in used], target)
         if stack.slopes.min() >= 0:
-            return stack.log_probabilities(used)
+            slopes[used] = stack.slopes
+            return Stack(slopes, stack.biases)
         del used[int(stack.slopes.argmin())]
-    return np.tile(np.log(target.mean(0)), (len(target), 1))
+    return Stack(slopes, np.log(target.mean(0)))
 
 
 def calibrate(logits: Array, target: Array) -> Array:

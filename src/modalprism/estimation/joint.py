@@ -16,7 +16,14 @@ from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.interactions import leading_directions, products, whitened
 from modalprism.estimation.logistic import fit_logistic
-from modalprism.estimation.probes import ITERATIONS, Features, NestedLogits, choose, standardized
+from modalprism.estimation.probes import (
+    ITERATIONS,
+    Features,
+    NestedLogits,
+    choose,
+    inner_loss,
+    standardized,
+)
 
 LINEAR: Final = 24
 SMOOTH: Final = 24
@@ -29,7 +36,7 @@ def joint_logits(
     features: tuple[Features, Features],
     target: Tensor,
     plan: CrossFit,
-) -> NestedLogits:
+) -> tuple[NestedLogits, Tensor]:
     """Cross-fit the joint probe.
 
     Parameters
@@ -40,6 +47,13 @@ def joint_logits(
     target : Tensor of float32, shape (n, C)
         Rows sum to 1.
     plan : CrossFit
+
+    Returns
+    -------
+    logits : NestedLogits
+    interaction : Tensor of float32, shape (n, C)
+        What the best products add to the weighed log-odds in held-out rows, whether they were
+        chosen or not: what there is to test for synergy.
     """
     names = ["weighed log-odds"]
     for count in DIRECTIONS:
@@ -83,7 +97,10 @@ def joint_logits(
             candidates.append(added.logits(terms) + start[:, :, None])
         # The fits of this turn leave out f and 0, f and 1, …: a row of fold g reads number g.
         inner[f] = torch.cat(candidates, 2)[plan.which, plan.rows]
-    return choose(inner, target, plan, names)
+    beyond = inner[:, :, 1:] - inner[:, :, :1]
+    best = inner_loss(inner, target, plan)[:, 1:].argmin(1)
+    interaction = plan.held_out(beyond[torch.arange(plan.folds), :, best])
+    return choose(inner, target, plan, names), interaction
 
 
 def _weighed_together(

@@ -14,11 +14,13 @@ from scipy.special import entr
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import couple, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import pigeonhole_weights
-from modalprism.estimation.calibration import calibrate, combine
+from modalprism.estimation.calibration import calibrate, fit_nonnegative
+from modalprism.estimation.codebook.tables import exchangeable_blocks
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.probes import unimodal_logits
+from modalprism.estimation.significance import Exchange, p_values_of
 from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.validation import Sample
@@ -28,14 +30,21 @@ GAP_TOLERANCE = 2e-3
 
 
 def analyze_posterior(
-    sample: Sample, *, target: str, base: float, folds: int, replicates: int, seed: int
+    sample: Sample,
+    *,
+    target: str,
+    base: float,
+    folds: int,
+    replicates: int,
+    permutations: int,
+    seed: int,
 ) -> Analysis:
     """Probe, calibrate, couple, and resample a checked sample, in one thread.
 
     Parameters
     ----------
     sample : Sample
-    target, base, folds, replicates, seed
+    target, base, folds, replicates, permutations, seed
         As in `modalprism.analyze`.
 
     Returns
@@ -64,16 +73,31 @@ def analyze_posterior(
         *(unimodal_logits(block, soft_target, plan, seed) for block in sample.embeddings),
         strict=True,
     )
-    joint = joint_logits((probes[0], probes[1]), (features[0], features[1]), soft_target, plan)
+    joint, interaction = joint_logits(
+        (probes[0], probes[1]), (features[0], features[1]), soft_target, plan
+    )
     held_out = [probe.held_out.numpy().astype(np.float64) for probe in (*probes, joint)]
     log_p1, log_p2 = (calibrate(logits, sample.target) for logits in held_out[:2])
     coupled = couple(
         (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed)),
         tol=GAP_TOLERANCE,
     )
-    log_joint = combine([log_p1, log_p2, held_out[2], coupled.potential], sample.target)
+    scores = [log_p1, log_p2, held_out[2], coupled.potential]
+    log_joint = fit_nonnegative(scores, sample.target).log_probabilities(scores)
     atoms = sample_atoms(sample.target, (log_p1, log_p2, log_joint), coupled)
     weights = pigeonhole_weights(sample.groups, n, replicates, seed)
+    moved = replicate_atoms(atoms.terms, weights)
+    p_values = p_values_of(
+        (held_out[0], held_out[1], held_out[2]),
+        interaction.numpy().astype(np.float64),
+        sample.target,
+        coupled,
+        atoms.value,
+        moved,
+        Exchange(fold, exchangeable_blocks(sample.groups, n)),
+        permutations=permutations,
+        seed=seed,
+    )
 
     diagnostics = {"state_loss": Estimate(coupled.loss / np.log(base))}
     if sample.soft:
@@ -85,7 +109,7 @@ def analyze_posterior(
             }
     return summarize(
         atoms.value,
-        replicate_atoms(atoms.terms, weights),
+        moved,
         modalities=sample.modalities,
         target=target,
         base=base,
@@ -101,4 +125,5 @@ def analyze_posterior(
             sample.modalities[1]: probes[1].family,
             "both": joint.family,
         },
+        p_values=p_values,
     )

@@ -139,16 +139,20 @@ def choose(inner: Tensor, target: Tensor, plan: CrossFit, names: list[str]) -> N
     inner : Tensor, shape (K, n, candidates, C)
         ``inner[f, i]`` from fits that saw neither f nor row i's fold.
     """
-    losses = torch.stack(
-        [
-            (cross_entropy(slope * inner, target[:, None]) * plan.outside[..., None]).sum(1)
-            for slope in SLOPES  # confidence is taken care of below: it must not decide
-        ]
-    )
-    best = losses.amin(0).argmin(1)
+    best = inner_loss(inner, target, plan).argmin(1)
     chosen = inner[torch.arange(plan.folds), :, best]
     nested = recalibrate(chosen, target, plan)
     return NestedLogits(nested, plan.held_out(nested), tuple(names[index] for index in best))
+
+
+def inner_loss(inner: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
+    """Return every candidate's loss outside every fold, (K, candidates), of (K, n, candidates, C).
+
+    At the best of a few slopes: confidence is corrected later, and must not decide.
+    """
+    outside = plan.outside[..., None]
+    losses = [(cross_entropy(slope * inner, target[:, None]) * outside).sum(1) for slope in SLOPES]
+    return torch.stack(losses).amin(0)
 
 
 def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
