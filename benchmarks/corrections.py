@@ -77,7 +77,7 @@ def problems() -> dict[str, dict[str, np.ndarray]]:
 
 def errors(
     joint: np.ndarray, n: int, tables: int, rng: np.random.Generator
-) -> tuple[dict[str, np.ndarray], float]:
+) -> dict[str, np.ndarray]:
     """Return the errors of the four atoms, (tables, 4) in bits, by correction."""
     truth = split_information(*informations(joint[None])[0][:, 0])[:4]
     found = defaultdict(list)

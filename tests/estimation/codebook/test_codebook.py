@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modalprism.estimation.codebook.codebook import analyze_codebook, decompose_coded
+from modalprism.estimation.codebook.tables import Coded
 from modalprism.estimation.validation import Sample
 
 BIT = np.log(2)
@@ -97,3 +98,12 @@ def test_the_same_seed_gives_the_same_result(symbols):
     assert (one.value == two.value).all()
     assert (one.replicates == two.replicates).all()
     assert one.p_values == two.p_values
+
+
+@pytest.mark.parametrize("seed", [34, 36])
+def test_sources_that_tell_the_same_by_themselves_have_nothing_unique(seed):
+    rng = np.random.default_rng(seed)
+    one, other = rng.integers(2, size=(2, 200))
+    coded = Coded.of((one, other), np.eye(2)[one & other], {})
+    weights = rng.multinomial(200, np.full(200, 1 / 200), size=60).astype(float)
+    assert decompose_coded(coded, weights, 39, seed).p_values["determined"] > 0.1

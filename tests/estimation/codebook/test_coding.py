@@ -79,3 +79,19 @@ def test_the_partner_of_symbols_has_as_many_codes_as_they_leave_room_for():
     first, second = code_sources(("kind", "image"), (label % 2, rows), classes=50)
     assert first.max() + 1 == 2
     assert second.max() + 1 == code_count(3000, 50, symbols=2) > code_count(3000, 50)
+
+
+@pytest.mark.parametrize("most_in_memory", [1 << 20, 100])
+@pytest.mark.parametrize("scale", [2.0**-900, 2.0**-60, 2.0**300])
+def test_codes_do_not_hang_on_the_scale(scale, most_in_memory):
+    rows = np.random.default_rng(0).normal(size=(400, 5))
+    codes, same = (
+        code_embedding(array, 6, most_in_memory=most_in_memory) for array in (rows, rows * scale)
+    )
+    assert codes.tolist() == same.tolist()
+
+
+def test_a_row_far_off_leaves_two_codes():
+    rows = np.random.default_rng(0).normal(size=(100, 5))
+    rows[3] = 1e30
+    assert np.bincount(code_embedding(rows, 6)).tolist() in ([99, 1], [1, 99])

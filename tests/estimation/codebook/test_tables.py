@@ -2,7 +2,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modalprism.estimation.codebook.tables import Coded, exchangeable_blocks, informations
+from modalprism.estimation.codebook.tables import (
+    GAP_TOLERANCE,
+    Coded,
+    exchangeable_blocks,
+    informations,
+)
 
 
 def random_rows(seed, n=60, k=4, classes=3):
@@ -65,3 +70,16 @@ def test_the_union_information_lies_between_its_bounds(seed):
     (first, second, _, union), gap = informations(table)
     assert max(first[0], second[0]) <= union[0] + 1e-9
     assert union[0] <= first[0] + second[0] + gap
+
+
+def test_every_table_of_many_is_solved_though_its_rows_are_few():
+    rng = np.random.default_rng(88)
+    y = rng.integers(10, size=(8, 50))
+    first, second = (
+        np.where(rng.random((8, 50)) < 0.4, y, rng.integers(10, size=(8, 50))) for _ in "ab"
+    )
+    tables = np.zeros((8, 10, 10, 10))
+    np.add.at(tables, (np.arange(8)[:, None], first, second, y), 1)
+    values, gap = informations(tables)
+    assert np.isfinite(values).all()
+    assert gap <= GAP_TOLERANCE

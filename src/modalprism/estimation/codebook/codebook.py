@@ -116,8 +116,9 @@ def analyze_codebook(
     level; p = (1 + #{≥}) / (1 + B), where a difference within the solver's bound is none. Nothing
     unique and no synergy are many distributions: besides the null that keeps the most, the
     statistic must beat the one of noise (that source permuted; the target permuted), and the larger
-    p-value counts. Where both sources tell the same of the target by themselves (AND), what seems
-    unique is still found significant too often.
+    p-value counts. What is unique must also stay above zero in the resampled tables: the nulls
+    draw one source anew, and do not know how the errors of both depend on each other. Where both
+    tell the same of the target by themselves (AND), that alone decides.
 
     ``determined`` has the null U₁ = U₂ = 0, which fails where
     either does: p is twice the lesser p-value of the two. ``imbalance`` compares |I(X₁;Y) −
@@ -160,6 +161,8 @@ def decompose_coded(coded: Coded, weights: Array, permutations: int, seed: int) 
     none = _atoms(random[:, :permutations], level, coded.ceiling)
     p_values = {"information": _p_value(none[4], value[4])}
     p_values |= _atom_p_values(coded, value, none, permutations, rng)
+    for atom, name in ((1, "unique_1"), (2, "unique_2")):
+        p_values[name] = max(p_values[name], _tail(drawn[atom]))
     p_values["determined"] = min(1.0, 2 * min(p_values["unique_1"], p_values["unique_2"]))
     p_values["imbalance"] = _imbalance(p_values["information"], value, none, drawn)
     return CodebookResult(
@@ -184,6 +187,11 @@ def _atoms(plug: Array, level: Array, ceiling: float) -> Array:
 def _p_value(null: Array, value: float) -> float:
     # What two solves may differ by is no difference.
     return float((1 + (null >= value - 2 * GAP_TOLERANCE).sum()) / (1 + len(null)))
+
+
+def _tail(drawn: Array) -> float:
+    """Return how often resampled tables have nothing of an atom."""
+    return float((1 + (drawn <= 2 * GAP_TOLERANCE).sum()) / (1 + len(drawn)))
 
 
 def _atom_p_values(

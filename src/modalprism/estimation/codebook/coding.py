@@ -156,19 +156,23 @@ def code_embedding(
     [100, 100, 100]
     """
     rows = embedding.reshape(len(embedding), -1)
-    if not any((block != rows[0]).any() for block in _blocks(rows)):
+    first = rows[0].astype(np.float64)
+    spread = max(float(np.abs(block - first).max()) for block in _blocks(rows, 0))
+    if spread == 0:
         return np.zeros(len(rows), dtype=np.int64)
+    # A power of two: what is large or small enough to square stays bit for bit as it is.
+    exponent = int(np.frexp(spread)[1])
     code = _streamed if rows.size > most_in_memory else _in_memory
-    return np.unique(code(rows, count, seed), return_inverse=True)[1].astype(np.int64)
+    return np.unique(code(rows, exponent, count, seed), return_inverse=True)[1].astype(np.int64)
 
 
-def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Yield blocks of rows of nearly one size, at least 2,000 rows each where there are so many."""
+def _blocks(rows: NDArray[Any], exponent: int) -> Iterator[NDArray[np.float64]]:
+    """Yield rows / 2^exponent in blocks of nearly one size, of 2,000 rows or more if there are."""
     step = max(2_000, _BLOCK_ELEMENTS // rows.shape[1])
     parts = max(1, len(rows) // step)
     bounds = np.linspace(0, len(rows), parts + 1).astype(int)
     for start, stop in pairwise(bounds):
-        yield np.asarray(rows[start:stop])
+        yield np.ldexp(np.asarray(rows[start:stop], dtype=np.float64), -exponent)
 
 
 def _k_means(rows: NDArray[Any], count: int, seed: int) -> KMeans:
@@ -177,22 +181,26 @@ def _k_means(rows: NDArray[Any], count: int, seed: int) -> KMeans:
     return KMeans(count, n_init=4, random_state=seed).fit(rows)
 
 
-def _in_memory(rows: NDArray[Any], count: int, seed: int) -> NDArray[Any]:
+def _in_memory(rows: NDArray[Any], exponent: int, count: int, seed: int) -> NDArray[Any]:
     reduction = PCA(min(COMPONENTS, *rows.shape), random_state=seed)
-    codes: NDArray[Any] = _k_means(reduction.fit_transform(rows), count, seed).labels_
+    components = reduction.fit_transform(np.concatenate([*_blocks(rows, exponent)]))
+    codes: NDArray[Any] = _k_means(components, count, seed).labels_
     return codes
 
 
-def _streamed(rows: NDArray[Any], count: int, seed: int) -> NDArray[Any]:
+def _streamed(rows: NDArray[Any], exponent: int, count: int, seed: int) -> NDArray[Any]:
     reduction = IncrementalPCA(min(COMPONENTS, *rows.shape))
-    for block in _blocks(rows):
+    for block in _blocks(rows, exponent):
         reduction.partial_fit(block)
     chosen = np.random.default_rng(seed).permutation(len(rows))[:_FIRST_ROWS]
     # In the order of the file: a random order would seek.
-    start = _k_means(reduction.transform(rows[np.sort(chosen)]), count, seed)
+    sample = np.ldexp(rows[np.sort(chosen)].astype(np.float64), -exponent)
+    start = _k_means(reduction.transform(sample), count, seed)
     means = MiniBatchKMeans(
         start.n_clusters, init=start.cluster_centers_, n_init=1, random_state=seed
     )
-    for block in _blocks(rows):
+    for block in _blocks(rows, exponent):
         means.partial_fit(reduction.transform(block))
-    return np.concatenate([means.predict(reduction.transform(block)) for block in _blocks(rows)])
+    return np.concatenate(
+        [means.predict(reduction.transform(block)) for block in _blocks(rows, exponent)]
+    )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from modalprism.estimation.folds import connected_groups
-from modalprism.pid.solve import solve_batch
+from modalprism.pid.solve import solve_batch, solve_union_information
+from modalprism.pid.union import UnionInformation
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -188,12 +189,7 @@ def informations(tables: Array) -> tuple[Array, float]:
     unions = [
         union
         for start in range(0, len(tables), step)
-        for union in solve_batch(
-            p_x1y[start : start + step],
-            p_x2y[start : start + step],
-            tol=GAP_TOLERANCE,
-            max_iter=MOST_ITERATIONS,
-        )
+        for union in _solved(p_x1y[start : start + step], p_x2y[start : start + step])
     ]
     values = np.stack(
         [
@@ -204,3 +200,18 @@ def informations(tables: Array) -> tuple[Array, float]:
         ]
     )
     return values, max(union.gap for union in unions)
+
+
+def _solved(p_x1y: Array, p_x2y: Array) -> list[UnionInformation]:
+    """Solve many problems together, and by themselves those that this leaves unsolved.
+
+    What is fast for many at once may swing, or overflow, on a table with few rows in many cells.
+    """
+    unions = solve_batch(p_x1y, p_x2y, tol=GAP_TOLERANCE, max_iter=MOST_ITERATIONS)
+    for index, union in enumerate(unions):
+        if not union.converged:
+            alone = solve_union_information(
+                p_x1y[index], p_x2y[index], tol=GAP_TOLERANCE, max_iter=MOST_ITERATIONS
+            )
+            unions[index] = min(union, alone, key=lambda answer: answer.gap)
+    return unions
