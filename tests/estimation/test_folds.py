@@ -43,7 +43,7 @@ def test_components_are_the_finest_partition_that_no_value_straddles(groups):
 def test_no_value_straddles_folds(groups, folds, seed):
     n = len(next(iter(groups.values())))
     component = connected_groups(groups, n)
-    target = np.eye(2)[np.arange(n) % 2]
+    target = np.full((n, 2), 0.5)
     if component.max() + 1 < folds:
         with pytest.raises(InputError, match="too few for"):
             assign_folds(component, target, folds, seed)
@@ -78,6 +78,22 @@ def test_the_seed_decides_who_is_where():
     first, same, other = (assign_folds(np.arange(40), target, 5, seed) for seed in (1, 1, 2))
     assert first.tolist() == same.tolist()
     assert first.tolist() != other.tolist()
+
+
+def test_a_class_must_be_in_three_folds():
+    """Nested fits leave out two, and would not know it."""
+    component, target = np.arange(60) // 2, np.eye(2)[np.zeros(60, int)]
+    target[:8] = [0, 1]
+    assert assign_folds(component, target, 5, 0).max() == 4
+    component[:8] = [0, 0, 0, 0, 1, 1, 1, 1]
+    with pytest.raises(InputError, match=r"class number 2 of 2 .* into one or two folds"):
+        assign_folds(np.unique(component, return_inverse=True)[1], target, 5, 0)
+
+
+def test_a_class_of_hardly_any_mass_need_not_be_in_three_folds():
+    target = np.eye(2)[np.zeros(60, int)]
+    target[7] = [0.4, 0.6]
+    assert assign_folds(np.arange(60), target, 5, 0).max() == 4
 
 
 def test_one_group_may_not_hold_nearly_everything():

@@ -42,3 +42,17 @@ def test_products_are_standardised_on_the_rows_that_are_seen():
         torch.testing.assert_close(seen.mean(0), torch.zeros(count), atol=1e-5, rtol=0)
         expected = torch.full((count,), count**-0.5)
         torch.testing.assert_close(seen.std(0, correction=0), expected, atol=1e-5, rtol=0)
+
+
+def test_fits_that_see_fewer_directions_have_zeros_for_the_rest():
+    rng = np.random.default_rng(0)
+    first, second = (torch.from_numpy(rng.normal(size=(90, width))).float() for width in (2, 8))
+    left, right = leading_directions(
+        first, second, torch.from_numpy(rng.normal(size=(90, 3))).float(), 6
+    )
+    assert left.shape == right.shape == (90, 6)
+    assert not left[:, 2:].any()
+    seen = torch.ones(90)
+    some, padded = (products(left[:, :k], right[:, :2], seen) for k in (2, 6))
+    torch.testing.assert_close(padded[:, :4], some)
+    assert not padded[:, 4:].any()

@@ -76,7 +76,7 @@ def assign_folds(
     Raises
     ------
     InputError
-        If there are fewer components than folds.
+        If there are fewer components than folds, or a class is in fewer than three folds.
     """
     count = int(component.max()) + 1
     if count < folds:
@@ -102,4 +102,25 @@ def assign_folds(
             f"one group holds so many rows that {folds} folds cannot be filled; "
             "name fewer group columns, or split the group"
         )
+    _check_every_class_is_learnt(load[:, :-1], target.sum(0))
     return fold_of[component]
+
+
+def _check_every_class_is_learnt(share: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
+    """Check that the rows of a fit, which leaves out up to two folds, have every class.
+
+    Parameters
+    ----------
+    share : ndarray of float64, shape (folds, C)
+        Of every class's mass.
+    mass : ndarray of float64, shape (C,)
+    """
+    left = 1 - np.sort(share, axis=0)[-2:].sum(0)
+    # A distribution may have classes of less than a row a fold: they hardly count.
+    absent = np.flatnonzero((left < 1e-6) & (mass >= len(share) - 0.5))
+    if absent.size:
+        raise InputError(
+            f"the groups tie the rows of class number {absent[0] + 1} of {len(mass)} (in sorted "
+            "order) into one or two folds, but it takes three to read a class from other groups; "
+            "remove the class, merge it with another, or name fewer group columns"
+        )

@@ -54,12 +54,17 @@ def leading_directions(
 
     Returns
     -------
-    two of Tensor, shape (n, at most count)
+    two of Tensor, shape (n, count)
+        Zeros where there are fewer directions: fits that see other rows may have more.
     """
     moments = torch.stack([(first * r[:, None]).mT @ second for r in residual.T])
     left = torch.linalg.eigh((moments @ moments.mT).sum(0))[1][:, -count:]
     right = torch.linalg.eigh((moments.mT @ moments).sum(0))[1][:, -count:]
-    return first @ left.flip(1), second @ right.flip(1)
+    return _widened(first @ left.flip(1), count), _widened(second @ right.flip(1), count)
+
+
+def _widened(directions: Tensor, count: int) -> Tensor:
+    return torch.nn.functional.pad(directions, (0, count - directions.shape[1]))
 
 
 def products(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
@@ -81,5 +86,6 @@ def _standardised(terms: Tensor, mask: Tensor) -> Tensor:
     seen = mask > 0
     centred = terms - terms[seen].mean(0)
     deviation = centred[seen].square().mean(0).sqrt()
-    scale = (deviation + 1e-6) * math.sqrt(max(terms.shape[1], 1))
+    # Terms that stand for nothing must not make the others smaller.
+    scale = (deviation + 1e-6) * math.sqrt(max(int((deviation > 0).sum()), 1))
     return torch.div(centred, scale)

@@ -10,15 +10,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.special import entr
+from torch import Tensor
 
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import couple, replicate_atoms, sample_atoms
+from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.calibration import calibrate, fit_nonnegative
 from modalprism.estimation.codebook.tables import exchangeable_blocks
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.joint import joint_logits
+from modalprism.estimation.learning import Array, Logits, learning_of
 from modalprism.estimation.probes import unimodal_logits
 from modalprism.estimation.significance import Exchange, p_values_of
 from modalprism.estimation.states import merge_rows
@@ -76,19 +78,24 @@ def analyze_posterior(
     joint, interaction = joint_logits(
         (probes[0], probes[1]), (features[0], features[1]), soft_target, plan
     )
-    held_out = [probe.held_out.numpy().astype(np.float64) for probe in (*probes, joint)]
-    log_p1, log_p2 = (calibrate(logits, sample.target) for logits in held_out[:2])
-    coupled = couple(
-        (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed)),
-        tol=GAP_TOLERANCE,
+
+    def logits_of(one: Tensor, other: Tensor, both: Tensor) -> Logits:
+        return (one.double().numpy(), other.double().numpy(), both.double().numpy())
+
+    held_out = logits_of(*(probe.held_out for probe in (*probes, joint)))
+    atoms = _read(held_out, sample.target, seed)
+    coupled = atoms.coupled
+    turns = [
+        logits_of(*(probe.with_fewer_rows(turn, plan) for probe in (*probes, joint)))
+        for turn in range(1, plan.folds)
+    ]
+    learning = learning_of(
+        atoms.value, turns, lambda logits: _read(logits, sample.target, seed).value, plan.folds
     )
-    scores = [log_p1, log_p2, held_out[2], coupled.potential]
-    log_joint = fit_nonnegative(scores, sample.target).log_probabilities(scores)
-    atoms = sample_atoms(sample.target, (log_p1, log_p2, log_joint), coupled)
     weights = pigeonhole_weights(sample.groups, n, replicates, seed)
-    moved = replicate_atoms(atoms.terms, weights)
+    moved = replicate_atoms(atoms.terms, weights) + learning.replicate(replicates, seed)
     p_values = p_values_of(
-        (held_out[0], held_out[1], held_out[2]),
+        held_out,
         interaction.numpy().astype(np.float64),
         sample.target,
         coupled,
@@ -127,3 +134,15 @@ def analyze_posterior(
         },
         p_values=p_values,
     )
+
+
+def _read(logits: Logits, target: Array, seed: int) -> SampleAtoms:
+    """Calibrate scores of held-out rows, couple both sources, and let the joint add to them."""
+    log_p1, log_p2 = (calibrate(scores, target) for scores in logits[:2])
+    coupled = couple(
+        (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed)),
+        tol=GAP_TOLERANCE,
+    )
+    scores = [log_p1, log_p2, logits[2], coupled.potential]
+    log_joint = fit_nonnegative(scores, target).log_probabilities(scores)
+    return sample_atoms(target, (log_p1, log_p2, log_joint), coupled)

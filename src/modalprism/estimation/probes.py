@@ -45,7 +45,7 @@ class NestedLogits:
     ----------
     nested : Tensor of float32, shape (K, n, C)
         ``nested[f, i]``: from probes that saw neither fold f nor row i's fold, recalibrated by a
-        map that did not see f.
+        map that saw neither.
     held_out : Tensor of float32, shape (n, C)
         ``nested[f, i]`` of every row's own fold f.
     family : tuple of str
@@ -55,6 +55,13 @@ class NestedLogits:
     nested: Tensor
     held_out: Tensor
     family: tuple[str, ...]
+
+    def with_fewer_rows(self, turn: int, plan: CrossFit) -> Tensor:
+        """Return what a row reads in the turn of the fold `turn` places after its own, (n, C).
+
+        From probes that saw neither fold, (K−2)/K of the rows instead of (K−1)/K.
+        """
+        return self.nested[(plan.which + turn) % plan.folds, plan.rows]
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ def inner_loss(inner: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
 
 
 def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
-    """Recalibrate log-odds by a map a fold, linear in log-probabilities and in probabilities.
+    """Recalibrate log-odds by maps that are linear in log-probabilities and in probabilities.
 
     Confidence has a class structure: of four classes that are two bits, a source may be sure of one
     bit and know nothing of the other. A matrix of slopes (Dirichlet calibration, Kull et al. 2019)
@@ -164,22 +171,22 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
     where the classes come in steps (a bit that excludes an answer, or leaves it open), a probe that
     is linear is too sure beyond the step. Probabilities saturate, and can flatten it.
 
-    The map of fold f is fitted to rows outside f, and to log-odds of probes that saw neither f nor
-    the row. Shape (K, n, C) throughout.
+    The map that a row of fold g reads in f's turn is fitted to rows outside f and g, whose log-odds
+    come from probes that saw neither f nor them. Shape (K, n, C) throughout.
     """
     log_probability = torch.log_softmax(nested, -1)
     log_probability = log_probability - log_probability.mean(-1, keepdim=True)
     scores = torch.cat(
         [standardized(block, plan) for block in (log_probability, torch.softmax(nested, -1))], -1
     )
-    fits = fit_logistic(
-        scores,
-        target,
-        plan.outside,
-        torch.tensor([CALIBRATION_RIDGE]),
-        iterations=CALIBRATION_ITERATIONS,
-    )
-    return fits.logits(scores)[:, :, 0]
+    ridge = torch.tensor([CALIBRATION_RIDGE])
+    mapped = torch.empty_like(nested)
+    for f in range(plan.folds):
+        # Number g of these leaves out f and g.
+        masks = plan.masks[[plan.index(f, g) for g in range(plan.folds)]]
+        fits = fit_logistic(scores[f], target, masks, ridge, iterations=CALIBRATION_ITERATIONS)
+        mapped[f] = fits.logits(scores[f])[plan.which, plan.rows, 0]
+    return mapped
 
 
 def standardized(scores: Tensor, plan: CrossFit) -> Tensor:

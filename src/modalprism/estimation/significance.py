@@ -171,7 +171,8 @@ def calibrate_states(scores: Array, counts: Array) -> Array:
         hessian[:, 0, 0] = (joint * deviation**2).sum((1, 2)) + 1e-9
         hessian[:, 0, 1:] = hessian[:, 1:, 0] = (joint * deviation).sum(1)
         hessian[:, 1:, 1:] = -np.einsum("bky,bkz->byz", joint, p) + 1.0 / classes
-        hessian[:, 1:, 1:] += joint.sum(1)[:, :, None] * np.eye(classes)
+        # A little more, for where p is all but certain and the loss is flat.
+        hessian[:, 1:, 1:] += (joint.sum(1)[:, :, None] + 1e-9) * np.eye(classes)
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         length = np.ones(batch)
         for _ in range(20):  # halve where the loss would rise

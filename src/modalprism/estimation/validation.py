@@ -10,13 +10,18 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from pandas.api.types import is_numeric_dtype
 
 from modalprism.errors import InputError
+from modalprism.estimation.folds import connected_groups
 
 FEWEST_ROWS: Final = 50
 LARGEST_VALUE: Final = 1e100
 LARGEST_SEED: Final = 2**32 - 1
+REPEATED: Final = "repeated example"
 _ROW_SUM_TOLERANCE: Final = 1e-3
+_WHOLE: Final = 1 - 1e-6
+"""Share of a class's mass above which it is all of it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Sample:
     soft : bool
         Whether the target was given as distributions.
     groups : dict of str to ndarray, shape (n,)
+        Rows of one example share a value in one of them, see `repeated`.
+    repeated : int
+        Rows whose whole example, both embeddings, stands in an earlier row. They are tied to it,
+        or a held-out row would have been seen. 0 where the sources are symbols.
     """
 
     modalities: tuple[str, str]
@@ -39,6 +48,7 @@ class Sample:
     target: NDArray[np.float64]
     soft: bool
     groups: dict[str, NDArray[Any]]
+    repeated: int = 0
 
     def sorted(self) -> Sample:
         """Return the sample with its modalities in the order of their names."""
@@ -68,6 +78,8 @@ def check_options(base: float, replicates: int, seed: int, permutations: int = 1
 
 def read_array(what: str, values: ArrayLike) -> NDArray[Any]:
     """Return an array of anything that is one."""
+    if np.ma.is_masked(values):
+        raise InputError(f"{what} has masked values; fill them in, or remove those rows")
     try:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -88,6 +100,8 @@ def _check_names(what: str, array: NDArray[Any]) -> None:
 
 
 def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
+    if isinstance(embedding, pd.DataFrame) and all(map(is_numeric_dtype, embedding.dtypes)):
+        embedding = embedding.to_numpy(np.float64, na_value=np.nan)  # <NA> is a value of no dtype
     array = read_array(f"the embedding of {name!r}", embedding)
     if array.dtype.kind not in "fiub":
         raise InputError(f"the embedding of {name!r} holds {array.dtype}, not numbers")
@@ -107,7 +121,9 @@ def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
             f"the embedding of {name!r} has NaN or infinite values in {int((~finite).sum())} rows, "
             f"the first of them row {row}; remove those rows, or capture in float32"
         )
-    array = array.astype(np.float64)
+    with np.errstate(over="ignore"):  # of a wider dtype; said below
+        # Rows one after another, so that the order of the memory decides no bit.
+        array = array.astype(np.float64, order="C")
     if (largest := float(np.abs(array).max())) > LARGEST_VALUE:
         raise InputError(
             f"the embedding of {name!r} holds values as large as {largest:.0e}; scale it down"
@@ -115,7 +131,10 @@ def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64], bool]:
+def _check_target(
+    y: ArrayLike, n: int, folds: int
+) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:
+    """Return the target as distributions, whether it was given so, and its classes' names."""
     array = read_array("the target", y)
     if array.ndim not in (1, 2) or len(array) != n:
         raise InputError(
@@ -123,7 +142,9 @@ def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64]
             f"give labels ({n},) or the answers' probabilities ({n}, C)"
         )
     if array.ndim == 2:
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or (array < 0).any():
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"the target's probabilities are {array.dtype}, not numbers")
+        if not np.isfinite(array).all() or (array < 0).any():
             raise InputError("the target's probabilities must be finite and not negative")
         sums = array.sum(1, dtype=np.float64)
         if (np.abs(sums - 1) > _ROW_SUM_TOLERANCE).any():
@@ -133,9 +154,10 @@ def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64]
                 "give probabilities (softmax the logits), or labels of shape (n,)"
             )
         target = array.astype(np.float64) / sums[:, None]
-        target = target[:, target.mean(0) > 1e-6]
+        kept = np.flatnonzero(target.mean(0) > 1e-6)
+        target = target[:, kept]
         target /= target.sum(1, keepdims=True)
-        mass = target.sum(0)
+        names = tuple(map(str, kept))
     else:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = int(np.argmin(np.isfinite(array)))
@@ -148,6 +170,7 @@ def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64]
                 "code a continuous target into classes first"
             )
         target = np.eye(len(values))[code]
+        names = tuple(map(str, values))
         mass = target.sum(0)
         if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
             raise InputError(
@@ -156,7 +179,96 @@ def _check_target(y: ArrayLike, n: int, folds: int) -> tuple[NDArray[np.float64]
             )
     if target.shape[1] < 2:
         raise InputError("the target has one class only: there is nothing to tell apart")
-    return target, array.ndim == 2
+    return target, array.ndim == 2, names
+
+
+def _check_groups(
+    groups: Mapping[str, ArrayLike] | None, target: NDArray[np.float64]
+) -> dict[str, NDArray[Any]]:
+    n = len(target)
+    if groups is not None and not isinstance(groups, Mapping):
+        raise InputError(
+            'groups are columns by name, such as {"patient": ids}; '
+            f"got {type(groups).__name__} instead"
+        )
+    columns = {
+        str(name): read_array(f"the group column {name!r}", column)
+        for name, column in (groups or {}).items()
+    }
+    for name, column in columns.items():
+        if column.shape != (n,):
+            raise InputError(
+                f"the group column {name!r} has shape {column.shape}; give one value a row, ({n},)"
+            )
+        _check_names(f"the group column {name!r}", column)
+    return columns
+
+
+def _check_classes_cross(
+    columns: Mapping[str, NDArray[Any]],
+    target: NDArray[np.float64],
+    classes: tuple[str, ...],
+    folds: int,
+) -> None:
+    """Check that no group holds a whole class: nothing outside would tell what it looks like."""
+    for name, column in columns.items():
+        values, code = np.unique(column, return_inverse=True)
+        if len(values) < folds:
+            continue  # too few groups is said of all columns together
+        held = np.zeros((len(values), target.shape[1]))
+        np.add.at(held, code, target)
+        # A distribution may have classes of less than a row each: they hardly count.
+        whole = (held >= _WHOLE * target.sum(0)) & (held >= folds - 0.5)
+        if whole.any():
+            group, number = np.argwhere(whole)[0]
+            where = (
+                "are one and the same example"
+                if name == REPEATED
+                else f"are in one group, {values[group]!s} of {name!r}"
+            )
+            raise InputError(
+                f"all rows of class {classes[number]} {where}, so that it cannot be told from that "
+                "group; remove the class, merge it with another, or add rows of it from elsewhere"
+            )
+
+
+def first_rows(embeddings: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Return, for every row, the first row with the same values in both embeddings, shape (n,).
+
+    Every row stands alone where neither embedding is different in at least half of the rows:
+    symbols, or partners that are combined, meet again without being one example.
+
+    Examples
+    --------
+    >>> image, text = np.array([[1.0], [2.0], [1.0]]), np.array([[5.0], [5.0], [5.0]])
+    >>> first_rows((image, text))
+    array([0, 1, 0])
+    """
+    # 0.0 and -0.0 are equal, but not to their bytes.
+    hashes = [[hash((row + 0.0).tobytes()) for row in embedding] for embedding in embeddings]
+    n = len(hashes[0])
+    if 2 * max(len(set(column)) for column in hashes) < n:
+        return np.arange(n)
+    seen: dict[tuple[int, int], int] = {}
+    keys = zip(*hashes, strict=True)
+    return np.array([seen.setdefault(key, row) for row, key in enumerate(keys)], dtype=np.int64)
+
+
+def _tie_repeated(
+    columns: Mapping[str, NDArray[Any]], first: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Return group columns, one of which holds rows of one example together.
+
+    A column that does so already is enough. Otherwise the column with the most groups joins those
+    that share an example: a column more would be resampled once more.
+    """
+    if not columns:
+        return {REPEATED: first}
+    if any((column[first] == column).all() for column in columns.values()):
+        return dict(columns)
+    finest = max(columns, key=lambda name: len(np.unique(columns[name])))
+    joined = connected_groups({finest: columns[finest], REPEATED: first}, len(first))
+    return {**columns, finest: joined}
 
 
 def check_sample(
@@ -189,15 +301,10 @@ def check_sample(
         )
     if n < FEWEST_ROWS:
         raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
-    target, soft = _check_target(y, n, folds)
-    columns = {
-        str(name): read_array(f"the group column {name!r}", column)
-        for name, column in (groups or {}).items()
-    }
-    for name, column in columns.items():
-        if column.shape != (n,):
-            raise InputError(
-                f"the group column {name!r} has shape {column.shape}; give one value a row, ({n},)"
-            )
-        _check_names(f"the group column {name!r}", column)
-    return Sample((first, second), (arrays[0], arrays[1]), target, soft, columns)
+    target, soft, classes = _check_target(y, n, folds)
+    columns = _check_groups(groups, target)
+    first_row = first_rows((arrays[0], arrays[1]))
+    if repeated := int((first_row != np.arange(n)).sum()):
+        columns = _tie_repeated(columns, first_row)
+    _check_classes_cross(columns, target, classes, folds)
+    return Sample((first, second), (arrays[0], arrays[1]), target, soft, columns, repeated)

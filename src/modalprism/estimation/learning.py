@@ -1,0 +1,75 @@
+"""What the atoms owe to the rows that the probes happened to learn from.
+
+A bootstrap of held-out rows keeps the probes as they were fitted. But probes of other rows would
+read something else, and probes of more rows would read more. Nested cross-fitting has fitted both
+already: in the turn of another fold, every row is read by probes that saw (K−2)/K of all rows
+instead of (K−1)/K, and K−1 such turns differ in which.
+
+Information that is not yet learnt falls about as 1/rows (Hestness et al. 2017, arXiv:1712.00409,
+have powers near it). What (K−2)/K → (K−1)/K of the rows has gained is then 1/(K−2) of what
+(K−1)/K → ∞ would still gain: the curve is followed to its end by K−2 times the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.estimation.atoms import split_information
+
+Array = NDArray[np.float64]
+Logits = tuple[Array, Array, Array]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How the atoms vary and grow with the rows that probes learn from; in nats.
+
+    Attributes
+    ----------
+    deviations : ndarray, shape (8, K − 1)
+        Atoms in each turn with fewer rows, less their mean.
+    growth : ndarray, shape (8,)
+        What the learning curve still promises; of the informations not below 0.
+    """
+
+    deviations: Array
+    growth: Array
+
+    def replicate(self, count: int, seed: int) -> Array:
+        """Draw what other rows to learn from, and more of them, would change, (8, count).
+
+        Random combinations of the deviations, with their covariance; and a random part of the
+        growth, since the curve bounds it and does not tell it.
+        """
+        rng = np.random.default_rng(seed)
+        turns = self.deviations.shape[1]
+        noise = rng.normal(size=(turns, count)) / np.sqrt(max(turns - 1, 1))
+        drawn: Array = self.deviations @ noise + self.growth[:, None] * rng.random(count)
+        return drawn
+
+
+def learning_of(
+    value: Array, turns: Sequence[Logits], atoms_of: Callable[[Logits], Array], folds: int
+) -> Learning:
+    """Compare atoms with those of probes that learnt from fewer rows.
+
+    Parameters
+    ----------
+    value : ndarray, shape (8,)
+        Atoms as they are read, in nats.
+    turns : sequence of three ndarrays, shape (n, C)
+        Held-out scores of both sources and of both together, in every other turn.
+    atoms_of : callable
+        From scores to atoms.
+    folds : int
+        K.
+    """
+    fewer = np.stack([atoms_of(logits) for logits in turns], axis=1)
+    mean = fewer.mean(1)
+    steps = np.maximum((folds - 2) * (value[4:] - mean[4:]), 0.0)
+    both, one, other, union = steps
+    return Learning(fewer - mean[:, None], split_information(one, other, both, union))
