@@ -169,7 +169,7 @@ def test_analyze_prints_json(run):
         "text",
         "image",
     ]
-    assert rows["information", None]["p_value"] is None
+    assert rows["share", "image"]["p_value"] is None
     assert {row["n"] for row in rows.values()} == {N}
 
 

@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
-from modalprism.estimation.summary import summarize
+from modalprism.estimation.atoms import ATOMS
+from modalprism.estimation.summary import NO_NULLS, summarize
 
 NAN = math.nan
 
 
 @pytest.fixture
 def analysis():
-    def make(unique=(0.3, 0.1), gap=0.0, spread=0.01, classes=2):
+    def make(unique=(0.3, 0.1), gap=0.0, spread=0.01, classes=2, p_values=NO_NULLS, move=None):
         value = np.array([0.2, *unique, 0.4, 0.6 + sum(unique), 0, 0, 0])
         value[5:] = value[0] + unique[0], value[0] + unique[1], value[0] + sum(unique)
         moved = spread * np.linspace(-1, 1, 101) * np.ones((8, 1))
+        if move is not None:
+            moved *= np.array([move.get(name, 0.0) for name in ATOMS])[:, None]
         return summarize(
             value,
             moved,
@@ -32,6 +35,7 @@ def analysis():
             estimator="posterior",
             diagnostics={},
             families={},
+            p_values=p_values,
         )
 
     return make
@@ -75,6 +79,50 @@ def test_a_contribution_that_drowns_is_undetermined(analysis, options):
     assert [c.determined for c in analysis(**options).contribution] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("unique", "spread", "value", "interval"),
+    [
+        ((0.3, 0.1), 0.1, 0.5, (0.025, 0.975)),  # U₁−U₂ = .2 ± .19, of .4
+        ((0.1, 0.3), 0.1, 0.5, (0.025, 0.975)),
+        ((0.2, 0.2), 0.1, 0.0, (0.0, 0.475)),
+        ((0.3, 0.1), 0.2, 0.5, (0.0, 1.45)),
+        ((0.1, 0.3), 0.2, 0.5, (0.0, 1.45)),
+    ],
+)
+def test_the_imbalance_is_how_far_the_contributions_lie_apart(
+    analysis, unique, spread, value, interval
+):
+    # What one gains the other loses: the sum stays, and the contribution moves alone.
+    opposite = {"unique_1": 1.0, "unique_2": -1.0}
+    a = analysis(unique=unique, spread=spread, move=opposite)
+    assert a.imbalance.value == pytest.approx(value)
+    assert a.imbalance.value == pytest.approx(abs(2 * a.contribution[0].value - 1))
+    assert (a.imbalance.low, a.imbalance.high) == pytest.approx(interval)
+
+
+def test_the_imbalance_is_tested_and_undetermined_where_the_contribution_is(analysis):
+    tested = analysis(p_values={"imbalance": 0.03, "determined": 0.01})
+    assert tested.imbalance.p_value == 0.03
+    assert [c.p_value for c in tested.contribution] == [0.03, 0.03]
+    for a in (analysis(gap=0.4), analysis(p_values={"imbalance": 0.03, "determined": 0.2})):
+        assert not a.imbalance.determined
+        assert math.isnan(a.imbalance.low)
+    assert a.imbalance.p_value == 0.03
+
+
+def test_fractions_are_the_atoms_over_the_information(analysis):
+    a = analysis(spread=0.05, move={"synergy": 1.0, "information": 1.0})
+    parts = (a.redundancy_fraction, *a.unique_fraction, a.synergy_fraction)
+    assert [part.value for part in parts] == pytest.approx([0.2, 0.3, 0.1, 0.4])
+    # Synergy and information move together: (.4 ± .0475) / (1 ± .0475).
+    expected = (0.3525 / 0.9525, 0.4475 / 1.0475)
+    assert (parts[3].low, parts[3].high) == pytest.approx(expected)
+    nothing = analysis(unique=(-0.3, -0.299), spread=0.3)
+    assert not nothing.share[0].determined
+    parts = (nothing.redundancy_fraction, *nothing.unique_fraction, nothing.synergy_fraction)
+    assert not any(part.determined for part in parts)
+
+
 def test_the_gap_widens_the_intervals_that_it_can_move(analysis):
     exact, loose = analysis(), analysis(gap=0.05)
     assert loose.gap == 0.05
@@ -84,6 +132,10 @@ def test_the_gap_widens_the_intervals_that_it_can_move(analysis):
     assert loose.redundancy.high == pytest.approx(exact.redundancy.high + 0.05)
     assert loose.synergy.high == pytest.approx(exact.synergy.high + 0.05)
     assert loose.information == exact.information
+    assert loose.redundancy_fraction.high == pytest.approx(0.2595 / 1.0095)
+    assert loose.redundancy_fraction.low == pytest.approx(exact.redundancy_fraction.low)
+    assert loose.unique_fraction[0].low == pytest.approx(0.2405 / 0.9905)
+    assert loose.share == exact.share
 
 
 def test_the_table_is_tidy(analysis):
@@ -95,6 +147,9 @@ def test_the_table_is_tidy(analysis):
     by_name = frame.set_index(["quantity", "modality"])["value"]
     assert by_name["unique", "image"] == pytest.approx(0.3)
     assert by_name["contribution", "text"] == pytest.approx(0.25)
+    assert by_name["unique_fraction", "image"] == pytest.approx(0.3)
+    ratio = frame["quantity"].isin(["imbalance", "redundancy_fraction", "synergy_fraction"])
+    assert set(frame.loc[ratio, "unit"]) == {"1"}
     assert set(frame["target"]) == {"label"}
 
 
@@ -102,6 +157,7 @@ def test_it_prints_as_a_table(analysis):
     text = str(analysis())
     assert text.startswith("image and text about label: n = 1000, posterior, gap 0.0e+00 nat")
     assert re.search(r"unique \(image\) +0\.300 \[0\.29., 0\.3..\] +nat", text)
+    assert re.search(r"unique fraction \(image\) +0\.300 \[", text)
     assert "undetermined" in str(analysis(gap=0.4))
 
 
@@ -113,5 +169,7 @@ def test_another_order_of_the_modalities_and_back(analysis):
     assert b.marginal_information == a.marginal_information[::-1]
     assert b.contribution == a.contribution[::-1]
     assert b.share == a.share[::-1]
+    assert b.unique_fraction == a.unique_fraction[::-1]
+    assert b.imbalance == a.imbalance
     assert b.redundancy == a.redundancy
     assert b.in_order(("image", "text")) == a

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.estimation.codes import code_states
+from modalprism.estimation.codes import code_states, half_and_double
 
 RNG = np.random.default_rng(0)
 
@@ -28,6 +28,36 @@ def test_a_rare_code_joins_another():
     codes = code_states(states)
     assert np.bincount(codes).min() >= 20
     np.testing.assert_array_equal(codes, code_states(states))
+
+
+@pytest.mark.parametrize("codes", [2, 6, 30])
+def test_the_number_of_codes_may_be_named(codes):
+    found = code_states(RNG.uniform(size=(1500, 1)), codes=codes)
+    assert found.max() + 1 == codes
+
+
+def test_there_are_no_more_codes_than_different_states():
+    states = np.repeat(RNG.normal(size=(3, 4)), 200, axis=0)
+    assert code_states(states, codes=12).max() + 1 == 3
+
+
+@pytest.mark.parametrize("codes", [0, 1, 6])
+def test_codes_that_cannot_be_made_are_refused(codes):
+    with pytest.raises(InputError, match=f"100 rows cannot be put into {codes} codes"):
+        code_states(RNG.normal(size=(100, 2)), codes=codes)
+
+
+@pytest.mark.parametrize(
+    ("n", "others"),
+    [
+        (50, {}),
+        (60, {"double": 3}),
+        (450, {"half": 2, "double": 6}),
+        (5000, {"half": 6, "double": 24}),
+    ],
+)
+def test_half_and_double_stay_within_what_can_be_made(n, others):
+    assert half_and_double(n) == others
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,11 @@ class Rows:
             else:
                 self.add(where, "contribution", NAN, modality=name, **more)
             self.add(where, "share", (u + (r + s) / 2) / total if total else NAN, modality=name)
+        part = {"half": half / total} if total else {}
+        parts = (("redundancy", None, r), ("unique", first, u1), ("unique", second, u2))
+        for quantity, name, amount in (*parts, ("synergy", None, s)):
+            value = amount / total if total else NAN
+            self.add(where, f"{quantity}_fraction", value, modality=name, **part)
 
 
 def build(
@@ -150,6 +155,8 @@ def build(
                     jitter = noise.normal(0, 0.006, 4)
                     shaken = tuple(a + e for a, e in zip(atoms, jitter, strict=True))
                     rows.decomposition(where, shaken, half, **more)
+                    if view == "encoding":
+                        rows.add(where, "code_sensitivity", 0.04)
     frame = pd.DataFrame(rows.rows, columns=SCHEMA.names)
     described = {
         "format_version": 1,

@@ -71,6 +71,8 @@ def test_layer_tables_name_every_depth(demo, make_profile):
     grid = layer_grid(demo, "encoding")
     assert len(grid.rows) == 3 * 4 * 5
     assert [row[2].text for row in grid.rows[:5]] == [*(f"layer {k}" for k in range(1, 5)), "head"]
+    assert (grid.columns[-1], grid.rows[0][-1].text) == ("moved by codes", "0.04")
+    assert "moved by codes" not in layer_grid(demo, "stream").columns
     text = printed(layer_table(make_profile(("audio", "text"), unit="nat"), "stream"), 160)
     assert "before fusion" in text
     assert "U audio" in text

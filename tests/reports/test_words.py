@@ -30,7 +30,8 @@ def test_every_model_and_dataset_is_spoken_of(demo):
 def test_the_dominant_modality_is_named_with_its_interval_and_pairs(demo):
     said = {s.split(":")[0]: s for s in answer_sentences(demo)}
     assert "the image contributes 100 % [99, 101] of the unique" in said["concat on pictured"]
-    assert "the largest atom is unique image, 2.14 bit [2.11, 2.17]" in said["concat on pictured"]
+    largest = "the largest atom is unique image, 2.14 bit [2.11, 2.17]"
+    assert f"{largest}, 97 % [95, 98] of the information" in said["concat on pictured"]
     assert "the text contributes 100 %" in said["late on named"]
     assert all("(redrawn pairs)" in s for s in answer_sentences(demo)[1:])
 
@@ -63,6 +64,23 @@ def test_the_undetermined_and_the_unlearnt_are_said_to_be_so(demo):
     assert "contribution is undetermined" in late
     assert "no atom is above zero" in late
     assert "%" not in late
+
+
+def test_a_profile_without_fractions_is_put_into_words_too(make_profile):
+    whole = one(make_profile, "pictured")
+    old = Profile(whole.frame[~whole.frame.quantity.str.endswith("fraction")], whole.manifest)
+    (sentence,) = answer_sentences(old)
+    assert "2.17]; synergy" in sentence
+
+
+@pytest.mark.parametrize("value", [1.09, math.nan])
+def test_more_than_all_is_called_no_part(make_profile, value):
+    profile = rewrite(
+        one(make_profile, "pictured"), lambda f: f.quantity == "unique_fraction", value=value
+    )
+    (sentence,) = answer_sentences(profile)
+    assert "the largest atom is unique image" in sentence
+    assert "of the information" not in sentence
 
 
 def test_nothing_is_more_where_the_interval_holds_one_half(make_profile):
@@ -186,6 +204,14 @@ def test_cautions_name_their_cases_and_are_silent_otherwise(demo, make_profile):
     assert cautions(one(make_profile, "pictured")) == []
     (few,) = cautions(one(make_profile, "pictured", n=150))
     assert "n = 150" in few
+
+
+def test_a_result_that_the_number_of_codes_decides_is_warned_of(make_profile):
+    profile = one(make_profile, "pictured")
+    deepest = (profile.frame.quantity == "code_sensitivity") & (profile.frame.layer == 5)
+    (said,) = cautions(rewrite(profile, lambda _: deepest, value=0.31))
+    assert said.startswith("The number of codes matters in the encoding view: m on pictured (0.31)")
+    assert cautions(rewrite(profile, lambda _: deepest, value=math.nan)) == []
 
 
 @pytest.mark.parametrize(("unit", "warned"), [("bit", False), ("nat", True)])

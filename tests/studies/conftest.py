@@ -49,6 +49,7 @@ def make_study(arrays, tmp_path_factory):
         content = {
             "sources": [{"kind": "embeddings", "path": "store.npz"}],
             "replicates": 50,
+            "permutations": 19,
             "workers": 1,
             "out": "run",
         }

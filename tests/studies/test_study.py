@@ -1,6 +1,7 @@
 """Studies: written down, run, resumed; the same study gives the same bytes."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -91,6 +92,31 @@ def test_the_views_say_what_they_are_about(finished):
     assert after > before + 0.5
     assert read(frame, "answer", "observed", -1, "accuracy") > 0.9
     assert 1 / 3 < read(frame, "answer", "observed", -1, "chance") < 0.5
+    assert 0 <= read(frame, "encoding", "observed", 1, "code_sensitivity") < 1
+    assert "code_sensitivity" not in set(frame.loc[frame["view"] != "encoding", "quantity"])
+
+
+def test_every_ratio_comes_with_its_complement(finished):
+    frame = finished[1].frame
+    assert set(frame["quantity"]) >= {"imbalance", "redundancy_fraction", "synergy_fraction"}
+    for _, part in frame.groupby(["view", "pairs", "layer"]):
+        value = part.groupby("quantity")["value"].sum(min_count=1)
+        fractions = [name for name in value.index if name.endswith("_fraction")]
+        assert len(fractions) == 3
+        if math.isfinite(value["share"]):
+            assert value[fractions].sum() == pytest.approx(1)
+        one, other = part.loc[part["quantity"] == "contribution", "value"]
+        assert value["imbalance"] == pytest.approx(abs(one - other), nan_ok=True)
+
+
+def test_q_values_are_those_of_the_layers(finished):
+    frame = finished[1].frame
+    assert (frame["q_value"].isna() == frame["p_value"].isna()).all()
+    alone = frame[frame["view"] == "answer"]
+    pd.testing.assert_series_equal(alone["q_value"], alone["p_value"], check_names=False)
+    stream = frame[(frame["view"] == "stream") & (frame["quantity"] == "information")]
+    assert len(stream) == 2
+    assert stream["q_value"].tolist() == pytest.approx([stream["p_value"].max()] * 2)
 
 
 def test_the_manifest_says_how_it_was_made(finished):
@@ -102,6 +128,7 @@ def test_the_manifest_says_how_it_was_made(finished):
         "name": "posterior",
         "folds": 5,
         "replicates": 50,
+        "permutations": 19,
         "base": 2,
     }
     assert len(manifest["stores"]["model/dataset"]) == 64
@@ -171,6 +198,20 @@ def test_another_setting_is_another_analysis(finished, tmp_path):
         assert read(other.frame, "answer", pairs, -1, "information") == pytest.approx(
             bits * np.log10(2)
         )
+
+
+def test_a_study_may_ask_for_codes(make_study):
+    options = {"estimator": "codebook", "views": ["answer", "encoding"]}
+    study = Study.from_yaml(make_study(**options, pairs=["observed", "redrawn"]))
+    profile = study.run()
+    frame = profile.frame
+    assert set(frame["estimator"]) == {"codebook", "model"}
+    assert set(frame["quantity"]) <= set(QUANTITIES)
+    observed = frame[(frame["quantity"] == "information") & (frame["estimator"] == "codebook")]
+    assert observed["p_value"].tolist() == pytest.approx([1 / 20] * 2)
+    assert profile.manifest["estimator"]["name"] == "codebook"
+    assert "tables resampled" in profile.manifest["notes"][0]
+    assert Study.from_yaml(study.out / "study.yaml") == study
 
 
 def test_a_changed_store_is_analysed_anew(make_study, arrays):
@@ -248,6 +289,8 @@ SOURCE = {"kind": "embeddings", "path": "store.npz"}
         ({"base": 1}, "study.yaml: base: Input should be greater than 1"),
         ({"base": float("inf")}, "study.yaml: base: Input should be a finite number"),
         ({"folds": 2}, "study.yaml: folds: Input should be greater than or equal to 3"),
+        ({"estimator": "neural"}, "estimator: Input should be 'posterior' or 'codebook'"),
+        ({"permutations": 0}, "permutations: Input should be greater than or equal to 1"),
         ({"seed": -1}, "study.yaml: seed: Input should be greater than or equal to 0"),
         ({"seed": 2**32}, "study.yaml: seed: Input should be less than or equal to 4294967295"),
         ({"out": None}, "study.yaml: out: "),

@@ -55,15 +55,11 @@ def analyze(
     layer: Annotated[int, typer.Option(help="Layer of both modalities; 0 is before fusion.")] = 0,
     estimator: Annotated[
         str,
-        typer.Option(
-            help="posterior: calibrated probes. codebook: counts of codes, with p-values."
-        ),
+        typer.Option(help="posterior: calibrated probes. codebook: counts of codes."),
     ] = "posterior",
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
     replicates: Annotated[int, typer.Option(help="Bootstrap replicates.")] = 1000,
-    permutations: Annotated[
-        int, typer.Option(help="Tables behind each p-value of the codebook.")
-    ] = 199,
+    permutations: Annotated[int, typer.Option(help="Draws behind each p-value.")] = 199,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     base: Base = "2",
     as_json: Json = False,

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 LEVEL: Final = 0.95
-_RATIOS: Final = frozenset({"recovered", "accuracy", "chance"})
+_RATIOS: Final = frozenset({"recovered", "accuracy", "chance", "code_sensitivity"})
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,15 @@ class Analysis:
         By modality, in order.
     contribution : (Estimate, Estimate)
         U_m / (U₁+U₂); `determined` is False where U₁+U₂ cannot be told from zero.
+    imbalance : Estimate
+        |C₁−C₂| = |U₁−U₂| / (U₁+U₂), from 0 (both contribute alike) to 1 (one alone does);
+        undetermined where `contribution` is. Its p-value, which the contributions carry too, is of
+        the null that neither modality contributes more.
     share : (Estimate, Estimate)
         Shapley share of the information, (U_m + (R+S)/2) / I.
+    redundancy_fraction, synergy_fraction : Estimate
+    unique_fraction : (Estimate, Estimate)
+        R/I, S/I and U_m/I, which sum to 1; undetermined where `share` is.
     unit : str
         Unit of the information, such as ``"bit"``.
     n : int
@@ -73,7 +80,8 @@ class Analysis:
     estimator : str
     diagnostics : dict of str to Estimate
         ``state_loss``; with a distribution as target ``information_ceiling`` and ``recovered``;
-        where a study knows the right answers, ``accuracy`` and ``chance``.
+        where a study knows the right answers, ``accuracy`` and ``chance``; where the target is
+        codes, ``code_sensitivity``.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     """
@@ -87,7 +95,11 @@ class Analysis:
     marginal_information: tuple[Estimate, Estimate]
     union_information: Estimate
     contribution: tuple[Estimate, Estimate]
+    imbalance: Estimate
     share: tuple[Estimate, Estimate]
+    redundancy_fraction: Estimate
+    unique_fraction: tuple[Estimate, Estimate]
+    synergy_fraction: Estimate
     unit: str
     n: int
     gap: float
@@ -107,8 +119,13 @@ class Analysis:
         yield "union_information", None, self.union_information, self.unit
         for modality, estimate in zip(self.modalities, self.contribution, strict=True):
             yield "contribution", modality, estimate, "1"
+        yield "imbalance", None, self.imbalance, "1"
         for modality, estimate in zip(self.modalities, self.share, strict=True):
             yield "share", modality, estimate, "1"
+        yield "redundancy_fraction", None, self.redundancy_fraction, "1"
+        for modality, estimate in zip(self.modalities, self.unique_fraction, strict=True):
+            yield "unique_fraction", modality, estimate, "1"
+        yield "synergy_fraction", None, self.synergy_fraction, "1"
         for name, estimate in self.diagnostics.items():
             yield name, None, estimate, "1" if name in _RATIOS else self.unit
 
@@ -127,6 +144,7 @@ class Analysis:
             marginal_information=swapped(self.marginal_information),
             contribution=swapped(self.contribution),
             share=swapped(self.share),
+            unique_fraction=swapped(self.unique_fraction),
         )
 
     def records(self) -> list[dict[str, Any]]:

@@ -22,32 +22,58 @@ FEWEST_ROWS: Final = 20
 COMPONENTS: Final = 32
 
 
-def code_states(states: ArrayLike, *, seed: int = 0) -> NDArray[np.int64]:
+def codes_for(n: int) -> int:
+    """Return the number of codes of n rows.
+
+    Examples
+    --------
+    >>> [codes_for(n) for n in (100, 450, 5000)]
+    [2, 3, 12]
+    """
+    return min(MOST_CODES, max(2, n // ROWS_A_CODE))
+
+
+def half_and_double(n: int) -> dict[str, int]:
+    """Return half and double the codes of n rows: at least 2, and 20 rows for each.
+
+    Examples
+    --------
+    >>> half_and_double(5000), half_and_double(100), half_and_double(50)
+    ({'half': 6, 'double': 24}, {'double': 4}, {})
+    """
+    count = codes_for(n)
+    others = {"half": max(2, count // 2), "double": min(2 * count, n // FEWEST_ROWS)}
+    return {name: other for name, other in others.items() if other != count}
+
+
+def code_states(states: ArrayLike, *, codes: int | None = None, seed: int = 0) -> NDArray[np.int64]:
     """Code the rows of a representation.
 
     Parameters
     ----------
     states : array_like, shape (n, d)
         One state a row.
+    codes : int, optional
+        How many to ask for; by default one for every 150 rows, from 2 to 12.
     seed : int
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        Codes 0 … k−1, each of at least 20 rows.
+        0 … k−1, each of at least 20 rows; k is less than asked for where codes were joined.
 
     Raises
     ------
     InputError
-        If the states are not finite rows, or do not vary.
+        If the states are not finite rows, do not vary, or are too few for so many codes.
 
     Examples
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> codes = code_states(rng.normal(size=(450, 4)) + 9 * rng.integers(2, size=(450, 1)))
-    >>> int(codes.max()) + 1
-    3
+    >>> states = rng.normal(size=(450, 4)) + 9 * rng.integers(2, size=(450, 1))
+    >>> int(code_states(states).max()) + 1, int(code_states(states, codes=6).max()) + 1
+    (3, 6)
     """
     array = np.asarray(states)
     if array.dtype.kind not in "fiub":
@@ -61,12 +87,18 @@ def code_states(states: ArrayLike, *, seed: int = 0) -> NDArray[np.int64]:
     if not np.ptp(array, axis=0).any():
         raise InputError("the fused states are the same in every row: nothing to code")
     n = len(array)
-    count = min(MOST_CODES, max(2, n // ROWS_A_CODE))
+    if codes is not None and not 2 <= codes <= n // FEWEST_ROWS:
+        raise InputError(
+            f"{n} rows cannot be put into {codes} codes; ask for at least 2, and for no more than "
+            f"one in {FEWEST_ROWS} rows"
+        )
+    # No more codes than there are different states to tell apart.
+    count = min(codes or codes_for(n), len(np.unique(array, axis=0)))
     components = PCA(min(COMPONENTS, *array.shape), random_state=seed).fit_transform(array)
     fit = KMeans(count, n_init=4, random_state=seed).fit(components)
-    codes = fit.labels_
-    large = np.flatnonzero(np.bincount(codes, minlength=count) >= FEWEST_ROWS)
+    found = fit.labels_
+    large = np.flatnonzero(np.bincount(found, minlength=count) >= FEWEST_ROWS)
     if len(large) < 2:
         raise InputError(f"the fused states of {n} rows do not fall into codes; give more rows")
     nearest = large[pairwise_distances_argmin(fit.cluster_centers_, fit.cluster_centers_[large])]
-    return np.unique(nearest[codes], return_inverse=True)[1].astype(np.int64)
+    return np.unique(nearest[found], return_inverse=True)[1].astype(np.int64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.atoms import ATOMS
 from modalprism.estimation.codebook.codebook import CodebookResult
+from modalprism.estimation.ratios import contributions, fractions
 from modalprism.estimation.validation import Sample
 from modalprism.pid.information import unit_of
 
@@ -27,26 +28,11 @@ _UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
 _UNION_MINUS = frozenset({"redundancy", "synergy"})
 
 
-def _parts(
-    value: float, replicates: Array, *, determined: bool, p_value: float = math.nan
-) -> tuple[Estimate, Estimate]:
-    """Return the first modality's part of a whole, and the second's: its complement, exactly."""
-    if not determined:
-        return Estimate(math.nan, p_value=p_value), Estimate(math.nan, p_value=p_value)
-    low, high = percentile_interval(replicates[np.isfinite(replicates)])
-    return (
-        Estimate(value, low, high, p_value),
-        Estimate(1 - value, 1 - high, 1 - low, p_value),
-    )
-
-
-def _contribution(atoms: dict[str, Array]) -> Array:
-    return atoms["unique_1"] / (atoms["unique_1"] + atoms["unique_2"])
-
-
-def _share(atoms: dict[str, Array]) -> Array:
-    common = (atoms["redundancy"] + atoms["synergy"]) / 2
-    return (atoms["unique_1"] + common) / atoms["information"]
+def _slack(atom: str, below: float, above: float) -> tuple[float, float]:
+    """Return how far below and above its value an atom may lie."""
+    if atom in _UNION_PLUS:
+        return below, above
+    return (above, below) if atom in _UNION_MINUS else (0.0, 0.0)
 
 
 def summarize(
@@ -92,31 +78,31 @@ def summarize(
     drawn, it must be rejected as well.
     """
     nat = math.log(base)
-    below, above = gap + regained, loss - regained
+    below = gap + regained
+    slack = {name: _slack(name, below, loss - regained) for name in ATOMS}
+    point = dict(zip(ATOMS, value, strict=True))
+    drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
     estimates = {}
-    for name, amount, spread in zip(ATOMS, value, moved, strict=True):
-        low, high = percentile_interval(amount + spread)
-        low -= below * (name in _UNION_PLUS) + above * (name in _UNION_MINUS)
-        high += below * (name in _UNION_MINUS) + above * (name in _UNION_PLUS)
+    for name in ATOMS:
+        low, high = percentile_interval(drawn[name])
         estimates[name] = Estimate(
-            float(amount) / nat, low / nat, high / nat, p_values.get(name, math.nan)
+            float(point[name]) / nat,
+            (low - slack[name][0]) / nat,
+            (high + slack[name][1]) / nat,
+            p_values.get(name, math.nan),
         )
 
     floor = 2 * below + (classes - 1) / n
-    point = dict(zip(ATOMS, value, strict=True))
-    drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
     unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
     with np.errstate(divide="ignore", invalid="ignore"):
-        contribution = _parts(
-            float(_contribution(point)),
-            _contribution(drawn),
+        unique = contributions(
+            point,
+            drawn,
             determined=unique_low > floor and p_values.get("determined", 0.0) <= SIGNIFICANT,
             p_value=p_values.get("imbalance", math.nan),
         )
-        share = _parts(
-            float(_share(point)),
-            _share(drawn),
-            determined=estimates["information"].low * nat > floor,
+        of_information = fractions(
+            point, drawn, slack, determined=estimates["information"].low * nat > floor
         )
     return Analysis(
         modalities=modalities,
@@ -130,8 +116,12 @@ def summarize(
             estimates["marginal_information_2"],
         ),
         union_information=estimates["union_information"],
-        contribution=contribution,
-        share=share,
+        contribution=unique.parts,
+        imbalance=unique.imbalance,
+        share=of_information.share,
+        redundancy_fraction=of_information.redundancy,
+        unique_fraction=of_information.unique,
+        synergy_fraction=of_information.synergy,
         unit=unit_of(base),
         n=n,
         gap=gap / nat,

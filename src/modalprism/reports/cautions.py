@@ -13,6 +13,7 @@ from modalprism.studies.profile import Profile
 FEW_EXAMPLES: Final = 200
 WIDE_GAP_BITS: Final = 0.01
 LOW_RECOVERY: Final = 0.5
+MUCH_BY_CODES: Final = 0.1
 _NAMED: Final = 6  # a longer list of cases is cut and counted
 VIEWS: Final = ("answer", "stream", "encoding")
 
@@ -62,11 +63,28 @@ def cautions(profile: Profile) -> list[str]:
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
+    said += _codes(readings)
     said += _gap(readings)
     smallest, largest = readings.sizes()
     if smallest and smallest < FEW_EXAMPLES:
         said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
     return said
+
+
+def _codes(readings: Readings) -> list[str]:
+    moved: dict[str, float] = {}
+    for case in readings.cases("encoding"):
+        for layer in readings.layers(case, "encoding"):
+            move = readings.get(case, "encoding", "code_sensitivity", "", layer)
+            if move is not None and move.value > MUCH_BY_CODES:
+                moved[case.name] = max(move.value, moved.get(case.name, 0.0))
+    if not moved:
+        return []
+    names = [f"{name} ({number(value)})" for name, value in moved.items()]
+    return [
+        f"The number of codes matters in the encoding view: {_cases(names)}. With half or double "
+        f"the codes an atom's part of the information moves by more than {MUCH_BY_CODES:.1f}."
+    ]
 
 
 def _gap(readings: Readings) -> list[str]:

@@ -96,18 +96,32 @@ def answer_grid(profile: Profile, detail: bool = False) -> Grid:
 
 
 def layer_grid(profile: Profile, view: str) -> Grid:
-    """Lay out a layer view, one row per model, dataset and depth."""
+    """Lay out a layer view, one row per model, dataset and depth.
+
+    Where the target is codes, the last column says how far any atom's part of the information
+    moves at most with half or double the codes.
+    """
     readings = Readings(profile)
     several = len(readings.pairs(view)) > 1
     names = ["model", "dataset", *(["pairs"] if several else []), "layer"]
+    moves = {
+        (case, layer): move
+        for case in readings.cases(view)
+        for layer in readings.layers(case, view)
+        if (move := readings.get(case, view, "code_sensitivity", "", layer)) is not None
+    }
     rows = []
     for case in readings.cases(view):
         for layer in readings.layers(case, view):
             cells = [Cell(case.model), Cell(case.dataset)]
             cells += [Cell(case.pairs or ABSENT)] if several else []
             cells.append(Cell(readings.layer_name(case, view, layer)))
-            rows.append(cells + _numbers(readings, case, view, layer))
-    columns = [*names, *_number_columns(readings)]
+            cells += _numbers(readings, case, view, layer)
+            if moves:
+                move = moves.get((case, layer))
+                cells.append(Cell(ABSENT if move is None else number(move.value)))
+            rows.append(cells)
+    columns = [*names, *_number_columns(readings), *(["moved by codes"] if moves else [])]
     return Grid(_title(readings, view), columns, rows, len(names), _notes(rows))
 
 

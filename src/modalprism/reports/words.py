@@ -147,7 +147,12 @@ def _contribution(readings: Readings, case: Case) -> str:
 
 def _largest(readings: Readings, case: Case) -> str:
     first, second = readings.modalities
-    names = ("redundancy", f"unique {first}", f"unique {second}", "synergy")
+    names = {
+        "redundancy": ("redundancy_fraction", ""),
+        f"unique {first}": ("unique_fraction", first),
+        f"unique {second}": ("unique_fraction", second),
+        "synergy": ("synergy_fraction", ""),
+    }
     atoms = zip(names, readings.atoms(case, "answer"), strict=True)
     known = [(name, atom) for name, atom in atoms if atom is not None and atom.determined]
     if not known:
@@ -159,7 +164,10 @@ def _largest(readings: Readings, case: Case) -> str:
         return "no atom is above zero within its interval"
     rivals = [other for other, atom in known if other != name and not most.above(atom)]
     if most.positive and not rivals:
-        return f"the largest atom is {name}, {_amount(most)}"
+        part = readings.get(case, "answer", *names[name])
+        # More than all of it, where another atom is below zero, is no part.
+        said = f", {percent(part)} of the information" if part and part.value <= 1 else ""
+        return f"the largest atom is {name}, {_amount(most)}{said}"
     text = f"the largest value is {name}, {_amount(most)}"
     return f"{text}, not told apart from {_listed(rivals)}" if rivals else text + _doubt(most)
 

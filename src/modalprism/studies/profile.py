@@ -38,7 +38,7 @@ SCHEMA: Final = pa.schema(
         ("low", pa.float64()),
         ("high", pa.float64()),
         ("p_value", pa.float64()),
-        ("q_value", pa.float64()),
+        ("q_value", pa.float64()),  # of p_value, over the layers: see q_values
         ("unit", pa.string()),  # bit | nat | 1 (a ratio)
         ("n", pa.int64()),
         ("gap", pa.float64()),  # proven bound on the solver's error, in `unit` of the atoms
@@ -53,10 +53,20 @@ QUANTITIES: Final = {
     "marginal_information": "information that this modality carries by itself",
     "union_information": "information that the modalities' marginals guarantee",
     "contribution": "this modality's part of the unique information; NaN where undetermined",
+    "imbalance": "difference of the two contributions, 0 to 1; NaN where undetermined",
     "share": "Shapley share of the information",
+    "redundancy_fraction": "part of the information that is redundant",
+    "unique_fraction": "part of the information that is unique to this modality",
+    "synergy_fraction": "part of the information that is synergistic",
     "information_ceiling": "the model's own information about its answer: no probe can read more",
     "recovered": "fraction of the ceiling that the probes read",
     "state_loss": "information lost by merging alike states before coupling them",
+    "plug_in_information": "information as counted in the codes' table, its bias left in",
+    "noise_information": "information that the table would show of a target that is noise",
+    "code_sensitivity": "largest change of an atom's part of the information with half or double "
+    "the codes of the fused state",
+    "information_half_codes": "information about half as many codes",
+    "information_double_codes": "information about twice as many codes",
     "accuracy": "fraction of examples that the model answers correctly",
     "chance": "accuracy of always giving the commonest answer",
 }

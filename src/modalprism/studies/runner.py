@@ -90,7 +90,7 @@ def _code_digest() -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
     for room in ("pid", "estimation", "studies"):
-        for module in sorted((package / room).glob("*.py")):
+        for module in sorted((package / room).rglob("*.py")):
             digest.update(module.read_bytes())
     return digest.hexdigest()
 

@@ -23,12 +23,19 @@ from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.progress import Track, silent
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
+from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import file_digest, run_tasks
 from modalprism.studies.sources import Source, StudiedStore
-from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
+from modalprism.studies.views import Estimator, Pairs, Settings, Task, View, plan_tasks
 
 STUDY_FILE: Final = "study.yaml"
 _VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
+_INTERVALS: Final[dict[Estimator, str]] = {
+    "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups with the "
+    "probes as they were fitted.",
+    "codebook": "Intervals are 95 % and come from tables resampled over groups with the codes as "
+    "they were fitted.",
+}
 
 
 class Study(BaseModel):
@@ -48,7 +55,9 @@ class Study(BaseModel):
         Which layers of the stream and encoding views; all by default.
     base : float
         Of the logarithm; 2 for bits.
-    folds, replicates, seed : int
+    estimator : {"posterior", "codebook"}
+        Of observed pairs; redrawn pairs read the model itself.
+    folds, replicates, permutations, seed : int
         Of the estimator.
     workers : int
         Local processes; 0 means one a core.
@@ -71,8 +80,10 @@ class Study(BaseModel):
     pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
     layers: tuple[int, ...] | None = None
     base: float = Field(default=2, gt=1, allow_inf_nan=False)
+    estimator: Estimator = "posterior"
     folds: int = Field(default=5, ge=3)
     replicates: int = Field(default=1000, ge=1)
+    permutations: int = Field(default=199, ge=1)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
     out: Path
@@ -163,7 +174,15 @@ class Study(BaseModel):
             for studied in source.stores(self.out / "store", self.seed, track)
         ]
         captured = time.perf_counter()
-        settings = Settings(self.modalities, self.base, self.folds, self.replicates, self.seed)
+        settings = Settings(
+            self.modalities,
+            self.base,
+            self.estimator,
+            self.folds,
+            self.replicates,
+            self.permutations,
+            self.seed,
+        )
         rows = run_tasks(
             self._plan(stores),
             settings,
@@ -173,7 +192,8 @@ class Study(BaseModel):
             track=track,
         )
         profile = Profile(
-            pd.DataFrame(rows, columns=SCHEMA.names),
+            # Here and not in the analyses: a q-value depends on every layer of the run.
+            with_q_values(pd.DataFrame(rows, columns=SCHEMA.names)),
             self._manifest(stores, {"capture": captured - start, "analysis": _since(captured)}),
         )
         write_whole(self.out / STUDY_FILE, self.to_yaml())
@@ -214,9 +234,10 @@ class Study(BaseModel):
             "models": models,
             "datasets": datasets,
             "estimator": {
-                "name": "posterior",
+                "name": self.estimator,
                 "folds": self.folds,
                 "replicates": self.replicates,
+                "permutations": self.permutations,
                 "base": self.base,
             },
             "versions": {name: metadata.version(name) for name in _VERSIONED}
@@ -228,8 +249,9 @@ class Study(BaseModel):
                 for studied in stores
             },
             "notes": [
-                "Intervals are 95 % and come from a first-order bootstrap over groups with the "
-                "probes as they were fitted; permutation nulls are not part of this version.",
+                _INTERVALS[self.estimator],
+                "Where a layer view tests the same at several layers, q-values are those of "
+                "Benjamini and Hochberg.",
                 *dict.fromkeys(note for source in self.sources for note in source.notes()),
             ],
         }

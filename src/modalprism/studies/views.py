@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,14 +21,16 @@ from numpy.typing import NDArray
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Estimate, percentile_interval
+from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.analyze import analyze
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
+from modalprism.estimation.sensitivity import code_sensitivity
 
 View = Literal["answer", "stream", "encoding"]
 Pairs = Literal["observed", "redrawn"]
+Estimator = Literal["posterior", "codebook"]
 
 NO_LAYER: Final = -1
 
@@ -38,8 +41,10 @@ class Settings:
 
     modalities: tuple[str, str]
     base: float = 2
+    estimator: Estimator = "posterior"
     folds: int = 5
     replicates: int = 1000
+    permutations: int = 199
     seed: int = 0
 
 
@@ -143,40 +148,11 @@ def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
 
 
 def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict[str, Any]]:
-    """Do one analysis and return its rows of the profile."""
-    extra: dict[str, Estimate] = {}
+    """Do one analysis and return its rows of the profile, without q-values."""
     if task.pairs == "redrawn":
-        runs = store.redrawn(settings.modalities)
-        analysis = analyze_redrawn(
-            runs.probability,
-            *runs.inputs,
-            modalities=settings.modalities,
-            base=settings.base,
-            replicates=settings.replicates,
-            seed=settings.seed,
-        )
+        analysis = _redrawn(store, settings)
     else:
-        layer = task.layer if task.view == "stream" else 0
-        if task.view == "answer":
-            y, target = _model_answer(store)
-        elif task.view == "stream":
-            y, target = _right_answer(store)
-        else:
-            y = code_states(store.array(f"fused/{task.layer}"), seed=settings.seed)
-            target = f"the fused state, {int(y.max()) + 1} codes"
-        analysis = analyze(
-            {modality: store.span(modality, layer) for modality in settings.modalities},
-            y,
-            groups=store.groups(),
-            target=target,
-            base=settings.base,
-            folds=settings.folds,
-            replicates=settings.replicates,
-            seed=settings.seed,
-        )
-        if task.view == "answer":
-            extra = _accuracy(store, settings)
-    analysis = replace(analysis, diagnostics=analysis.diagnostics | extra)
+        analysis = _observed(task, store, settings)
     where = {
         "model": task.model,
         "dataset": task.dataset,
@@ -187,3 +163,44 @@ def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict
         "q_value": float("nan"),
     }
     return [where | record for record in analysis.records()]
+
+
+def _redrawn(store: EmbeddingStore, settings: Settings) -> Analysis:
+    runs = store.redrawn(settings.modalities)
+    return analyze_redrawn(
+        runs.probability,
+        *runs.inputs,
+        modalities=settings.modalities,
+        base=settings.base,
+        replicates=settings.replicates,
+        seed=settings.seed,
+    )
+
+
+def _observed(task: Task, store: EmbeddingStore, settings: Settings) -> Analysis:
+    layer = task.layer if task.view == "stream" else 0
+    ask = partial(
+        analyze,
+        {modality: store.span(modality, layer) for modality in settings.modalities},
+        groups=store.groups(),
+        base=settings.base,
+        estimator=settings.estimator,
+        folds=settings.folds,
+        replicates=settings.replicates,
+        permutations=settings.permutations,
+        seed=settings.seed,
+    )
+    if task.view == "encoding":
+        states = store.array(f"fused/{task.layer}")
+        y = code_states(states, seed=settings.seed)
+        analysis = ask(y, target=f"the fused state, {int(y.max()) + 1} codes")
+        values_alone = partial(ask, replicates=1, permutations=1)
+        extra = code_sensitivity(analysis, states, values_alone, seed=settings.seed)
+    elif task.view == "answer":
+        y, target = _model_answer(store)
+        analysis = ask(y, target=target)
+        extra = _accuracy(store, settings)
+    else:
+        y, target = _right_answer(store)
+        return ask(y, target=target)
+    return replace(analysis, diagnostics=analysis.diagnostics | extra)

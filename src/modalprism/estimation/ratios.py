@@ -1,0 +1,141 @@
+"""Ratios of atoms: who contributes, how unevenly, and what part of the information each atom is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.estimation.analysis import Estimate, percentile_interval
+
+Array = NDArray[np.float64]
+Pair = tuple[Estimate, Estimate]
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """How the unique information parts.
+
+    Attributes
+    ----------
+    parts : (Estimate, Estimate)
+        U_m / (U₁+U₂), by modality.
+    imbalance : Estimate
+        |U₁−U₂| / (U₁+U₂).
+    """
+
+    parts: Pair
+    imbalance: Estimate
+
+
+@dataclass(frozen=True)
+class Fractions:
+    """What part of the information each atom is, and each modality's Shapley share.
+
+    Attributes
+    ----------
+    share : (Estimate, Estimate)
+    redundancy : Estimate
+    unique : (Estimate, Estimate)
+    synergy : Estimate
+        The atoms over I.
+    """
+
+    share: Pair
+    redundancy: Estimate
+    unique: Pair
+    synergy: Estimate
+
+
+def contributions(
+    point: Mapping[str, float],
+    drawn: Mapping[str, Array],
+    *,
+    determined: bool,
+    p_value: float,
+) -> Contributions:
+    """Part the unique information.
+
+    Parameters
+    ----------
+    point : mapping of str to float
+        Atoms, by their names in `modalprism.estimation.atoms.ATOMS`.
+    drawn : mapping of str to ndarray, shape (R,)
+        Their replicates.
+    determined : bool
+        Whether there is anything to part.
+    p_value : float
+        Of the null that neither modality contributes more.
+    """
+    if not determined:
+        nothing = Estimate(math.nan, p_value=p_value)
+        return Contributions((nothing, nothing), nothing)
+    parts = _parts(_contribution(point), _contribution(drawn), p_value)
+    value, low, high = (2 * side - 1 for side in (parts[0].value, parts[0].low, parts[0].high))
+    far = max(abs(low), abs(high))
+    near = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return Contributions(parts, Estimate(abs(value), near, far, p_value))
+
+
+def fractions(
+    point: Mapping[str, float],
+    drawn: Mapping[str, Array],
+    slack: Mapping[str, tuple[float, float]],
+    *,
+    determined: bool,
+) -> Fractions:
+    """Divide the atoms by the information.
+
+    Parameters
+    ----------
+    point, drawn
+        As in `contributions`.
+    slack : mapping of str to (float, float)
+        How far an atom may lie below and above what was found. The information may not, and
+        neither may a share, in which R + S loses what U_m gains.
+    determined : bool
+        Whether there is any information.
+    """
+    if not determined:
+        nothing = Estimate(math.nan)
+        return Fractions((nothing, nothing), nothing, (nothing, nothing), nothing)
+
+    def fraction(atom: str) -> Estimate:
+        below, above = slack[atom]
+        low, _ = _interval((drawn[atom] - below) / drawn["information"])
+        _, high = _interval((drawn[atom] + above) / drawn["information"])
+        return Estimate(float(point[atom] / point["information"]), low, high)
+
+    return Fractions(
+        share=_parts(_share(point), _share(drawn)),
+        redundancy=fraction("redundancy"),
+        unique=(fraction("unique_1"), fraction("unique_2")),
+        synergy=fraction("synergy"),
+    )
+
+
+def _parts(value: Any, replicates: Any, p_value: float = math.nan) -> Pair:
+    """Return the first modality's part of a whole, and the second's: its complement, exactly."""
+    low, high = _interval(replicates)
+    return (
+        Estimate(float(value), low, high, p_value),
+        Estimate(float(1 - value), 1 - high, 1 - low, p_value),
+    )
+
+
+def _interval(replicates: Array) -> tuple[float, float]:
+    return percentile_interval(replicates[np.isfinite(replicates)])
+
+
+# Of one number an atom, or of one array.
+def _contribution(atoms: Mapping[str, Any]) -> Any:
+    return atoms["unique_1"] / (atoms["unique_1"] + atoms["unique_2"])
+
+
+def _share(atoms: Mapping[str, Any]) -> Any:
+    common = (atoms["redundancy"] + atoms["synergy"]) / 2
+    return (atoms["unique_1"] + common) / atoms["information"]
