@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import entr, log_softmax
 
-from modalprism.estimation.calibration import calibrate
+from modalprism.estimation.calibration import calibrate, information_difference, matching_distance
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=30)
 
@@ -74,3 +74,19 @@ def test_perfect_separation_stays_finite():
     log_p = calibrate(10 * target, target)
     assert np.isfinite(log_p).all()
     assert -(target * log_p).sum(1).mean() < 1e-4
+
+
+@LAWS
+@given(st.integers(0, 2**31), st.integers(2, 5), st.floats(0, 3))
+def test_held_out_rows_have_what_their_posteriors_claim(seed, classes, signal):
+    logits, target = make(seed, 60, classes, signal)
+    assert information_difference(calibrate(logits, target), target) == pytest.approx(0, abs=1e-6)
+
+
+def test_probes_that_were_too_sure_are_seen_to_be():
+    logits, target = make(0, 400, 3, 1.0)
+    fair = calibrate(logits, target)
+    sure = log_softmax(4 * fair, axis=1)
+    assert information_difference(sure, target) < -0.05
+    assert matching_distance(fair, calibrate(fair, target)) < 1e-6
+    assert 0.05 < matching_distance(sure, fair) < 1

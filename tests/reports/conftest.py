@@ -155,6 +155,7 @@ def build(
                     jitter = noise.normal(0, 0.006, 4)
                     shaken = tuple(a + e for a, e in zip(atoms, jitter, strict=True))
                     rows.decomposition(where, shaken, half, **more)
+                    rows.add(where, "matching_distance", 0.02)
                     if view == "encoding":
                         rows.add(where, "code_sensitivity", 0.04)
     frame = pd.DataFrame(rows.rows, columns=SCHEMA.names)

@@ -214,6 +214,13 @@ def test_a_result_that_the_number_of_codes_decides_is_warned_of(make_profile):
     assert cautions(rewrite(profile, lambda _: deepest, value=math.nan)) == []
 
 
+def test_probes_that_had_to_be_moved_far_are_warned_of(make_profile):
+    profile = one(make_profile, "pictured")
+    moved = (profile.frame.quantity == "matching_distance") & (profile.frame.view == "stream")
+    (said,) = cautions(rewrite(profile, lambda _: moved, value=0.31))
+    assert said.startswith("Probes were poorly calibrated: m on pictured (stream) (0.31)")
+
+
 @pytest.mark.parametrize(("unit", "warned"), [("bit", False), ("nat", True)])
 def test_the_gap_is_judged_in_bits(make_profile, unit, warned):
     said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008))

@@ -12,7 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 LEVEL: Final = 0.95
-_RATIOS: Final = frozenset({"recovered", "accuracy", "chance", "code_sensitivity"})
+_RATIOS: Final = frozenset(
+    {"recovered", "accuracy", "chance", "code_sensitivity", "matching_distance"}
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,10 @@ class Analysis:
         Proven bound on the solver's error, in `unit`.
     estimator : str
     diagnostics : dict of str to Estimate
-        ``state_loss``; with a distribution as target ``information_ceiling`` and ``recovered``;
+        ``state_loss``; of the posterior estimator ``calibration_difference``, the most by which the
+        information of held-out rows and that of a source's marginal differ, and
+        ``matching_distance``, how far calibration moved a source's posteriors (total variation);
+        with a distribution as target ``information_ceiling`` and ``recovered``;
         where a study knows the right answers, ``accuracy`` and ``chance``; where the target is
         codes, ``code_sensitivity``.
     families : dict of str to tuple of str

@@ -15,7 +15,12 @@ from torch import Tensor
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import pigeonhole_weights
-from modalprism.estimation.calibration import calibrate, fit_nonnegative
+from modalprism.estimation.calibration import (
+    calibrate,
+    fit_nonnegative,
+    information_difference,
+    matching_distance,
+)
 from modalprism.estimation.codebook.tables import exchangeable_blocks
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.folds import assign_folds, connected_groups
@@ -106,7 +111,14 @@ def analyze_posterior(
         seed=seed,
     )
 
-    diagnostics = {"state_loss": Estimate(coupled.loss / np.log(base))}
+    matched = [calibrate(scores, sample.target) for scores in held_out[:2]]
+    differences = [abs(information_difference(log_p, sample.target)) for log_p in matched]
+    distances = [matching_distance(*pair) for pair in zip(held_out[:2], matched, strict=True)]
+    diagnostics = {
+        "state_loss": Estimate(coupled.loss / np.log(base)),
+        "calibration_difference": Estimate(max(differences) / np.log(base)),
+        "matching_distance": Estimate(max(distances)),
+    }
     if sample.soft:
         ceiling = float(entr(sample.target.mean(0)).sum() - entr(sample.target).sum(1).mean())
         if ceiling > 1e-9:

@@ -25,7 +25,7 @@ from modalprism.estimation.features import principal_components, radial_features
 from modalprism.estimation.interactions import leading_directions, squares, whitened
 from modalprism.estimation.logistic import fit_logistic
 
-COMPONENTS: Final = (8, 16, 32, 64)
+COMPONENTS: Final = (8, 32, 128)
 RIDGES: Final = (1e-2, 1e-1)
 CURVED_COMPONENTS: Final = 16
 CURVED_BASE: Final = 32
@@ -132,9 +132,12 @@ def _curvature(components: Tensor, logits: Tensor, target: Tensor, plan: CrossFi
     found = []
     for block, start, mask in zip(components, logits, plan.masks, strict=True):
         white = whitened(block[:, :CURVED_COMPONENTS], mask, CURVED_COMPONENTS)
-        residual = (target - torch.softmax(start, -1)) * mask[:, None]
-        directions, _ = leading_directions(white, white, residual, CURVED_DIRECTIONS)
-        found.append(squares(directions, mask))
+        frequency = (target * mask[:, None]).sum(0) / mask.sum()
+        directions = [
+            leading_directions(white, white, (target - p) * mask[:, None], CURVED_DIRECTIONS)[0]
+            for p in (torch.softmax(start, -1), frequency)
+        ]
+        found.append(squares(torch.cat(directions, -1), mask))
     return torch.stack(found)
 
 

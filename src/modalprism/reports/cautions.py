@@ -14,6 +14,7 @@ FEW_EXAMPLES: Final = 200
 WIDE_GAP_BITS: Final = 0.01
 LOW_RECOVERY: Final = 0.5
 MUCH_BY_CODES: Final = 0.1
+FAR_MOVED: Final = 0.1
 _NAMED: Final = 6  # a longer list of cases is cut and counted
 VIEWS: Final = ("answer", "stream", "encoding")
 
@@ -63,12 +64,31 @@ def cautions(profile: Profile) -> list[str]:
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
+    said += _calibration(readings)
     said += _codes(readings)
     said += _gap(readings)
     smallest, largest = readings.sizes()
     if smallest and smallest < FEW_EXAMPLES:
         said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
     return said
+
+
+def _calibration(readings: Readings) -> list[str]:
+    far: dict[str, float] = {}
+    for view in VIEWS:
+        for case in readings.cases(view):
+            for layer in readings.layers(case, view):
+                moved = readings.get(case, view, "matching_distance", "", layer)
+                if moved is not None and moved.value > FAR_MOVED:
+                    name = f"{case.name} ({view})"
+                    far[name] = max(moved.value, far.get(name, 0.0))
+    if not far:
+        return []
+    names = [f"{name} ({number(value)})" for name, value in far.items()]
+    return [
+        f"Probes were poorly calibrated: {_cases(names)}. Matching them to the answers moved more "
+        f"than {100 * FAR_MOVED:.0f} % of their probability; more examples would help."
+    ]
 
 
 def _codes(readings: Readings) -> list[str]:

@@ -61,6 +61,9 @@ QUANTITIES: Final = {
     "information_ceiling": "the model's own information about its answer: no probe can read more",
     "recovered": "fraction of the ceiling that the probes read",
     "state_loss": "information lost by merging alike states before coupling them",
+    "calibration_difference": "most by which the information that held-out rows have differs from "
+    "what a modality's posteriors claim",
+    "matching_distance": "how far calibration moved a modality's posteriors: mean total variation",
     "plug_in_information": "information as counted in the codes' table, its bias left in",
     "noise_information": "information that the table would show of a target that is noise",
     "code_sensitivity": "largest change of an atom's part of the information with half or double "

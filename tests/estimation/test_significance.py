@@ -1,0 +1,67 @@
+"""p-values of held-out scores: noise is found as often as it may be, and what is there is found."""
+
+import numpy as np
+import pytest
+
+import modalprism as mp
+from modalprism.estimation.atoms import Coupled
+from modalprism.estimation.significance import Exchange, _tail, p_value, p_values_of
+
+
+def test_a_p_value_counts_the_sample_itself():
+    assert p_value(np.array([0.0, 1.0, 2.0]), 1.5) == 0.5
+    assert p_value(np.zeros(19), 0.0) == 1.0
+
+
+def test_rows_change_places_within_folds_and_in_blocks():
+    fold = np.array([0, 0, 0, 0, 1, 1])
+    blocks = (np.array([0, 1]), np.array([2, 3]), np.array([4]), np.array([5]))
+    orders = Exchange(fold, blocks).permutations(30, np.random.default_rng(0))
+    assert {tuple(order) for order in orders} == {
+        (*first, *second) for first in ((0, 1, 2, 3), (2, 3, 0, 1)) for second in ((4, 5), (5, 4))
+    }
+
+
+def test_what_seems_unique_of_two_that_tell_the_same_may_be_at_either_end():
+    value = np.zeros(8)
+    value[1] = 0.1
+    moved = np.zeros((8, 39))
+    moved[1] = np.linspace(-0.101, 0.3, 39)
+    assert _tail(value, moved, "unique_1", 0.0) == 2 / 40
+    assert _tail(value, moved, "determined", 0.0) == 4 / 40
+
+
+@pytest.mark.parametrize("gate", ["and", "xor"])
+def test_synergy_is_found_with_products_and_without(written, gate):
+    """AND is additive in log-odds: no product adds to what both sources' weighed scores say."""
+    embeddings, y = written(gate, 500)
+    a = mp.analyze(embeddings, y, replicates=200, permutations=99)
+    assert a.synergy.p_value <= 0.05
+    assert all(unique.p_value > 0.05 for unique in a.unique)
+
+
+def test_scores_of_noise_are_found_to_tell_something_seldom():
+    rng = np.random.default_rng(0)
+    n, draws, found = 120, 40, []
+    exchange = Exchange(np.arange(n) % 5, tuple(np.arange(n)[:, None]))
+    coupled = Coupled(0.0, np.log(np.full((n, 2), 0.5)), 0.0, 0.0, 0.0)
+    for _ in range(draws):
+        target = np.eye(2)[rng.permutation(n) % 2]
+        scores = rng.normal(size=(3, n, 2))
+        found.append(
+            p_values_of(
+                tuple(scores),
+                rng.normal(size=(n, 2)),
+                target,
+                coupled,
+                np.zeros(8),
+                np.zeros((8, 20)),
+                exchange,
+                permutations=39,
+                seed=int(rng.integers(1 << 30)),
+            )
+        )
+    for name in found[0]:
+        # Of 40 draws 2 are expected; more than 7 would be seen once in 1,500 times.
+        assert sum(p[name] <= 0.05 for p in found) <= 7, name
+    assert min(p["information"] for p in found) < 0.2
