@@ -80,7 +80,7 @@ def test_perfect_separation_stays_finite():
 @given(st.integers(0, 2**31), st.integers(2, 5), st.floats(0, 3))
 def test_held_out_rows_have_what_their_posteriors_claim(seed, classes, signal):
     logits, target = make(seed, 60, classes, signal)
-    assert information_difference(calibrate(logits, target), target) == pytest.approx(0, abs=1e-6)
+    assert information_difference(calibrate(logits, target), target) == pytest.approx(0, abs=1e-5)
 
 
 def test_probes_that_were_too_sure_are_seen_to_be():

@@ -137,6 +137,7 @@ def test_the_manifest_says_how_it_was_made(finished):
     assert profile.modalities == study.modalities
 
 
+@pytest.mark.slow
 def test_a_second_run_takes_the_analyses_up(make_study):
     study = Study.from_yaml(make_study(**MOST))
     study.run()
@@ -170,6 +171,7 @@ def test_an_analysis_that_was_lost_is_done_again_to_the_same_bytes(finished, tmp
     assert (study.out / "profile.parquet").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bytes_as_one_with_many_threads(finished, make_study):
     done, _ = finished
     study = Study.from_yaml(make_study(**MOST, workers=2))

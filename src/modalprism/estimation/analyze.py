@@ -53,7 +53,7 @@ def analyze(
     replicates : int
         Bootstrap replicates behind each interval.
     permutations : int
-        Draws behind each p-value.
+        Draws behind each p-value, which is never below 1 / (1 + permutations).
     seed : int
         The same seed gives the same result, in whatever order the modalities are.
 
