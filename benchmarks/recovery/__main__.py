@@ -128,6 +128,7 @@ def _tasks(
         seed=options.seed,
         rows=options.rows,
         seeds=seeds,
+        null_draws=dict(options.null_draws),
     )
     if options.quick and not options.rows:
         sizes = problems.QUICK
@@ -156,6 +157,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         default=[],
         metavar="N",
         help=f"of each problem ({_DRAWS}, batch 3); of one estimator where it says NAME=N",
+    )
+    add(
+        "--null-draws",
+        type=_null_draws,
+        nargs="+",
+        default=[],
+        metavar="ROWS=N",
+        help="draws of so many rows where nothing is known, by the default estimator",
     )
     add("--minutes", type=float, default=math.inf, metavar="M", help="begin no draw after M")
     add("--rows", type=_positive, nargs="+", metavar="N", help="rows, not the problems' own")
@@ -190,6 +199,12 @@ def _draws(text: str) -> tuple[str, int]:
     if name and name not in estimators.ESTIMATORS:
         raise argparse.ArgumentTypeError(f"there is no estimator {name!r}")
     return name, _positive(number)
+
+
+def _null_draws(text: str) -> tuple[int, int]:
+    """Read ROWS=N."""
+    rows, _, number = text.partition("=")
+    return _positive(rows), _positive(number)
 
 
 def _problems(options: argparse.Namespace) -> list[problems.Problem]:

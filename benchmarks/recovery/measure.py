@@ -32,6 +32,7 @@ ATOMS = QUANTITIES[:4]
 # How well each kind of truth is known, in bits: a symbol 8 standard deviations from the next is
 # misread so seldom that up to .0006 bit is lost, and merging costs a computed truth up to .005.
 TRUTH_ERROR = {"exact": 1e-3, "computed": 5e-3, "upper": 1e-3, "none": 1e-3}
+_DEFAULT = "posterior"
 _SEEDS = 1_000  # between two seeds of the analysis of the same draw
 _NAMES = ("problem", "n", "estimator", "draw", "seed", "again")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -82,6 +83,7 @@ def plan(
     seed: int,
     rows: Sequence[int] | None = None,
     seeds: int = 1,
+    null_draws: Mapping[int, int] | None = None,
 ) -> list[Task]:
     """Return the draws there are to make, first those of every problem, then the second ones.
 
@@ -99,14 +101,21 @@ def plan(
         Rows of each draw, instead of the problems' own; what a problem does not have is left out.
     seeds : int
         Seeds of the analysis that the first draw of the problems in `AGAIN` is given.
+    null_draws : mapping, optional
+        By rows: draws of the default estimator where nothing is known. Rates need many.
     """
     states = {estimator.name: estimator.code for estimator in estimators}
+    null_draws = null_draws or {}
+    most = max([*draws.values(), *null_draws.values()], default=0)
     tasks = []
-    for draw, problem in itertools.product(range(max(draws.values(), default=0)), problems):
+    for draw, problem in itertools.product(range(most), problems):
         sizes = [n for n in rows or problem.sizes if n <= problem.source.most]
         for n, estimator in itertools.product(sizes, estimators):
             often = seeds if draw == 0 and problem.name in AGAIN and n == min(sizes) else 1
-            if draw < draws[estimator.name]:
+            wanted = draws[estimator.name]
+            if estimator.name == _DEFAULT and problem.group.startswith("null"):
+                wanted = null_draws.get(n, wanted)
+            if draw < wanted:
                 tasks += [
                     Task(
                         problem.name,

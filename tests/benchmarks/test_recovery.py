@@ -267,6 +267,23 @@ def test_rows_that_a_problem_lacks_are_left_out_and_other_seeds_are_of_the_first
     assert len(tasks) == 6
 
 
+def test_where_nothing_is_known_the_default_estimator_may_be_drawn_more_often(recovery):
+    used = recovery("estimators").select(["posterior", "plug"])
+    problems = recovery("problems").PROBLEMS
+    tasks = recovery("measure").plan(
+        [problems["null-noise2-d64"], problems["clear-xor"]],
+        used,
+        recovery("estimators").Settings(),
+        draws={"posterior": 1, "plug-in": 1},
+        seed=0,
+        rows=[200, 500],
+        null_draws={200: 4},
+    )
+    often = [task for task in tasks if (task.problem, task.n) == ("null-noise2-d64", 200)]
+    assert [task.estimator for task in often].count("posterior") == 4
+    assert len(tasks) == 4 + 1 + 2 * 3
+
+
 def _plan(recovery, name, *, draws, rows=(300,), seeds=1):
     (plug_in,) = recovery("estimators").select(["plug"])
     return recovery("measure").plan(
