@@ -30,7 +30,8 @@ def test_the_growth_is_at_least_what_the_law_promises(power, within):
         atoms(learnt(FULL), 0, learnt(FULL), learnt(FULL)),
         turns_of([learnt(FEWER)] * (FOLDS - 1)),
         lambda scores: atoms(*[scores[0][0], 0, scores[0][0], scores[0][0]]),
-        FOLDS,
+        folds=FOLDS,
+        ceiling=10.0,
     )
     promised = dict(zip(("unique_1", "information"), found.growth[[1, 4]], strict=True))
     missing = 0.6 - learnt(FULL)
@@ -44,11 +45,24 @@ def test_probes_that_read_no_more_of_more_rows_promise_nothing():
         atoms(0.2, 0.1, 0.3, 0.25),
         turns_of([0.31, 0.33, 0.3, 0.32]),
         lambda scores: atoms(0.2, 0.1, scores[0][0], 0.25),
-        FOLDS,
+        folds=FOLDS,
+        ceiling=10.0,
     )
     assert not found.growth.any()
     assert found.deviations[4] == pytest.approx([-0.005, 0.015, -0.015, 0.005])
     assert found.deviations[5] == pytest.approx(0, abs=1e-12)
+
+
+def test_no_more_is_promised_than_there_is_to_know():
+    found = learning_of(
+        atoms(0.5, 0.2, 0.6, 0.55),
+        turns_of([0.4] * (FOLDS - 1)),
+        lambda scores: atoms(0.1, 0.2, scores[0][0], 0.55),
+        folds=FOLDS,
+        ceiling=0.69,
+    )
+    assert found.growth[4] == pytest.approx(0.09)
+    assert found.growth[5] == pytest.approx(0.19)
 
 
 def test_replicates_keep_the_atoms_adding_up():

@@ -74,7 +74,7 @@ def test_a_source_that_excludes_an_answer_is_read_as_a_step():
     entropy = -(target.mean(0) * target.mean(0).log2()).sum().item()
     truth = entropy - bit.mean()
     assert bits(nested[0], target) < truth - 0.04
-    read = plan.held_out(recalibrate(nested, target, plan))
+    read = plan.held_out(recalibrate(nested, target, plan)[0])
     assert bits(read, target) == pytest.approx(truth, abs=0.015)
 
 
@@ -88,3 +88,20 @@ def test_curvature_of_one_embedding_is_read():
     turned = x @ np.linalg.qr(rng.normal(size=(10, 10)))[0]
     probe, _ = unimodal_logits(turned, target, CrossFit.of(np.arange(800) % 5), 0)
     assert bits(probe.held_out, target) > 0.9
+
+
+def test_what_fewer_rows_tell_is_not_read_against_the_targets():
+    """Ten classes and few rows: maps fitted to scores that saw a row's target unlearn it."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(480) % 10
+    x = rng.normal(size=(10, 12))[y] + 1.5 * rng.normal(size=(480, 12))
+    target = torch.eye(10)[y]
+    plan = CrossFit.of(np.arange(480) % 5)
+    probe, _ = unimodal_logits(x, target, plan, 0)
+    few = np.arange(360)
+    of_few, _ = unimodal_logits(x[few], target[few], CrossFit.of(few % 5), 0)
+    turns = [probe.with_fewer_rows(turn, plan) for turn in range(1, 5)]
+    of_fewer = np.mean([bits(logits, target) for logits in turns])  # 288 rows
+    assert of_fewer == pytest.approx(bits(of_few.held_out, target[few]), abs=0.1)
+    against = np.mean([bits(probe.nested[(plan.which + k) % 5, plan.rows], target) for k in (1, 2)])
+    assert of_fewer > against + 0.1

@@ -201,3 +201,15 @@ def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
     """Return the central 95 % of the replicates."""
     low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def interval_around(value: float, replicates: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the central 95 % of the replicates, and the value with them.
+
+    Examples
+    --------
+    >>> interval_around(0.0, np.array([1.0, 1.0, 1.0]))
+    (0.0, 1.0)
+    """
+    low, high = percentile_interval(replicates)
+    return min(low, float(value)), max(high, float(value))

@@ -8,7 +8,8 @@ instead of (K−1)/K, and K−1 such turns differ in which.
 Information that is not yet learnt falls about as 1/rows (Hestness et al. 2017, arXiv:1712.00409,
 have powers near it). What (K−2)/K → (K−1)/K of the rows has gained is then 1/(K−2) of what
 (K−1)/K → ∞ would still gain. Where probes are still far from it the law is nearer to 1/√rows, which
-promises about twice as much for K = 5: no more than that is counted on.
+promises about twice as much for K = 5: no more than that is counted on, nor more than there is to
+know, nor more of one source than of both.
 """
 
 from __future__ import annotations
@@ -57,7 +58,12 @@ class Learning:
 
 
 def learning_of(
-    value: Array, turns: Sequence[Logits], atoms_of: Callable[[Logits], Array], folds: int
+    value: Array,
+    turns: Sequence[Logits],
+    atoms_of: Callable[[Logits], Array],
+    *,
+    folds: int,
+    ceiling: float,
 ) -> Learning:
     """Compare atoms with those of probes that learnt from fewer rows.
 
@@ -71,9 +77,13 @@ def learning_of(
         From scores to atoms.
     folds : int
         K.
+    ceiling : float
+        Information that there is, in nats: what the target's uncertainty leaves to know.
     """
     fewer = np.stack([atoms_of(logits) for logits in turns], axis=1)
     mean = fewer.mean(1)
     promise = 1 / (math.sqrt((folds - 1) / (folds - 2)) - 1)
-    both, one, other, union = np.maximum(promise * (value[4:] - mean[4:]), 0.0)
+    promised = np.maximum(promise * (value[4:] - mean[4:]), 0.0)
+    both = min(promised[0], max(ceiling - value[4], 0.0))
+    one, other, union = np.minimum(promised[1:], np.maximum(value[4] + both - value[5:], 0.0))
     return Learning(fewer - mean[:, None], split_information(one, other, both, union))

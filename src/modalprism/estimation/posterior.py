@@ -94,8 +94,13 @@ def analyze_posterior(
         logits_of(*(probe.with_fewer_rows(turn, plan) for probe in (*probes, joint)))
         for turn in range(1, plan.folds)
     ]
+    ceiling = float(entr(sample.target.mean(0)).sum() - entr(sample.target).sum(1).mean())
     learning = learning_of(
-        atoms.value, turns, lambda logits: _read(logits, sample.target, seed).value, plan.folds
+        atoms.value,
+        turns,
+        lambda logits: _read(logits, sample.target, seed).value,
+        folds=plan.folds,
+        ceiling=ceiling,
     )
     weights = pigeonhole_weights(sample.groups, n, replicates, seed)
     moved = replicate_atoms(atoms.terms, weights) + learning.replicate(replicates, seed)
@@ -119,13 +124,11 @@ def analyze_posterior(
         "calibration_difference": Estimate(max(differences) / np.log(base)),
         "matching_distance": Estimate(max(distances)),
     }
-    if sample.soft:
-        ceiling = float(entr(sample.target.mean(0)).sum() - entr(sample.target).sum(1).mean())
-        if ceiling > 1e-9:
-            diagnostics |= {
-                "information_ceiling": Estimate(ceiling / np.log(base)),
-                "recovered": Estimate(float(atoms.value[4]) / ceiling),
-            }
+    if sample.soft and ceiling > 1e-9:
+        diagnostics |= {
+            "information_ceiling": Estimate(ceiling / np.log(base)),
+            "recovered": Estimate(float(atoms.value[4]) / ceiling),
+        }
     return summarize(
         atoms.value,
         moved,

@@ -48,12 +48,16 @@ class NestedLogits:
         map that saw neither.
     held_out : Tensor of float32, shape (n, C)
         ``nested[f, i]`` of every row's own fold f.
+    fewer : Tensor of float32, shape (K, n, C)
+        ``fewer[f, i]``: the same log-odds as ``nested[f, i]``, recalibrated as row i's own turn
+        does without the rows of f: see `recalibrate`.
     family : tuple of str
         The features chosen, one a fold.
     """
 
     nested: Tensor
     held_out: Tensor
+    fewer: Tensor
     family: tuple[str, ...]
 
     def with_fewer_rows(self, turn: int, plan: CrossFit) -> Tensor:
@@ -61,7 +65,7 @@ class NestedLogits:
 
         From probes that saw neither fold, (K−2)/K of the rows instead of (K−1)/K.
         """
-        return self.nested[(plan.which + turn) % plan.folds, plan.rows]
+        return self.fewer[(plan.which + turn) % plan.folds, plan.rows]
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,9 @@ def choose(inner: Tensor, target: Tensor, plan: CrossFit, names: list[str]) -> N
     """
     best = inner_loss(inner, target, plan).argmin(1)
     chosen = inner[torch.arange(plan.folds), :, best]
-    nested = recalibrate(chosen, target, plan)
-    return NestedLogits(nested, plan.held_out(nested), tuple(names[index] for index in best))
+    nested, fewer = recalibrate(chosen, target, plan)
+    family = tuple(names[index] for index in best)
+    return NestedLogits(nested, plan.held_out(nested), fewer, family)
 
 
 def inner_loss(inner: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
@@ -165,7 +170,7 @@ def inner_loss(inner: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
     return torch.stack(losses).amin(0)
 
 
-def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
+def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor, Tensor]:
     """Recalibrate log-odds by maps that are linear in log-probabilities and in probabilities.
 
     Confidence has a class structure: of four classes that are two bits, a source may be sure of one
@@ -174,22 +179,35 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
     where the classes come in steps (a bit that excludes an answer, or leaves it open), a probe that
     is linear is too sure beyond the step. Probabilities saturate, and can flatten it.
 
-    The map that a row of fold g reads in f's turn is fitted to rows outside f and g, whose log-odds
-    come from probes that saw neither f nor them. Shape (K, n, C) throughout.
+    Returns
+    -------
+    nested : Tensor, shape (K, n, C)
+        The map that a row of fold g reads in f's turn is fitted to rows outside f and g, whose
+        log-odds come from probes that saw neither f nor them.
+    fewer : Tensor, shape (K, n, C)
+        The same log-odds by the map of g's turn, fitted to the same rows, whose log-odds come from
+        probes that saw neither g nor them. The maps of f's turn are fitted to log-odds of probes
+        that saw g, and lean against its targets: to say how much there is to learn from so many
+        rows they would be too pessimistic.
     """
     log_probability = torch.log_softmax(nested, -1)
     log_probability = log_probability - log_probability.mean(-1, keepdim=True)
-    scores = torch.cat(
-        [standardized(block, plan) for block in (log_probability, torch.softmax(nested, -1))], -1
-    )
+    blocks = (log_probability, torch.softmax(nested, -1))
+    centres, scales = zip(*(_centre_and_scale(block, plan) for block in blocks), strict=True)
     ridge = torch.tensor([CALIBRATION_RIDGE])
-    mapped = torch.empty_like(nested)
+    mapped, fewer = torch.empty_like(nested), torch.empty_like(nested)
     for f in range(plan.folds):
+        # On the scale of this turn, whichever turn it is from.
+        scores = torch.cat(
+            [(z - m[f]) / s[f] for z, m, s in zip(blocks, centres, scales, strict=True)], -1
+        )
         # Number g of these leaves out f and g.
         masks = plan.masks[[plan.index(f, g) for g in range(plan.folds)]]
         fits = fit_logistic(scores[f], target, masks, ridge, iterations=CALIBRATION_ITERATIONS)
         mapped[f] = fits.logits(scores[f])[plan.which, plan.rows, 0]
-    return mapped
+        own = plan.which == f
+        fewer[:, own] = fits.logits(scores)[:, own, 0]
+    return mapped, fewer
 
 
 def standardized(scores: Tensor, plan: CrossFit) -> Tensor:
@@ -197,8 +215,14 @@ def standardized(scores: Tensor, plan: CrossFit) -> Tensor:
 
     Shape (K, n, D) throughout.
     """
+    centre, scale = _centre_and_scale(scores, plan)
+    return (scores - centre) / scale
+
+
+def _centre_and_scale(scores: Tensor, plan: CrossFit) -> tuple[Tensor, Tensor]:
+    """Return each turn's mean (K, 1, D) and common deviation (K, 1, 1) outside the fold."""
     outside = plan.outside[..., None]
     count = outside.sum(1, keepdim=True)
-    centred = scores - (scores * outside).sum(1, keepdim=True) / count
-    variance = (centred.square() * outside).sum((1, 2), keepdim=True) / (count * scores.shape[-1])
-    return centred / variance.sqrt().clamp_min(1e-6)
+    centre = (scores * outside).sum(1, keepdim=True) / count
+    spread = ((scores - centre).square() * outside).sum((1, 2), keepdim=True)
+    return centre, (spread / (count * scores.shape[-1])).sqrt().clamp_min(1e-6)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.estimation.analysis import Estimate, percentile_interval
+from modalprism.estimation.analysis import Estimate, interval_around
 
 Array = NDArray[np.float64]
 Pair = tuple[Estimate, Estimate]
@@ -106,9 +106,10 @@ def fractions(
 
     def fraction(atom: str) -> Estimate:
         below, above = slack[atom]
-        low, _ = _interval((drawn[atom] - below) / drawn["information"])
-        _, high = _interval((drawn[atom] + above) / drawn["information"])
-        return Estimate(float(point[atom] / point["information"]), low, high)
+        value = float(point[atom] / point["information"])
+        low, _ = _interval(value, (drawn[atom] - below) / drawn["information"])
+        _, high = _interval(value, (drawn[atom] + above) / drawn["information"])
+        return Estimate(value, low, high)
 
     return Fractions(
         share=_parts(_share(point), _share(drawn)),
@@ -120,15 +121,15 @@ def fractions(
 
 def _parts(value: Any, replicates: Any, p_value: float = math.nan) -> Pair:
     """Return the first modality's part of a whole, and the second's: its complement, exactly."""
-    low, high = _interval(replicates)
+    low, high = _interval(value, replicates)
     return (
         Estimate(float(value), low, high, p_value),
         Estimate(float(1 - value), 1 - high, 1 - low, p_value),
     )
 
 
-def _interval(replicates: Array) -> tuple[float, float]:
-    return percentile_interval(replicates[np.isfinite(replicates)])
+def _interval(value: float, replicates: Array) -> tuple[float, float]:
+    return interval_around(value, replicates[np.isfinite(replicates)])
 
 
 # Of one number an atom, or of one array.

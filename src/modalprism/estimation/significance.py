@@ -7,16 +7,17 @@ anew in every permutation, and coupled.
 
 *Something is told.* Then one atom being zero leaves the others free, and the null of no information
 is too easy. An atom must beat it; the permuted source, where a source could be noise beside the
-other; and its own bootstrap, whose replicates must lie above the solver's error and (C−1)/n nats,
-the size of a class frequency's error. Near zero the atoms are flat, so that the bootstrap errs on
-the side of finding nothing.
+other; and its own bootstrap, whose replicates must lie above the solver's error, (C−1)/n nats (the
+size of a class frequency's error), and 2 % of the union information: by so much were probes seen to
+read one source better than another, or than both. Near zero the atoms are flat, so that the
+bootstrap errs on the side of finding nothing.
 
 *Synergy* is what the joint probe adds to the best that both sources' marginals allow, the union's
 own predictor. Whether it adds anything is a score test (Rao 1948): in the rows' mean of target
 minus prediction times log-odds, cleared of what the other slopes could take up, blocks of rows get
-random signs. The log-odds are the joint's, and those of products alone; the better counts. Synergy
-without products escapes it (AND is additive in log-odds): it is also found where its bootstrap lies
-above 2 % of the union information, more than a joint was seen to gain by being known better.
+random signs. The log-odds are the joint's, and those of products alone; the better counts. It is
+found where it passes this test and lies above the floor without the 2 %, or else above all of it:
+synergy without products escapes the test (AND is additive in log-odds).
 
 *Why √2.* Scores are held out, but every pair of rows from two folds is counted twice: i is read by
 a probe that saw j, and j by one that saw i. Where a probe is linear in its targets, as probes of
@@ -51,7 +52,7 @@ _NEWTON_STEPS: Final = 30
 _EQUAL: Final = 1e-9
 PAIRS_TWICE: Final = 2**0.5
 MARGIN: Final = 0.02
-"""Part of the union information that a joint known better than the marginals may seem to add."""
+"""Part of the union information that an atom may seem to be because sources are known unequally."""
 
 
 @dataclass(frozen=True)
@@ -247,13 +248,14 @@ def p_values_of(
     none = _statistics(permuted[0], permuted[1])
     something = min(told) <= max(SURELY, 1 / (1 + permutations))
     floor = coupled.gap + (target.shape[1] - 1) / len(target)
+    beyond = floor + MARGIN * max(float(value[7]), 0.0)
     silent = _one_silent(observed, permuted) if something else []
     weaker = int(statistic[1] < statistic[0])
     beside = {"redundancy": weaker, "unique_1": 0, "unique_2": 1}
     for row, name in enumerate(("redundancy", "unique_1", "unique_2", "determined"), start=2):
         found = [p_value(none[row], statistic[row])]
         if something:
-            found.append(_tail(value, moved, name, floor))
+            found.append(_tail(value, moved, name, beyond))
             if name in beside:
                 found.append(p_value(silent[beside[name]][row], statistic[row]))
         p_values[name] = max(found)
@@ -266,7 +268,6 @@ def p_values_of(
     added = _score_test(logits, interaction, target, coupled, exchange, permutations, rng)
     p_values["synergy"] = added
     if something:
-        beyond = floor + MARGIN * max(float(value[7]), 0.0)
         p_values["synergy"] = min(
             max(added, _tail(value, moved, "synergy", floor)),
             _tail(value, moved, "synergy", beyond),

@@ -9,7 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
+from modalprism.estimation.analysis import (
+    Analysis,
+    Estimate,
+    interval_around,
+    percentile_interval,
+)
 from modalprism.estimation.atoms import ATOMS
 from modalprism.estimation.codebook.codebook import CodebookResult
 from modalprism.estimation.ratios import contributions, fractions
@@ -84,7 +89,7 @@ def summarize(
     drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
     estimates = {}
     for name in ATOMS:
-        low, high = percentile_interval(drawn[name])
+        low, high = interval_around(point[name], drawn[name])
         estimates[name] = Estimate(
             float(point[name]) / nat,
             (low - slack[name][0]) / nat,
