@@ -214,7 +214,7 @@ def _nulls() -> list[Problem]:
 def _every() -> list[Problem]:
     """Return every problem, in the order of the tables."""
     gate, shared, first = from_gate, tables.shared, tables.first_only
-    rdn_unq, four = gate("rdn") + gate("unq1"), (2000,)
+    rdn_unq, four, large = gate("rdn") + gate("unq1"), (2000,), (20_000,)
     xor_in_512 = Channel(dimensions=512)
     return [
         *_written("clear", "clear", _gates()),
@@ -227,6 +227,7 @@ def _every() -> list[Problem]:
             "clear", "clear", [rdn_unq, gate("and")], Channel(mixed=True), four, suffix="-mixed"
         ),
         *_written("noisy", "noisy", _gates(), noisy=True),
+        *_written("large", "large", [rdn_unq, gate("rdn") + gate("xor")], sizes=large, noisy=True),
         *_written("unbalanced", "unbalanced", [tables.rare_xor(), tables.rare_unique()]),
         *_written(
             "unbalanced",
