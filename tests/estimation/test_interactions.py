@@ -56,3 +56,14 @@ def test_fits_that_see_fewer_directions_have_zeros_for_the_rest():
     some, padded = (products(left[:, :k], right[:, :2], seen) for k in (2, 6))
     torch.testing.assert_close(padded[:, :4], some)
     assert not padded[:, 4:].any()
+
+
+def test_a_row_that_lies_far_out_is_taken_for_the_furthest_that_was_seen():
+    rng = np.random.default_rng(0)
+    first, second = (torch.from_numpy(rng.normal(size=(90, 2))).float() for _ in "ab")
+    mask = torch.ones(90)
+    mask[-1] = 0
+    first[-1] = second[-1] = 100
+    for terms in (products(first, second, mask), squares(first, mask)):
+        assert (terms[-1] <= terms[:-1].amax(0)).all()
+        assert terms[-1].abs().max() > 1

@@ -84,6 +84,9 @@ def squares(directions: Tensor, mask: Tensor) -> Tensor:
 
 def _standardised(terms: Tensor, mask: Tensor) -> Tensor:
     seen = mask > 0
+    # A product grows with the square of how far a row lies out. Beyond all that a fit has seen it
+    # knows nothing, and one held-out row would get odds that no common slope can mend.
+    terms = terms.clamp(terms[seen].amin(0), terms[seen].amax(0))
     centred = terms - terms[seen].mean(0)
     deviation = centred[seen].square().mean(0).sqrt()
     # Terms that stand for nothing must not make the others smaller.
