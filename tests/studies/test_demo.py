@@ -18,7 +18,7 @@ def test_the_demo_is_every_fusion_question_and_view(tmp_path):
     (source,) = study.sources
     assert source.fusions == ("concat", "cross_attention", "late")
     assert source.questions == ("kind", "pictured", "named", "match")
-    assert study.views == ("answer", "stream", "encoding")
+    assert study.views == ("answer", "stream")
     assert study.pairs == ("observed", "redrawn")
     assert study.seed == 3
     models, datasets = source.descriptions()
