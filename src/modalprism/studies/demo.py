@@ -25,7 +25,7 @@ def _study(out: Path, seed: int) -> Study:
         title="Emoji questions: what do three fusions take from the picture and from the name?",
         sources=(EmojiSource(kind="emoji_questions"),),
         modalities=MODALITIES,
-        # The encoding view takes three analyses a layer: minutes more, and no question here needs it.
+        # The encoding view takes three analyses a layer, and no question here needs it.
         views=("answer", "stream"),
         pairs=("observed", "redrawn"),
         folds=4,  # the examples come in twelve blocks
