@@ -187,10 +187,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _positive(text: str) -> int:
     """Read a number of at least one."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def _draws(text: str) -> tuple[str, int]:
@@ -203,7 +202,9 @@ def _draws(text: str) -> tuple[str, int]:
 
 def _null_draws(text: str) -> tuple[int, int]:
     """Read ROWS=N."""
-    rows, _, number = text.partition("=")
+    rows, told, number = text.partition("=")
+    if not told:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ROWS=N, such as 200=40")
     return _positive(rows), _positive(number)
 
 

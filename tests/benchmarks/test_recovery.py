@@ -284,6 +284,15 @@ def test_where_nothing_is_known_the_default_estimator_may_be_drawn_more_often(re
     assert len(tasks) == 4 + 1 + 2 * 3
 
 
+@pytest.mark.parametrize("given", ["200", "x=4", "200=", "200=0"])
+def test_draws_that_are_no_numbers_are_refused_in_words(recovery, given, capsys):
+    with pytest.raises(SystemExit) as refused:
+        recovery("__main__").main(["--null-draws", given])
+    assert refused.value.code == 2
+    said = capsys.readouterr().err
+    assert "is no whole number" in said or "is not ROWS=N" in said
+
+
 def _plan(recovery, name, *, draws, rows=(300,), seeds=1):
     (plug_in,) = recovery("estimators").select(["plug"])
     return recovery("measure").plan(

@@ -261,6 +261,8 @@ def test_repeated_examples_are_not_read_from_each_other(ask):
     assert is_sane(found)
     assert found.information.value < 0.3
     assert found.information.p_value > 0.16  # of at least 1/6
+    assert found.diagnostics["repeated_rows"].value == N
+    assert "repeated_rows" not in ask(GOOD).diagnostics
 
 
 def test_repeated_examples_share_a_group():

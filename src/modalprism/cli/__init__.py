@@ -59,7 +59,10 @@ def analyze(
     ] = "posterior",
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
     replicates: Annotated[int, typer.Option(help="Bootstrap replicates.")] = 1000,
-    permutations: Annotated[int, typer.Option(help="Draws behind each p-value.")] = 199,
+    permutations: Annotated[
+        int,
+        typer.Option(help="Draws behind each p-value; below 19, nothing is significant at .05."),
+    ] = 199,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     base: Base = "2",
     as_json: Json = False,

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 LEVEL: Final = 0.95
 _RATIOS: Final = frozenset(
-    {"recovered", "accuracy", "chance", "code_sensitivity", "matching_distance"}
+    {
+        "recovered",
+        "accuracy",
+        "chance",
+        "code_sensitivity",
+        "matching_distance",
+        "repeated_rows",
+    }
 )
 
 
@@ -86,7 +93,7 @@ class Analysis:
         ``matching_distance``, how far calibration moved a source's posteriors (total variation);
         with a distribution as target ``information_ceiling`` and ``recovered``;
         where a study knows the right answers, ``accuracy`` and ``chance``; where the target is
-        codes, ``code_sensitivity``.
+        codes, ``code_sensitivity``; where an example stands twice, ``repeated_rows``, a count.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     """

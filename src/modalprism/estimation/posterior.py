@@ -88,7 +88,7 @@ def analyze_posterior(
         return (one.double().numpy(), other.double().numpy(), both.double().numpy())
 
     held_out = logits_of(*(probe.held_out for probe in (*probes, joint)))
-    atoms = _read(held_out, sample.target, seed)
+    atoms, calibrated = _read(held_out, sample.target, seed)
     coupled = atoms.coupled
     turns = [
         logits_of(*(probe.with_fewer_rows(turn, plan) for probe in (*probes, joint)))
@@ -98,7 +98,7 @@ def analyze_posterior(
     learning = learning_of(
         atoms.value,
         turns,
-        lambda logits: _read(logits, sample.target, seed).value,
+        lambda logits: _read(logits, sample.target, seed)[0].value,
         folds=plan.folds,
         ceiling=ceiling,
     )
@@ -116,9 +116,8 @@ def analyze_posterior(
         seed=seed,
     )
 
-    matched = [calibrate(scores, sample.target) for scores in held_out[:2]]
-    differences = [abs(information_difference(log_p, sample.target)) for log_p in matched]
-    distances = [matching_distance(*pair) for pair in zip(held_out[:2], matched, strict=True)]
+    differences = [abs(information_difference(log_p, sample.target)) for log_p in calibrated]
+    distances = [matching_distance(*pair) for pair in zip(held_out[:2], calibrated, strict=True)]
     diagnostics = {
         "state_loss": Estimate(coupled.loss / np.log(base)),
         "calibration_difference": Estimate(max(differences) / np.log(base)),
@@ -151,8 +150,11 @@ def analyze_posterior(
     )
 
 
-def _read(logits: Logits, target: Array, seed: int) -> SampleAtoms:
-    """Calibrate scores of held-out rows, couple both sources, and let the joint add to them."""
+def _read(logits: Logits, target: Array, seed: int) -> tuple[SampleAtoms, tuple[Array, Array]]:
+    """Calibrate scores of held-out rows, couple both sources, and let the joint add to them.
+
+    Returns the atoms, and log p(y|x₁) and log p(y|x₂).
+    """
     log_p1, log_p2 = (calibrate(scores, target) for scores in logits[:2])
     coupled = couple(
         (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed)),
@@ -160,4 +162,4 @@ def _read(logits: Logits, target: Array, seed: int) -> SampleAtoms:
     )
     scores = [log_p1, log_p2, logits[2], coupled.potential]
     log_joint = fit_nonnegative(scores, target).log_probabilities(scores)
-    return sample_atoms(target, (log_p1, log_p2, log_joint), coupled)
+    return sample_atoms(target, (log_p1, log_p2, log_joint), coupled), (log_p1, log_p2)

@@ -74,37 +74,42 @@ def cautions(profile: Profile) -> list[str]:
 
 
 def _calibration(readings: Readings) -> list[str]:
-    far: dict[str, float] = {}
-    for view in VIEWS:
-        for case in readings.cases(view):
-            for layer in readings.layers(case, view):
-                moved = readings.get(case, view, "matching_distance", "", layer)
-                if moved is not None and moved.value > FAR_MOVED:
-                    name = f"{case.name} ({view})"
-                    far[name] = max(moved.value, far.get(name, 0.0))
+    far = {
+        f"{name} ({view})": value
+        for view in VIEWS
+        for name, value in _beyond(readings, view, "matching_distance", FAR_MOVED).items()
+    }
     if not far:
         return []
-    names = [f"{name} ({number(value)})" for name, value in far.items()]
     return [
-        f"Probes were poorly calibrated: {_cases(names)}. Matching them to the answers moved more "
+        f"Probes were poorly calibrated: {_valued(far)}. Matching them to the answers moved more "
         f"than {100 * FAR_MOVED:.0f} % of their probability; more examples would help."
     ]
 
 
 def _codes(readings: Readings) -> list[str]:
-    moved: dict[str, float] = {}
-    for case in readings.cases("encoding"):
-        for layer in readings.layers(case, "encoding"):
-            move = readings.get(case, "encoding", "code_sensitivity", "", layer)
-            if move is not None and move.value > MUCH_BY_CODES:
-                moved[case.name] = max(move.value, moved.get(case.name, 0.0))
+    moved = _beyond(readings, "encoding", "code_sensitivity", MUCH_BY_CODES)
     if not moved:
         return []
-    names = [f"{name} ({number(value)})" for name, value in moved.items()]
     return [
-        f"The number of codes matters in the encoding view: {_cases(names)}. With half or double "
+        f"The number of codes matters in the encoding view: {_valued(moved)}. With half or double "
         f"the codes an atom's part of the information moves by more than {MUCH_BY_CODES:.1f}."
     ]
+
+
+def _beyond(readings: Readings, view: str, quantity: str, limit: float) -> dict[str, float]:
+    """Return the largest value over the layers of every case in which it is beyond a limit."""
+    largest: dict[str, float] = {}
+    for case in readings.cases(view):
+        for layer in readings.layers(case, view):
+            reading = readings.get(case, view, quantity, "", layer)
+            if reading is not None and reading.value > limit:
+                largest[case.name] = max(reading.value, largest.get(case.name, 0.0))
+    return largest
+
+
+def _valued(values: dict[str, float]) -> str:
+    return _cases(f"{name} ({number(value)})" for name, value in values.items())
 
 
 def _gap(readings: Readings) -> list[str]:

@@ -70,6 +70,7 @@ QUANTITIES: Final = {
     "the codes of the fused state",
     "information_half_codes": "information about half as many codes",
     "information_double_codes": "information about twice as many codes",
+    "repeated_rows": "rows whose whole example stands in an earlier row; kept in one fold with it",
     "accuracy": "fraction of examples that the model answers correctly",
     "chance": "accuracy of always giving the commonest answer",
 }

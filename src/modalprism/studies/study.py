@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
+from modalprism.estimation.analyze import Estimator
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.progress import Track, silent
@@ -26,13 +27,13 @@ from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import file_digest, run_tasks
 from modalprism.studies.sources import Source, StudiedStore
-from modalprism.studies.views import Estimator, Pairs, Settings, Task, View, plan_tasks
+from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 
 STUDY_FILE: Final = "study.yaml"
 _VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
 _INTERVALS: Final[dict[Estimator, str]] = {
-    "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups with the "
-    "probes as they were fitted.",
+    "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups, with what "
+    "probes of other rows, and of more rows, would read.",
     "codebook": "Intervals are 95 % and come from tables resampled over groups with the codes as "
     "they were fitted.",
 }

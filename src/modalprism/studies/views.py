@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
-from modalprism.estimation.analyze import analyze
+from modalprism.estimation.analyze import Estimator, analyze
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
@@ -30,7 +30,6 @@ from modalprism.estimation.sensitivity import code_sensitivity
 
 View = Literal["answer", "stream", "encoding"]
 Pairs = Literal["observed", "redrawn"]
-Estimator = Literal["posterior", "codebook"]
 
 NO_LAYER: Final = -1
 
