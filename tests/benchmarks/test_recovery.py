@@ -5,6 +5,7 @@ import doctest
 import importlib
 import json
 import math
+import runpy
 import sys
 from pathlib import Path
 
@@ -285,9 +286,11 @@ def test_where_nothing_is_known_the_default_estimator_may_be_drawn_more_often(re
 
 
 @pytest.mark.parametrize("given", ["200", "x=4", "200=", "200=0"])
-def test_draws_that_are_no_numbers_are_refused_in_words(recovery, given, capsys):
+@pytest.mark.usefixtures("recovery")
+def test_draws_that_are_no_numbers_are_refused_in_words(given, capsys):
+    main = runpy.run_path(str(FOLDER / "__main__.py"))["main"]
     with pytest.raises(SystemExit) as refused:
-        recovery("__main__").main(["--null-draws", given])
+        main(["--null-draws", given])
     assert refused.value.code == 2
     said = capsys.readouterr().err
     assert "is no whole number" in said or "is not ROWS=N" in said
