@@ -37,7 +37,7 @@ def test_synergy_is_found_with_products_and_without(written, gate):
     embeddings, y = written(gate, 500)
     a = mp.analyze(embeddings, y, replicates=200, permutations=99)
     assert a.synergy.p_value <= 0.05
-    assert all(unique.p_value > 0.05 for unique in a.unique)
+    assert all(unique.p_value > 0.01 for unique in a.unique)  # a true null, and two of them
 
 
 def test_scores_of_noise_are_found_to_tell_something_seldom():

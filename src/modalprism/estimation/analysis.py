@@ -210,13 +210,25 @@ def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def interval_around(value: float, replicates: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the central 95 % of the replicates, and the value with them.
+def interval_around(
+    value: float, replicates: NDArray[np.float64], *, resolution: float = 0.0
+) -> tuple[float, float]:
+    """Return the central 95 % of the replicates, with the value and what is too near to tell.
+
+    Parameters
+    ----------
+    value : float
+    replicates : ndarray, shape (R,)
+    resolution : float
+        The interval reaches as far to both sides of the value, but not for that below 0.
 
     Examples
     --------
     >>> interval_around(0.0, np.array([1.0, 1.0, 1.0]))
     (0.0, 1.0)
+    >>> interval_around(0.25, np.array([0.25, 0.25]), resolution=0.5)
+    (0.0, 0.75)
     """
     low, high = percentile_interval(replicates)
-    return min(low, float(value)), max(high, float(value))
+    nearest = max(value - resolution, min(value, 0.0))
+    return min(low, float(nearest)), max(high, float(value + resolution))

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.features import principal_components, radial_features
 from modalprism.estimation.interactions import leading_directions, squares, whitened
@@ -33,7 +34,7 @@ CURVED_DIRECTIONS: Final = 3
 CURVED_RIDGES: Final = (1e-3, 1e-2)
 ITERATIONS: Final = 40
 SLOPES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-CALIBRATION_RIDGE: Final = 1e-3
+CALIBRATION_RIDGES: Final = (1e-3, 1e-1)
 CALIBRATION_ITERATIONS: Final = 100
 
 
@@ -170,6 +171,14 @@ def inner_loss(inner: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
     return torch.stack(losses).amin(0)
 
 
+def _loss_and_slope(logits: Tensor, target: Tensor) -> tuple[float, float]:
+    """Return the mean loss (nats) of logits (n, C) at the best slope and biases, and that slope."""
+    scores, wanted = (values.numpy().astype(np.float64) for values in (logits, target))
+    stack = fit_stack([scores], wanted, tolerance=1e-5)
+    loss = -float((wanted * stack.log_probabilities([scores])).sum() / len(wanted))
+    return loss, float(stack.slopes[0])
+
+
 def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor, Tensor]:
     """Recalibrate log-odds by maps that are linear in log-probabilities and in probabilities.
 
@@ -178,6 +187,9 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
     does not sharpen the noise of the unknown bit together with the known one. And it has a shape:
     where the classes come in steps (a bit that excludes an answer, or leaves it open), a probe that
     is linear is too sure beyond the step. Probabilities saturate, and can flatten it.
+
+    A map of many classes can itself be learnt by heart. A weak ridge, a strong one and no map are
+    tried, and each turn takes what does best in the rows outside its fold.
 
     Returns
     -------
@@ -194,7 +206,7 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
     log_probability = log_probability - log_probability.mean(-1, keepdim=True)
     blocks = (log_probability, torch.softmax(nested, -1))
     centres, scales = zip(*(_centre_and_scale(block, plan) for block in blocks), strict=True)
-    ridge = torch.tensor([CALIBRATION_RIDGE])
+    ridges = torch.tensor(CALIBRATION_RIDGES)
     mapped, fewer = torch.empty_like(nested), torch.empty_like(nested)
     for f in range(plan.folds):
         # On the scale of this turn, whichever turn it is from.
@@ -203,10 +215,18 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
         )
         # Number g of these leaves out f and g.
         masks = plan.masks[[plan.index(f, g) for g in range(plan.folds)]]
-        fits = fit_logistic(scores[f], target, masks, ridge, iterations=CALIBRATION_ITERATIONS)
-        mapped[f] = fits.logits(scores[f])[plan.which, plan.rows, 0]
-        own = plan.which == f
-        fewer[:, own] = fits.logits(scores)[:, own, 0]
+        fits = fit_logistic(scores[f], target, masks, ridges, iterations=CALIBRATION_ITERATIONS)
+        maps = fits.logits(scores[f])[plan.which, plan.rows]
+        tried = torch.cat([maps, log_probability[f, :, None]], 1)
+        seen = plan.which != f
+        fitted = [_loss_and_slope(logits, target[seen]) for logits in tried[seen].unbind(1)]
+        best = min(range(len(fitted)), key=lambda number: fitted[number][0])
+        # Folds that take different maps must not differ in confidence. What knows nothing has none.
+        slope = max(fitted[best][1], 0.0) or 1.0
+        mapped[f] = slope * tried[:, best]
+        own = ~seen
+        again = log_probability if best == len(ridges) else fits.logits(scores)[:, :, best]
+        fewer[:, own] = slope * again[:, own]
     return mapped, fewer
 
 

@@ -236,7 +236,11 @@ def p_values_of(
     """
     rng = np.random.default_rng(seed)
     orders = exchange.permutations(permutations, rng)
-    told = [_linear_test(scores, target, orders) for scores in logits]
+    spoken, silence = zip(*(_linear_test(scores, target, orders) for scores in logits), strict=True)
+    # Whatever speaks loudest speaks for the information of both: where nothing is told, the joint
+    # probe has often nothing to say, and its own test would all but never reject.
+    told = [p_value(null, value) for value, null in zip(spoken[:2], silence[:2], strict=True)]
+    told.append(p_value(np.max(silence, 0), max(spoken)))
     p_values = dict(
         zip(("marginal_information_1", "marginal_information_2", "information"), told, strict=True)
     )
@@ -282,13 +286,19 @@ def _one_silent(observed: list[Array], permuted: list[Array]) -> list[Array]:
     return [_statistics(permuted[0], kept[1]), _statistics(kept[0], permuted[1])]
 
 
-def _linear_test(scores: Array, target: Array, orders: Rows) -> float:
-    """Test that scores (n, C) tell nothing, by the sufficient statistic of their slope."""
+def _linear_test(scores: Array, target: Array, orders: Rows) -> tuple[float, Array]:
+    """Return the sufficient statistic of the slope of scores (n, C), and its permuted draws (B,).
+
+    In deviations of the draws; of scores that are constant nothing speaks for information.
+    """
     centred = scores - scores.mean(1, keepdims=True)
     centred = centred / max(float(centred.std()), 1e-12)
     value = float((target * centred).sum() / len(target))
     null = np.array([(target[order] * centred).sum() for order in orders]) / len(target)
-    return p_value(null.mean() + PAIRS_TWICE * (null - null.mean()), value)
+    deviation = PAIRS_TWICE * float(null.std())
+    if deviation < _EQUAL:
+        return 0.0, np.zeros(len(null))
+    return (value - float(null.mean())) / deviation, (null - null.mean()) / null.std()
 
 
 def _statistics(first: Array, second: Array) -> Array:

@@ -77,9 +77,12 @@ def summarize(
 
     Notes
     -----
+    (C−1)/n nats is the size of a class frequency's sampling error: no sample resolves less, and no
+    interval is narrower. A source that is read to tell nothing has no spread of its own to show it.
+
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
     floor, 2 (gap + regained) + (C−1)/n nats: the solver's error and the merging's, which count
-    twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂ was
+    twice in U₁+U₂, and the resolution. Where a null of U₁+U₂ was
     drawn, it must be rejected as well.
     """
     nat = math.log(base)
@@ -87,9 +90,10 @@ def summarize(
     slack = {name: _slack(name, below, loss - regained) for name in ATOMS}
     point = dict(zip(ATOMS, value, strict=True))
     drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
+    resolution = (classes - 1) / n
     estimates = {}
     for name in ATOMS:
-        low, high = interval_around(point[name], drawn[name])
+        low, high = interval_around(point[name], drawn[name], resolution=resolution)
         estimates[name] = Estimate(
             float(point[name]) / nat,
             (low - slack[name][0]) / nat,
@@ -97,7 +101,7 @@ def summarize(
             p_values.get(name, math.nan),
         )
 
-    floor = 2 * below + (classes - 1) / n
+    floor = 2 * below + resolution
     unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
     with np.errstate(divide="ignore", invalid="ignore"):
         unique = contributions(
