@@ -14,12 +14,13 @@ array                  what it is
 ``redrawn/<modality>`` which input of the modality a redrawn run was given, (N,)
 =====================  ==================================================================
 
-``.safetensors`` files are written by capture; ``.npz`` files by anyone. Layers may have names, in
-the safetensors header under ``layer_names`` as a JSON object from layer number to name.
+`formats` says which kinds of file are read, and `parts` how capture writes them. Layers may have
+names, under ``layer_names`` of what the writer says: a JSON object from layer number to name.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -30,14 +31,13 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from modalprism.datasets.arrays import DAMAGE, open_archive
+from modalprism.capture.formats import BROKEN, HEADER, format_of
+from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 
-_HEADER: Final = "modalprism"
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer"})
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
 
@@ -69,7 +69,7 @@ class EmbeddingStore:
 
     @classmethod
     def open(cls, path: str | Path) -> EmbeddingStore:
-        """Open a ``.safetensors`` or ``.npz`` file.
+        """Open a store or a file of named arrays.
 
         Raises
         ------
@@ -77,20 +77,11 @@ class EmbeddingStore:
             If the file is missing, of another kind, truncated, or holds pickled objects.
         """
         path = Path(path)
-        if not path.is_file():
-            raise InputError(f"the embeddings file {path} does not exist; check the path")
+        form = format_of(path)
         try:
-            if path.suffix == ".safetensors":
-                with safe_open(path, framework="np") as file:
-                    return cls(path, tuple(file.keys()), _words(file.metadata() or {}))
-            if path.suffix == ".npz":
-                with open_archive(path) as archive:
-                    return cls(path, tuple(archive.files), {})
-        except (SafetensorError, *DAMAGE) as error:
+            return cls(path, *form.names(path))
+        except BROKEN as error:
             raise InputError(f"{path} is damaged or truncated ({error}); write it again") from error
-        raise InputError(
-            f"{path} is neither .npz nor .safetensors; save named arrays in one of them"
-        )
 
     def array(self, name: str) -> NDArray[Any]:
         """Read one array.
@@ -105,17 +96,18 @@ class EmbeddingStore:
                 f"{self.path} has no array {name!r}; it has {', '.join(sorted(self.names))}"
             )
         try:
-            if self.path.suffix == ".safetensors":
-                with safe_open(self.path, framework="np") as file:
-                    tensor: NDArray[Any] = file.get_tensor(name)
-                    return tensor
-            with open_archive(self.path) as archive:
-                array: NDArray[Any] = archive[name]
-                return array
-        except (SafetensorError, *DAMAGE) as error:
+            return format_of(self.path).array(self.path, name)
+        except BROKEN as error:
             raise InputError(
                 f"the array {name!r} of {self.path} cannot be read: {error}"
             ) from error
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what the store holds, in hexadecimal digits."""
+        if self.path.is_dir():
+            return _digest_of_folder(self.path)
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
     def _spans(self) -> dict[str, dict[int, str]]:
@@ -183,9 +175,14 @@ class EmbeddingStore:
         return RedrawnRuns(self.array("redrawn/answer"), (first, second))
 
 
-def _words(header: dict[str, str]) -> dict[str, str]:
-    words: dict[str, str] = json.loads(header[_HEADER]) if _HEADER in header else header
-    return words
+def _digest_of_folder(folder: Path) -> str:
+    if (folder / WORDS).is_file():
+        return PartsReader.open(folder).digest()
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(folder)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_store(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
@@ -193,5 +190,5 @@ def write_store(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[s
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     # The header's keys have no order of their own: all words under one, so that the same capture
     # gives the same bytes.
-    header = {_HEADER: json.dumps(metadata, sort_keys=True)}
+    header = {HEADER: json.dumps(metadata, sort_keys=True)}
     write_whole(path, save(contiguous, header))

@@ -59,7 +59,7 @@ def run_tasks(
     InputError
         If a store cannot be analysed; what was finished is kept.
     """
-    digests = {store.path: file_digest(store.path) for _, store in planned}
+    digests = {store.path: store.digest() for _, store in planned}
     keys = [_key(task, digests[store.path], settings) for task, store in planned]
     known = {} if fresh else {key: _read_rows(folder / f"{key}.json") for key in keys}
     missing = [
@@ -76,12 +76,6 @@ def run_tasks(
         for key, rows in track(results, total=len(missing), description="analysing"):
             known[key] = rows
     return [row for key in keys for row in known[key] or []]
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

@@ -25,7 +25,7 @@ from modalprism.files import write_whole
 from modalprism.progress import Track, silent
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
-from modalprism.studies.runner import file_digest, run_tasks
+from modalprism.studies.runner import run_tasks
 from modalprism.studies.sources import Source, StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 
@@ -246,8 +246,7 @@ class Study(BaseModel):
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
             "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
             "stores": {
-                f"{studied.model}/{studied.dataset}": file_digest(studied.store.path)
-                for studied in stores
+                f"{studied.model}/{studied.dataset}": studied.store.digest() for studied in stores
             },
             "notes": [
                 _INTERVALS[self.estimator],

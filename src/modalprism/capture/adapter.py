@@ -1,0 +1,150 @@
+"""What a family of models has to say of itself so that its states can be read.
+
+An adapter knows four things: how a batch of examples is prepared, at which places of the network
+states stand (`Site`), which positions there belong to which modality (spans), and what the answer
+is. All else, hooks, pooling, batches, the store, is the same for every family.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
+
+import torch
+from torch import Tensor, nn
+
+from modalprism.datasets.example import Example
+
+BEFORE_FUSION: Final = 0
+"""The layer at which each modality is read before it meets the other."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a network where states are read.
+
+    Attributes
+    ----------
+    layer : int
+        0 is before fusion.
+    module : str
+        Dotted path of the module, as ``named_modules`` has it; empty for the whole network.
+    modalities : tuple of str
+        Whose spans stand there; all are read from the same tensor.
+    reads : {"output", "input"}
+        What leaves the module, or the first thing that enters it.
+    part : int or str
+        Which member of a tuple, or field of a model output, is the state; a tensor is itself.
+    """
+
+    layer: int
+    module: str
+    modalities: tuple[str, ...]
+    reads: Literal["output", "input"] = "output"
+    part: int | str = 0
+
+    def state_of(self, given: Any) -> Tensor:
+        """Pick the state from what the module takes or gives.
+
+        Raises
+        ------
+        TypeError
+            If there is no tensor.
+        """
+        if isinstance(self.part, str) and hasattr(given, self.part):
+            given = getattr(given, self.part)
+        elif isinstance(given, Mapping):
+            given = given[self.part]
+        elif isinstance(given, tuple | list):
+            given = given[int(self.part)]
+        if not isinstance(given, Tensor):
+            raise TypeError(
+                f"the {self.reads} of the module {self.module!r} is {type(given).__name__}, no "
+                f"tensor: name its part {self.part!r} otherwise"
+            )
+        return given
+
+
+class Adapter(ABC):
+    """One model of a family, ready to be captured.
+
+    Parameters
+    ----------
+    model : Module
+    processor : object
+        Whatever prepares inputs; `prepare` knows what it is.
+    candidates : sequence of str
+        The answers among which the model chooses; the order of the columns of `answer`. Families
+        whose answers are their own classes take none.
+
+    Attributes
+    ----------
+    modalities : (str, str)
+    auto_class : str
+        The class of ``transformers`` that loads the family from a folder or a hub id.
+    fusion : str
+        In words: which states are of one modality alone, and where the two meet.
+    fused : {"spans", "last", "none"}
+        The fused state of a layer: both spans' pooled states side by side, the state of the last
+        position, from which a decoder answers, or nothing, where no layer fuses.
+    """
+
+    modalities: ClassVar[tuple[str, str]] = ("image", "text")
+    auto_class: ClassVar[str]
+    fusion: ClassVar[str]
+    fused: ClassVar[Literal["spans", "last", "none"]] = "spans"
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        self.model = model
+        self.processor = processor
+        self.candidates = tuple(candidates)
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load what `prepare` needs; `library` is transformers, `options` its revision and trust.
+
+        A family whose own processor needs more than it gives (torchvision, for one) overrides this.
+        """
+        return library.AutoProcessor.from_pretrained(model, **options)
+
+    @abstractmethod
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Turn examples into the keyword arguments of the model's forward pass, on the CPU."""
+
+    @abstractmethod
+    def sites(self) -> tuple[Site, ...]:
+        """Name the places where states are read, every modality at every layer once."""
+
+    @abstractmethod
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Say which positions belong to each modality.
+
+        Returns
+        -------
+        dict of modality to Tensor of bool, shape (b, positions)
+            Padding belongs to none. A modality that is missing has all positions of its sites.
+        """
+
+    @abstractmethod
+    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
+        """Return the probabilities of the candidate answers, (b, C), from the model's output.
+
+        None where the model gives no answer by itself; the dataset's label is the target then.
+        """
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Any:
+        """Run the model on prepared inputs."""
+        return self.model(**inputs)
+
+    def layers_under(self, module: str) -> tuple[str, ...]:
+        """Return the dotted paths of the layers in a list of modules, in order."""
+        layers = self.model.get_submodule(module)
+        return tuple(f"{module}.{name}" for name, _ in layers.named_children())
+
+    def last_position(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the position from which a decoder answers, int64, shape (b,)."""
+        mask = inputs["attention_mask"]
+        places = torch.arange(mask.shape[1], device=mask.device)
+        return (mask * places).argmax(1)

@@ -1,0 +1,5 @@
+"""Adapters, one file a family of models.
+
+`registry` maps ``config.model_type`` of a model to its adapter; a new family is a file here and a
+line there. docs/adapters.md walks through one.
+"""

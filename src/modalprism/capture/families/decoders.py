@@ -1,0 +1,121 @@
+"""Pictures as tokens of a causal language model: LLaVA and its relatives.
+
+The picture's states enter the decoder in place of its image tokens. Layer 0 is what enters the
+first layer: the projected picture, and the embedded words. In a causal decoder a position sees only
+what stands before it. Where the picture comes first, its span never sees the text, and stays of
+one modality through all layers; the text's span is fused from layer 1 on. The fused state is that
+of the last position, from which the answer is read.
+
+The state of layer k is what leaves it; that of the last layer is taken after the final norm, as
+``output_hidden_states`` of the library has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from modalprism.capture.adapter import Adapter, Site
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+
+
+class LlavaAdapter(Adapter):
+    """LLaVA: a picture, then a question; the answer is the first token of a candidate.
+
+    Attributes
+    ----------
+    decoder : str
+        Dotted path of the language model.
+    template : str
+        The prompt, where the processor brings no chat template; ``{text}`` stands for the example's
+        text.
+    """
+
+    auto_class: ClassVar[str] = "AutoModelForImageTextToText"
+    fusion: ClassVar[str] = (
+        "in the text's span and at the last position, from layer 1; the picture stands first and "
+        "never sees the text"
+    )
+    fused = "last"
+    decoder: ClassVar[str] = "model.language_model"
+    template: ClassVar[str] = "USER: <image>\n{text} ASSISTANT:"
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        super().__init__(model, processor, candidates)
+        self._first_tokens = first_tokens(processor.tokenizer, self.candidates)
+
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Put every picture and text into the prompt."""
+        prepared = self.processor(
+            text=[self.prompt(example.inputs["text"]) for example in examples],
+            images=[[example.inputs["image"]] for example in examples],
+            padding=True,
+            return_tensors="pt",
+        )
+        return dict(prepared)
+
+    def prompt(self, text: str) -> str:
+        """Return the prompt of one example."""
+        if not getattr(self.processor, "chat_template", None):
+            return self.template.format(text=text)
+        content = [{"type": "image"}, {"type": "text", "text": text}]
+        said: str = self.processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        return said
+
+    def sites(self) -> tuple[Site, ...]:
+        """What enters the decoder, what leaves its layers, and its final norm."""
+        layers = self.layers_under(f"{self.decoder}.layers")
+        return (
+            Site(0, layers[0], self.modalities, reads="input"),
+            *(
+                Site(layer, module, self.modalities)
+                for layer, module in enumerate(layers[:-1], start=1)
+            ),
+            Site(len(layers), f"{self.decoder}.norm", self.modalities),
+        )
+
+    def image_token(self) -> int:
+        """Return the id of the token that stands for a piece of the picture."""
+        return int(self.model.config.image_token_id)  # type: ignore[union-attr, arg-type]
+
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Image tokens wherever they stand, and words; tokens that only mark are neither."""
+        ids = inputs["input_ids"]
+        image = ids == self.image_token()
+        marks = torch.tensor(self.processor.tokenizer.all_special_ids, device=ids.device)
+        words = inputs["attention_mask"].bool() & ~torch.isin(ids, marks) & ~image
+        return {"image": image, "text": words}
+
+    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
+        """Return the candidates' first tokens' probabilities, relative to each other."""
+        if not self.candidates:
+            return None
+        rows = torch.arange(len(output.logits), device=output.logits.device)
+        logits = output.logits[rows, self.last_position(inputs)]
+        return torch.softmax(logits[:, self._first_tokens].float(), 1)
+
+
+def first_tokens(tokenizer: Any, candidates: Sequence[str]) -> list[int]:
+    """Return the token that begins each candidate.
+
+    Raises
+    ------
+    InputError
+        If two candidates begin alike, so that one token cannot tell them apart.
+    """
+    first: dict[int, str] = {}
+    for candidate in candidates:
+        token = int(tokenizer(candidate, add_special_tokens=False)["input_ids"][0])
+        if token in first:
+            raise InputError(
+                f"the candidates {first[token]!r} and {candidate!r} begin with the same token; ask "
+                "for letters (A, B, …) instead"
+            )
+        first[token] = candidate
+    return list(first)

@@ -1,0 +1,68 @@
+"""A model by its folder or hub id → an adapter, ready to run.
+
+Weights are read from safetensors only, and no code of a repository runs unless it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modalprism.capture.adapter import Adapter
+from modalprism.capture.families.registry import adapter_class
+from modalprism.errors import InputError
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise InputError(
+            f"models are loaded by transformers ({error}); run pip install 'modalprism[capture]'"
+        ) from error
+    return transformers
+
+
+def load_adapter(
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    candidates: Sequence[str] = (),
+    trust_remote_code: bool = False,
+    torch_dtype: str = "auto",
+) -> Adapter:
+    """Load a model and its processor, and wrap them in the adapter of their family.
+
+    Parameters
+    ----------
+    model : str or Path
+        A folder, or an id of the model hub.
+    revision : str, optional
+        Of the hub's repository.
+    candidates : sequence of str
+        The answers among which the model chooses.
+    trust_remote_code : bool
+        Whether code that comes with the model may run.
+    torch_dtype : str
+        Such as ``float32``; ``auto`` is what the weights are.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, it has no safetensors, its family has no adapter, or transformers
+        is missing.
+    """
+    library = _transformers()
+    options = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        config = library.AutoConfig.from_pretrained(model, **options)
+        chosen = adapter_class(config.model_type)
+        network = getattr(library, chosen.auto_class).from_pretrained(
+            model, use_safetensors=True, dtype=torch_dtype, **options
+        )
+        processor = chosen.load_processor(library, model, options)
+    except (OSError, ValueError) as error:
+        words = " ".join(str(error).split())
+        raise InputError(f"the model {str(model)!r} cannot be loaded: {words}") from error
+    return chosen(network.eval(), processor, candidates)

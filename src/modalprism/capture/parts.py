@@ -1,0 +1,354 @@
+"""A store that is written while a model runs: a folder of parts, each whole or not there.
+
+======================  ===========================================================================
+``store.json``          what the store is: model, adapter, spans, dataset, versions, seed
+``part-00000.safetensors``  arrays of the part's rows, named as in `store`
+``part-00000.parquet``  a line a row: position in the dataset, id, label, group columns; in its
+                        metadata the checksum of the arrays, where the part ends, what was skipped
+======================  ===========================================================================
+
+A part's arrays are written first and its index last, and either appears whole. A part without its
+index was never finished: it is written again. So a run that is killed loses at most the rows of one
+part, and doubles none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from modalprism.errors import InputError
+from modalprism.files import write_whole
+
+FORMAT: Final = 1
+WORDS: Final = "store.json"
+PART_ROWS: Final = 512
+_INDEX: Final = b"modalprism"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the index says of a row.
+
+    Attributes
+    ----------
+    position : int
+        Place in the dataset.
+    id : str
+    label : int or str, optional
+    groups : mapping of column to str
+    """
+
+    position: int
+    id: str
+    label: int | str | None
+    groups: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part.
+
+    Attributes
+    ----------
+    arrays, index : Path
+    rows : int
+    checksum : str
+        SHA-256 of the arrays' file.
+    end : int
+        The position at which the next part begins.
+    skipped : tuple of (str, str)
+        Examples of this stretch that could not be used, and why.
+    """
+
+    arrays: Path
+    index: Path
+    rows: int
+    checksum: str
+    end: int
+    skipped: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, folder: Path, number: int) -> Part | None:
+        """Read a part's index; None where the part is not finished.
+
+        Raises
+        ------
+        InputError
+            If the index is damaged.
+        """
+        arrays, index = _paths(folder, number)
+        if not index.is_file():
+            return None
+        try:
+            table = pq.read_metadata(index)
+            words = json.loads(table.metadata[_INDEX])
+            skipped = tuple((str(name), str(why)) for name, why in words["skipped"])
+            return cls(
+                arrays, index, table.num_rows, str(words["checksum"]), int(words["end"]), skipped
+            )
+        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"the index {index} is damaged ({error}); delete it and its .safetensors, and "
+                "capture again: the other parts are kept"
+            ) from error
+
+    def check(self) -> None:
+        """Compare the arrays with their checksum.
+
+        Raises
+        ------
+        InputError
+            If they are missing, or not what was written.
+        """
+        if not self.arrays.is_file():
+            raise InputError(f"{self.arrays} is missing, but {self.index.name} is there")
+        with self.arrays.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != self.checksum:
+            raise InputError(
+                f"{self.arrays} is not what was written: its checksum is {found[:12]}…, the index "
+                f"says {self.checksum[:12]}…; delete {self.index.name} and capture again"
+            )
+
+
+def _paths(folder: Path, number: int) -> tuple[Path, Path]:
+    name = f"part-{number:05d}"
+    return folder / f"{name}.safetensors", folder / f"{name}.parquet"
+
+
+def finished_parts(folder: Path) -> tuple[Part, ...]:
+    """Read the indices of all parts that are finished, in order."""
+    parts: list[Part] = []
+    while (part := Part.read(folder, len(parts))) is not None:
+        parts.append(part)
+    return tuple(parts)
+
+
+@dataclass
+class PartsWriter:
+    """Append rows to a store, a part at a time.
+
+    Attributes
+    ----------
+    folder : Path
+    words : dict
+        What the store is; a store of other words is not gone on with.
+    part_rows : int
+        Rows a part; what is held in memory, and what a kill may lose.
+    """
+
+    folder: Path
+    words: Mapping[str, Any]
+    part_rows: int = PART_ROWS
+    _number: int = 0
+    _end: int = 0
+    _rows: list[Row] = field(default_factory=list)
+    _pending: dict[str, list[Tensor]] = field(default_factory=dict)
+    _skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    def resume(self) -> tuple[int, int]:
+        """Open the folder, and return the position to go on from and the rows that are there.
+
+        Raises
+        ------
+        InputError
+            If the folder holds another capture, or something else.
+        """
+        described = self.folder / WORDS
+        wanted = json.loads(json.dumps({"format": FORMAT, **self.words}))
+        if described.is_file():
+            known = read_words(self.folder)
+            differing = sorted(
+                key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)
+            )
+            if differing:
+                key = differing[0]
+                raise InputError(
+                    f"{self.folder} holds another capture: its {key} is {known.get(key)!r}, not "
+                    f"{wanted.get(key)!r}; give another --out, or delete the folder"
+                )
+        elif self.folder.is_dir() and any(self.folder.iterdir()):
+            raise InputError(f"{self.folder} is no store and not empty; give another --out")
+        else:
+            write_whole(described, json.dumps(wanted, indent=1))
+        parts = finished_parts(self.folder)
+        self._number = len(parts)
+        self._end = parts[-1].end if parts else 0
+        return self._end, sum(part.rows for part in parts)
+
+    def skip(self, position: int, name: str, why: str) -> None:
+        """Note an example that cannot be used."""
+        self._skipped.append((name, why))
+        self._end = position + 1
+
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
+        """Append rows; a part that is full is written."""
+        self._rows += rows
+        self._end = rows[-1].position + 1
+        for name, values in arrays.items():
+            self._pending.setdefault(name, []).append(values)
+        if len(self._rows) >= self.part_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending as a part."""
+        if not self._rows and not self._skipped:
+            return
+        arrays_path, index_path = _paths(self.folder, self._number)
+        content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
+        write_whole(arrays_path, content)
+        words = {
+            "checksum": hashlib.sha256(content).hexdigest(),
+            "end": self._end,
+            "skipped": self._skipped,
+        }
+        write_whole(index_path, _index(self._rows, words))
+        self._number += 1
+        self._rows, self._pending, self._skipped = [], {}, []
+
+
+def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
+    columns: dict[str, Any] = {
+        "position": pa.array([row.position for row in rows], pa.int64()),
+        "id": pa.array([row.id for row in rows], pa.string()),
+    }
+    labels = [row.label for row in rows]
+    if any(label is not None for label in labels):
+        whole = all(isinstance(label, int) for label in labels)
+        columns["label"] = pa.array(
+            labels if whole else [str(label) for label in labels],
+            pa.int64() if whole else pa.string(),
+        )
+    for name in sorted({name for row in rows for name in row.groups}):
+        columns[f"group/{name}"] = pa.array([str(row.groups.get(name)) for row in rows])
+    table = pa.table(columns).replace_schema_metadata({_INDEX: json.dumps(words).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def read_words(folder: Path) -> dict[str, Any]:
+    """Read what a store says of itself.
+
+    Raises
+    ------
+    InputError
+        If the folder is no store, or one of another version.
+    """
+    path = folder / WORDS
+    if not path.is_file():
+        raise InputError(f"{folder} is no store: it has no {WORDS}")
+    try:
+        words: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error})") from error
+    if not isinstance(words, dict) or words.get("format") != FORMAT:
+        found = words.get("format") if isinstance(words, dict) else None
+        raise InputError(
+            f"{folder} has format {found!r}; this version reads format {FORMAT}: capture again"
+        )
+    return words
+
+
+@dataclass(frozen=True)
+class PartsReader:
+    """The arrays of a store's parts, one after another.
+
+    Attributes
+    ----------
+    folder : Path
+    parts : tuple of Part
+    words : dict
+    """
+
+    folder: Path
+    parts: tuple[Part, ...]
+    words: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> PartsReader:
+        """Open a store that has at least one part.
+
+        Raises
+        ------
+        InputError
+            If there is none, or the store is damaged or of another version.
+        """
+        words = read_words(folder)
+        parts = finished_parts(folder)
+        if not any(part.rows for part in parts):
+            raise InputError(f"{folder} has no rows yet; run the capture to its end")
+        return cls(folder, tuple(part for part in parts if part.rows), words)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Arrays, and columns of the index that stand for arrays."""
+        with self._opened(self.parts[0]) as file:
+            arrays = tuple(file.keys())
+        columns = pq.read_schema(self.parts[0].index).names
+        return arrays + tuple(name for name in columns if name not in {"position", "id"})
+
+    def _opened(self, part: Part) -> Any:
+        try:
+            return safe_open(part.arrays, framework="pt")
+        except (SafetensorError, OSError) as error:
+            raise InputError(
+                f"{part.arrays} is damaged or truncated ({error}); delete {part.index.name} and "
+                "capture again: the other parts are kept"
+            ) from error
+
+    def pieces(self, name: str) -> Iterator[Tensor]:
+        """Yield an array part by part, mapped from disk and not copied, as it was written."""
+        for part in self.parts:
+            with self._opened(part) as file:
+                try:
+                    yield file.get_tensor(name)
+                except SafetensorError as error:
+                    raise InputError(f"{part.arrays} has no array {name!r}: {error}") from error
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read a whole array, or a column of the index, into memory; bfloat16 becomes float32."""
+        if name in pq.read_schema(self.parts[0].index).names:
+            column = pa.concat_tables(
+                [pq.read_table(part.index, columns=[name]) for part in self.parts]
+            )[name]
+            values: NDArray[Any] = np.asarray(column.to_pylist())
+            return values
+        widened = (
+            piece.float() if piece.dtype == torch.bfloat16 else piece for piece in self.pieces(name)
+        )
+        return np.concatenate([piece.numpy() for piece in widened])
+
+    def check(self) -> None:
+        """Compare every part with its checksum.
+
+        Raises
+        ------
+        InputError
+            If one differs.
+        """
+        for part in self.parts:
+            part.check()
+
+    def digest(self) -> str:
+        """Digest of all that the store holds, from the checksums of its parts."""
+        digest = hashlib.sha256(json.dumps(self.words, sort_keys=True).encode())
+        for part in self.parts:
+            digest.update(part.checksum.encode())
+            digest.update(hashlib.sha256(part.index.read_bytes()).digest())
+        return digest.hexdigest()
