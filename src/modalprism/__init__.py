@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modalprism import capture
     from modalprism.errors import InputError
     from modalprism.estimation.analysis import Analysis, Estimate
     from modalprism.estimation.analyze import analyze
@@ -29,6 +30,7 @@ __all__ = [
     "Profile",
     "Study",
     "analyze",
+    "capture",
     "decompose",
     "decompose_batch",
     "decompose_marginals",
@@ -50,6 +52,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "capture":
+        return import_module("modalprism.capture")
     if name not in _HOMES:
         raise AttributeError(f"module 'modalprism' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

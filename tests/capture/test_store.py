@@ -113,14 +113,18 @@ def test_a_single_array_under_the_name_of_an_archive_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["x.pt", "x.npy", "x"])
 def test_other_kinds_of_files_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError, match=r"neither \.npz nor \.safetensors"):
+    with pytest.raises(InputError, match=r"neither a store nor one of \.npz, \.safetensors"):
         EmbeddingStore.open(tmp_path / name)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    for path in (tmp_path / "none.npz", tmp_path):
-        with pytest.raises(InputError, match="does not exist; check the path"):
-            EmbeddingStore.open(path)
+    with pytest.raises(InputError, match="does not exist; check the path"):
+        EmbeddingStore.open(tmp_path / "none.npz")
+
+
+def test_a_folder_that_is_no_store_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"is no store: it has no store\.json"):
+        EmbeddingStore.open(tmp_path)
 
 
 def test_a_fused_state_without_a_number_is_refused(tmp_path):

@@ -185,6 +185,8 @@ class PartsWriter:
             raise InputError(f"{self.folder} is no store and not empty; give another --out")
         else:
             write_whole(described, json.dumps(wanted, indent=1))
+        for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
+            left.unlink()
         parts = finished_parts(self.folder)
         self._number = len(parts)
         self._end = parts[-1].end if parts else 0

@@ -211,14 +211,14 @@ class _Batches:
                     f"memory does not suffice for the example {chunk[0][1].id!r} alone; choose "
                     "another --device, or a smaller model"
                 ) from error
-            self.size = max(len(chunk) // 2, 1)
+            half = self.size = max(len(chunk) // 2, 1)
         else:
             self._keep(chunk, states)
             return
         # Outside the handler: what the failed pass held is free only now.
         gc.collect()
-        for start in range(0, len(chunk), self.size):
-            self.run(chunk[start : start + self.size], reading, device)
+        for start in range(0, len(chunk), half):
+            self.run(chunk[start : start + half], reading, device)
 
     def _one_by_one(
         self,

@@ -80,6 +80,8 @@ class EmbeddingStore:
         form = format_of(path)
         try:
             return cls(path, *form.names(path))
+        except InputError:
+            raise
         except BROKEN as error:
             raise InputError(f"{path} is damaged or truncated ({error}); write it again") from error
 
@@ -97,6 +99,8 @@ class EmbeddingStore:
             )
         try:
             return format_of(self.path).array(self.path, name)
+        except InputError:
+            raise
         except BROKEN as error:
             raise InputError(
                 f"the array {name!r} of {self.path} cannot be read: {error}"

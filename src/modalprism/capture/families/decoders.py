@@ -8,6 +8,10 @@ of the last position, from which the answer is read.
 
 The state of layer k is what leaves it; that of the last layer is taken after the final norm, as
 ``output_hidden_states`` of the library has it.
+
+LLaVA-NeXT and LLaVA-OneVision cut a picture into tiles of a grid that its shape chooses, so that
+their image tokens vary in number from picture to picture. All of them stand together, where the
+prompt has its one image token.
 """
 
 from __future__ import annotations
@@ -50,11 +54,16 @@ class LlavaAdapter(Adapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Put every picture and text into the prompt."""
+        prompts = [self.prompt(example.inputs["text"]) for example in examples]
+        begin = self.processor.tokenizer.bos_token
+        # Chat templates may bring the token that begins a text, which tokenizers add by themselves.
+        begun = bool(begin) and prompts[0].startswith(begin)
         prepared = self.processor(
-            text=[self.prompt(example.inputs["text"]) for example in examples],
+            text=prompts,
             images=[[example.inputs["image"]] for example in examples],
             padding=True,
             return_tensors="pt",
+            **({"add_special_tokens": False} if begun else {}),
         )
         return dict(prepared)
 
@@ -84,11 +93,19 @@ class LlavaAdapter(Adapter):
         """Return the id of the token that stands for a piece of the picture."""
         return int(self.model.config.image_token_id)  # type: ignore[union-attr, arg-type]
 
+    def marks(self) -> list[int]:
+        """Return the ids of tokens that only mark, such as who speaks and where a text ends."""
+        tokenizer = self.processor.tokenizer
+        # The list of special tokens is incomplete: a processor may replace it by its own, and some
+        # tokenizers only say so of each added token.
+        added = [i for i, token in tokenizer.added_tokens_decoder.items() if token.special]
+        return sorted({*tokenizer.all_special_ids, *added})
+
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Image tokens wherever they stand, and words; tokens that only mark are neither."""
         ids = inputs["input_ids"]
         image = ids == self.image_token()
-        marks = torch.tensor(self.processor.tokenizer.all_special_ids, device=ids.device)
+        marks = torch.tensor(self.marks(), device=ids.device)
         words = inputs["attention_mask"].bool() & ~torch.isin(ids, marks) & ~image
         return {"image": image, "text": words}
 
@@ -99,6 +116,38 @@ class LlavaAdapter(Adapter):
         rows = torch.arange(len(output.logits), device=output.logits.device)
         logits = output.logits[rows, self.last_position(inputs)]
         return torch.softmax(logits[:, self._first_tokens].float(), 1)
+
+
+class LlavaNextAdapter(LlavaAdapter):
+    """LLaVA-NeXT: the whole picture, then its tiles row by row, then a question.
+
+    Layers are pre-fusion and fused where LLaVA's are: the picture's span is of one modality through
+    all layers, the text's is fused from layer 1 on, and the last layer is read after the final
+    norm. Every row of patches ends in a learned vector that stands for a line break; it is at an
+    image token, too, and so is pooled with the picture.
+    """
+
+
+class LlavaOnevisionAdapter(LlavaNextAdapter):
+    """LLaVA-OneVision: the tiles of LLaVA-NeXT, with rows shrunk where there are too many."""
+
+    template: ClassVar[str] = "<|im_start|>user <image>\n{text}<|im_end|><|im_start|>assistant\n"
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load the processor without its part for videos."""
+        return pictures_only(library.LlavaOnevisionProcessor).from_pretrained(model, **options)
+
+
+def pictures_only(processor: type[Any]) -> type[Any]:
+    """Return a class of processors without its part for videos.
+
+    That part needs torchvision as soon as it is loaded, videos or none. All else of the class, how
+    many tokens a picture has above all, stays the library's own.
+    """
+    # The library loads the parts that the class names here, and lets others be None.
+    parts = ["image_processor", "tokenizer"]
+    return type(processor.__name__, (processor,), {"get_attributes": classmethod(lambda _: parts)})
 
 
 def first_tokens(tokenizer: Any, candidates: Sequence[str]) -> list[int]:

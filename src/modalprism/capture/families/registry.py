@@ -13,6 +13,14 @@ REGISTRY: Final[dict[str, str]] = {
     # config.model_type: module and class
     "clip": "towers.ClipAdapter",
     "llava": "decoders.LlavaAdapter",
+    "llava_next": "decoders.LlavaNextAdapter",
+    "llava_onevision": "decoders.LlavaOnevisionAdapter",
+    "idefics3": "idefics.Idefics3Adapter",
+    "smolvlm": "idefics.SmolVlmAdapter",
+    "qwen2_vl": "qwen.Qwen2VlAdapter",
+    "qwen2_5_vl": "qwen.Qwen25VlAdapter",
+    "qwen3_vl": "qwen.Qwen3VlAdapter",
+    "whisper": "whisper.WhisperAdapter",
 }
 """``config.model_type`` → module in this folder and class."""
 

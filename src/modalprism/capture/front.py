@@ -1,0 +1,186 @@
+"""The front door: a model, examples, and a folder → a store of embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from torch import nn
+
+from modalprism.capture.adapter import Adapter
+from modalprism.capture.families.registry import adapter_class
+from modalprism.capture.loading import load_adapter
+from modalprism.capture.run import FIRST_BATCH, CaptureSettings, run_capture
+from modalprism.capture.store import EmbeddingStore
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+_VERSIONED: Final = ("modalprism", "torch", "transformers")
+_BESIDE: Final = frozenset({"id", "label", "groups"})
+
+
+def capture(
+    model: str | Path | nn.Module | Adapter,
+    processor: Any,
+    examples: Iterable[Example | Mapping[str, Any]],
+    *,
+    out: str | Path,
+    candidates: Sequence[str] = (),
+    layers: Sequence[int] | None = None,
+    pool: str = "mean",
+    batch_size: int | Literal["auto"] = "auto",
+    dtype: str = "float16",
+    device: str = "auto",
+    on_error: Literal["stop", "skip"] = "stop",
+    dataset: str = "examples",
+    fingerprint: str = "",
+    seed: int = 0,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    track: Track = silent,
+) -> EmbeddingStore:
+    """Run a model on examples, and keep what each modality's states are, layer by layer.
+
+    Inference only: nothing of the model is changed or trained. Memory does not grow with the number
+    of examples. The same call resumes a capture that was killed.
+
+    Parameters
+    ----------
+    model : str, Path, Module or Adapter
+        A folder or hub id; a model of transformers in memory, with its processor; or an adapter of
+        your own (`modalprism.capture.generic.ModuleAdapter`).
+    processor : object
+        Of a model in memory; None otherwise.
+    examples : iterable of Example or mapping
+        A mapping has a value a modality (a PIL image, a string, a waveform), and may have
+        ``label``, ``id`` and ``groups``.
+    out : str or Path
+        The store's folder.
+    candidates : sequence of str
+        The answers among which the model chooses, where the family needs them.
+    layers : sequence of int, optional
+        Which layers beside that before fusion; all by default.
+    pool : {"mean", "last", "max"}
+        From the states of a span to one state.
+    batch_size : int or "auto"
+        Either is halved where memory does not suffice; "auto" begins with 32.
+    dtype : {"float16", "float32", "bfloat16"}
+        Of the states in the store.
+    device : str
+        Such as ``cuda:0``; ``auto`` is a GPU where there is one.
+    on_error : {"stop", "skip"}
+        What an example that cannot be read does; skipped ones are listed in the store.
+    dataset, fingerprint : str
+        What the store says of the examples.
+    seed : int
+        Of whatever drew the examples; kept in the store.
+    revision, trust_remote_code
+        Of a hub's repository; its code does not run unless asked for.
+    track : Track
+        Shows progress.
+
+    Returns
+    -------
+    EmbeddingStore
+        ``modalprism run`` takes its folder as a source, ``modalprism inspect`` prints it.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be loaded or has no adapter, an example cannot be used, or `out` holds
+        another capture.
+    """
+    if isinstance(model, str | Path):
+        name = str(model)
+        adapter = load_adapter(
+            model,
+            revision=revision,
+            candidates=candidates,
+            trust_remote_code=trust_remote_code,
+        )
+    elif isinstance(model, Adapter):
+        name, adapter = type(model.model).__name__, model
+    else:
+        name, adapter = _in_memory(model, processor, candidates)
+    total = len(examples) if isinstance(examples, Sized) else 0
+    settings = CaptureSettings(
+        layers=None if layers is None else tuple(layers),
+        pool=pool,
+        batch_size=FIRST_BATCH if batch_size == "auto" else batch_size,
+        dtype=dtype,
+        device=device,
+        on_error=on_error,
+    )
+    words = {
+        "model": name,
+        "revision": revision or "",
+        "weights": weights_digest(adapter.model),
+        "dataset": dataset,
+        "fingerprint": fingerprint,
+        "seed": seed,
+        "processor": _settings_of(adapter.processor),
+        "versions": {package: _version(package) for package in _VERSIONED},
+    }
+    return run_capture(
+        adapter,
+        (_example(value, place) for place, value in enumerate(examples)),
+        Path(out),
+        words=words,
+        settings=settings,
+        total=total,
+        track=track,
+    )
+
+
+def _in_memory(model: nn.Module, processor: Any, candidates: Sequence[str]) -> tuple[str, Adapter]:
+    config = getattr(model, "config", None)
+    if config is None or not hasattr(config, "model_type"):
+        raise InputError(
+            f"{type(model).__name__} is no model of transformers; describe it with "
+            "modalprism.capture.generic.ModuleAdapter, and hand that in"
+        )
+    chosen = adapter_class(config.model_type)
+    return str(getattr(config, "_name_or_path", "") or type(model).__name__), chosen(
+        model, processor, candidates
+    )
+
+
+def _example(value: Example | Mapping[str, Any], place: int) -> Example:
+    if isinstance(value, Example):
+        return value
+    return Example(
+        str(value.get("id", place)),
+        {name: given for name, given in value.items() if name not in _BESIDE},
+        value.get("label"),
+        value.get("groups", {}),
+    )
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return a digest of a model's weights: names, shapes, and the sums of their values.
+
+    Cheap enough for billions of weights, and enough to tell one checkpoint from another.
+    """
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(f"{name}{tuple(value.shape)}{float(value.double().sum()):.9g}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _settings_of(processor: Any) -> str:
+    """Describe a processor, as far as it can."""
+    if not hasattr(processor, "to_dict"):
+        return type(processor).__name__ if processor is not None else ""
+    content = repr(sorted((key, str(value)) for key, value in processor.to_dict().items()))
+    return f"{type(processor).__name__} {hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"

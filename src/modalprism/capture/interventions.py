@@ -1,0 +1,204 @@
+"""Manipulated inputs and cut attention, at inference: how an answer must move if it is understood.
+
+An intervention on inputs takes examples and gives the same examples, in the same order, with one
+modality replaced. Whatever is drawn depends on the seed and the example's place alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+
+LOREM: Final = (
+    *("lorem", "ipsum", "dolor", "sit", "amet", "consectetur", "adipiscing", "elit", "sed", "do"),
+    *("eiusmod", "tempor", "incididunt", "ut", "labore", "et", "dolore", "magna", "aliqua"),
+)
+
+
+def _with(example: Example, modality: str, value: Any) -> Example:
+    return replace(example, inputs={**example.inputs, modality: value})
+
+
+def _value(example: Example, modality: str) -> Any:
+    if modality not in example.inputs:
+        raise InputError(
+            f"the example {example.id!r} has no modality {modality!r}; it has "
+            f"{', '.join(example.inputs)}"
+        )
+    return example.inputs[modality]
+
+
+def exchanged(examples: Sequence[Example], modality: str, *, seed: int = 0) -> list[Example]:
+    """Give every example the modality of another one, each used once.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two examples, or one lacks the modality.
+
+    Examples
+    --------
+    >>> pair = [Example("1", {"text": "a"}), Example("2", {"text": "b"})]
+    >>> [example.inputs["text"] for example in exchanged(pair, "text")]
+    ['b', 'a']
+    """
+    if len(examples) < 2:
+        raise InputError("one example has no other to take a modality from; give two or more")
+    # One cycle through all of them: none keeps its own.
+    order = np.random.default_rng(seed).permutation(len(examples))
+    given = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
+    return [
+        _with(example, modality, _value(examples[given[place]], modality))
+        for place, example in enumerate(examples)
+    ]
+
+
+def blanked(examples: Sequence[Example], modality: str) -> list[Example]:
+    """Replace a modality by nothing: a grey picture, silence, an empty text."""
+    return [_with(example, modality, _blank(_value(example, modality))) for example in examples]
+
+
+def _blank(value: Any) -> Any:
+    if isinstance(value, str):
+        return ""
+    if isinstance(value, np.ndarray):
+        return np.zeros_like(value)
+    return _picture_of(np.full(np.asarray(value).shape, 128.0))
+
+
+def noisy(
+    examples: Sequence[Example], modality: str, *, sigma: float | None = None, seed: int = 0
+) -> list[Example]:
+    """Add noise to pictures or audio, or replace them by noise.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+    modality : str
+    sigma : float, optional
+        Standard deviation of what is added: 1 is the whole range of a pixel, or the example's own
+        standard deviation of audio. By default nothing is added: the input is replaced by noise
+        with its own mean and variance (of every channel).
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If the modality is text (`lorem_ipsum` is for that), or `sigma` is negative.
+    """
+    if sigma is not None and sigma < 0:
+        raise InputError(f"sigma is {sigma}; noise has a standard deviation of 0 or more")
+    return [
+        _with(
+            example,
+            modality,
+            _noisy(_value(example, modality), sigma, np.random.default_rng([seed, place])),
+        )
+        for place, example in enumerate(examples)
+    ]
+
+
+def _noisy(value: Any, sigma: float | None, rng: np.random.Generator) -> Any:
+    if isinstance(value, str):
+        raise InputError("a text has no noise; replace it with lorem_ipsum instead")
+    pixels = np.asarray(value, dtype=np.float64)
+    sound = isinstance(value, np.ndarray)
+    noise = rng.standard_normal(pixels.shape)
+    over = None if sound else (0, 1)
+    if sigma is None:
+        made = pixels.mean(over, keepdims=True) + noise * pixels.std(over, keepdims=True)
+    else:
+        made = pixels + noise * sigma * (pixels.std() if sound else 255.0)
+    return made.astype(value.dtype) if sound else _picture_of(made)
+
+
+def _picture_of(pixels: Any) -> Any:
+    from PIL import Image
+
+    return Image.fromarray(np.clip(pixels, 0, 255).round().astype(np.uint8))
+
+
+def lorem_ipsum(examples: Sequence[Example], modality: str) -> list[Example]:
+    """Replace texts by as many words that mean nothing.
+
+    Raises
+    ------
+    InputError
+        If the modality is no text.
+    """
+    return [_with(example, modality, _lorem(_value(example, modality))) for example in examples]
+
+
+def _lorem(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InputError("lorem ipsum stands for a text; blank or noise stand for others")
+    return " ".join(LOREM[place % len(LOREM)] for place in range(len(value.split())))
+
+
+@contextmanager
+def attention_cut(
+    model: nn.Module,
+    modules: Sequence[str],
+    seeing: Tensor,
+    seen: Tensor,
+    *,
+    causal: bool,
+) -> Iterator[None]:
+    """Keep one span from attending to another in some layers (attention knock-out).
+
+    Parameters
+    ----------
+    model : Module
+    modules : sequence of str
+        Dotted paths of self-attention modules that take ``attention_mask``, (b, 1, t, t).
+    seeing, seen : Tensor of bool, shape (b, t)
+        The positions that look, and those that they must not see. A position always sees itself.
+    causal : bool
+        Whether positions see only what stands before them, where the model hands no mask down.
+
+    Raises
+    ------
+    InputError
+        If the model has no module of such a name.
+
+    Notes
+    -----
+    After Geva et al. 2023 (arXiv:2304.14767). Padding stays as the model's own mask has it.
+    """
+    named = dict(model.named_modules())
+    positions = seeing.shape[1]
+    own = torch.eye(positions, dtype=torch.bool, device=seeing.device)
+    cut = (seeing[:, :, None] & seen[:, None, :] & ~own)[:, None]
+    visible = torch.ones(positions, positions, dtype=torch.bool, device=seeing.device)
+    visible = (visible.tril() if causal else visible)[None, None]
+
+    def before(
+        _module: nn.Module, given: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        mask = options.get("attention_mask")
+        if mask is None:
+            mask = visible
+        if mask.dtype == torch.bool:
+            mask = mask & ~cut
+        else:
+            mask = mask.masked_fill(cut, torch.finfo(mask.dtype).min)
+        return given, {**options, "attention_mask": mask}
+
+    with ExitStack() as hooks:
+        for name in modules:
+            if name not in named:
+                raise InputError(
+                    f"the model has no module {name!r}; print(model) shows their names"
+                )
+            handle = named[name].register_forward_pre_hook(before, with_kwargs=True)
+            hooks.callback(handle.remove)
+        yield
