@@ -29,6 +29,7 @@ def load_adapter(
     *,
     revision: str | None = None,
     candidates: Sequence[str] = (),
+    adapter: type[Adapter] | None = None,
     trust_remote_code: bool = False,
     torch_dtype: str = "auto",
 ) -> Adapter:
@@ -42,6 +43,8 @@ def load_adapter(
         Of the hub's repository.
     candidates : sequence of str
         The answers among which the model chooses.
+    adapter : type of Adapter, optional
+        Of a family that is not in the registry.
     trust_remote_code : bool
         Whether code that comes with the model may run.
     torch_dtype : str
@@ -57,7 +60,7 @@ def load_adapter(
     options = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         config = library.AutoConfig.from_pretrained(model, **options)
-        chosen = adapter_class(config.model_type)
+        chosen = adapter or adapter_class(config.model_type)
         network = getattr(library, chosen.auto_class).from_pretrained(
             model, use_safetensors=True, dtype=torch_dtype, **options
         )

@@ -282,6 +282,10 @@ class PartsReader:
     parts: tuple[Part, ...]
     words: dict[str, Any]
 
+    def skipped(self) -> list[tuple[str, str]]:
+        """Return the examples that could not be used, and why, in the order of the dataset."""
+        return [one for part in finished_parts(self.folder) for one in part.skipped]
+
     @classmethod
     def open(cls, folder: Path) -> PartsReader:
         """Open a store that has at least one part.
@@ -313,6 +317,16 @@ class PartsReader:
                 f"{part.arrays} is damaged or truncated ({error}); delete {part.index.name} and "
                 "capture again: the other parts are kept"
             ) from error
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Return the shape and type of every array, without reading it."""
+        rows = sum(part.rows for part in self.parts)
+        with self._opened(self.parts[0]) as file:
+            slices = {name: file.get_slice(name) for name in sorted(file.keys())}
+            return {
+                name: ((rows, *piece.get_shape()[1:]), str(piece.get_dtype()))
+                for name, piece in slices.items()
+            }
 
     def pieces(self, name: str) -> Iterator[Tensor]:
         """Yield an array part by part, mapped from disk and not copied, as it was written."""

@@ -22,6 +22,7 @@ from modalprism.cli.console import (
     show_progress,
 )
 from modalprism.cli.decompose import decompose
+from modalprism.cli.stores import families, inspect
 from modalprism.errors import InputError
 
 app = typer.Typer(
@@ -35,6 +36,8 @@ _INTERRUPTED = 130  # how typer leaves after Ctrl-C
 _RESUMES = "finished work is kept, and the same command resumes"
 
 app.command()(decompose)
+app.command()(inspect)
+app.command()(families)
 
 
 @app.command()

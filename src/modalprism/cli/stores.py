@@ -1,0 +1,105 @@
+"""``modalprism inspect`` and ``modalprism families``: what is captured, and what can be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from modalprism.cli.console import OUT, Json, print_json
+
+
+def inspect(
+    store: Annotated[
+        Path,
+        typer.Argument(help="A store's folder, or a file of named arrays (.npz, .parquet, …)."),
+    ],
+    check: Annotated[
+        bool, typer.Option(help="Compare every part with its checksum; reads all of the store.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Say what a store of embeddings holds: model, dataset, spans, arrays, and what was skipped.
+
+    Example: modalprism inspect runs/clip/store
+    """
+    from modalprism.capture.parts import WORDS, PartsReader
+    from modalprism.capture.store import EmbeddingStore
+
+    opened = EmbeddingStore.open(store)
+    skipped: list[tuple[str, str]] = []
+    columns = opened.names
+    described: dict[str, dict[str, Any]] = {}
+    if (store / WORDS).is_file():
+        reader = PartsReader.open(store)
+        skipped = reader.skipped()
+        for name, (shape, kind) in reader.shapes().items():
+            described[name] = {"shape": list(shape), "dtype": kind}
+        columns = tuple(name for name in columns if name not in described)
+        if check:
+            reader.check()
+    for name in sorted(columns):
+        values = opened.array(name)
+        described[name] = {"shape": list(values.shape), "dtype": str(values.dtype)}
+    if as_json:
+        print_json({"metadata": opened.metadata, "arrays": described, "skipped": skipped})
+        return
+    OUT.print(_two_columns(f"{store}", opened.metadata))
+    table = Table("array", "rows × columns", "type", box=None, title="arrays", title_justify="left")
+    for name, what in described.items():
+        table.add_row(escape(name), " × ".join(map(str, what["shape"])), what["dtype"])
+    OUT.print(table)
+    for name, why in skipped:
+        OUT.print(f"skipped {name}: {why}", markup=False, highlight=False)
+
+
+def _two_columns(title: str, words: dict[str, str]) -> Table:
+    table = Table(
+        box=None, show_header=False, title=escape(title), title_justify="left", pad_edge=False
+    )
+    for key, value in words.items():
+        table.add_row(escape(key.replace("_", " ")), escape(_plain(value)))
+    return table
+
+
+def _plain(value: str) -> str:
+    """Write a list or mapping of a store's words as people would."""
+    try:
+        content = json.loads(value)
+    except ValueError:
+        return value
+    if isinstance(content, list):
+        return ", ".join(map(str, content))
+    if isinstance(content, dict):
+        return ", ".join(f"{key} {item}" for key, item in content.items())
+    return value
+
+
+def families(as_json: Json = False) -> None:
+    """List the families of models that can be captured, and where their modalities meet.
+
+    Any other model: describe it with modalprism.capture.generic.ModuleAdapter, or write an adapter
+    (docs/adapters.md does so in fifteen lines).
+    """
+    from modalprism.capture.families.registry import REGISTRY, adapter_class
+
+    known: dict[str, Any] = {}
+    for model_type in sorted(REGISTRY):
+        chosen = adapter_class(model_type)
+        known[model_type] = {"modalities": list(chosen.modalities), "fusion": chosen.fusion}
+    if as_json:
+        print_json(known)
+        return
+    table = Table("model type", "modalities", "where they meet", box=None)
+    for model_type, what in known.items():
+        table.add_row(model_type, " + ".join(what["modalities"]), what["fusion"])
+    OUT.print(table)
+    OUT.print(
+        "\nAny other model: modalprism.capture.generic.ModuleAdapter, or an adapter of your own "
+        "(docs/adapters.md).",
+        highlight=False,
+    )
