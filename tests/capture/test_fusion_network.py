@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from modalprism.capture.fusion_network import FUSIONS, FusionConfig, FusionNetwork, masked_mean
-from modalprism.capture.recorder import record
 
 DEPTH = 3
 MASK = torch.arange(6) < torch.tensor([[6], [4], [2]])
@@ -29,8 +28,14 @@ def inputs():
 def spans(network, image, text, mask=MASK):
     """Return (image spans, text spans, answer), spans of every layer by depth."""
     modules = {0: network.projections, **dict(enumerate(network.layers, start=1))}
-    with record(modules) as outputs:
-        answer = network(image, text, mask)
+    outputs = {}
+    handles = [
+        module.register_forward_hook(lambda _m, _i, out, layer=layer: outputs.update({layer: out}))
+        for layer, module in modules.items()
+    ]
+    answer = network(image, text, mask)
+    for handle in handles:
+        handle.remove()
     states = [outputs[layer] for layer in range(DEPTH + 1)]
     return [image for image, _ in states], [text for _, text in states], answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
@@ -12,9 +12,12 @@ from torch import Tensor
 
 from modalprism.capture.emoji_family import ANSWER_SLICES
 from modalprism.capture.emoji_inputs import EmojiInputs
-from modalprism.capture.fusion_network import FusionNetwork, masked_mean
-from modalprism.capture.recorder import record
+from modalprism.capture.fusion_adapter import FusionAdapter
+from modalprism.capture.fusion_network import FusionNetwork
+from modalprism.capture.pooling import mean
+from modalprism.capture.reading import read_batch, read_states
 from modalprism.datasets.emoji_questions import PairedExamples
+from modalprism.datasets.example import Example
 from modalprism.progress import Track, silent
 
 BATCH: Final = 128
@@ -66,27 +69,19 @@ def capture_states(
     depth; that of the head is its hidden layer. Rows are grouped by `kin`, the number of every
     emoji's kin, of the picture and of the name.
     """
-    head = network.config.depth + 1
-    modules = {"0": network.projections, str(head): network.join}
-    modules |= {str(layer): module for layer, module in enumerate(network.layers, start=1)}
+    adapter = FusionAdapter(network, inputs, pairs.question)
     kept: dict[str, list[Tensor]] = {}
     starts = range(0, len(pairs.label), BATCH)
-    with record(modules) as outputs:
+    with read_states(network, adapter.sites(), mean) as reading:
         for i in track(starts, total=len(starts), description=description):
-            chosen = slice(i, i + BATCH)
-            image, text, text_mask = inputs.batch(
-                pairs.question, pairs.picture[chosen], pairs.name[chosen]
-            )
-            logits = network(image, text, text_mask)[:, ANSWER_SLICES[pairs.question.answer]]
-            kept.setdefault("answer", []).append(torch.softmax(logits, 1))
-            for layer in range(head):
-                image_span, text_span = outputs[str(layer)]
-                means = (image_span.mean(1), masked_mean(text_span, text_mask))
-                kept.setdefault(f"image/{layer}", []).append(means[0])
-                kept.setdefault(f"text/{layer}", []).append(means[1])
-                if layer:
-                    kept.setdefault(f"fused/{layer}", []).append(torch.cat(means, 1))
-            kept.setdefault(f"fused/{head}", []).append(outputs[str(head)][0])
+            chosen = zip(pairs.picture[i : i + BATCH], pairs.name[i : i + BATCH], strict=True)
+            examples = [
+                Example(str(i + row), {"image": picture, "text": name})
+                for row, (picture, name) in enumerate(chosen)
+            ]
+            states, answer = read_batch(adapter, adapter.prepare(examples), reading)
+            for key, state in {**states, "answer": answer}.items():
+                kept.setdefault(key, []).append(cast(Tensor, state))
     arrays: dict[str, NDArray[Any]] = {
         name: torch.cat(parts).numpy() for name, parts in kept.items()
     }

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import Site
+from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.pooling import Pool
 from modalprism.errors import InputError
 
@@ -118,3 +118,37 @@ def _hook(module: nn.Module, site: Site, reading: Reading, pool: Pool) -> Any:
         reading.take(site, given or tuple(named.values()), pool)
 
     return module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def read_batch(
+    adapter: Adapter, inputs: Mapping[str, Tensor], reading: Reading
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Run a model on prepared inputs, and return all that a store keeps of them.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    inputs : mapping of name to Tensor
+        On the model's device.
+    reading : Reading
+        Of an open `read_states`.
+
+    Returns
+    -------
+    states : dict of name to Tensor, shape (b, d)
+        ``image/0``, …, ``fused/1``, …
+    answer : Tensor, shape (b, C), optional
+    """
+    reading.states = {}
+    reading.spans = adapter.spans(inputs)
+    reading.positions = adapter.last_position(inputs) if adapter.fused == "last" else None
+    output = adapter.forward(inputs)
+    states = dict(reading.states)
+    if adapter.fused == "spans":
+        first, second = adapter.modalities
+        for name in reading.states:
+            modality, layer = name.split("/")
+            other = f"{second}/{layer}"
+            if modality == first and int(layer) and other in states:
+                states[f"fused/{layer}"] = torch.cat([states[name], states[other]], 1)
+    return states, adapter.answer(output, inputs)

@@ -14,7 +14,7 @@ from torch import Tensor
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.parts import PART_ROWS, PartsWriter, Row
 from modalprism.capture.pooling import POOLS
-from modalprism.capture.reading import Reading, read_states
+from modalprism.capture.reading import Reading, read_batch, read_states
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -248,21 +248,9 @@ class _Batches:
         """Run the model on prepared inputs and return what the store keeps."""
         adapter = self.adapter
         inputs = {name: value.to(device) for name, value in inputs.items()}
-        reading.states = {}
-        reading.spans = adapter.spans(inputs)
-        reading.positions = adapter.last_position(inputs) if adapter.fused == "last" else None
-        output = adapter.forward(inputs)
-        states = dict(reading.states)
-        if adapter.fused == "spans":
-            first, second = adapter.modalities
-            for name in reading.states:
-                modality, layer = name.split("/")
-                other = f"{second}/{layer}"
-                if modality == first and int(layer) and other in states:
-                    states[f"fused/{layer}"] = torch.cat([states[name], states[other]], 1)
+        states, answer = read_batch(adapter, inputs, reading)
         dtype = DTYPES[self.settings.dtype]
         kept = {name: state.to(dtype).cpu() for name, state in states.items()}
-        answer = adapter.answer(output, inputs)
         return kept if answer is None else kept | {"answer": answer.float().cpu()}
 
     def _keep(self, chunk: list[tuple[int, Example]], states: dict[str, Tensor]) -> None:
