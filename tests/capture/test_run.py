@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from modalprism.capture import parts
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.parts import PartsReader
@@ -226,7 +227,8 @@ def test_states_beyond_the_dtype_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [({"pool": "median"}, "no pool 'median'"), ({"dtype": "int8"}, "no dtype"),
-     ({"batch_size": 0}, "batch size is 0"), ({"layers": (9,)}, "no layer 9")],
+     ({"batch_size": 0}, "batch size is 0"), ({"tokens": -1}, "tokens is -1"),
+     ({"pool": "attention"}, "names no attention of layer 1"), ({"layers": (9,)}, "no layer 9")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(tmp_path, settings, words):
     with pytest.raises(InputError, match=words):
@@ -237,6 +239,21 @@ def test_layers_may_be_chosen(tmp_path):
     store = captured(tmp_path / "s", layers=(2,))
     assert "image/1" not in store.names
     assert "image/2" in store.names
+
+
+def test_single_positions_are_kept_beside(tmp_path):
+    store = captured(tmp_path / "s", tokens=3)
+    assert store.array("tokens/image/1").shape == (23, 3, 4)
+    assert store.modalities == ("image", "text")  # no analysis takes them for a modality
+    assert np.isnan(store.array("tokens/text/1")[:, 2]).all()  # a text has two
+
+
+def test_a_part_is_no_larger_than_memory_should_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "PART_BYTES", 400)
+    captured(tmp_path / "s", part_rows=1000)
+    sizes = [part.rows for part in PartsReader.open(tmp_path / "s").parts]
+    assert sum(sizes) == 23
+    assert max(sizes) == 4  # the smallest that a batch makes
 
 
 def damage(folder, kind):

@@ -37,6 +37,9 @@ class Site:
         What leaves the module, or the first thing that enters it.
     part : int or str
         Which member of a tuple, or field of a model output, is the state; a tensor is itself.
+    attention : str
+        Dotted path of the layer's self-attention, whose second output are its weights, (b, heads,
+        t, t); empty where there is none.
     """
 
     layer: int
@@ -44,6 +47,7 @@ class Site:
     modalities: tuple[str, ...]
     reads: Literal["output", "input"] = "output"
     part: int | str = 0
+    attention: str = ""
 
     def state_of(self, given: Any) -> Tensor:
         """Pick the state from what the module takes or gives.

@@ -13,6 +13,7 @@ from torch import nn
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.families.registry import adapter_class
 from modalprism.capture.loading import load_adapter
+from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.run import FIRST_BATCH, CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
@@ -32,10 +33,12 @@ def capture(
     candidates: Sequence[str] = (),
     layers: Sequence[int] | None = None,
     pool: str = "mean",
+    tokens: int = 0,
     batch_size: int | Literal["auto"] = "auto",
     dtype: str = "float16",
     device: str = "auto",
     on_error: Literal["stop", "skip"] = "stop",
+    model_name: str = "",
     dataset: str = "examples",
     fingerprint: str = "",
     seed: int = 0,
@@ -64,8 +67,11 @@ def capture(
         The answers among which the model chooses, where the family needs them.
     layers : sequence of int, optional
         Which layers beside that before fusion; all by default.
-    pool : {"mean", "last", "max"}
-        From the states of a span to one state.
+    pool : {"mean", "last", "max", "attention"}
+        From the states of a span to one state; "attention" is a mean weighed by the attention that
+        a position receives in its layer.
+    tokens : int
+        How many single positions of every span are kept beside; 0 for none.
     batch_size : int or "auto"
         Either is halved where memory does not suffice; "auto" begins with 32.
     dtype : {"float16", "float32", "bfloat16"}
@@ -74,8 +80,8 @@ def capture(
         Such as ``cuda:0``; ``auto`` is a GPU where there is one.
     on_error : {"stop", "skip"}
         What an example that cannot be read does; skipped ones are listed in the store.
-    dataset, fingerprint : str
-        What the store says of the examples.
+    model_name, dataset, fingerprint : str
+        What the store says of the model, by default its own name, and of the examples.
     seed : int
         Of whatever drew the examples; kept in the store.
     revision, trust_remote_code
@@ -101,6 +107,7 @@ def capture(
             revision=revision,
             candidates=candidates,
             trust_remote_code=trust_remote_code,
+            attn_implementation="eager" if pool == ATTENTION else None,
         )
     elif isinstance(model, Adapter):
         name, adapter = type(model.model).__name__, model
@@ -110,13 +117,14 @@ def capture(
     settings = CaptureSettings(
         layers=None if layers is None else tuple(layers),
         pool=pool,
+        tokens=tokens,
         batch_size=FIRST_BATCH if batch_size == "auto" else batch_size,
         dtype=dtype,
         device=device,
         on_error=on_error,
     )
     words = {
-        "model": name,
+        "model": model_name or name,
         "revision": revision or "",
         "weights": weights_digest(adapter.model),
         "dataset": dataset,

@@ -32,6 +32,7 @@ def load_adapter(
     adapter: type[Adapter] | None = None,
     trust_remote_code: bool = False,
     torch_dtype: str = "auto",
+    attn_implementation: str | None = None,
 ) -> Adapter:
     """Load a model and its processor, and wrap them in the adapter of their family.
 
@@ -49,6 +50,8 @@ def load_adapter(
         Whether code that comes with the model may run.
     torch_dtype : str
         Such as ``float32``; ``auto`` is what the weights are.
+    attn_implementation : str, optional
+        ``eager`` hands out attention weights; by default the fastest is taken, which has none.
 
     Raises
     ------
@@ -62,7 +65,11 @@ def load_adapter(
         config = library.AutoConfig.from_pretrained(model, **options)
         chosen = adapter or adapter_class(config.model_type)
         network = getattr(library, chosen.auto_class).from_pretrained(
-            model, use_safetensors=True, dtype=torch_dtype, **options
+            model,
+            use_safetensors=True,
+            dtype=torch_dtype,
+            **({"attn_implementation": attn_implementation} if attn_implementation else {}),
+            **options,
         )
         processor = chosen.load_processor(library, model, options)
     except (OSError, ValueError) as error:

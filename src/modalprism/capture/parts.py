@@ -36,6 +36,8 @@ from modalprism.files import write_whole
 FORMAT: Final = 1
 WORDS: Final = "store.json"
 PART_ROWS: Final = 512
+PART_BYTES: Final = 256 * 2**20
+"""A part has fewer rows where so many would be larger than this: what is held stays bounded."""
 _INDEX: Final = b"modalprism"
 
 
@@ -203,7 +205,8 @@ class PartsWriter:
         self._end = rows[-1].position + 1
         for name, values in arrays.items():
             self._pending.setdefault(name, []).append(values)
-        if len(self._rows) >= self.part_rows:
+        a_row = sum(values[0].numel() * values.element_size() for values in arrays.values())
+        if len(self._rows) >= min(self.part_rows, max(PART_BYTES // max(a_row, 1), 1)):
             self.flush()
 
     def flush(self) -> None:

@@ -18,6 +18,7 @@ def mean(state: Tensor, mask: Tensor) -> Tensor:
     ----------
     state : Tensor, shape (b, t, d)
     mask : Tensor of bool, shape (b, t)
+        Or weights, none below 0.
 
     Returns
     -------
@@ -29,10 +30,12 @@ def mean(state: Tensor, mask: Tensor) -> Tensor:
     >>> state = torch.tensor([[[1.0], [3.0], [8.0]]])
     >>> mean(state, torch.tensor([[True, True, False]]))
     tensor([[2.]])
+    >>> mean(state, torch.tensor([[3.0, 1.0, 0.0]]))
+    tensor([[1.5000]])
     """
     weight = mask.to(torch.float32)
     # Positions outside may hold anything, infinities too, and 0·∞ would spoil the sum.
-    kept = torch.where(mask[..., None], state.to(torch.float32), 0.0)
+    kept = torch.where(mask[..., None] > 0, state.to(torch.float32), 0.0) * weight[..., None]
     return kept.sum(1) / weight.sum(1, keepdim=True)
 
 
@@ -50,4 +53,30 @@ def maximum(state: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask.any(1)[:, None], kept, torch.nan)
 
 
-POOLS: Final[dict[str, Pool]] = {"mean": mean, "last": last, "max": maximum}
+def kept_positions(state: Tensor, mask: Tensor, most: int) -> Tensor:
+    """Keep single positions of a span, evenly spaced where there are more than `most`.
+
+    Returns
+    -------
+    Tensor of float32, shape (b, most, d)
+        NaN beyond a span's end.
+
+    Examples
+    --------
+    >>> state = torch.arange(5.0).view(1, 5, 1)
+    >>> kept_positions(state, torch.tensor([[False, True, True, True, True]]), 2)[0, :, 0]
+    tensor([1., 4.])
+    """
+    kept = torch.full((len(state), most, state.shape[2]), torch.nan, device=state.device)
+    for row, (values, chosen) in enumerate(zip(state, mask, strict=True)):
+        places = chosen.nonzero()[:, 0]
+        if len(places) > most:
+            spaced = torch.linspace(0, len(places) - 1, most, device=state.device)
+            places = places[spaced.round().long()]
+        kept[row, : len(places)] = values[places].to(torch.float32)
+    return kept
+
+
+ATTENTION: Final = "attention"
+POOLS: Final[dict[str, Pool]] = {"mean": mean, "last": last, "max": maximum, ATTENTION: mean}
+"""With attention, the weights are what a position receives from all others in that layer."""

@@ -6,7 +6,7 @@ whatever the length of its sequence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.capture.pooling import Pool
+from modalprism.capture.pooling import Pool, kept_positions
 from modalprism.errors import InputError
 
 
@@ -30,49 +30,88 @@ class Reading:
     positions : Tensor of int64, shape (b,), optional
         Where the answer is read, if the fused state is that of one position.
     states : dict of name to Tensor, shape (b, d)
-        ``image/3``, and ``fused/3`` where positions are given.
+        ``image/3``, and ``fused/3`` where positions are given; ``tokens/image/3``, shape (b, most,
+        d), where single positions are kept.
+    received : dict of layer to Tensor, shape (b, t)
+        Attention that every position receives, where that weighs.
     """
 
     spans: Mapping[str, Tensor] = field(default_factory=dict)
     positions: Tensor | None = None
     states: dict[str, Tensor] = field(default_factory=dict)
+    received: dict[int, Tensor] = field(default_factory=dict)
 
-    def take(self, site: Site, given: Any, pool: Pool) -> None:
+    def take(self, site: Site, given: Any, how: Reader) -> None:
         """Pool the spans that stand at a site."""
         state = site.state_of(given)
+        if state.ndim == 4:  # a grid of channels first: its places are its positions
+            state = state.flatten(2).transpose(1, 2)
         for modality in site.modalities:
-            self.states[f"{modality}/{site.layer}"] = _pooled(
-                state, self.spans.get(modality), pool, f"{modality} at {site.module!r}"
-            )
+            name = f"{modality}/{site.layer}"
+            if state.ndim == 2:  # one state an example already
+                self.states[name] = state
+                continue
+            mask = _checked(state, self.spans.get(modality), f"{modality} at {site.module!r}")
+            weight = mask * self.received[site.layer] if site.layer in self.received else mask
+            self.states[name] = how.pool(state, weight)
+            if how.tokens:
+                self.states[f"tokens/{name}"] = kept_positions(state, mask, how.tokens)
         if self.positions is not None and site.layer and state.ndim == 3:
             rows = torch.arange(len(state), device=state.device)
             self.states[f"fused/{site.layer}"] = state[rows, self.positions.to(state.device)]
 
+    def attend(self, site: Site, given: Any) -> None:
+        """Note how much attention every position receives at a site, averaged over heads."""
+        weights = given[1] if isinstance(given, tuple | list) and len(given) > 1 else None
+        if not isinstance(weights, Tensor):
+            raise InputError(
+                f"{site.attention!r} hands out no attention weights; load the model with "
+                "attn_implementation='eager', or choose another pooling"
+            )
+        self.received[site.layer] = weights.float().mean(1).sum(1)
 
-def _pooled(state: Tensor, mask: Tensor | None, pool: Pool, where: str) -> Tensor:
-    if state.ndim == 2:  # one state an example already
-        return state
-    if state.ndim == 4:  # a grid of channels first: its places are its positions
-        state = state.flatten(2).transpose(1, 2)
+
+@dataclass(frozen=True)
+class Reader:
+    """How states are read.
+
+    Attributes
+    ----------
+    pool : callable
+        From a span's states to one state.
+    tokens : int
+        How many single positions of every span are kept beside; 0 for none.
+    attended : bool
+        Whether positions weigh what attention they receive in their layer; before fusion, where
+        there is no layer, all weigh the same.
+    """
+
+    pool: Pool
+    tokens: int = 0
+    attended: bool = False
+
+
+def _checked(state: Tensor, mask: Tensor | None, where: str) -> Tensor:
     if mask is None:
-        mask = torch.ones(state.shape[:2], dtype=torch.bool, device=state.device)
+        return torch.ones(state.shape[:2], dtype=torch.bool, device=state.device)
     if mask.shape != state.shape[:2]:
         raise InputError(
             f"the span of {where} has shape {tuple(mask.shape)}, but the state there "
             f"{tuple(state.shape)}; the adapter's spans() must say which positions are its own"
         )
-    return pool(state, mask.to(state.device))
+    return mask.to(state.device)
 
 
 @contextmanager
-def read_states(model: nn.Module, sites: Sequence[Site], pool: Pool) -> Iterator[Reading]:
+def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> Iterator[Reading]:
     """Read pooled states at sites during the forward passes inside the block.
 
     Parameters
     ----------
     model : Module
     sites : sequence of Site
-    pool : callable
+    how : Reader or callable
+        A pooling alone will do.
 
     Yields
     ------
@@ -82,7 +121,8 @@ def read_states(model: nn.Module, sites: Sequence[Site], pool: Pool) -> Iterator
     Raises
     ------
     InputError
-        If the model has no module of a site's name, or a span has another shape than the state.
+        If the model has no module of a site's name, a span has another shape than the state, or
+        attention is to weigh and the model gives none.
 
     Examples
     --------
@@ -95,27 +135,42 @@ def read_states(model: nn.Module, sites: Sequence[Site], pool: Pool) -> Iterator
     {'text/1': tensor([[5.]])}
     """
     reading = Reading()
+    how = how if isinstance(how, Reader) else Reader(how)
     modules = dict(model.named_modules())
+
+    def named(name: str) -> nn.Module:
+        if name not in modules:
+            raise InputError(f"the model has no module {name!r}; print(model) shows their names")
+        return modules[name]
+
     with ExitStack() as hooks:
         for site in sites:
-            if site.module not in modules:
-                raise InputError(
-                    f"the model has no module {site.module!r}; print(model) shows their names"
-                )
-            handle = _hook(modules[site.module], site, reading, pool)
-            hooks.callback(handle.remove)
+            if how.attended and site.layer:
+                hooks.callback(_hook_attention(named, site, reading).remove)
+            hooks.callback(_hook(named(site.module), site, reading, how).remove)
         yield reading
 
 
-def _hook(module: nn.Module, site: Site, reading: Reading, pool: Pool) -> Any:
+def _hook_attention(named: Callable[[str], nn.Module], site: Site, reading: Reading) -> Any:
+    if not site.attention:
+        raise InputError(
+            f"this family names no attention of layer {site.layer}, by which its positions could "
+            "be weighed; choose another pooling"
+        )
+    return named(site.attention).register_forward_hook(
+        lambda _module, _given, output: reading.attend(site, output)
+    )
+
+
+def _hook(module: nn.Module, site: Site, reading: Reading, how: Reader) -> Any:
     if site.reads == "output":
         return module.register_forward_hook(
-            lambda _module, _given, output: reading.take(site, output, pool)
+            lambda _module, _given, output: reading.take(site, output, how)
         )
 
     def before(_module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
         # Some layers are called by position, others by name.
-        reading.take(site, given or tuple(named.values()), pool)
+        reading.take(site, given or tuple(named.values()), how)
 
     return module.register_forward_pre_hook(before, with_kwargs=True)
 
@@ -139,7 +194,7 @@ def read_batch(
         ``image/0``, …, ``fused/1``, …
     answer : Tensor, shape (b, C), optional
     """
-    reading.states = {}
+    reading.states, reading.received = {}, {}
     reading.spans = adapter.spans(inputs)
     reading.positions = adapter.last_position(inputs) if adapter.fused == "last" else None
     output = adapter.forward(inputs)
@@ -147,7 +202,7 @@ def read_batch(
     if adapter.fused == "spans":
         first, second = adapter.modalities
         for name in reading.states:
-            modality, layer = name.split("/")
+            modality, layer = name.rsplit("/", 1)
             other = f"{second}/{layer}"
             if modality == first and int(layer) and other in states:
                 states[f"fused/{layer}"] = torch.cat([states[name], states[other]], 1)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.parts import PART_ROWS, PartsWriter, Row
-from modalprism.capture.pooling import POOLS
-from modalprism.capture.reading import Reading, read_batch, read_states
+from modalprism.capture.pooling import ATTENTION, POOLS
+from modalprism.capture.reading import Reader, Reading, read_batch, read_states
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -36,7 +36,12 @@ class CaptureSettings:
     ----------
     layers : tuple of int, optional
         Which layers beside that before fusion; all by default.
-    pool : {"mean", "last", "max"}
+    pool : {"mean", "last", "max", "attention"}
+        From the states of a span to one state; "attention" is a mean weighed by the attention that
+        a position receives in its layer.
+    tokens : int
+        How many single positions of every span are kept beside, ``tokens/image/3``, evenly spaced;
+        0 for none.
     batch_size : int
         Halved whenever memory does not suffice.
     dtype : {"float16", "float32", "bfloat16"}
@@ -51,6 +56,7 @@ class CaptureSettings:
 
     layers: tuple[int, ...] | None = None
     pool: str = "mean"
+    tokens: int = 0
     batch_size: int = FIRST_BATCH
     dtype: str = "float16"
     device: str = "auto"
@@ -61,6 +67,8 @@ class CaptureSettings:
         for name, value, known in (("pool", self.pool, POOLS), ("dtype", self.dtype, DTYPES)):
             if value not in known:
                 raise InputError(f"there is no {name} {value!r}; choose from {', '.join(known)}")
+        if self.tokens < 0:
+            raise InputError(f"tokens is {self.tokens}; give 0 for none, or how many to keep")
         if self.batch_size < 1:
             raise InputError(f"the batch size is {self.batch_size}; give 1 or more")
 
@@ -128,10 +136,11 @@ def run_capture(
     writer = PartsWriter(out, _description(adapter, settings, sites, words), settings.part_rows)
     begin, _ = writer.resume()
     adapter.model.to(device).eval()
+    how = Reader(POOLS[settings.pool], settings.tokens, attended=settings.pool == ATTENTION)
     batches = _Batches(adapter, writer, settings, begin)
     with (
         torch.inference_mode(),
-        read_states(adapter.model, sites, POOLS[settings.pool]) as reading,
+        read_states(adapter.model, sites, how) as reading,
     ):
         stream = track(examples, total=total, description=f"capturing into {out.name}")
         for chunk in batches.of(stream):
@@ -159,6 +168,7 @@ def _description(
         "candidates": list(adapter.candidates),
         "fusion": adapter.fusion,
         "pool": settings.pool,
+        "tokens": settings.tokens,
         "dtype": settings.dtype,
         "layers": layers,
         "sites": [
@@ -255,6 +265,8 @@ class _Batches:
 
     def _keep(self, chunk: list[tuple[int, Example]], states: dict[str, Tensor]) -> None:
         for name, state in states.items():
+            if name.startswith("tokens/"):
+                continue  # they end in NaN, and are at most what was pooled
             bad = ~torch.isfinite(state).all(1)
             if bad.any():
                 example = chunk[int(bad.nonzero()[0, 0])][1]

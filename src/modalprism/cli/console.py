@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -58,16 +59,20 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=False))
 
 
-@contextmanager
-def show_progress(quiet: bool) -> Iterator[Progress]:
-    """Show bars on standard error, for eyes only."""
-    columns = (
+def bars() -> tuple[ProgressColumn, ...]:
+    """Make the columns of a bar: what, how far, how long, how much longer."""
+    return (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+
+
+@contextmanager
+def show_progress(quiet: bool) -> Iterator[Progress]:
+    """Show bars on standard error, for eyes only."""
     # Bars are for eyes: in a file or a pipe they would only bury the one sentence of an error.
-    with Progress(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as progress:
+    with Progress(*bars(), console=ERR, disable=quiet or not ERR.is_terminal) as progress:
         yield progress

@@ -24,6 +24,8 @@ from transformers import (
 )
 
 from modalprism.capture.families.decoders import first_tokens, pictures_only
+from modalprism.capture.pooling import POOLS
+from modalprism.capture.reading import Reader, read_batch, read_states
 from modalprism.errors import InputError
 
 VISION = CLIPVisionConfig(
@@ -213,3 +215,45 @@ def test_states_do_not_depend_on_the_examples_beside(tiled, unequal_examples, st
     assert len(alone) == 4 * 3 - 1  # both spans at four layers, and the last position behind three
     for name, state in alone.items():
         torch.testing.assert_close(states[name][1:2], state, rtol=0, atol=1e-5)
+
+
+def test_attention_weighs_positions_by_what_they_receive(llava, emoji_examples, pooled):
+    llava.model.set_attn_implementation("eager")
+    inputs = llava.prepare(emoji_examples)
+    how = Reader(POOLS["attention"], attended=True)
+    with read_states(llava.model, llava.sites(), how) as reading:
+        states, _ = read_batch(llava, inputs, reading)
+        spans = reading.spans
+    output = llava.model(**inputs, output_hidden_states=True, output_attentions=True)
+    for layer in (1, 2, 3):
+        received = output.attentions[layer - 1].mean(1).sum(1)
+        for row in range(8):
+            weight = received[row] * spans["image"][row]
+            expected = weight @ output.hidden_states[layer][row] / weight.sum()
+            torch.testing.assert_close(states[f"image/{layer}"][row], expected, rtol=0, atol=1e-5)
+    before = pooled(output.hidden_states[0], spans["text"])
+    torch.testing.assert_close(states["text/0"], before, rtol=0, atol=1e-6)
+
+
+def test_attention_that_is_not_handed_out_is_refused(llava, emoji_examples):
+    how = Reader(POOLS["attention"], attended=True)
+    with (
+        read_states(llava.model, llava.sites(), how) as reading,
+        pytest.raises(InputError, match="hands out no attention weights"),
+    ):
+        read_batch(llava, llava.prepare(emoji_examples), reading)
+
+
+def test_single_positions_are_kept_as_they_are(llava, emoji_examples, states_of):
+    inputs, _, spans, output = states_of(llava, emoji_examples, output_hidden_states=True)
+    with read_states(llava.model, llava.sites(), Reader(POOLS["mean"], tokens=6)) as reading:
+        states, _ = read_batch(llava, inputs, reading)
+    for layer, hidden in enumerate(output.hidden_states):
+        for row in range(8):
+            for modality in ("image", "text"):
+                there = hidden[row][spans[modality][row]]
+                kept = states[f"tokens/{modality}/{layer}"][row]
+                if len(there) <= 6:
+                    torch.testing.assert_close(kept[: len(there)], there)
+                assert kept[len(there) :].isnan().all()
+                assert not kept[: len(there)].isnan().any()

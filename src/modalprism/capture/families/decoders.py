@@ -83,10 +83,15 @@ class LlavaAdapter(Adapter):
         return (
             Site(0, layers[0], self.modalities, reads="input"),
             *(
-                Site(layer, module, self.modalities)
+                Site(layer, module, self.modalities, attention=f"{module}.self_attn")
                 for layer, module in enumerate(layers[:-1], start=1)
             ),
-            Site(len(layers), f"{self.decoder}.norm", self.modalities),
+            Site(
+                len(layers),
+                f"{self.decoder}.norm",
+                self.modalities,
+                attention=f"{layers[-1]}.self_attn",
+            ),
         )
 
     def image_token(self) -> int:
