@@ -1,0 +1,301 @@
+"""One stream of words and pieces of a picture, in which everything sees everything.
+
+Layer 0 is what enters the first layer of the stream: the embedded words and the embedded picture
+(ViLT, VisualBERT), or what a tower of its own has made of each (FLAVA). From layer 1 on both spans
+are fused. The text's span are the positions of the text with the marks around it, without padding
+(an empty text still has its marks); the picture's are all its pieces, a class token of its own
+among them.
+
+The state of layer k is what leaves it, as ``hidden_states`` of the library has it. ViLT and FLAVA
+apply a final norm behind the last layer, to what the library calls ``last_hidden_state``; its last
+hidden state, and the state here, stand before that norm.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+
+PAIR: Final = ("no match", "match")
+"""What a model can say of a pair that was trained to tell whether its picture fits its text."""
+
+
+class SingleStreamAdapter(Adapter):
+    """Words, then pieces of a picture, in one stream; the answer is one of the model's classes.
+
+    With candidates the answer is among those classes alone, which must be of the model's own.
+
+    Attributes
+    ----------
+    stream : str
+        Dotted path of the stream's layers.
+    """
+
+    fusion: ClassVar[str] = "in both spans from layer 1; layer 0 is what enters the stream"
+    stream: ClassVar[str]
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        trained_head(model)
+        self._classes = classes_named(model, candidates)
+        config: Any = model.config
+        names = [config.id2label[number] for number in self._classes]
+        super().__init__(model, processor, names)
+
+    def sites(self) -> tuple[Site, ...]:
+        """What enters the stream, and what leaves its layers."""
+        layers = self.layers_under(self.stream)
+        return (
+            Site(BEFORE_FUSION, layers[0], self.modalities, reads="input"),
+            *(Site(layer, module, self.modalities) for layer, module in enumerate(layers, start=1)),
+        )
+
+    @abstractmethod
+    def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Say which pieces of the picture are no padding, bool, shape (b, pieces)."""
+
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The text first, then the picture."""
+        words, pieces = inputs["attention_mask"].bool(), self.pieces(inputs)
+        return {
+            "image": torch.cat([torch.zeros_like(words), pieces], 1),
+            "text": torch.cat([words, torch.zeros_like(pieces)], 1),
+        }
+
+    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:  # noqa: ARG002
+        """Return the probabilities of the model's classes."""
+        return torch.softmax(output.logits[:, self._classes].float(), 1)
+
+
+class ViltAdapter(SingleStreamAdapter):
+    """ViLT that answers questions: words, then patches of a picture in its own shape.
+
+    The library puts the patches of a picture in an order drawn anew for every pass (each keeps its
+    own place in the picture, so that the order says nothing); here the draw is always the same.
+    """
+
+    auto_class: ClassVar[str] = "AutoModelForVisualQuestionAnswering"
+    stream: ClassVar[str] = "vilt.encoder.layer"
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        super().__init__(model, processor, candidates)
+        # All patches of a picture, however many: of more than a maximum only some would be drawn.
+        model.config.max_image_length = -1  # type: ignore[union-attr]
+
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Return words, pixels, and which pixels are padding."""
+        pictures = self.processor.image_processor(
+            [example.inputs["image"] for example in examples], return_tensors="pt"
+        )
+        config: Any = self.model.config
+        return {
+            **tokens(self.processor.tokenizer, examples, config.max_position_embeddings),
+            "pixel_values": pictures["pixel_values"].to(self.model.dtype),
+            "pixel_mask": pictures["pixel_mask"],
+        }
+
+    def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The class token and a picture's patches; padding of smaller pictures stands behind."""
+        config: Any = self.model.config
+        mask, side = inputs["pixel_mask"], config.patch_size
+        grid = (mask.shape[1] // side, mask.shape[2] // side)
+        # As the library shrinks it, to the last pixel.
+        patches = nn.functional.interpolate(mask[:, None].float(), size=grid).long()
+        count = 1 + patches.sum((1, 2, 3))
+        return torch.arange(int(count.max()), device=mask.device) < count[:, None]
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Any:
+        """Run the model, with the same order of patches in every pass."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return self.model(**inputs)
+
+
+class VisualBertAdapter(SingleStreamAdapter):
+    """VisualBERT that answers questions: words, then regions of a picture.
+
+    The model has no tower for pictures: an example's image is an array of float32, shape
+    (regions, d), of the features that a detector gave, d the model's ``visual_embedding_dim``.
+    Checkpoints come without a tokenizer, which is BERT's: save it beside the model.
+    """
+
+    auto_class: ClassVar[str] = "VisualBertForQuestionAnswering"
+    stream: ClassVar[str] = "visual_bert.encoder.layer"
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load the tokenizer; regions need no preparation."""
+        return library.AutoTokenizer.from_pretrained(model, **options)
+
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Return words, and regions with their mask."""
+        model: Any = self.model
+        regions, mask = padded_regions(examples, model.config.visual_embedding_dim)
+        return {
+            **tokens(self.processor, examples, model.config.max_position_embeddings),
+            "visual_embeds": regions.to(model.dtype),
+            "visual_attention_mask": mask,
+        }
+
+    def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The regions of a picture, without padding."""
+        return inputs["visual_attention_mask"].bool()
+
+
+class FlavaAdapter(SingleStreamAdapter):
+    """FLAVA: a tower for the picture, one for the text, and a stream where they meet.
+
+    Layer 0 is what the towers made, projected, as it enters the stream: a class token of the
+    stream's own, which is of neither modality, then the picture, then the text. The answer is
+    whether the pair matches, the columns no match and match, where the checkpoint has the head for
+    it (``FlavaForPreTraining``); else there is none.
+    """
+
+    auto_class: ClassVar[str] = "FlavaForPreTraining"
+    fusion: ClassVar[str] = (
+        "in both spans from layer 1 of the multimodal encoder; layer 0 is what the towers of one "
+        "modality each have made, as it enters"
+    )
+    stream: ClassVar[str] = "flava.multimodal_model.encoder.layer"
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        no_candidates(candidates)
+        self._judges = type(model).__name__ in _saved_as(model)
+        Adapter.__init__(self, model, processor, PAIR if self._judges else ())
+
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Return words and pixels."""
+        pictures = self.processor.image_processor(
+            [example.inputs["image"] for example in examples], return_tensors="pt"
+        )
+        config: Any = self.model.config
+        longest = config.text_config.max_position_embeddings
+        return {
+            **tokens(self.processor.tokenizer, examples, longest),
+            "pixel_values": pictures["pixel_values"].to(self.model.dtype),
+        }
+
+    def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The picture's class token and its patches; all pictures have one size."""
+        config: Any = self.model.config
+        pixels, side = inputs["pixel_values"], config.image_config.patch_size
+        count = 1 + (pixels.shape[2] // side) * (pixels.shape[3] // side)
+        return torch.ones(len(pixels), count, dtype=torch.bool, device=pixels.device)
+
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The picture behind the stream's class token, then the text."""
+        words, pieces = inputs["attention_mask"].bool(), self.pieces(inputs)
+        config: Any = self.model.config
+        mark = torch.zeros_like(words[:, : int(config.multimodal_config.use_cls_token)])
+        return {
+            "image": torch.cat([mark, pieces, torch.zeros_like(words)], 1),
+            "text": torch.cat([mark, torch.zeros_like(pieces), words], 1),
+        }
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Any:
+        """Run towers and stream once; the pretraining model would run the towers twice."""
+        return self.model.flava(**inputs)  # type: ignore[operator]
+
+    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:  # noqa: ARG002
+        """Return the probabilities of no match and match."""
+        if not self._judges:
+            return None
+        logits = self.model.itm_head(output.multimodal_embeddings)  # type: ignore[operator]
+        return torch.softmax(logits.float(), 1)
+
+
+def tokens(tokenizer: Any, examples: Sequence[Example], longest: int) -> dict[str, Tensor]:
+    """Return ids and mask of the examples' texts, cut to what the model has positions for."""
+    return dict(
+        tokenizer(
+            [example.inputs["text"] for example in examples],
+            padding=True,
+            truncation=True,
+            max_length=min(longest, tokenizer.model_max_length),
+            return_tensors="pt",
+        )
+    )
+
+
+def padded_regions(examples: Sequence[Example], width: int) -> tuple[Tensor, Tensor]:
+    """Return regions of pictures, float32, (b, regions, width), and int64 where they are.
+
+    Raises
+    ------
+    InputError
+        If an example's image is no array of regions of this width.
+    """
+    given = [np.asarray(example.inputs["image"], dtype=np.float32) for example in examples]
+    for example, regions in zip(examples, given, strict=True):
+        if regions.ndim != 2 or not len(regions) or regions.shape[1] != width:
+            raise InputError(
+                f"the image of the example {example.id!r} has shape {regions.shape}; this model "
+                f"sees regions alone: give an array of shape (regions, {width}), from a detector"
+            )
+    longest = max(map(len, given))
+    values = torch.zeros(len(given), longest, width)
+    mask = torch.zeros(len(given), longest, dtype=torch.int64)
+    for row, regions in enumerate(given):
+        values[row, : len(regions)] = torch.from_numpy(regions)
+        mask[row, : len(regions)] = 1
+    return values, mask
+
+
+def trained_head(model: Any) -> None:
+    """Check that a model's weights were saved with the head that gives its answers.
+
+    Raises
+    ------
+    InputError
+        If they were not: the head that was loaded holds random numbers.
+    """
+    if type(model).__name__ not in (saved := _saved_as(model)):
+        raise InputError(
+            f"the weights are those of {saved[0]}, without the answers of {type(model).__name__}; "
+            "load a checkpoint that was trained to answer"
+        )
+
+
+def _saved_as(model: Any) -> Sequence[str]:
+    return model.config.architectures or [type(model).__name__]
+
+
+def classes_named(model: Any, candidates: Sequence[str]) -> list[int]:
+    """Return which columns of a classifier the candidates are; all of them without candidates.
+
+    Raises
+    ------
+    InputError
+        If a candidate is none of the model's classes.
+    """
+    numbers = {name: int(number) for number, name in model.config.id2label.items()}
+    if unknown := [candidate for candidate in candidates if candidate not in numbers]:
+        few = ", ".join(map(repr, list(numbers)[:5]))
+        raise InputError(
+            f"the model has no class {unknown[0]!r} to answer with; it has {few}, … "
+            "(config.id2label); without candidates it chooses among all"
+        )
+    return [numbers[name] for name in candidates] or sorted(model.config.id2label)
+
+
+def no_candidates(candidates: Sequence[str]) -> None:
+    """Check that a model whose answers are given is not asked for others.
+
+    Raises
+    ------
+    InputError
+        If it is.
+    """
+    if candidates:
+        raise InputError(
+            f"the answers of this model are its own, and {candidates[0]!r} cannot be one; give no "
+            "candidates"
+        )
