@@ -136,7 +136,7 @@ def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> 
     """
     reading = Reading()
     how = how if isinstance(how, Reader) else Reader(how)
-    modules = dict(model.named_modules())
+    modules: dict[str, nn.Module] = dict(model.named_modules())
 
     def named(name: str) -> nn.Module:
         if name not in modules:
