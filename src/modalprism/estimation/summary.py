@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from modalprism.estimation.analysis import (
     Analysis,
@@ -77,12 +78,13 @@ def summarize(
 
     Notes
     -----
-    (C−1)/n nats is the size of a class frequency's sampling error: no sample resolves less, and no
-    interval is narrower. A source that is read to tell nothing has no spread of its own to show it.
+    A binary source of noise seems to tell up to χ²/2n nats of C classes in 95 % of all samples (the
+    likelihood ratio of independence, C−1 degrees of freedom). No sample resolves less, and no
+    interval is narrower: a source that is read to tell nothing has no spread of its own to show it.
 
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
     floor, 2 (gap + regained) + (C−1)/n nats: the solver's error and the merging's, which count
-    twice in U₁+U₂, and the resolution. Where a null of U₁+U₂ was
+    twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂ was
     drawn, it must be rejected as well.
     """
     nat = math.log(base)
@@ -90,7 +92,8 @@ def summarize(
     slack = {name: _slack(name, below, loss - regained) for name in ATOMS}
     point = dict(zip(ATOMS, value, strict=True))
     drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
-    resolution = (classes - 1) / n
+    floor = 2 * below + (classes - 1) / n
+    resolution = float(chi2.ppf(0.95, classes - 1)) / (2 * n)
     estimates = {}
     for name in ATOMS:
         low, high = interval_around(point[name], drawn[name], resolution=resolution)
@@ -101,7 +104,6 @@ def summarize(
             p_values.get(name, math.nan),
         )
 
-    floor = 2 * below + resolution
     unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
     with np.errstate(divide="ignore", invalid="ignore"):
         unique = contributions(
