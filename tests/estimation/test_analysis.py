@@ -32,6 +32,7 @@ def analysis():
             loss=0.0,
             regained=0.0,
             classes=classes,
+            resolution=0.0,
             estimator="posterior",
             diagnostics={},
             families={},

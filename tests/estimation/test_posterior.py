@@ -189,12 +189,13 @@ def test_sure_distributions_and_labels_say_the_same(written):
     assert ceiling == pytest.approx(-sum(p * math.log2(p) for p in np.bincount(y) / 300))
 
 
-def test_an_answer_that_is_given_once_is_no_obstacle(written):
+def test_an_answer_that_is_given_once_takes_nothing_from_the_others(written):
+    # No probe that may read row 7 has seen its answer; one row must not cost all confidence.
     embeddings, y = written("unq", 120)
     p = np.eye(3)[np.where(np.arange(120) == 7, 2, y)]
     a = mp.analyze(embeddings, p, replicates=20, permutations=9)
     assert_adds_up(a)
-    assert a.unique[0].value > 0.8
+    assert a.unique[0].value > 0.95
 
 
 def test_answers_that_never_change_have_no_ceiling():

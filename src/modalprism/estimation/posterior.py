@@ -29,7 +29,7 @@ from modalprism.estimation.learning import Array, Logits, learning_of
 from modalprism.estimation.probes import unimodal_logits
 from modalprism.estimation.significance import Exchange, p_values_of
 from modalprism.estimation.states import merge_rows
-from modalprism.estimation.summary import summarize
+from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.validation import Sample
 
 GAP_TOLERANCE = 2e-3
@@ -139,6 +139,7 @@ def analyze_posterior(
         loss=coupled.loss,
         regained=coupled.regained,
         classes=sample.target.shape[1],
+        resolution=resolution_of(sample.target.shape[1], n),
         estimator="posterior",
         diagnostics=diagnostics,
         families={

@@ -12,6 +12,7 @@ of probes that saw neither f nor g (`crossfit`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -202,7 +203,8 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
         that saw g, and lean against its targets: to say how much there is to learn from so many
         rows they would be too pessimistic.
     """
-    log_probability = torch.log_softmax(nested, -1)
+    n = nested.shape[1]
+    log_probability = _bounded(nested, n)
     log_probability = log_probability - log_probability.mean(-1, keepdim=True)
     blocks = (log_probability, torch.softmax(nested, -1))
     centres, scales = zip(*(_centre_and_scale(block, plan) for block in blocks), strict=True)
@@ -217,17 +219,28 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
         masks = plan.masks[[plan.index(f, g) for g in range(plan.folds)]]
         fits = fit_logistic(scores[f], target, masks, ridges, iterations=CALIBRATION_ITERATIONS)
         maps = fits.logits(scores[f])[plan.which, plan.rows]
-        tried = torch.cat([maps, log_probability[f, :, None]], 1)
+        tried = _bounded(torch.cat([maps, log_probability[f, :, None]], 1), n)
         seen = plan.which != f
         fitted = [_loss_and_slope(logits, target[seen]) for logits in tried[seen].unbind(1)]
         best = min(range(len(fitted)), key=lambda number: fitted[number][0])
         # Folds that take different maps must not differ in confidence. What knows nothing has none.
         slope = max(fitted[best][1], 0.0) or 1.0
-        mapped[f] = slope * tried[:, best]
+        mapped[f] = _bounded(slope * tried[:, best], n)
         own = ~seen
         again = log_probability if best == len(ridges) else fits.logits(scores)[:, :, best]
-        fewer[:, own] = slope * again[:, own]
+        fewer[:, own] = _bounded(slope * again[:, own], n)
     return mapped, fewer
+
+
+def _bounded(logits: Tensor, n: int) -> Tensor:
+    """Return log-probabilities of logits (..., C), none below −ln(nC).
+
+    n rows support no smaller probability. An answer that is given once, and so is unknown to
+    the probe whose turn it is, would otherwise cost one row more than all others may tell, and the
+    common slope would take their confidence away to spare it.
+    """
+    log_probability = torch.log_softmax(logits, -1)
+    return log_probability.clamp_min(-math.log(n * logits.shape[-1]))
 
 
 def standardized(scores: Tensor, plan: CrossFit) -> Tensor:

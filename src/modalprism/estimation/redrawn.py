@@ -164,6 +164,7 @@ def analyze_redrawn(
         loss=whole.coupled.loss,
         regained=whole.coupled.regained,
         classes=p.shape[1],
+        resolution=0.0,  # the model's own probabilities: no target was drawn
         estimator="model",
         diagnostics={"state_loss": Estimate(whole.coupled.loss / np.log(base))},
         families={},

@@ -41,6 +41,21 @@ def _slack(atom: str, below: float, above: float) -> tuple[float, float]:
     return (above, below) if atom in _UNION_MINUS else (0.0, 0.0)
 
 
+def resolution_of(classes: int, n: int) -> float:
+    """Return what no sample of n rows resolves, in nats.
+
+    A binary source of noise seems to tell up to χ²/2n nats of C classes in 95 % of all samples (the
+    likelihood ratio of independence, C−1 degrees of freedom). A source that is read to tell nothing
+    has no spread of its own to show how much it might have told.
+
+    Examples
+    --------
+    >>> round(resolution_of(2, 1000), 5)
+    0.00192
+    """
+    return float(chi2.ppf(0.95, classes - 1)) / (2 * n)
+
+
 def summarize(
     value: Array,
     moved: Array,
@@ -53,6 +68,7 @@ def summarize(
     loss: float,
     regained: float,
     classes: int,
+    resolution: float,
     estimator: str,
     diagnostics: dict[str, Estimate],
     families: dict[str, tuple[str, ...]],
@@ -72,16 +88,14 @@ def summarize(
         What merging took from the sources, and what of it the union information was given back.
     classes : int
         C, for the noise floor below which a contribution is undetermined.
+    resolution : float
+        No interval is narrower, in nats; see `resolution_of`.
     p_values : mapping
         By atom, and ``determined`` (of U₁+U₂ = 0) and ``imbalance`` (of C = ½), where nulls were
         drawn.
 
     Notes
     -----
-    A binary source of noise seems to tell up to χ²/2n nats of C classes in 95 % of all samples (the
-    likelihood ratio of independence, C−1 degrees of freedom). No sample resolves less, and no
-    interval is narrower: a source that is read to tell nothing has no spread of its own to show it.
-
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
     floor, 2 (gap + regained) + (C−1)/n nats: the solver's error and the merging's, which count
     twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂ was
@@ -93,7 +107,6 @@ def summarize(
     point = dict(zip(ATOMS, value, strict=True))
     drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
     floor = 2 * below + (classes - 1) / n
-    resolution = float(chi2.ppf(0.95, classes - 1)) / (2 * n)
     estimates = {}
     for name in ATOMS:
         low, high = interval_around(point[name], drawn[name], resolution=resolution)
@@ -157,6 +170,7 @@ def summarize_codebook(
         loss=0.0,
         regained=0.0,
         classes=sample.target.shape[1],
+        resolution=resolution_of(sample.target.shape[1], len(sample.target)),
         estimator="codebook",
         # What the table would have read without its correction, and where its target is noise.
         diagnostics={
