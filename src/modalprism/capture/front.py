@@ -151,7 +151,7 @@ def _in_memory(model: nn.Module, processor: Any, candidates: Sequence[str]) -> t
             f"{type(model).__name__} is no model of transformers; describe it with "
             "modalprism.capture.generic.ModuleAdapter, and hand that in"
         )
-    chosen = adapter_class(config.model_type)
+    chosen = adapter_class(config.model_type, (type(model).__name__,))
     return str(getattr(config, "_name_or_path", "") or type(model).__name__), chosen(
         model, processor, candidates
     )

@@ -63,7 +63,7 @@ def load_adapter(
     options = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         config = library.AutoConfig.from_pretrained(model, **options)
-        chosen = adapter or adapter_class(config.model_type)
+        chosen = adapter or adapter_class(config.model_type, config.architectures)
         network = getattr(library, chosen.auto_class).from_pretrained(
             model,
             use_safetensors=True,

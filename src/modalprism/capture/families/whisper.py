@@ -1,0 +1,148 @@
+"""Speech and the words before it: Whisper, an encoder of audio and a decoder that listens to it.
+
+The decoder is given what was said before, between the marks that Whisper was trained with:
+``<|startofprev|>`` text ``<|startoftranscript|>`` (language, task) ``<|notimestamps|>``. Layer 0 is
+what the two bring before they meet: the encoder's output after its layer norm, and the embedded
+words that enter the decoder's first layer (with their positions). Every decoder layer attends to
+the encoder's output, so that the words' states are fused from layer 1 on. The audio's own state
+does not change any more: every decoder layer is given the same output of the encoder, and that is
+what the audio's state is at every layer. (The encoder's k-th layer would be another network's depth
+set beside the decoder's: no decoder layer ever sees it.) The fused state is that of the last
+position, from which the first word of the transcript is read.
+
+The audio's span is where the recording stands; the silence that fills it up to the encoder's
+thirty seconds belongs to no modality, though the encoder, which has no mask, has seen it.
+
+The state of decoder layer k is what leaves it; that of the last layer is taken after the final
+layer norm, as ``decoder_hidden_states`` of the library has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
+from modalprism.capture.families.decoders import first_tokens
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+
+_FRAMES_A_POSITION = 2  # the stride of the encoder's second convolution
+
+
+class WhisperAdapter(Adapter):
+    """Whisper: a recording, and what was said before; the answer is the next word's first token.
+
+    A multilingual model transcribes in the language of its generation config, or in English.
+    """
+
+    modalities: ClassVar[tuple[str, str]] = ("audio", "text")
+    auto_class: ClassVar[str] = "AutoModelForSpeechSeq2Seq"
+    fusion: ClassVar[str] = (
+        "in the text's span and at the last position, from decoder layer 1; the audio is the "
+        "encoder's output at every layer and never sees the text"
+    )
+    fused = "last"
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        super().__init__(model, processor, candidates)
+        words = [f" {candidate.strip()}" for candidate in candidates]  # as in a transcript
+        self._first_tokens = first_tokens(processor.tokenizer, words)
+        self._prefix = self._marks_before_a_transcript()
+
+    def _marks_before_a_transcript(self) -> list[int]:
+        generation: Any = self.model.generation_config
+        tokenizer = self.processor.tokenizer
+        if getattr(generation, "is_multilingual", False):
+            language = getattr(generation, "language", None) or "english"
+            tokenizer.set_prefix_tokens(
+                language=language, task="transcribe", predict_timestamps=False
+            )
+        else:
+            tokenizer.set_prefix_tokens(predict_timestamps=False)
+        return list(tokenizer.prefix_tokens)
+
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Return spectrograms with the mask of the recordings, and prompts with theirs."""
+        prompts = [self._prompt(example.inputs["text"]) for example in examples]
+        longest = max(len(prompt) for prompt in prompts)
+        padding = self.processor.tokenizer.eos_token_id
+        # On the right, where a causal decoder's other positions never see it.
+        ids = [prompt + [padding] * (longest - len(prompt)) for prompt in prompts]
+        mask = [[1] * len(prompt) + [0] * (longest - len(prompt)) for prompt in prompts]
+        return {
+            **self._spectrograms([example.inputs["audio"] for example in examples]),
+            "decoder_input_ids": torch.tensor(ids),
+            "decoder_attention_mask": torch.tensor(mask),
+        }
+
+    def _spectrograms(self, recordings: Sequence[Any]) -> dict[str, Tensor]:
+        extractor = self.processor.feature_extractor
+        for recording in recordings:
+            if not 0 < len(recording) <= extractor.n_samples:
+                raise InputError(
+                    f"a recording has {len(recording) / extractor.sampling_rate:.1f} seconds at "
+                    f"{extractor.sampling_rate} Hz; Whisper hears more than none and up to "
+                    f"{extractor.chunk_length}: cut it"
+                )
+        heard = extractor(
+            list(recordings),
+            sampling_rate=extractor.sampling_rate,
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        # The model takes the mask, and uses it in training only.
+        return {
+            "input_features": heard["input_features"].to(self.model.dtype),
+            "attention_mask": heard["attention_mask"],
+        }
+
+    def _prompt(self, text: str) -> list[int]:
+        """Put marks around a text; of a long one its end is kept, as Whisper's own prompts do."""
+        mark, *words = self.processor.tokenizer.get_prompt_ids(text).tolist()
+        config: Any = self.model.config
+        most = config.max_target_positions // 2 - 1
+        return [mark, *words[-most:], *self._prefix]
+
+    def sites(self) -> tuple[Site, ...]:
+        """The encoder's output at every layer, what enters the decoder, and what leaves layers."""
+        audio, text = self.modalities
+        layers = self.layers_under("model.decoder.layers")
+        leaves = (*layers[:-1], "model.decoder.layer_norm")
+        return (
+            *(
+                Site(layer, "model.encoder.layer_norm", (audio,))
+                for layer in range(BEFORE_FUSION, len(layers) + 1)
+            ),
+            Site(BEFORE_FUSION, layers[0], (text,), reads="input"),
+            *(Site(layer, module, (text,)) for layer, module in enumerate(leaves, start=1)),
+        )
+
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Where the recording stands, and the words between the two marks around them."""
+        ids = inputs["decoder_input_ids"]
+        places = torch.arange(ids.shape[1], device=ids.device)
+        end = (ids == self._prefix[0]).int().argmax(1, keepdim=True)
+        return {
+            "audio": inputs["attention_mask"][:, ::_FRAMES_A_POSITION].bool(),
+            "text": (places > 0) & (places < end),
+        }
+
+    def last_position(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return where the first token of the transcript is read."""
+        return inputs["decoder_attention_mask"].sum(1) - 1
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Any:
+        """Run encoder and decoder once, keeping nothing for a next token."""
+        return self.model(**inputs, use_cache=False)
+
+    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
+        """Return the candidates' first tokens' probabilities, relative to each other."""
+        if not self.candidates:
+            return None
+        rows = torch.arange(len(output.logits), device=output.logits.device)
+        logits = output.logits[rows, self.last_position(inputs)]
+        return torch.softmax(logits[:, self._first_tokens].float(), 1)
