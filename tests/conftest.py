@@ -1,9 +1,13 @@
 """What every room's tests may need."""
 
+import json
 import resource
 from contextlib import contextmanager
 
 import pytest
+
+from modalprism.datasets.emoji import load_emojis
+from modalprism.datasets.example import Example
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,89 @@ def disk_of():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
+
+
+def _opened(emoji):
+    from PIL import Image
+
+    with Image.open(emoji.picture) as picture:
+        opaque = Image.new("RGBA", picture.size, "white")
+        opaque.alpha_composite(picture.convert("RGBA"))
+    return opaque.convert("RGB")
+
+
+@pytest.fixture(scope="session")
+def emoji_examples():
+    """Eight real pictures with their names, of unequal length."""
+    return [
+        Example(emoji.key, {"image": _opened(emoji), "text": emoji.name}, label=0)
+        for emoji in load_emojis()[::230][:8]
+    ]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_of(emoji_examples):
+    """Make a tokenizer that knows the words of the examples, and the marks that a family wants."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    def make(*marks, **options):
+        named = {
+            "pad_token": "<pad>",
+            "unk_token": "<unk>",
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+        }
+        named |= options.pop("names", {})
+        words = sorted({w for e in emoji_examples for w in e.inputs["text"].split()})
+        words += ["USER", ":", "ASSISTANT", "yes", "no", "A", "B"]
+        vocabulary = dict.fromkeys([*named.values(), *marks, *words])
+        vocabulary = {word: number for number, word in enumerate(vocabulary)}
+        base = Tokenizer(models.WordLevel(vocabulary, unk_token=named["unk_token"]))
+        base.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        return PreTrainedTokenizerFast(
+            tokenizer_object=base, additional_special_tokens=list(marks), **named, **options
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tokenizer_of, tmp_path_factory):
+    """A folder with a tiny CLIP, as its library saves one."""
+    import torch
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-clip"
+    tokenizer = tokenizer_of(model_max_length=16)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    config = CLIPConfig(
+        text_config={
+            **sizes, "num_hidden_layers": 2, "vocab_size": len(tokenizer),
+            "max_position_embeddings": 16, "eos_token_id": tokenizer.eos_token_id,
+        },
+        vision_config={**sizes, "num_hidden_layers": 2, "image_size": 28, "patch_size": 14},
+        projection_dim=8,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    CLIPModel(config).save_pretrained(folder)
+    pictures = CLIPImageProcessor(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
+    CLIPProcessor(pictures, tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def emoji_rows(tmp_path):
+    """A table of 120 real pictures with names, what they are, and the block that they are of."""
+    rows = []
+    (tmp_path / "pictures").mkdir()
+    for number, emoji in enumerate(load_emojis()[::15][:120]):
+        name = f"pictures/{number:03}.png"
+        _opened(emoji).resize((28, 28)).save(tmp_path / name)
+        rows.append(
+            {"picture": name, "name": emoji.name, "answer": "A" if number % 2 else "B",
+             "block": number // 4}
+        )  # fmt: skip
+    path = tmp_path / "emojis.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path

@@ -298,7 +298,7 @@ def test_analyze_refuses_files(refused):
     Path("x.npz").write_bytes(b"PK\x03\x04")
     assert "is damaged or truncated" in refused("analyze", "x.npz")
     Path("x.pt").write_bytes(b"")
-    assert "neither .npz nor .safetensors" in refused("analyze", "x.pt")
+    assert "is neither a store nor one of .npz, .safetensors" in refused("analyze", "x.pt")
 
 
 @pytest.mark.parametrize(

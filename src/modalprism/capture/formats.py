@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from modalprism.capture.parts import WORDS, PartsReader
+from modalprism.capture.parts import REDRAWN, WORDS, PartsReader
 from modalprism.datasets.arrays import DAMAGE, open_archive
 from modalprism.errors import InputError
 
@@ -144,11 +144,18 @@ def _parts_names(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in reader.words.items()
     }
-    return reader.names, words
+    redrawn = reader.redrawn()
+    also = () if redrawn is None else redrawn.names
+    # Whose input a redrawn run was given, its index says in group columns.
+    return reader.names + tuple(f"{REDRAWN}/{name.removeprefix('group/')}" for name in also), words
 
 
 def _parts_array(path: Path, name: str) -> NDArray[Any]:
-    return PartsReader.open(path).array(name)
+    reader = PartsReader.open(path)
+    own = name.removeprefix(f"{REDRAWN}/")
+    if own == name or (redrawn := reader.redrawn()) is None:
+        return reader.array(name)
+    return redrawn.array(own if own in redrawn.names else f"group/{own}")
 
 
 _PARTS: Final = Format(_parts_names, _parts_array)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,7 +14,9 @@ from torch import nn
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.families.registry import adapter_class
 from modalprism.capture.loading import load_adapter
+from modalprism.capture.parts import REDRAWN, PartsReader
 from modalprism.capture.pooling import ATTENTION
+from modalprism.capture.redrawn import PARTNERS, redrawn_examples
 from modalprism.capture.run import FIRST_BATCH, CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
@@ -38,10 +41,13 @@ def capture(
     dtype: str = "float16",
     device: str = "auto",
     on_error: Literal["stop", "skip"] = "stop",
+    redrawn: int = 0,
+    partners: int = PARTNERS,
     model_name: str = "",
     dataset: str = "examples",
     fingerprint: str = "",
     seed: int = 0,
+    adapter: type[Adapter] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
     track: Track = silent,
@@ -80,10 +86,18 @@ def capture(
         Such as ``cuda:0``; ``auto`` is a GPU where there is one.
     on_error : {"stop", "skip"}
         What an example that cannot be read does; skipped ones are listed in the store.
+    redrawn : int
+        How many examples' inputs are run with each other's, too, for what the model answers when
+        the inputs are independent (`pairs: [redrawn]` of a study); 0 for none. `examples` are then
+        read twice.
+    partners : int
+        With how many others each of them is run: redrawn × partners passes beside.
     model_name, dataset, fingerprint : str
         What the store says of the model, by default its own name, and of the examples.
     seed : int
-        Of whatever drew the examples; kept in the store.
+        Of whatever drew the examples, kept in the store; and of the redrawn pairs.
+    adapter : type of Adapter, optional
+        Of a family that is not in the registry.
     revision, trust_remote_code
         Of a hub's repository; its code does not run unless asked for.
     track : Track
@@ -100,19 +114,8 @@ def capture(
         If the model cannot be loaded or has no adapter, an example cannot be used, or `out` holds
         another capture.
     """
-    if isinstance(model, str | Path):
-        name = str(model)
-        adapter = load_adapter(
-            model,
-            revision=revision,
-            candidates=candidates,
-            trust_remote_code=trust_remote_code,
-            attn_implementation="eager" if pool == ATTENTION else None,
-        )
-    elif isinstance(model, Adapter):
-        name, adapter = type(model.model).__name__, model
-    else:
-        name, adapter = _in_memory(model, processor, candidates)
+    if redrawn and isinstance(examples, Iterator):
+        raise InputError("redrawn pairs read the examples twice; give a list, no generator")
     total = len(examples) if isinstance(examples, Sized) else 0
     settings = CaptureSettings(
         layers=None if layers is None else tuple(layers),
@@ -123,38 +126,75 @@ def capture(
         device=device,
         on_error=on_error,
     )
+    # What is asked for is looked at before a large model is loaded.
+    if isinstance(model, str | Path):
+        name = str(model)
+        reads = load_adapter(
+            model,
+            revision=revision,
+            candidates=candidates,
+            adapter=adapter,
+            trust_remote_code=trust_remote_code,
+            attn_implementation="eager" if pool == ATTENTION else None,
+        )
+    elif isinstance(model, Adapter):
+        name, reads = type(model.model).__name__, model
+    else:
+        name, reads = _in_memory(model, processor, candidates, adapter)
     words = {
         "model": model_name or name,
         "revision": revision or "",
-        "weights": weights_digest(adapter.model),
+        "weights": weights_digest(reads.model),
         "dataset": dataset,
         "fingerprint": fingerprint,
         "seed": seed,
-        "processor": _settings_of(adapter.processor),
+        "processor": _settings_of(reads.processor),
         "versions": {package: _version(package) for package in _VERSIONED},
     }
-    return run_capture(
-        adapter,
-        (_example(value, place) for place, value in enumerate(examples)),
-        Path(out),
-        words=words,
-        settings=settings,
-        total=total,
-        track=track,
-    )
+
+    def run(given: Iterable[Example], out: Path, how: CaptureSettings, total: int) -> None:
+        run_capture(reads, given, out, words=words, settings=how, total=total, track=track)
+
+    out = Path(out)
+    run(_examples(examples), out, settings, total)
+    if redrawn:
+        if "answer" not in EmbeddingStore.open(out).names:
+            raise InputError(
+                "redrawn pairs are read from the model's answer, and this one gives none; its "
+                "family may need candidates"
+            )
+        kept = set(PartsReader.open(out).array("id").tolist())
+        pairs = redrawn_examples(
+            _examples(examples),
+            kept,
+            reads.modalities,
+            count=redrawn,
+            partners=partners,
+            seed=seed,
+        )
+        words |= {"redrawn": redrawn, "partners": partners}
+        alone = replace(settings, answer_alone=True, tokens=0, pool="mean")
+        run(pairs, out / REDRAWN, alone, redrawn * partners)
+    return EmbeddingStore.open(out)
 
 
-def _in_memory(model: nn.Module, processor: Any, candidates: Sequence[str]) -> tuple[str, Adapter]:
+def _in_memory(
+    model: nn.Module, processor: Any, candidates: Sequence[str], adapter: type[Adapter] | None
+) -> tuple[str, Adapter]:
     config = getattr(model, "config", None)
     if config is None or not hasattr(config, "model_type"):
         raise InputError(
             f"{type(model).__name__} is no model of transformers; describe it with "
             "modalprism.capture.generic.ModuleAdapter, and hand that in"
         )
-    chosen = adapter_class(config.model_type, (type(model).__name__,))
+    chosen = adapter or adapter_class(config.model_type, (type(model).__name__,))
     return str(getattr(config, "_name_or_path", "") or type(model).__name__), chosen(
         model, processor, candidates
     )
+
+
+def _examples(given: Iterable[Example | Mapping[str, Any]]) -> Iterator[Example]:
+    return (_example(value, place) for place, value in enumerate(given))
 
 
 def _example(value: Example | Mapping[str, Any], place: int) -> Example:

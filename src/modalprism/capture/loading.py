@@ -5,6 +5,8 @@ Weights are read from safetensors only, and no code of a repository runs unless 
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,11 @@ def _transformers() -> Any:
             f"models are loaded by transformers ({error}); run pip install 'modalprism[capture]'"
         ) from error
     return transformers
+
+
+def quiet_library() -> None:
+    """Keep the library from drawing its own bars, where nobody looks."""
+    _transformers().utils.logging.disable_progress_bar()
 
 
 def load_adapter(
@@ -76,3 +83,26 @@ def load_adapter(
         words = " ".join(str(error).split())
         raise InputError(f"the model {str(model)!r} cannot be loaded: {words}") from error
     return chosen(network.eval(), processor, candidates)
+
+
+def adapter_named(words: str) -> type[Adapter]:
+    """Import an adapter by ``module:Class``, from the working folder too.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    module, _, name = words.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"the adapter {words!r} cannot be imported ({error}); write it as module:Class"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not (isinstance(found, type) and issubclass(found, Adapter)):
+        raise InputError(f"{words!r} is no class that derives from Adapter")
+    return found

@@ -5,6 +5,8 @@
 ``part-00000.safetensors``  arrays of the part's rows, named as in `store`
 ``part-00000.parquet``  a line a row: position in the dataset, id, label, group columns; in its
                         metadata the checksum of the arrays, where the part ends, what was skipped
+``finished.json``       how many rows and skipped examples there are, once all are
+``redrawn/``            a store of the same kind: the model's answers on redrawn pairs
 ======================  ===========================================================================
 
 A part's arrays are written first and its index last, and either appears whole. A part without its
@@ -35,6 +37,8 @@ from modalprism.files import write_whole
 
 FORMAT: Final = 1
 WORDS: Final = "store.json"
+FINISHED: Final = "finished.json"
+REDRAWN: Final = "redrawn"
 PART_ROWS: Final = 512
 PART_BYTES: Final = 256 * 2**20
 """A part has fewer rows where so many would be larger than this: what is held stays bounded."""
@@ -209,6 +213,11 @@ class PartsWriter:
         if len(self._rows) >= min(self.part_rows, max(PART_BYTES // max(a_row, 1), 1)):
             self.flush()
 
+    def finish(self) -> None:
+        """Write what is pending, and the mark that nothing follows."""
+        self.flush()
+        write_whole(self.folder / FINISHED, _counts(self.folder))
+
     def flush(self) -> None:
         """Write what is pending as a part."""
         if not self._rows and not self._skipped:
@@ -245,6 +254,18 @@ def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
     pq.write_table(table, sink)
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def _counts(folder: Path) -> str:
+    parts = finished_parts(folder)
+    rows, skipped = sum(part.rows for part in parts), sum(len(part.skipped) for part in parts)
+    return json.dumps({"rows": rows, "skipped": skipped})
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a capture into this folder came to its end, and all its parts are there."""
+    mark = folder / FINISHED
+    return mark.is_file() and mark.read_text("utf-8") == _counts(folder)
 
 
 def read_words(folder: Path) -> dict[str, Any]:
@@ -301,6 +322,11 @@ class PartsReader:
         words = read_words(folder)
         parts = finished_parts(folder)
         if not any(part.rows for part in parts):
+            if skipped := [one for part in parts for one in part.skipped]:
+                raise InputError(
+                    f"{folder} has no rows: all {len(skipped)} examples were skipped, the first "
+                    f"of them, {skipped[0][0]!r}, because {skipped[0][1]}"
+                )
             raise InputError(f"{folder} has no rows yet; run the capture to its end")
         return cls(folder, tuple(part for part in parts if part.rows), words)
 
@@ -320,6 +346,11 @@ class PartsReader:
                 f"{part.arrays} is damaged or truncated ({error}); delete {part.index.name} and "
                 "capture again: the other parts are kept"
             ) from error
+
+    def redrawn(self) -> PartsReader | None:
+        """Open the runs on redrawn pairs; None where there are none, or not all yet."""
+        folder = self.folder / REDRAWN
+        return PartsReader.open(folder) if is_finished(folder) else None
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Return the shape and type of every array, without reading it."""
@@ -363,6 +394,8 @@ class PartsReader:
         """
         for part in self.parts:
             part.check()
+        if redrawn := self.redrawn():
+            redrawn.check()
 
     def digest(self) -> str:
         """Digest of all that the store holds, from the checksums of its parts."""
@@ -370,4 +403,6 @@ class PartsReader:
         for part in self.parts:
             digest.update(part.checksum.encode())
             digest.update(hashlib.sha256(part.index.read_bytes()).digest())
+        if redrawn := self.redrawn():
+            digest.update(redrawn.digest().encode())
         return digest.hexdigest()

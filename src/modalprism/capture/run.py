@@ -52,6 +52,8 @@ class CaptureSettings:
         What an example that cannot be prepared does.
     part_rows : int
         Rows a part of the store.
+    answer_alone : bool
+        Whether the answer is kept and no state.
     """
 
     layers: tuple[int, ...] | None = None
@@ -62,11 +64,15 @@ class CaptureSettings:
     device: str = "auto"
     on_error: Literal["stop", "skip"] = "stop"
     part_rows: int = PART_ROWS
+    answer_alone: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (("pool", self.pool, POOLS), ("dtype", self.dtype, DTYPES)):
             if value not in known:
                 raise InputError(f"there is no {name} {value!r}; choose from {', '.join(known)}")
+        if self.on_error not in {"stop", "skip"}:
+            raise InputError(f"on_error is {self.on_error!r}; it is stop or skip")
+        device_named(self.device)
         if self.tokens < 0:
             raise InputError(f"tokens is {self.tokens}; give 0 for none, or how many to keep")
         if self.batch_size < 1:
@@ -131,7 +137,7 @@ def run_capture(
         stands twice, memory does not suffice for a single example, or `out` holds another capture.
     """
     settings = settings or CaptureSettings()
-    sites = chosen_sites(adapter, settings.layers)
+    sites = () if settings.answer_alone else chosen_sites(adapter, settings.layers)
     device = device_named(settings.device)
     writer = PartsWriter(out, _description(adapter, settings, sites, words), settings.part_rows)
     begin, _ = writer.resume()
@@ -145,13 +151,26 @@ def run_capture(
         stream = track(examples, total=total, description=f"capturing into {out.name}")
         for chunk in batches.of(stream):
             batches.run(chunk, reading, device)
-    writer.flush()
+    writer.finish()
     return EmbeddingStore.open(out)
 
 
 def device_named(name: str) -> torch.device:
-    """Return a device; ``auto`` is a GPU where there is one."""
+    """Return a device; ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        If there is no such device here.
+    """
     if name != "auto":
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            words = str(error).splitlines()[0]
+            raise InputError(
+                f"the device {name!r} cannot be used ({words}); auto takes a GPU where there is one"
+            ) from error
         return torch.device(name)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from modalprism.cli.capture import capture
 from modalprism.cli.console import (
     ERR,
     OUT,
@@ -36,6 +37,7 @@ _INTERRUPTED = 130  # how typer leaves after Ctrl-C
 _RESUMES = "finished work is kept, and the same command resumes"
 
 app.command()(decompose)
+app.command()(capture)
 app.command()(inspect)
 app.command()(families)
 
@@ -45,8 +47,9 @@ def analyze(
     embeddings: Annotated[
         Path,
         typer.Argument(
-            help=".npz or .safetensors with one array (n, d) a modality, such as 'image' and "
-            "'text' (or 'image/0', 'image/1', … by layer), and the target's array.",
+            help="A capture's store, or .npz, .safetensors, .parquet, HDF5 or zarr, with one array "
+            "(n, d) a modality, such as 'image' and 'text' (or 'image/0', 'image/1', … by layer), "
+            "and the target's array.",
         ),
     ],
     modality: Annotated[

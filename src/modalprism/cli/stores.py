@@ -27,13 +27,14 @@ def inspect(
 
     Example: modalprism inspect runs/clip/store
     """
-    from modalprism.capture.parts import WORDS, PartsReader
+    from modalprism.capture.parts import WORDS, PartsReader, is_finished
     from modalprism.capture.store import EmbeddingStore
 
     opened = EmbeddingStore.open(store)
     skipped: list[tuple[str, str]] = []
     columns = opened.names
     described: dict[str, dict[str, Any]] = {}
+    unfinished = ""
     if (store / WORDS).is_file():
         reader = PartsReader.open(store)
         skipped = reader.skipped()
@@ -42,17 +43,28 @@ def inspect(
         columns = tuple(name for name in columns if name not in described)
         if check:
             reader.check()
+        if not is_finished(store):
+            unfinished = "not finished: the same capture command goes on where it stopped"
     for name in sorted(columns):
         values = opened.array(name)
         described[name] = {"shape": list(values.shape), "dtype": str(values.dtype)}
     if as_json:
-        print_json({"metadata": opened.metadata, "arrays": described, "skipped": skipped})
+        print_json(
+            {
+                "metadata": opened.metadata,
+                "arrays": described,
+                "skipped": skipped,
+                "finished": not unfinished,
+            }
+        )
         return
     OUT.print(_two_columns(f"{store}", opened.metadata))
     table = Table("array", "rows × columns", "type", box=None, title="arrays", title_justify="left")
     for name, what in described.items():
         table.add_row(escape(name), " × ".join(map(str, what["shape"])), what["dtype"])
     OUT.print(table)
+    if unfinished:
+        OUT.print(unfinished)
     for name, why in skipped:
         OUT.print(f"skipped {name}: {why}", markup=False, highlight=False)
 

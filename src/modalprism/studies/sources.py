@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +15,7 @@ from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, sto
 from modalprism.capture.emoji_family import checkpoint_folder, load_network
 from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
 from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionNetwork
+from modalprism.capture.parts import WORDS, is_finished
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.emoji import ATTRIBUTION, Emoji, kin_numbers, load_emojis, split
 from modalprism.datasets.emoji_questions import (
@@ -29,19 +29,12 @@ from modalprism.datasets.emoji_questions import (
 )
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
-
-
-@dataclass(frozen=True)
-class StudiedStore:
-    """A store with the names that it goes by in the profile."""
-
-    model: str
-    dataset: str
-    store: EmbeddingStore
+from modalprism.studies.capture_source import CaptureSource
+from modalprism.studies.studied import StudiedStore
 
 
 class EmbeddingsSource(BaseModel):
-    """A file of embeddings that the user captured: ``.npz`` or ``.safetensors``."""
+    """Embeddings that the user captured: a store, or a file of named arrays."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,8 +44,17 @@ class EmbeddingsSource(BaseModel):
     dataset: str = "dataset"
 
     def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:  # noqa: ARG002
-        """Open the file."""
+        """Open the store or file."""
+        if (self.path / WORDS).is_file() and not is_finished(self.path):
+            raise InputError(
+                f"the capture {self.path} is not finished; give its command again, which goes on "
+                "where it stopped"
+            )
         yield StudiedStore(self.model, self.dataset, EmbeddingStore.open(self.path))
+
+    def relative_to(self, folder: Path) -> EmbeddingsSource:
+        """Return the source with its path from this folder."""
+        return self.model_copy(update={"path": folder / self.path})
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""
@@ -191,7 +193,7 @@ class EmojiSource(BaseModel):
         )
 
 
-Source = Annotated[EmbeddingsSource | EmojiSource, Field(discriminator="kind")]
+Source = Annotated[EmbeddingsSource | CaptureSource | EmojiSource, Field(discriminator="kind")]
 
 
 def _open_if_same(path: Path, fingerprint: str) -> EmbeddingStore | None:

@@ -26,7 +26,8 @@ from modalprism.progress import Track, silent
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
-from modalprism.studies.sources import Source, StudiedStore
+from modalprism.studies.sources import EmojiSource, Source
+from modalprism.studies.studied import StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 
 STUDY_FILE: Final = "study.yaml"
@@ -45,7 +46,8 @@ class Study(BaseModel):
     Attributes
     ----------
     sources : tuple of Source
-        Where embeddings come from: ``{kind: embeddings, path: file.npz}``, or the demo's
+        Where embeddings come from: ``{kind: embeddings, path: file.npz}``, a model on a dataset,
+        ``{kind: capture, model: folder, data: rows.jsonl}``, or the demo's
         ``{kind: emoji_questions}``.
     modalities : (str, str)
         The two modalities, in the order of every table.
@@ -91,13 +93,13 @@ class Study(BaseModel):
 
     @field_validator("sources", mode="before")
     @classmethod
-    def _a_path_is_a_file_of_embeddings(cls, sources: Any) -> Any:
-        """Spare people ``kind: embeddings`` where a path says as much."""
+    def _kinds_that_go_without_saying(cls, sources: Any) -> Any:
+        """Spare people ``kind:`` where a path, or a model and its data, say as much."""
         if not isinstance(sources, list | tuple):
             return sources
         return tuple(
-            {"kind": "embeddings", **source}
-            if isinstance(source, dict) and "path" in source
+            {"kind": "embeddings" if "path" in source else "capture", **source}
+            if isinstance(source, dict) and source.keys() & {"path", "data"}
             else source
             for source in sources
         )
@@ -136,9 +138,7 @@ class Study(BaseModel):
 
     def _relative_to(self, folder: Path) -> Study:
         sources = tuple(
-            source.model_copy(update={"path": folder / source.path})
-            if source.kind == "embeddings"
-            else source
+            source if isinstance(source, EmojiSource) else source.relative_to(folder)
             for source in self.sources
         )
         return self.model_copy(update={"sources": sources, "out": folder / self.out})
@@ -263,7 +263,10 @@ def first_mistake(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"])) or "the study"
     words = first["msg"].removeprefix("Value error, ")
     if first["type"] == "union_tag_not_found":
-        words = "say where the embeddings are, path: file.npz, or kind: emoji_questions"
+        words = (
+            "say where the embeddings are, path: file.npz, or what makes them, kind: capture with "
+            "model: and data:, or kind: emoji_questions"
+        )
     return f"{where}: {words}"
 
 

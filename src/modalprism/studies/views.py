@@ -11,7 +11,8 @@ encoding    each modality before fusion     the fused state at a layer, coded on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal
@@ -127,7 +128,7 @@ def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
     """Return the model's accuracy and that of the commonest answer, where the store tells them."""
     if not {"label", "answer"} <= set(store.names):
         return {}
-    label, answer = store.array("label"), store.array("answer")
+    label, answer = _numbered(store.array("label"), store.metadata), store.array("answer")
     if answer.ndim != 2 or label.dtype.kind not in "iu":
         return {}
     if label.shape != answer.shape[:1]:
@@ -144,6 +145,17 @@ def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
         "accuracy": Estimate(float(correct.mean()), *percentile_interval(spread)),
         "chance": Estimate(float(np.bincount(label).max() / len(label))),
     }
+
+
+def _numbered(label: NDArray[Any], metadata: Mapping[str, str]) -> NDArray[Any]:
+    """Return right answers as numbers of the candidates that the model chose from.
+
+    Words stay words where one of them was no candidate, or nobody says what the candidates were.
+    """
+    candidates = json.loads(metadata.get("candidates", "[]"))
+    if label.dtype.kind != "U" or not set(label.tolist()) <= set(candidates):
+        return label
+    return np.array([candidates.index(word) for word in label.tolist()])
 
 
 def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict[str, Any]]:

@@ -1,0 +1,189 @@
+"""``modalprism capture``: a model and a dataset → a store of embeddings."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final, Literal, cast
+
+import typer
+from rich.progress import Progress, ProgressColumn, Task
+from rich.text import Text
+
+from modalprism.cli.console import ERR, OUT, Json, bars, print_json
+from modalprism.errors import InputError
+
+_POOLS: Final = "mean, last or max over a span, or attention: by what a position receives."
+
+
+class _Speed(ProgressColumn):
+    """Examples a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+class _Memory(ProgressColumn):
+    """The most memory that the process has held, and the most of a GPU's."""
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002
+        scale = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+        words = f"{held / 2**30:.1f} GiB"
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            words += f", GPU {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
+        return Text(words)
+
+
+@contextmanager
+def _bars(quiet: bool) -> Iterator[Progress]:
+    columns = (*bars(), _Speed(), _Memory())
+    if quiet or not ERR.is_terminal:
+        from modalprism.capture.loading import quiet_library
+
+        quiet_library()
+    with Progress(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as progress:
+        yield progress
+
+
+def capture(
+    model: Annotated[str, typer.Argument(help="A folder of a model, or an id of the model hub.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A Hugging Face dataset (folder or hub id), a folder of pictures with a table, "
+            ".jsonl, .parquet, or WebDataset shards (.tar).",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The store's folder; the same command resumes.")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a column is: image=picture, text=question, label=answer, group=patient, "
+            "id=key. Repeat it. Usual names are guessed."
+        ),
+    ] = None,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(help="An answer that the model may choose, in order. Repeat it."),
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="Such as 4,8,12; all by default. Before fusion always.")
+    ] = None,
+    pool: Annotated[str, typer.Option(help=_POOLS)] = "mean",
+    tokens: Annotated[
+        int, typer.Option(help="Keep so many single positions of every span beside.")
+    ] = 0,
+    batch_size: Annotated[
+        str, typer.Option(help="A number, or auto; halved where memory does not suffice.")
+    ] = "auto",
+    dtype: Annotated[str, typer.Option(help="float16, float32 or bfloat16 in the store.")] = (
+        "float16"
+    ),
+    device: Annotated[str, typer.Option(help="cpu, cuda:0, …; auto takes a GPU.")] = "auto",
+    on_error: Annotated[
+        str, typer.Option(help="stop or skip, at an example that cannot be read.")
+    ] = "stop",
+    redrawn: Annotated[
+        int,
+        typer.Option(
+            help="Run the inputs of so many examples with each other's, too: the redrawn pairs of "
+            "a study. 160 is a good number."
+        ),
+    ] = 0,
+    partners: Annotated[int, typer.Option(help="With so many others each.")] = 40,
+    split: Annotated[str | None, typer.Option(help="Of a Hugging Face dataset.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Take so many examples, drawn at random.")] = (
+        None
+    ),
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    streaming: Annotated[bool, typer.Option(help="Stream a hub's dataset.")] = False,
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="An adapter of your own, module:Class; docs/adapters.md writes one."),
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Of the model's repository.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option(help="Let code that comes with the model run.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a model on a dataset, in inference only, and keep its embeddings layer by layer.
+
+    Example: modalprism capture llava-hf/llava-1.5-7b-hf vqa.jsonl --candidate yes --candidate no
+    --out runs/llava/store
+    """
+    from modalprism.capture.front import capture as run
+    from modalprism.capture.loading import adapter_named
+    from modalprism.capture.parts import PartsReader
+    from modalprism.datasets.columns import Columns
+    from modalprism.datasets.sources import open_examples
+
+    examples = open_examples(
+        data,
+        Columns.from_flags(column or []),
+        split=split,
+        limit=limit,
+        seed=seed,
+        streaming=streaming,
+    )
+    with _bars(as_json) as progress:
+        store = run(
+            model,
+            None,
+            examples,
+            out=out,
+            candidates=candidate or (),
+            layers=_layers(layers),
+            pool=pool,
+            tokens=tokens,
+            batch_size="auto" if batch_size == "auto" else _whole(batch_size, "--batch-size"),
+            dtype=dtype,
+            device=device,
+            on_error=cast(Literal["stop", "skip"], on_error),
+            redrawn=redrawn,
+            partners=partners,
+            dataset=data,
+            fingerprint=examples.fingerprint(),
+            seed=seed,
+            adapter=adapter_named(adapter) if adapter else None,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            track=progress.track,
+        )
+    reader = PartsReader.open(out)
+    rows, skipped = sum(part.rows for part in reader.parts), reader.skipped()
+    if as_json:
+        print_json({"store": str(out), "rows": rows, "skipped": skipped})
+        return
+    OUT.print(
+        f"{rows:,} examples, {len(store.names)} arrays in {out}", markup=False, highlight=False
+    )
+    OUT.print(
+        f"Next: modalprism inspect {out}, or modalprism analyze {out}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    if skipped:
+        OUT.print(
+            f"{len(skipped):,} skipped, the first {skipped[0][0]}: {skipped[0][1]}; "
+            "modalprism inspect lists them",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _whole(words: str, option: str) -> int:
+    try:
+        return int(words)
+    except ValueError as error:
+        raise InputError(f"{option} {words!r} is no whole number") from error
+
+
+def _layers(words: str | None) -> list[int] | None:
+    return None if words is None else [_whole(word, "--layers") for word in words.split(",")]

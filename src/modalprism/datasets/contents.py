@@ -1,0 +1,79 @@
+"""The bytes that a cell stands for: itself, or the file that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modalprism.errors import InputError
+
+
+def is_empty(value: Any) -> bool:
+    """Tell whether a cell holds nothing: none, NaN, or an empty string."""
+    return value is None or value == "" or (isinstance(value, float) and value != value)
+
+
+def content_of(value: Any, root: Path | None) -> bytes:
+    """Return the bytes of a picture or recording.
+
+    Parameters
+    ----------
+    value : object
+        Bytes, a mapping with ``bytes`` or ``path``, a function that reads bytes, the name of a file
+        in `root`, or a list of one of these.
+    root : Path, optional
+        None where there are no files beside.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, the file is missing or outside of `root`, or the value is another.
+    """
+    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, list) and len(value) == 1:
+        return content_of(value[0], root)
+    if is_empty(value):
+        raise InputError("it is empty")
+    if isinstance(value, bytes):
+        return value
+    try:
+        if callable(value):
+            return bytes(value())
+        if isinstance(value, str):
+            return file_inside(root, value).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"the file {value if isinstance(value, str) else error} is not there"
+        ) from error
+    except OSError as error:
+        raise InputError(f"the file cannot be read: {error.strerror or error}") from error
+    if isinstance(value, list):
+        raise InputError(f"it is a list of {len(value)}; a modality takes one")
+    raise InputError(f"it is {type(value).__name__}, neither bytes nor the name of a file")
+
+
+def file_inside(root: Path | None, name: str) -> Path:
+    """Return the path of a file that is named relative to a folder.
+
+    Links are followed, since caches of datasets are made of them.
+
+    Raises
+    ------
+    InputError
+        If there is no folder, or the name leads out of it.
+
+    Examples
+    --------
+    >>> file_inside(Path("data"), "cats/1.png").as_posix()
+    'data/cats/1.png'
+    """
+    if root is None:
+        raise InputError(f"it names a file, {name!r}, but no files stand beside this dataset")
+    path = Path(name)
+    if ".." in path.parts or (path.is_absolute() and not path.is_relative_to(root.absolute())):
+        raise InputError(f"the file {name} is outside of {root}; name files relative to it")
+    if "\0" in name:
+        raise InputError(f"{name!r} is no name of a file")
+    return root / path

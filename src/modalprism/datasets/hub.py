@@ -1,0 +1,195 @@
+"""Datasets of the library ``datasets``: saved to a folder, or of the hub, streamed or not.
+
+Rows come as Arrow tables, so that the library decodes nothing: what is damaged is found later, an
+example at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from modalprism.datasets.parquet import class_of
+from modalprism.datasets.rows import Row, Source, ends_digest, pick
+from modalprism.errors import InputError
+
+_SAVED: Final = ("dataset_dict.json", "state.json")
+_ID: Final = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?(@(?P<at>[\w./-]+))?")
+_FAILURES: Final = (OSError, ValueError, LookupError, TypeError, pa.ArrowException)
+
+
+class LibraryDataset(Source):
+    """A dataset of the library, or a stream of one.
+
+    Parameters
+    ----------
+    dataset : Dataset or IterableDataset
+    name : str
+        What messages call it.
+    digest : str
+        Tells its content from another's.
+    """
+
+    def __init__(self, dataset: Any, name: str, digest: str) -> None:
+        self.quick = hasattr(dataset, "select")
+        self.length = len(dataset) if self.quick else None
+        self.name = name
+        self._dataset = dataset.with_format("arrow")
+        self._digest = digest
+        features = dataset.features
+        if features is None:  # of a stream that does not say
+            first = next((values for _, values in self._tables(self._dataset, None)), {})
+            features = dict.fromkeys(first)
+        self.columns = tuple(features)
+        self._classes = {
+            column: list(feature.names)
+            for column, feature in features.items()
+            if type(feature).__name__ == "ClassLabel"
+        }
+        if self.length == 0 or not self.columns:
+            raise InputError(f"the dataset {name} has no rows")
+
+    def _tables(
+        self, dataset: Any, chosen: NDArray[np.int64] | None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        numbered: Iterator[tuple[int, Any]]
+        if chosen is not None and self.quick:
+            numbered = zip(chosen.tolist(), dataset.select(chosen).iter(batch_size=1), strict=True)
+        else:
+            numbered = pick(dataset.iter(batch_size=1), chosen)
+        try:
+            for position, table in numbered:
+                yield position, {name: _cell(table[name][0].as_py()) for name in table.column_names}
+        except _FAILURES as error:
+            raise InputError(
+                f"the dataset {self.name} broke off ({error}); the same command goes on where it "
+                "stopped"
+            ) from error
+
+    def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
+        """Yield rows with `columns`; of a dataset that is no stream only the chosen are read."""
+        dataset = self._dataset.select_columns(list(columns))
+        for position, values in self._tables(dataset, chosen):
+            for name in self._classes.keys() & values.keys():
+                values[name] = class_of(values[name], self._classes[name])
+            yield Row(position, str(position), values)
+
+    def digest(self) -> str:
+        """Hash what the dataset was opened from."""
+        return self._digest
+
+
+def _cell(value: Any) -> Any:
+    """Leave a file that stands on the hub, or in the library's cache, to be read later."""
+    if isinstance(value, list):
+        return [_cell(one) for one in value] if value and isinstance(value[0], dict) else value
+    elsewhere = isinstance(value, Mapping) and value.keys() == {"bytes", "path"}
+    if elsewhere and value["bytes"] is None and value["path"]:
+        return partial(_fetch, value["path"])
+    return value
+
+
+def _fetch(path: str) -> bytes:
+    with importlib.import_module("fsspec").open(path, "rb") as file:
+        content: bytes = file.read()
+        return content
+
+
+def _library(what: str) -> Any:
+    try:
+        return importlib.import_module("datasets")
+    except ImportError as error:
+        raise InputError(
+            f"{what} needs the library datasets; run pip install 'modalprism[datasets]'"
+        ) from error
+
+
+def is_saved(folder: Path) -> bool:
+    """Tell whether the library saved a dataset, or one of several splits, to this folder."""
+    return any((folder / name).is_file() for name in _SAVED)
+
+
+def is_hub_id(data: str) -> bool:
+    """Tell whether words have the form of a hub's dataset: ``owner/name:config@revision``.
+
+    Examples
+    --------
+    >>> is_hub_id("facebook/winoground"), is_hub_id("a/b/c")
+    (True, False)
+    """
+    return _ID.fullmatch(data) is not None
+
+
+def saved_dataset(folder: Path, split: str | None) -> Source:
+    """Open a folder that the library saved a dataset to.
+
+    Raises
+    ------
+    InputError
+        If the library is missing, the folder is damaged, or has several splits, or not this one.
+    """
+    library = _library(f"the saved dataset {folder}")
+    try:
+        dataset = library.load_from_disk(str(folder))
+    except _FAILURES as error:
+        raise InputError(f"the dataset saved to {folder} cannot be read: {error}") from error
+    if isinstance(dataset, dict):
+        split = _chosen_split(split, list(dataset), str(folder))
+        dataset, folder = dataset[split], folder / split
+    elif split is not None and split != str(dataset.split):
+        raise InputError(f"{folder} holds one split, {dataset.split or 'without a name'}")
+    digests = "".join(ends_digest(path) for path in sorted(folder.glob("*.arrow")))
+    return LibraryDataset(dataset, str(folder), hashlib.sha256(digests.encode()).hexdigest())
+
+
+def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Source:
+    """Open a dataset of the hub, by its id; code that comes with it does not run.
+
+    Raises
+    ------
+    InputError
+        If the library is missing, there is no such dataset, or it has several splits, or not this
+        one.
+    """
+    library = _library(f"there is no file or folder {data}, and a dataset of the hub")
+    parts = _ID.fullmatch(data)
+    name, config, revision = parts.group("name", "config", "at") if parts else (data, None, None)
+    try:
+        builder = library.load_dataset_builder(name, config, revision=revision)
+        files = builder.config.data_files or {}
+        split = _chosen_split(split, list(map(str, builder.info.splits or files)), data)
+        if streaming:
+            dataset = builder.as_streaming_dataset(split=split)
+        else:
+            builder.download_and_prepare()
+            dataset = builder.as_dataset(split=split)
+    except InputError:
+        raise
+    except (*_FAILURES, library.exceptions.DatasetsError) as error:
+        raise InputError(
+            f"{data} is no file or folder here, and as a dataset of the hub it cannot be opened: "
+            f"{error}"
+        ) from error
+    # The hub's addresses of files say the revision, and so what is in them.
+    words = f"{name} {builder.config.name} {split} {[str(file) for file in files.get(split, ())]}"
+    return LibraryDataset(dataset, data, hashlib.sha256(words.encode()).hexdigest())
+
+
+def _chosen_split(split: str | None, known: Sequence[str], name: str) -> str:
+    if split is None and len(known) == 1:
+        return known[0]
+    if split is None or (known and split not in known):
+        wanted = "several splits" if split is None else f"no split {split!r}"
+        raise InputError(
+            f"{name} has {wanted}; choose --split from {', '.join(known) or 'its own'}"
+        )
+    return split

@@ -1,0 +1,180 @@
+"""Examples that decode what a modality holds when it is asked for.
+
+A picture that is damaged is found only then, so that whoever asks can skip it and go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.datasets.columns import Columns, Modality
+from modalprism.datasets.contents import content_of, is_empty
+from modalprism.datasets.example import Example
+from modalprism.datasets.pictures import on_white, picture_of
+from modalprism.datasets.rows import Row
+from modalprism.datasets.sounds import resampled, sound_of
+from modalprism.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class LazyInputs(Mapping[str, Any]):
+    """What a model is given, by modality; decoded anew whenever it is asked for.
+
+    Asking raises `InputError` where a value cannot be used; it names the row, the column and the
+    cause.
+
+    Attributes
+    ----------
+    id : str
+    modalities : mapping of name to Modality
+    cells : mapping of column to value
+        Not decoded.
+    root : Path, optional
+        The folder that names of files are relative to.
+    sampling_rate : int
+        Of recordings, in Hz.
+    broken : str
+        Why there are no values; empty where there are.
+    """
+
+    id: str
+    modalities: Mapping[str, Modality]
+    cells: Mapping[str, Any]
+    root: Path | None
+    sampling_rate: int
+    broken: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.modalities:
+            raise InputError(
+                f"there is no {name!r} in this dataset, only {', '.join(self.modalities)}; say "
+                f"which column it is, {name}=…"
+            )
+        if self.broken:
+            raise InputError(f"row {self.id!r}: {self.broken}")
+        modality = self.modalities[name]
+        try:
+            if modality.column not in self.cells:
+                raise InputError("it is missing")
+            return self._decoded(self.cells[modality.column], modality.kind)
+        except InputError as error:
+            raise InputError(f"row {self.id!r}, column {modality.column!r}: {error}") from error
+
+    def _decoded(self, value: Any, kind: str) -> Any:
+        match kind:
+            case "image":
+                if hasattr(value, "getbands"):  # a PIL image
+                    return on_white(value)
+                return picture_of(content_of(value, self.root))
+            case "audio":
+                if isinstance(value, Mapping) and "array" in value:
+                    samples, rate = np.asarray(value["array"]), value.get("sampling_rate") or 0
+                    return resampled(samples, rate, self.sampling_rate)
+                return sound_of(content_of(value, self.root), self.sampling_rate)
+            case "array":
+                return _array(value)
+        return _text(value)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.modalities
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a modality, or `default` where the dataset has none of that name."""
+        # Mapping's own catches KeyError, and what cannot be decoded is no KeyError.
+        return self[name] if name in self else default  # noqa: SIM401
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.modalities)
+
+    def __len__(self) -> int:
+        return len(self.modalities)
+
+
+def example_of(row: Row, columns: Columns, root: Path | None, sampling_rate: int) -> Example:
+    """Make an example of a row.
+
+    What is wrong with its label or groups is said when its inputs are asked for, as all else.
+    """
+    broken = row.broken
+    identity = row.id if columns.id is None else f"row {row.position}"
+    label: int | str | None = None
+    groups: dict[str, str] = {}
+    if not broken:
+        try:
+            identity = _identity(row, columns)
+            label = _label(row.values.get(columns.label)) if columns.label else None
+            groups = {name: _group(name, row.values.get(name)) for name in columns.groups}
+        except InputError as error:
+            broken = str(error)
+    inputs = LazyInputs(identity, columns.modalities, row.values, root, sampling_rate, broken)
+    return Example(identity, inputs, label, groups)
+
+
+def _identity(row: Row, columns: Columns) -> str:
+    """Return a row's id: its column's value, or how the source calls it."""
+    if columns.id is None:
+        return row.id
+    value = _word(row.values.get(columns.id))
+    if is_empty(value) or not isinstance(value, str | int):
+        raise InputError(f"its id in column {columns.id!r} is {value!r}; give a word or number")
+    return str(value)
+
+
+def _word(value: Any) -> Any:
+    """Return what a cell says: text of bytes, and a whole number of a float that is one."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode().strip()
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    value = _word(value)
+    if is_empty(value) or (isinstance(value, str) and not value.strip()):
+        raise InputError("it is empty")
+    if not isinstance(value, str | int | float):
+        raise InputError(f"it is {type(value).__name__}, no text")
+    return str(value)
+
+
+def _label(value: Any) -> int | str | None:
+    value = _word(value)
+    if is_empty(value):
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int):
+        raise InputError(f"its label is {value!r:.60}; a label is a word or a whole number")
+    return value
+
+
+def _group(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):  # a picture
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()[:16]
+    value = _word(value)
+    if is_empty(value) or not isinstance(value, str | int | float):
+        raise InputError(f"its group {name!r} is {value!r:.60}; give a word or number")
+    return str(value)
+
+
+def _array(value: Any) -> NDArray[np.float32]:
+    try:
+        array = np.asarray(value, dtype=np.float32)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"it is no array of numbers: {error}") from error
+    if not array.size or not np.isfinite(array).all():
+        raise InputError("it is empty, or a number is not finite")
+    return array

@@ -1,0 +1,137 @@
+"""Parquet files: pictures as bytes, or as names of files beside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from modalprism.datasets.rows import Row, Source, ends_digest
+from modalprism.errors import InputError
+
+_BATCH: Final = 16
+"""Rows that are held at once: pictures are large."""
+_LIBRARY: Final = b"huggingface"
+
+
+class ParquetFiles(Source):
+    """Parquet files of the same columns, one after another.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    root : Path
+        The folder that names of files in the rows are relative to.
+    """
+
+    def __init__(self, files: Sequence[Path], root: Path) -> None:
+        self.root = root
+        self.files = tuple(files)
+        self.length = 0
+        for path in self.files:
+            try:
+                metadata = pq.read_metadata(path)
+                schema = metadata.schema.to_arrow_schema()
+            except (pa.ArrowException, OSError) as error:
+                raise InputError(f"{path} is no parquet file that can be read: {error}") from error
+            if path == self.files[0]:
+                self.schema, self.columns = schema, tuple(schema.names)
+            elif lacking := [name for name in self.columns if name not in schema.names]:
+                raise InputError(
+                    f"{path} has no column {lacking[0]!r}, but {self.files[0].name} has; "
+                    "give files of the same columns"
+                )
+            self.length += metadata.num_rows
+        if not self.length:
+            raise InputError(f"{root if len(self.files) > 1 else self.files[0]} has no rows")
+        self._classes = class_names(self.schema.metadata or {})
+
+    def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
+        """Yield rows with `columns`; groups of rows of which none is chosen are not read."""
+        begin = 0
+        for path in self.files:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    end = begin + file.metadata.row_group(group).num_rows
+                    places = _between(chosen, begin, end)
+                    if places:
+                        yield from self._group(file, group, columns, places, begin)
+                    begin = end
+
+    def _group(
+        self,
+        file: pq.ParquetFile,
+        group: int,
+        columns: Sequence[str],
+        places: Sequence[int],
+        begin: int,
+    ) -> Iterator[Row]:
+        done = 0
+        try:
+            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(columns)):
+                while done < len(places) and places[done] < begin + batch.num_rows:
+                    yield self._row(batch, places[done], places[done] - begin)
+                    done += 1
+                begin += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            # The pages of a group depend on each other: what follows in it is lost.
+            for position in places[done:]:
+                yield Row(position, str(position), broken=f"the file is damaged there: {error}")
+
+    def _row(self, batch: pa.RecordBatch, position: int, index: int) -> Row:
+        values = {name: batch.column(name)[index].as_py() for name in batch.schema.names}
+        for name in self._classes.keys() & values.keys():
+            values[name] = class_of(values[name], self._classes[name])
+        return Row(position, str(position), values)
+
+    def digest(self) -> str:
+        """Hash names and sizes, and the first and last MiB of every file; its index is in that."""
+        digests = "".join(ends_digest(path) for path in self.files)
+        return hashlib.sha256(digests.encode()).hexdigest()
+
+    def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Columns of strings may name files."""
+        words = (pa.types.is_string, pa.types.is_large_string)
+        kinds = {name: self.schema.field(name).type for name in columns}
+        return tuple(name for name, kind in kinds.items() if any(check(kind) for check in words))
+
+
+def _between(chosen: NDArray[np.int64] | None, begin: int, end: int) -> Sequence[int]:
+    if chosen is None:
+        return range(begin, end)
+    first, last = np.searchsorted(chosen, [begin, end])
+    places: list[int] = chosen[first:last].tolist()
+    return places
+
+
+def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """Return the names of classes that the library ``datasets`` wrote of columns of numbers."""
+    try:
+        features = json.loads(metadata[_LIBRARY])["info"]["features"]
+        return {
+            name: list(feature["names"])
+            for name, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def class_of(value: Any, names: Sequence[str]) -> Any:
+    """Return a class's name by its number; −1 says that there is none.
+
+    Examples
+    --------
+    >>> class_of(1, ["cat", "dog"]), class_of(-1, ["cat", "dog"])
+    ('dog', None)
+    """
+    if not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None

@@ -1,0 +1,108 @@
+"""From a path, a pattern or an id to what it is: which kind of dataset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from modalprism.datasets.hub import hub_dataset, is_hub_id, is_saved, saved_dataset
+from modalprism.datasets.media_folder import MediaFolder
+from modalprism.datasets.parquet import ParquetFiles
+from modalprism.datasets.rows import Source
+from modalprism.datasets.shard_names import matching
+from modalprism.datasets.shards import Shards
+from modalprism.datasets.written_tables import LINES, SEPARATORS, written_table
+from modalprism.errors import InputError
+
+_PARQUET: Final = ".parquet"
+_SHARD: Final = ".tar"
+_NUMBERED: Final = re.compile(r"(.+?)-\d+-of-\d+(-\w+)?")
+_TABLES: Final = frozenset({*SEPARATORS, *LINES})
+_KINDS: Final = f"{', '.join(sorted(_TABLES))}, {_PARQUET} and {_SHARD}"
+
+
+def source_of(data: str | Path, *, split: str | None = None, streaming: bool = False) -> Source:
+    """Open a dataset, whatever kind it is.
+
+    Parameters
+    ----------
+    data : str or Path
+        A file, a folder, a pattern of shards, or an id of the hub.
+    split : str, optional
+        Of a dataset of the library ``datasets``, or a folder of parquet files named as the hub
+        names them, ``train-00000-of-00002``; other kinds have none.
+    streaming : bool
+        Whether a hub's dataset is streamed; files are read a row at a time anyway.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, it is of no known kind, damaged, or empty.
+    """
+    path = Path(data)
+    if path.is_dir() and is_saved(path):
+        return saved_dataset(path, split)
+    here = path.exists() or re.search(r"[{*]", str(data)) is not None
+    known = path.suffix.lower() in {*_TABLES, _PARQUET, _SHARD}
+    if not here and not known and isinstance(data, str) and is_hub_id(data):
+        return hub_dataset(data, split, streaming=streaming)
+    if not here:
+        raise InputError(f"there is no file or folder {data}; check the path")
+    if path.is_dir():
+        return _folder(path, split)
+    _refuse_split(data, split)
+    return _file(path) if path.exists() else Shards(matching(str(data)))
+
+
+def _refuse_split(data: str | Path, split: str | None) -> None:
+    if split is not None:
+        raise InputError(
+            f"{data} has no splits, as datasets of the hub have; give the file or folder of the "
+            f"split {split!r}"
+        )
+
+
+def _file(path: Path) -> Source:
+    suffix = path.suffix.lower()
+    if suffix in _TABLES:
+        return written_table(path)
+    if suffix == _PARQUET:
+        return ParquetFiles([path], path.parent)
+    if suffix == _SHARD:
+        return Shards([path])
+    raise InputError(f"{path} is none of {_KINDS}; give one of these, or a folder")
+
+
+def _folder(path: Path, split: str | None) -> Source:
+    files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+    tables = [one for one in files if one.suffix.lower() in _TABLES]
+    parquet = sorted(one for one in path.rglob(f"*{_PARQUET}") if one.name[0] != ".")
+    shards = [one for one in files if one.suffix.lower() == _SHARD]
+    described = [one for one in (*tables, *parquet) if one.stem == "metadata"]
+    several = len(tables) + bool(parquet) + bool(shards) > 1
+    if several and len(described) != 1:
+        names = [one.name for one in tables]
+        names += [f"*{_PARQUET}"] * bool(parquet) + [f"*{_SHARD}"] * bool(shards)
+        raise InputError(f"{path} holds {', '.join(names)}; give the one that is meant by its path")
+    if parquet and not described:
+        return ParquetFiles(_of_split(parquet, split, path), path)
+    _refuse_split(path, split)
+    if described or tables:
+        return _file((described or tables)[0])
+    return Shards(shards) if shards else MediaFolder(path)
+
+
+def _of_split(files: Sequence[Path], split: str | None, folder: Path) -> list[Path]:
+    """Choose the files of a split, where they are named as the hub names them."""
+    named = [(match[1], path) for path in files if (match := _NUMBERED.fullmatch(path.stem))]
+    splits = sorted({name for name, _ in named})
+    if split is None and len(splits) <= 1:
+        return list(files)
+    if split not in splits:
+        wanted = "several splits" if split is None else f"no split {split!r}"
+        raise InputError(
+            f"{folder} has {wanted}; choose from {', '.join(splits) or 'its files, by their paths'}"
+        )
+    return [path for name, path in named if name == split]

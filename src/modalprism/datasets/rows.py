@@ -1,0 +1,113 @@
+"""Where examples come from: rows with columns, one after another, always in the same order."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+PICTURE_SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+)
+SOUND_SUFFIXES: Final = frozenset({".wav"})
+_END: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row, before anything in it is decoded.
+
+    Attributes
+    ----------
+    position : int
+        Place in the source.
+    id : str
+        How the source itself calls it.
+    values : mapping of column to value
+        Words, numbers, names of files, bytes, or a function that reads bytes.
+    broken : str
+        Why there are no values; empty where there are.
+    """
+
+    position: int
+    id: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    broken: str = ""
+
+
+class Source(ABC):
+    """Rows of one dataset; reading starts anew with every call of `rows`.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    length : int, optional
+        How many rows there are, where it is known.
+    root : Path, optional
+        The folder that file names in the rows are relative to, and never leave.
+    quick : bool
+        Whether a column is read without the others, so that all ids can be looked at first.
+    """
+
+    columns: tuple[str, ...] = ()
+    length: int | None = None
+    root: Path | None = None
+    quick: bool = True
+
+    @abstractmethod
+    def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
+        """Yield the rows at the chosen positions (ascending), or all, with at least `columns`."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a hash of what is there, independent of the place and of the time of files."""
+
+    def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """Return those of `columns` whose values may name files."""
+        return ()
+
+
+def pick(rows: Iterable[T], chosen: NDArray[np.int64] | None) -> Iterator[tuple[int, T]]:
+    """Number rows, and keep those at the chosen positions (ascending), or all.
+
+    Examples
+    --------
+    >>> list(pick("abcd", np.array([1, 3])))
+    [(1, 'b'), (3, 'd')]
+    """
+    if chosen is None:
+        yield from enumerate(rows)
+        return
+    places = iter(chosen.tolist())
+    wanted = next(places, None)
+    for position, row in enumerate(rows):
+        if wanted is None:
+            return
+        if position == wanted:
+            yield position, row
+            wanted = next(places, None)
+
+
+def whole_digest(path: Path) -> str:
+    """Hash all of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def ends_digest(path: Path) -> str:
+    """Hash a file's name, its size, and its first and last MiB."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(f"{path.name} {size} ".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(_END))
+        file.seek(max(size - _END, 0))
+        digest.update(file.read(_END))
+    return digest.hexdigest()

@@ -1,0 +1,147 @@
+"""Tables of words: CSV, TSV and JSON lines, read a row at a time."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.datasets.rows import Row, Source, pick, whole_digest
+from modalprism.errors import InputError
+
+SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
+LINES: Final = frozenset({".jsonl", ".ndjson"})
+_LOOKED_AT: Final = 100
+"""Rows of JSON lines whose keys are the columns."""
+
+
+class _WrittenTable(Source):
+    """A table in one file; names of files in it are relative to its folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.root = path.parent
+        self.columns = self._columns()
+        self.length = sum(1 for _ in self._records())
+        if not self.length:
+            raise InputError(f"{path} has no rows")
+
+    def _columns(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def _records(self) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def _values(self, record: Any) -> Mapping[str, Any] | str:
+        """Return a record's cells, or what is wrong with it."""
+        raise NotImplementedError
+
+    def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:  # noqa: ARG002
+        """Yield rows with all their columns."""
+        for position, record in pick(self._records(), chosen):
+            values = self._values(record)
+            if isinstance(values, str):
+                yield Row(position, str(position), broken=values)
+            else:
+                yield Row(position, str(position), values)
+
+    def digest(self) -> str:
+        """Hash the whole table."""
+        return whole_digest(self.path)
+
+    def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Any column may name files."""
+        return tuple(columns)
+
+
+class SeparatedTable(_WrittenTable):
+    """A CSV or TSV file whose first line names the columns; every cell is a string."""
+
+    def _lines(self) -> Iterator[list[str] | str]:
+        """Yield the cells of every row, or what is wrong with it."""
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=SEPARATORS[self.path.suffix.lower()], strict=True)
+            while True:
+                begin = reader.line_num + 1
+                try:
+                    cells = next(reader)
+                except StopIteration:
+                    return
+                except UnicodeDecodeError as error:
+                    raise InputError(
+                        f"{self.path} is not in UTF-8 ({error}); save it so"
+                    ) from error
+                except csv.Error as error:
+                    yield f"lines {begin} to {reader.line_num} cannot be read: {error}"
+                    continue
+                if cells:
+                    yield cells
+
+    def _columns(self) -> tuple[str, ...]:
+        names = next(self._lines(), None)
+        if names is None:
+            raise InputError(f"{self.path} is empty; its first line names the columns")
+        if isinstance(names, str):
+            raise InputError(f"{self.path}: {names}")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise InputError(f"{self.path} has two columns {twice[0]!r}; names must differ")
+        return tuple(names)
+
+    def _records(self) -> Iterator[list[str] | str]:
+        lines = self._lines()
+        next(lines, None)
+        yield from lines
+
+    def _values(self, record: list[str] | str) -> Mapping[str, Any] | str:
+        if isinstance(record, str):
+            return record
+        if len(record) != len(self.columns):
+            return f"it has {len(record)} cells, and the first line names {len(self.columns)}"
+        return dict(zip(self.columns, record, strict=True))
+
+
+class JsonLines(_WrittenTable):
+    """A JSON object a line; the columns are the keys of the first hundred."""
+
+    def _records(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file):
+                content = line if number else line.removeprefix(codecs.BOM_UTF8)
+                if content.strip():
+                    yield content
+
+    def _columns(self) -> tuple[str, ...]:
+        first = [record for _, record in zip(range(_LOOKED_AT), self._records(), strict=False)]
+        objects = [self._values(record) for record in first]
+        if objects and all(isinstance(one, str) for one in objects):
+            raise InputError(f"{self.path} has no JSON object in its first lines: {objects[0]}")
+        return tuple(
+            dict.fromkeys(key for one in objects if not isinstance(one, str) for key in one)
+        )
+
+    def _values(self, record: bytes) -> Mapping[str, Any] | str:
+        try:
+            values = json.loads(record)
+        except (ValueError, RecursionError) as error:
+            return f"its line is no JSON: {error}"
+        return values if isinstance(values, dict) else f"its line is no JSON object: {values!r:.60}"
+
+
+def written_table(path: Path) -> Source:
+    """Open a ``.csv``, ``.tsv`` or ``.jsonl``.
+
+    Raises
+    ------
+    InputError
+        If it is empty, or cannot be read.
+    """
+    try:
+        return (JsonLines if path.suffix.lower() in LINES else SeparatedTable)(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,131 @@
+"""A study that captures: a model's folder and a table of pictures, in one file."""
+
+import pytest
+import yaml
+
+from modalprism.capture import loading
+from modalprism.errors import InputError
+from modalprism.studies.study import Study
+
+COLUMNS = {"image": "picture", "text": "name", "label": "answer", "group": ["block"]}
+
+
+@pytest.fixture
+def study_of(clip_folder, emoji_rows, tmp_path):
+    """Write a study beside the table and read it."""
+
+    def make(*, study=None, **options):
+        source = {
+            "model": str(clip_folder), "data": emoji_rows.name, "columns": COLUMNS,
+            "candidates": ["A", "B"], "dtype": "float32", "redrawn": 12, "partners": 4,
+        }  # fmt: skip
+        content = {
+            "sources": [source | options],
+            "views": ["answer", "stream"],
+            "pairs": ["observed", "redrawn"],
+            "replicates": 20,
+            "permutations": 9,
+            "workers": 1,
+            "out": "run",
+        }
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(content | (study or {})), "utf-8")
+        return Study.from_yaml(path)
+
+    return make
+
+
+def values(frame, **where):
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame.set_index("modality")["value"]
+
+
+def test_one_file_goes_from_a_model_to_a_profile(study_of, monkeypatch):
+    profile = study_of().run()
+    frame = profile.frame
+    assert set(frame["model"]) == {"tiny-clip"}
+    assert set(frame["dataset"]) == {"emojis"}
+    assert set(frame.query("view == 'stream'")["layer"]) == {0, 1, 2}
+    # Its answer is a matter of the picture alone, whichever text stands beside.
+    unique = values(frame, pairs="redrawn", quantity="unique")
+    assert unique["text"] == pytest.approx(0, abs=1e-3)
+    assert set(frame.query("pairs == 'observed' and view == 'answer'")["n"]) == {120}
+    # The labels are words: they are found among the candidates.
+    accuracy = values(frame, view="answer", pairs="observed", quantity="accuracy")
+    assert 0 <= accuracy.iloc[0] <= 1
+
+    def never(*_arguments, **_options):
+        raise AssertionError("a capture that is whole needs no model")
+
+    monkeypatch.setattr("modalprism.capture.front.load_adapter", never)
+    again = study_of().run().frame
+    assert again.equals(frame)
+
+
+def test_another_question_is_captured_beside(study_of, tmp_path):
+    rows = {}
+    for limit in (None, 20, 30, 20):
+        (source,) = study_of(redrawn=0, limit=limit).sources
+        (studied,) = source.stores(tmp_path / "stores", 0)
+        rows[limit] = len(studied.store.array("label"))
+    assert rows == {None: 120, 20: 20, 30: 30}
+    assert len(list((tmp_path / "stores").iterdir())) == 3
+
+
+def test_a_part_that_is_deleted_is_captured_again(study_of, tmp_path):
+    (source,) = study_of(redrawn=0, limit=20).sources
+    (studied,) = source.stores(tmp_path / "stores", 0)
+    before = studied.store.digest()
+    (studied.store.path / "part-00000.parquet").unlink()
+    (studied,) = source.stores(tmp_path / "stores", 0)
+    assert studied.store.digest() == before
+
+
+def test_a_resolved_study_opens_the_same_store(study_of, tmp_path):
+    study = study_of(redrawn=0, limit=20)
+    list(study.sources[0].stores(tmp_path / "stores", 0))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "study.yaml").write_text(study.to_yaml(), "utf-8")
+    again = Study.from_yaml(tmp_path / "elsewhere" / "study.yaml")
+    list(again.sources[0].stores(tmp_path / "stores", 0))
+    assert len(list((tmp_path / "stores").iterdir())) == 1
+
+
+def test_yes_and_no_are_words(study_of):
+    with pytest.raises(InputError, match='candidates: put "yes" and "no" in quotes'):
+        study_of(candidates=[True, False])
+
+
+def test_what_is_missing_is_said(study_of):
+    with pytest.raises(InputError, match=r"there is no column 'photo'; the columns are picture"):
+        study_of(columns=COLUMNS | {"image": "photo"}).run()
+    with pytest.raises(InputError, match="the device 'cuda:7' cannot be used"):
+        study_of(device="cuda:7").run()
+    with pytest.raises(InputError, match=r"redrawn pairs need 2 ≤ partners"):
+        study_of(redrawn=500).run()
+
+
+def test_an_unfinished_capture_is_no_source(study_of, tmp_path):
+    (source,) = study_of(redrawn=0, limit=20).sources
+    (studied,) = source.stores(tmp_path / "stores", 0)
+    (studied.store.path / "finished.json").unlink()
+    embeddings = Study(sources=[{"path": studied.store.path}], out=tmp_path / "other")
+    with pytest.raises(InputError, match="is not finished; give its command again"):
+        embeddings.run()
+
+
+def test_an_adapter_of_ones_own_is_found_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_families.py").write_text(
+        "from modalprism.capture.families.towers import ClipAdapter\n"
+        "class Mine(ClipAdapter):\n    pass\nnumber = 1\n",
+        "utf-8",
+    )
+    assert loading.adapter_named("my_families:Mine").__name__ == "Mine"
+    with pytest.raises(InputError, match="is no class that derives from Adapter"):
+        loading.adapter_named("my_families:number")
+    with pytest.raises(InputError, match="write it as module:Class"):
+        loading.adapter_named("my_families")
+    with pytest.raises(InputError, match="cannot be imported"):
+        loading.adapter_named("nowhere:Mine")

@@ -1,0 +1,113 @@
+"""``capture``, ``inspect`` and ``families``: from a model's folder and a table to a store."""
+
+import json
+import sys
+
+import pytest
+
+from modalprism import cli
+
+COLUMNS = ("--column", "image=picture", "--column", "text=name", "--column", "group=block")
+CHOICES = ("--candidate", "A", "--candidate", "B")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run the command line in the table's folder; return exit code, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+
+    def do(*arguments):
+        monkeypatch.setattr(sys, "argv", ["modalprism", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        return code or 0, captured.out, captured.err
+
+    return do
+
+
+def test_a_model_and_a_table_become_a_store(run, clip_folder, emoji_rows):
+    options = (*COLUMNS, *CHOICES, "--limit", 24, "--redrawn", 6, "--partners", 2, "--out", "s")
+    code, out, err = run("capture", clip_folder, emoji_rows.name, *options, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"store": "s", "rows": 24, "skipped": []}
+    code, out, _ = run("capture", clip_folder, emoji_rows.name, *options)
+    assert code == 0
+    assert out.startswith("24 examples, ")
+    code, out, _ = run("inspect", "s")
+    assert code == 0
+    for words in ("ClipAdapter", "emojis.jsonl", "image/2", "24 × 16", "group/block", "F16",
+                  "redrawn/answer", "12 × 2"):  # fmt: skip
+        assert words in out
+    assert json.loads(run("inspect", "s", "--json")[1])["metadata"]["pool"] == "mean"
+
+
+def test_what_cannot_be_read_stops_or_is_listed(run, clip_folder, emoji_rows, tmp_path):
+    (tmp_path / "pictures" / "003.png").write_bytes(b"no picture")
+    command = ("capture", clip_folder, emoji_rows.name, *COLUMNS, "--limit", 120, "--out", "s")
+    code, out, err = run(*command, "--layers", 1)
+    assert (code, out) == (2, "")
+    assert "row '3', column 'picture': it is no picture" in err
+    assert "--on-error skip" in err
+    code, out, _ = run(*command, "--layers", 1, "--on-error", "skip")
+    assert code == 0
+    assert "119 examples" in out
+    assert "1 skipped, the first 3: " in out
+    code, out, _ = run("inspect", "s")
+    assert "skipped 3: " in out
+
+
+def test_a_damaged_store_is_refused(run, clip_folder, emoji_rows, tmp_path):
+    run("capture", clip_folder, emoji_rows.name, *COLUMNS, "--limit", 8, "--out", "s", "--json")
+    arrays = tmp_path / "s" / "part-00000.safetensors"
+    content = bytearray(arrays.read_bytes())
+    content[-1] ^= 1
+    arrays.write_bytes(content)
+    code, _, err = run("inspect", "s")
+    assert code == 2
+    assert "is not what was written: its checksum is" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--on-error", "ignore"), "on_error is 'ignore'; it is stop or skip"),
+        (("--layers", "two"), "--layers 'two' is no whole number"),
+        (("--layers", "9"), "the model has no layer 9; it has 0 to 2"),
+        (("--batch-size", "many"), "--batch-size 'many' is no whole number"),
+        (("--pool", "median"), "there is no pool 'median'; choose from"),
+        (("--dtype", "int8"), "there is no dtype 'int8'; choose from"),
+        (("--device", "cuda:9"), "the device 'cuda:9' cannot be used"),
+        (("--column", "image"), "is not of the form role=column"),
+        (("--column", "image=photo"), "there is no column 'photo'; the columns are"),
+        (("--limit", "0"), "the limit is 0"),
+        (("--split", "train"), "has no splits"),
+        (("--adapter", "nowhere:Mine"), "the adapter 'nowhere:Mine' cannot be imported"),
+    ],
+)
+def test_every_mistake_is_one_sentence(run, clip_folder, emoji_rows, options, words):
+    given = options if options[0] == "--column" else (*COLUMNS, *options)
+    code, out, err = run("capture", clip_folder, emoji_rows.name, *given, "--out", "s")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_a_folder_that_is_no_model_is_refused(run, emoji_rows, tmp_path):
+    code, _, err = run("capture", tmp_path, emoji_rows.name, *COLUMNS, "--out", "s")
+    assert code == 2
+    assert "cannot be loaded" in err
+
+
+def test_families_says_where_modalities_meet(run):
+    code, out, _ = run("families")
+    assert code == 0
+    assert "docs/adapters.md" in out
+    listed = json.loads(run("families", "--json")[1])
+    assert {"clip", "llava", "qwen3_vl", "whisper", "BlipForQuestionAnswering"} <= listed.keys()
+    assert all(family["fusion"] for family in listed.values())
