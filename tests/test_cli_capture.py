@@ -41,7 +41,7 @@ def test_a_model_and_a_table_become_a_store(run, clip_folder, emoji_rows):
     code, out, _ = run("inspect", "s")
     assert code == 0
     for words in ("ClipAdapter", "emojis.jsonl", "image/2", "24 × 16", "group/block", "F16",
-                  "redrawn/answer", "12 × 2"):  # fmt: skip
+                  "redrawn/answer", "12 × 2", "do_rescale True"):  # fmt: skip
         assert words in out
     assert json.loads(run("inspect", "s", "--json")[1])["metadata"]["pool"] == "mean"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from importlib import metadata
@@ -219,12 +220,20 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _settings_of(processor: Any) -> str:
-    """Describe a processor, as far as it can."""
-    if not hasattr(processor, "to_dict"):
-        return type(processor).__name__ if processor is not None else ""
-    content = repr(sorted((key, str(value)) for key, value in processor.to_dict().items()))
-    return f"{type(processor).__name__} {hashlib.sha256(content.encode()).hexdigest()[:16]}"
+def _settings_of(processor: Any) -> dict[str, Any]:
+    """Return a processor's class and settings, as far as they can be written down."""
+    settings = processor.to_dict() if hasattr(processor, "to_dict") else {}
+    kept = {key: _written(value) for key, value in settings.items()}
+    named = {} if processor is None else {"class": type(processor).__name__}
+    return named | {key: value for key, value in kept.items() if value is not None}
+
+
+def _written(value: Any) -> Any:
+    """Return what JSON makes of a setting; None where it has no words for it."""
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return None
 
 
 def _version(package: str) -> str:

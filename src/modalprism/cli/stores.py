@@ -84,11 +84,19 @@ def _plain(value: str) -> str:
         content = json.loads(value)
     except ValueError:
         return value
+    return _words(content) if isinstance(content, list | dict) else value
+
+
+def _words(content: Any) -> str:
     if isinstance(content, list):
-        return ", ".join(map(str, content))
+        return ", ".join(map(_words, content))
     if isinstance(content, dict):
-        return ", ".join(f"{key} {item}" for key, item in content.items())
-    return value
+        pairs = (
+            f"{key} ({_words(item)})" if isinstance(item, dict) else f"{key} {_words(item)}"
+            for key, item in content.items()
+        )
+        return ", ".join(pairs)
+    return str(content)
 
 
 def families(as_json: Json = False) -> None:
