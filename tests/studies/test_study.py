@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from modalprism.errors import InputError
+from modalprism.studies.kept import Place, read_evidence
 from modalprism.studies.profile import QUANTITIES, SCHEMA, Profile
 from modalprism.studies.study import Study
 
@@ -18,11 +19,11 @@ MOST = {"views": ["answer", "stream", "encoding"], "pairs": ["observed", "redraw
 
 
 def analyses(study):
-    return {path.name: path.read_bytes() for path in (study.out / "analyses").iterdir()}
+    return {path.name: path.read_bytes() for path in (study.out / "analyses").glob("*.json")}
 
 
 def times(study):
-    return {path.name: path.stat().st_mtime_ns for path in (study.out / "analyses").iterdir()}
+    return {path.name: path.stat().st_mtime_ns for path in (study.out / "analyses").glob("*.json")}
 
 
 def read(frame, *where):
@@ -35,12 +36,13 @@ def test_a_run_leaves_its_files_and_no_others(finished):
     study, profile = finished
     assert {path.name for path in study.out.iterdir()} == {
         "analyses",
+        "evidence.safetensors",
         "study.yaml",
         "profile.parquet",
         "manifest.json",
     }
     assert len(analyses(study)) == 5
-    assert all(name.endswith(".json") for name in analyses(study))
+    assert len(list((study.out / "analyses").iterdir())) == 2 * 5
     pd.testing.assert_frame_equal(Profile.read(study.out).frame, profile.frame)
     assert Profile.read(study.out).manifest == profile.manifest
 
@@ -157,7 +159,7 @@ def test_an_analysis_that_was_lost_is_done_again_to_the_same_bytes(finished, tmp
     shutil.copytree(done.out, tmp_path / "run")
     study = done.model_copy(update={"out": tmp_path / "run"})
     expected = analyses(study)
-    lost = next(path for path in (study.out / "analyses").iterdir() if "stream" in path.name)
+    lost = next(path for path in (study.out / "analyses").glob("*.json") if "stream" in path.name)
     if damage == "deleted":
         lost.unlink()
     else:
@@ -167,8 +169,40 @@ def test_an_analysis_that_was_lost_is_done_again_to_the_same_bytes(finished, tmp
     study.run()
     assert analyses(study) == expected
     assert {name for name, time in times(study).items() if when.get(name) != time} == {lost.name}
-    whole = (done.out / "profile.parquet").read_bytes()
-    assert (study.out / "profile.parquet").read_bytes() == whole
+    for name in ("profile.parquet", "evidence.safetensors"):
+        assert (study.out / name).read_bytes() == (done.out / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["deleted", "truncated"])
+def test_evidence_that_was_lost_is_made_again(finished, tmp_path, damage):
+    done, _ = finished
+    shutil.copytree(done.out, tmp_path / "run")
+    lost = next(path for path in (tmp_path / "run" / "analyses").glob("*stream*.safetensors"))
+    expected = lost.read_bytes()
+    if damage == "deleted":
+        lost.unlink()
+    else:
+        lost.write_bytes(expected[:-10])
+    done.model_copy(update={"out": tmp_path / "run"}).run()
+    assert lost.read_bytes() == expected
+
+
+def test_evidence_is_found_by_its_place(finished):
+    study, profile = finished
+    kept = read_evidence(study.out)
+    places = profile.frame[["model", "dataset", "view", "pairs", "layer"]].drop_duplicates()
+    assert set(kept) == {Place(*place) for place in places.itertuples(index=False)}
+    observed = [one for place, one in kept.items() if place.pairs == "observed"]
+    assert len({one.sample for one in observed}) == 1
+    assert {one.evidence.resampled.shape for one in kept.values()} == {(4, 50)}
+    with_rows = {place.view for place, one in kept.items() if one.evidence.rows is not None}
+    assert with_rows == {"answer"}
+    (study.out / "evidence.safetensors").rename(study.out / "elsewhere")
+    try:
+        with pytest.raises(InputError, match=r"has no evidence\.safetensors"):
+            read_evidence(study.out)
+    finally:
+        (study.out / "elsewhere").rename(study.out / "evidence.safetensors")
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ def _parts_names(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
         for key, value in reader.words.items()
     }
     redrawn = reader.redrawn()
-    also = () if redrawn is None else redrawn.names
+    also = () if redrawn is None else (name for name in redrawn.names if name != "id")
     # Whose input a redrawn run was given, its index says in group columns.
     return reader.names + tuple(f"{REDRAWN}/{name.removeprefix('group/')}" for name in also), words
 

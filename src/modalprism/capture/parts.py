@@ -336,7 +336,7 @@ class PartsReader:
         with self._opened(self.parts[0]) as file:
             arrays = tuple(file.keys())
         columns = pq.read_schema(self.parts[0].index).names
-        return arrays + tuple(name for name in columns if name not in {"position", "id"})
+        return arrays + tuple(name for name in columns if name != "position")
 
     def _opened(self, part: Part) -> Any:
         try:

@@ -9,6 +9,7 @@ array                  what it is
 ``fused/3``            fused state at layer 3, (n, d)
 ``label``              right answers, (n,)
 ``answer``             the model's probabilities over its candidate answers, (n, C)
+``id``                 names of the examples, (n,)
 ``group/<column>``     rows that share a value never straddle folds, (n,)
 ``redrawn/answer``     the model's probabilities on redrawn pairs, (N, C)
 ``redrawn/<modality>`` which input of the modality a redrawn run was given, (N,)
@@ -38,7 +39,7 @@ from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 
-_RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer"})
+_RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
 
 

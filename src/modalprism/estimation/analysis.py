@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from modalprism.estimation.evidence import Evidence
+
 LEVEL: Final = 0.95
 _RATIOS: Final = frozenset(
     {
@@ -96,6 +98,8 @@ class Analysis:
         codes, ``code_sensitivity``; where an example stands twice, ``repeated_rows``, a count.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
+    evidence : Evidence, optional
+        Replicates and rows that it rests on.
     """
 
     modalities: tuple[str, str]
@@ -118,6 +122,7 @@ class Analysis:
     estimator: str
     diagnostics: dict[str, Estimate] = field(default_factory=dict)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def quantities(self) -> Iterator[tuple[str, str | None, Estimate, str]]:
         """Yield (quantity, modality or None, estimate, unit) in the order of a profile."""
@@ -157,6 +162,7 @@ class Analysis:
             contribution=swapped(self.contribution),
             share=swapped(self.share),
             unique_fraction=swapped(self.unique_fraction),
+            evidence=self.evidence and self.evidence.swapped(),
         )
 
     def records(self) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from modalprism.estimation.calibration import (
 )
 from modalprism.estimation.codebook.tables import exchangeable_blocks
 from modalprism.estimation.crossfit import CrossFit
+from modalprism.estimation.evidence import row_informations
 from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.learning import Array, Logits, learning_of
@@ -103,14 +104,15 @@ def analyze_posterior(
         ceiling=ceiling,
     )
     weights = pigeonhole_weights(sample.groups, n, replicates, seed)
-    moved = replicate_atoms(atoms.terms, weights) + learning.replicate(replicates, seed)
+    resampled = replicate_atoms(atoms.terms, weights)
+    learnt = learning.replicate(replicates, seed)
     p_values = p_values_of(
         held_out,
         interaction.numpy().astype(np.float64),
         sample.target,
         coupled,
         atoms.value,
-        moved,
+        resampled + learnt,
         Exchange(fold, exchangeable_blocks(sample.groups, n)),
         permutations=permutations,
         seed=seed,
@@ -130,7 +132,9 @@ def analyze_posterior(
         }
     return summarize(
         atoms.value,
-        moved,
+        resampled,
+        learnt=learnt,
+        rows=row_informations(atoms.terms),
         modalities=sample.modalities,
         target=target,
         base=base,

@@ -18,6 +18,7 @@ from modalprism.estimation.analysis import (
 )
 from modalprism.estimation.atoms import ATOMS
 from modalprism.estimation.codebook.codebook import CodebookResult
+from modalprism.estimation.evidence import Evidence
 from modalprism.estimation.ratios import contributions, fractions
 from modalprism.estimation.validation import Sample
 from modalprism.pid.information import unit_of
@@ -58,8 +59,10 @@ def resolution_of(classes: int, n: int) -> float:
 
 def summarize(
     value: Array,
-    moved: Array,
+    resampled: Array,
     *,
+    learnt: Array | None = None,
+    rows: Array | None = None,
     modalities: tuple[str, str],
     target: str,
     base: float,
@@ -80,8 +83,12 @@ def summarize(
     ----------
     value : ndarray, shape (8,)
         In the order of `ATOMS`, in nats.
-    moved : ndarray, shape (8, replicates)
-        How far each atom moves in each replicate.
+    resampled : ndarray, shape (8, replicates)
+        How far each atom moves when groups are resampled.
+    learnt : ndarray, shape (8, replicates), optional
+        What probes of other rows, and of more, would change.
+    rows : ndarray, shape (n, 4), optional
+        See `row_informations`.
     gap : float
         Bound on the solver's error, in nats.
     loss, regained : float
@@ -102,6 +109,8 @@ def summarize(
     drawn, it must be rejected as well.
     """
     nat = math.log(base)
+    learnt = np.zeros_like(resampled) if learnt is None else learnt
+    moved = resampled + learnt
     below = gap + regained
     slack = {name: _slack(name, below, loss - regained) for name in ATOMS}
     point = dict(zip(ATOMS, value, strict=True))
@@ -152,6 +161,7 @@ def summarize(
         estimator=estimator,
         diagnostics=diagnostics,
         families=families,
+        evidence=Evidence.of(resampled, learnt, rows, nat),
     )
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 
@@ -20,9 +20,17 @@ from modalprism.errors import InputError
 from modalprism.estimation.threads import one_thread
 from modalprism.files import write_whole
 from modalprism.progress import Track
+from modalprism.studies.kept import Kept, Place, pack, unpack
 from modalprism.studies.views import Settings, Task, run_task
 
 Rows = list[dict[str, Any]]
+
+
+class Finished(NamedTuple):
+    """An analysis's rows of the profile, and the evidence that it rests on."""
+
+    rows: Rows
+    kept: dict[Place, Kept]
 
 
 def run_tasks(
@@ -33,7 +41,7 @@ def run_tasks(
     workers: int,
     fresh: bool,
     track: Track,
-) -> Rows:
+) -> Finished:
     """Do every analysis that is not done yet, in local processes of one thread.
 
     Parameters
@@ -51,8 +59,8 @@ def run_tasks(
 
     Returns
     -------
-    list of dict
-        The rows of every task, in the order planned.
+    Finished
+        The rows of every task, in the order planned, and the evidence of all.
 
     Raises
     ------
@@ -61,9 +69,9 @@ def run_tasks(
     """
     digests = {store.path: store.digest() for _, store in planned}
     keys = [_key(task, digests[store.path], settings) for task, store in planned]
-    known = {} if fresh else {key: _read_rows(folder / f"{key}.json") for key in keys}
+    known = {} if fresh else {key: _read(folder, key) for key in keys}
     missing = [
-        (folder / f"{key}.json", key, task, store, settings)
+        (folder, key, task, store, settings)
         for key, (task, store) in zip(keys, planned, strict=True)
         if known.get(key) is None
     ]
@@ -73,9 +81,13 @@ def run_tasks(
         results = joblib.Parallel(
             n_jobs=min(workers, max(len(missing), 1)), return_as="generator_unordered"
         )(joblib.delayed(_finish)(*work) for work in missing)
-        for key, rows in track(results, total=len(missing), description="analysing"):
-            known[key] = rows
-    return [row for key in keys for row in known[key] or []]
+        for key, finished in track(results, total=len(missing), description="analysing"):
+            known[key] = finished
+    done = [finished for key in keys if (finished := known[key]) is not None]
+    return Finished(
+        [row for finished in done for row in finished.rows],
+        {place: one for finished in done for place, one in finished.kept.items()},
+    )
 
 
 @cache
@@ -97,24 +109,29 @@ def _key(task: Task, store_digest: str, settings: Settings) -> str:
     return f"{readable[:100]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
-def _read_rows(path: Path) -> Rows | None:
-    if not path.is_file():
+def _read(folder: Path, key: str) -> Finished | None:
+    """Read an analysis that was finished; None where it was not, or its files are damaged."""
+    path, evidence = folder / f"{key}.json", folder / f"{key}.safetensors"
+    if not (path.is_file() and evidence.is_file()):
         return None
     try:
-        rows = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        rows, kept = json.loads(path.read_text("utf-8")), unpack(evidence)
+    except (json.JSONDecodeError, UnicodeDecodeError, InputError):
         return None
-    return rows if isinstance(rows, list) else None
+    return Finished(rows, kept) if isinstance(rows, list) else None
 
 
 def _finish(
-    path: Path, key: str, task: Task, store: EmbeddingStore, settings: Settings
-) -> tuple[str, Rows]:
+    folder: Path, key: str, task: Task, store: EmbeddingStore, settings: Settings
+) -> tuple[str, Finished]:
     """Do one analysis in a worker and keep it."""
     try:
         with one_thread():
-            rows = run_task(task, store, settings)
+            rows, one = run_task(task, store, settings)
     except InputError as error:
         raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
-    write_whole(path, json.dumps(rows))
-    return key, rows
+    place = Place(task.model, task.dataset, task.view, task.pairs, task.layer)
+    kept = {} if one is None else {place: one}
+    write_whole(folder / f"{key}.safetensors", pack(kept))
+    write_whole(folder / f"{key}.json", json.dumps(rows))  # last: it says that all is there
+    return key, Finished(rows, kept)

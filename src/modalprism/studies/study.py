@@ -23,6 +23,7 @@ from modalprism.estimation.analyze import Estimator
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.progress import Track, silent
+from modalprism.studies.kept import write_evidence
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
@@ -184,7 +185,7 @@ class Study(BaseModel):
             self.permutations,
             self.seed,
         )
-        rows = run_tasks(
+        finished = run_tasks(
             self._plan(stores),
             settings,
             self.out / "analyses",
@@ -194,10 +195,11 @@ class Study(BaseModel):
         )
         profile = Profile(
             # Here and not in the analyses: a q-value depends on every layer of the run.
-            with_q_values(pd.DataFrame(rows, columns=SCHEMA.names)),
+            with_q_values(pd.DataFrame(finished.rows, columns=SCHEMA.names)),
             self._manifest(stores, {"capture": captured - start, "analysis": _since(captured)}),
         )
         write_whole(self.out / STUDY_FILE, self.to_yaml())
+        write_evidence(self.out, finished.kept)
         profile.write(self.out)
         return profile
 

@@ -11,6 +11,7 @@ encoding    each modality before fusion     the fused state at a layer, coded on
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
+from modalprism.studies.kept import Kept
 
 View = Literal["answer", "stream", "encoding"]
 Pairs = Literal["observed", "redrawn"]
@@ -158,8 +160,10 @@ def _numbered(label: NDArray[Any], metadata: Mapping[str, str]) -> NDArray[Any]:
     return np.array([candidates.index(word) for word in label.tolist()])
 
 
-def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict[str, Any]]:
-    """Do one analysis and return its rows of the profile, without q-values."""
+def run_task(
+    task: Task, store: EmbeddingStore, settings: Settings
+) -> tuple[list[dict[str, Any]], Kept | None]:
+    """Do one analysis and return its rows of the profile, without q-values, and its evidence."""
     if task.pairs == "redrawn":
         analysis = _redrawn(store, settings)
     else:
@@ -173,7 +177,30 @@ def run_task(task: Task, store: EmbeddingStore, settings: Settings) -> list[dict
         "layer_name": task.layer_name,
         "q_value": float("nan"),
     }
-    return [where | record for record in analysis.records()]
+    evidence = analysis.evidence
+    if evidence is not None and task.view != "answer":  # rows of every layer would be too many
+        evidence = replace(evidence, rows=None)
+    rows = [where | record for record in analysis.records()]
+    if evidence is None:
+        return rows, None
+    return rows, Kept(evidence, _digest_of_sample(task, store, settings))
+
+
+def _digest_of_sample(task: Task, store: EmbeddingStore, settings: Settings) -> str:
+    """Tell these examples, and how they are resampled, from all others."""
+    if task.pairs == "redrawn":
+        names = [f"redrawn/{modality}" for modality in sorted(settings.modalities)]
+    else:
+        known = ("id", "label", *(f"group/{column}" for column in sorted(store.groups())))
+        names = [name for name in known if name in store.names]
+    if not names:  # nothing says which examples they are: only the same store is the same
+        return store.digest()[:16]
+    digest = hashlib.sha256(f"{settings.seed} {settings.replicates}".encode())
+    for name in names:
+        values = store.array(name)
+        digest.update(f"{name} {values.shape}".encode())
+        digest.update("\0".join(map(str, values.ravel().tolist())).encode())
+    return digest.hexdigest()[:16]
 
 
 def _redrawn(store: EmbeddingStore, settings: Settings) -> Analysis:

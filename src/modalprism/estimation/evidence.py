@@ -1,0 +1,92 @@
+"""What an analysis rests on: how its informations move in every replicate, and what each row tells.
+
+Atoms are sums of four informations: of either source, of both, and the union information. Kept
+beside an analysis, their replicates say how sure a difference between two analyses is, and their
+rows which examples are the most redundant, unique or synergistic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.estimation.atoms import RowTerms, split_information
+
+Array = NDArray[np.float64]
+Kept = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Replicates and rows of an analysis, in its unit.
+
+    The second axis of `resampled` and `learnt` are replicates; the four informations, everywhere,
+    are those of the first source, of the second, of both, and the union information.
+
+    Attributes
+    ----------
+    resampled : ndarray of float32, shape (4, R)
+        How far they move when groups are resampled. Analyses of the same examples with the same
+        seed resample alike: replicate r of one belongs to replicate r of the other.
+    learnt : ndarray of float32, shape (4, R)
+        What probes of other rows, and of more rows, would change; drawn for each analysis alone.
+    rows : ndarray of float32, shape (n, 4), optional
+        What each row tells. Their means are the informations; that of the union nearly, since a
+        row's own answer stands for what its posteriors say.
+    """
+
+    resampled: Kept
+    learnt: Kept
+    rows: Kept | None = None
+
+    @classmethod
+    def of(cls, resampled: Array, learnt: Array, rows: Array | None, nat: float) -> Evidence:
+        """Keep atoms' replicates (8, R) in nats, as informations in another unit."""
+        informations = [5, 6, 4, 7]
+        return cls(
+            (resampled[informations] / nat).astype(np.float32),
+            (learnt[informations] / nat).astype(np.float32),
+            None if rows is None else (rows / nat).astype(np.float32),
+        )
+
+    def swapped(self) -> Evidence:
+        """Return the same with the sources in the other order."""
+        order = [1, 0, 2, 3]
+        rows = None if self.rows is None else self.rows[:, order]
+        return replace(self, resampled=self.resampled[order], learnt=self.learnt[order], rows=rows)
+
+    @property
+    def row_atoms(self) -> Array:
+        """Redundancy, unique of either source and synergy of every row, shape (n, 4).
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no rows.
+        """
+        if self.rows is None:
+            raise ValueError("this estimator tells atoms of the sample, not of its rows")
+        atoms: Array = split_information(*self.rows.T.astype(np.float64))[:4].T
+        return atoms
+
+
+def row_informations(terms: RowTerms) -> Array:
+    """Return what each row tells, shape (n, 4), in nats.
+
+    log p(y|x₁)/p(y), log p(y|x₂)/p(y), log p(y|x₁,x₂)/p(y), and α' + β − log p(y), of the union's
+    dual potentials: pointwise informations under the solution, which is a distribution of pairs
+    that the sample need not hold.
+    """
+    surprise = -(terms.target * np.log(terms.target.mean(0))).sum(1)
+    told: Array = np.stack(
+        [
+            surprise - terms.loss_1,
+            surprise - terms.loss_2,
+            surprise - terms.loss_joint,
+            surprise + terms.potential,
+        ],
+        axis=1,
+    )
+    return told

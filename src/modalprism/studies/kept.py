@@ -1,0 +1,106 @@
+"""The evidence of a run: one file of replicates and rows, by analysis.
+
+It lets two runs be compared with an interval of the difference, and examples be shown by what they
+tell, without any analysis done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
+
+from modalprism.errors import InputError
+from modalprism.estimation.evidence import Evidence
+from modalprism.files import write_whole
+
+EVIDENCE_FILE: Final = "evidence.safetensors"
+_INDEX: Final = "modalprism"
+
+
+class Place(NamedTuple):
+    """Which analysis of a run: as in the profile's columns."""
+
+    model: str
+    dataset: str
+    view: str
+    pairs: str
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """An analysis's evidence, and a digest of its examples, their groups and the seed.
+
+    Where two digests are the same, replicate r of one is of the same resample as replicate r of the
+    other.
+    """
+
+    evidence: Evidence
+    sample: str
+
+
+def pack(kept: Mapping[Place, Kept]) -> bytes:
+    """Return the content of a file of evidence."""
+    arrays = {}
+    index = []
+    for number, (place, one) in enumerate(kept.items()):
+        arrays[f"{number}/resampled"] = one.evidence.resampled
+        arrays[f"{number}/learnt"] = one.evidence.learnt
+        if one.evidence.rows is not None:
+            arrays[f"{number}/rows"] = one.evidence.rows
+        index.append([*place, one.sample])
+    content: bytes = save(arrays, {_INDEX: json.dumps(index)})
+    return content
+
+
+def unpack(path: Path) -> dict[Place, Kept]:
+    """Read a file of evidence.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            index = json.loads((file.metadata() or {})[_INDEX])
+        arrays = load_file(path)
+        found = {}
+        for number, (model, dataset, view, pairs, layer, sample) in enumerate(index):
+            evidence = Evidence(
+                arrays[f"{number}/resampled"],
+                arrays[f"{number}/learnt"],
+                arrays.get(f"{number}/rows"),
+            )
+            found[Place(model, dataset, view, pairs, int(layer))] = Kept(evidence, str(sample))
+        return found
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error}); run the study again") from error
+
+
+def write_evidence(folder: Path, kept: Mapping[Place, Kept]) -> None:
+    """Write a run's evidence; it appears whole or not at all."""
+    write_whole(folder / EVIDENCE_FILE, pack(kept))
+
+
+def read_evidence(folder: Path) -> dict[Place, Kept]:
+    """Read a run's evidence.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged.
+    """
+    path = folder / EVIDENCE_FILE
+    if not path.is_file():
+        raise InputError(
+            f"{folder} has no {EVIDENCE_FILE}: it was run before comparisons could be made; run "
+            "its study again"
+        )
+    return unpack(path)
