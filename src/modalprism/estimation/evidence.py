@@ -35,20 +35,26 @@ class Evidence:
     rows : ndarray of float32, shape (n, 4), optional
         What each row tells. Their means are the informations; that of the union nearly, since a
         row's own answer stands for what its posteriors say.
+    resolution : float
+        What no sample of so many rows resolves, see `resolution_of`.
     """
 
     resampled: Kept
     learnt: Kept
     rows: Kept | None = None
+    resolution: float = 0.0
 
     @classmethod
-    def of(cls, resampled: Array, learnt: Array, rows: Array | None, nat: float) -> Evidence:
+    def of(
+        cls, resampled: Array, learnt: Array, rows: Array | None, resolution: float, nat: float
+    ) -> Evidence:
         """Keep atoms' replicates (8, R) in nats, as informations in another unit."""
         informations = [5, 6, 4, 7]
         return cls(
             (resampled[informations] / nat).astype(np.float32),
             (learnt[informations] / nat).astype(np.float32),
             None if rows is None else (rows / nat).astype(np.float32),
+            resolution / nat,
         )
 
     def swapped(self) -> Evidence:

@@ -161,7 +161,7 @@ def summarize(
         estimator=estimator,
         diagnostics=diagnostics,
         families=families,
-        evidence=Evidence.of(resampled, learnt, rows, nat),
+        evidence=Evidence.of(resampled, learnt, rows, resolution, nat),
     )
 
 

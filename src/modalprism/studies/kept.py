@@ -54,7 +54,7 @@ def pack(kept: Mapping[Place, Kept]) -> bytes:
         arrays[f"{number}/learnt"] = one.evidence.learnt
         if one.evidence.rows is not None:
             arrays[f"{number}/rows"] = one.evidence.rows
-        index.append([*place, one.sample])
+        index.append([*place, one.sample, one.evidence.resolution])
     content: bytes = save(arrays, {_INDEX: json.dumps(index)})
     return content
 
@@ -72,11 +72,12 @@ def unpack(path: Path) -> dict[Place, Kept]:
             index = json.loads((file.metadata() or {})[_INDEX])
         arrays = load_file(path)
         found = {}
-        for number, (model, dataset, view, pairs, layer, sample) in enumerate(index):
+        for number, (model, dataset, view, pairs, layer, sample, resolution) in enumerate(index):
             evidence = Evidence(
                 arrays[f"{number}/resampled"],
                 arrays[f"{number}/learnt"],
                 arrays.get(f"{number}/rows"),
+                float(resolution),
             )
             found[Place(model, dataset, view, pairs, int(layer))] = Kept(evidence, str(sample))
         return found
