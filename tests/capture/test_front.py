@@ -6,7 +6,10 @@ from torch import nn
 import modalprism as mp
 from modalprism.capture.front import weights_digest
 from modalprism.capture.generic import ModuleAdapter
+from modalprism.capture.run import CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
 
 
 class Pair(nn.Module):
@@ -70,10 +73,32 @@ def test_other_weights_are_another_capture(tmp_path):
     other = adapter()
     with torch.no_grad():
         other.model.head.weight.add_(0.1)
-    with pytest.raises(mp.InputError, match="holds another capture: its weights"):
+    with pytest.raises(InputError, match="holds another capture: its weights"):
         mp.capture(other, None, examples(), out=tmp_path / "s")
 
 
 def test_a_module_without_an_adapter_is_told_what_to_do(tmp_path):
-    with pytest.raises(mp.InputError, match="no model of transformers; describe it"):
+    with pytest.raises(InputError, match="no model of transformers; describe it"):
         mp.capture(Pair(), None, examples(), out=tmp_path / "s")
+
+
+def test_all_examples_have_a_label_or_none(tmp_path):
+    given = examples(6)
+    given[4]["label"] = None
+    with pytest.raises(InputError, match="'row 4' lacks a label, which others have"):
+        mp.capture(adapter(), None, given, out=tmp_path / "s")
+    given = [one | {"label": None} for one in examples(6)]
+    given[5]["label"] = 1
+    with pytest.raises(InputError, match="'row 5' has a label, which others lack"):
+        mp.capture(adapter(), None, given, out=tmp_path / "t")
+
+
+def test_labels_of_words_and_numbers_are_words_in_every_part(tmp_path):
+    given = [one | {"label": "both"} if i == 5 else one for i, one in enumerate(examples(8))]
+    settings = CaptureSettings(part_rows=2, batch_size=2)
+    run_capture(
+        adapter(), [Example(e["id"], e, e["label"]) for e in given], tmp_path / "s",
+        words={}, settings=settings,
+    )  # fmt: skip
+    labels = EmbeddingStore.open(tmp_path / "s").array("label")
+    assert labels.tolist() == ["0", "1", "0", "1", "0", "both", "0", "1"]

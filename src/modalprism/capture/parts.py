@@ -165,6 +165,7 @@ class PartsWriter:
     _rows: list[Row] = field(default_factory=list)
     _pending: dict[str, list[Tensor]] = field(default_factory=dict)
     _skipped: list[tuple[str, str]] = field(default_factory=list)
+    _labelled: bool | None = None
 
     def resume(self) -> tuple[int, int]:
         """Open the folder, and return the position to go on from and the rows that are there.
@@ -196,6 +197,8 @@ class PartsWriter:
         parts = finished_parts(self.folder)
         self._number = len(parts)
         self._end = parts[-1].end if parts else 0
+        if written := next((part for part in parts if part.rows), None):
+            self._labelled = "label" in pq.read_schema(written.index).names
         return self._end, sum(part.rows for part in parts)
 
     def skip(self, position: int, name: str, why: str) -> None:
@@ -204,7 +207,22 @@ class PartsWriter:
         self._end = position + 1
 
     def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
-        """Append rows; a part that is full is written."""
+        """Append rows; a part that is full is written.
+
+        Raises
+        ------
+        InputError
+            If one has a label and another none.
+        """
+        if self._labelled is None:
+            self._labelled = rows[0].label is not None
+        for row in rows:
+            if (row.label is not None) != self._labelled:
+                have, lacks = ("have", "lacks") if self._labelled else ("lack", "has")
+                raise InputError(
+                    f"the example {row.id!r} {lacks} a label, which others {have}; give all "
+                    "examples one, or none"
+                )
         self._rows += rows
         self._end = rows[-1].position + 1
         for name, values in arrays.items():
@@ -374,11 +392,15 @@ class PartsReader:
     def array(self, name: str) -> NDArray[Any]:
         """Read a whole array, or a column of the index, into memory; bfloat16 becomes float32."""
         if name in pq.read_schema(self.parts[0].index).names:
-            column = pa.concat_tables(
-                [pq.read_table(part.index, columns=[name]) for part in self.parts]
-            )[name]
-            values: NDArray[Any] = np.asarray(column.to_pylist())
-            return values
+            cells = [
+                cell
+                for part in self.parts
+                for cell in pq.read_table(part.index, columns=[name])[name].to_pylist()
+            ]
+            # Of labels in words and numbers a part may hold numbers alone; the whole does not.
+            if any(isinstance(cell, str) for cell in cells):
+                cells = list(map(str, cells))
+            return np.asarray(cells)
         widened = (
             piece.float() if piece.dtype == torch.bfloat16 else piece for piece in self.pieces(name)
         )

@@ -121,6 +121,8 @@ class Columns:
                 raise InputError(f"the role {name!r} is given twice; one column has it")
             if role not in _ROLES:
                 kind = _kind(role, name, kind)
+            if kind and name in _ROLES:
+                raise InputError(f"the role {role!r} has a kind, but {name} is no modality")
             if not column:
                 without.add(name)
             elif role in _ROLES:
@@ -149,10 +151,13 @@ class Columns:
         found = f"the columns are {', '.join(available) or 'none'}"
         if missing := [name for name in self.names if name not in available]:
             raise InputError(f"there is no column {missing[0]!r}; {found}")
-        free = {name.casefold(): name for name in reversed(available) if name not in self.names}
+        given = {one.column for one in self.modalities.values()} | {self.label, self.id}
+        free = {name.casefold(): name for name in reversed(available) if name not in given}
 
         def guess(role: str) -> str | None:
             names = () if role in self.without else _GUESSES[role]
+            if role in _ROLES:  # examples that share a picture may be a group, and are no example
+                names = tuple(name for name in names if free.get(name) not in self.groups)
             return next((free.pop(name) for name in names if name in free), None)
 
         modalities = dict(self.modalities)

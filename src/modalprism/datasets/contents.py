@@ -14,6 +14,15 @@ def is_empty(value: Any) -> bool:
     return value is None or value == "" or (isinstance(value, float) and value != value)
 
 
+def unwrapped(value: Any) -> Any:
+    """Return what a cell holds: itself, its ``bytes`` or ``path``, or the only one of a list."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
+        value = value.get("bytes") or value.get("path")
+    return value
+
+
 def content_of(value: Any, root: Path | None) -> bytes:
     """Return the bytes of a picture or recording.
 
@@ -30,10 +39,7 @@ def content_of(value: Any, root: Path | None) -> bytes:
     InputError
         If there is nothing, the file is missing or outside of `root`, or the value is another.
     """
-    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
-        value = value.get("bytes") or value.get("path")
-    if isinstance(value, list) and len(value) == 1:
-        return content_of(value[0], root)
+    value = unwrapped(value)
     if is_empty(value):
         raise InputError("it is empty")
     if isinstance(value, bytes):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +21,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modalprism.datasets.parquet import class_of
+from modalprism.datasets.parquet import arrow_row
 from modalprism.datasets.rows import Row, Source, ends_digest, pick
 from modalprism.errors import InputError
 
 _SAVED: Final = ("dataset_dict.json", "state.json")
-_ID: Final = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?(@(?P<at>[\w./-]+))?")
+_ID: Final = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?(@(?P<at>[\w./-]+))?")
 _FAILURES: Final = (OSError, ValueError, LookupError, TypeError, pa.ArrowException)
 
 
@@ -47,8 +50,8 @@ class LibraryDataset(Source):
         self._digest = digest
         features = dataset.features
         if features is None:  # of a stream that does not say
-            first = next((values for _, values in self._tables(self._dataset, None)), {})
-            features = dict.fromkeys(first)
+            first = next((table for _, table in self._tables(self._dataset, None)), None)
+            features = {} if first is None else dict.fromkeys(first.column_names)
         self.columns = tuple(features)
         self._classes = {
             column: list(feature.names)
@@ -60,15 +63,14 @@ class LibraryDataset(Source):
 
     def _tables(
         self, dataset: Any, chosen: NDArray[np.int64] | None
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-        numbered: Iterator[tuple[int, Any]]
+    ) -> Iterator[tuple[int, pa.Table]]:
+        numbered: Iterator[tuple[int, pa.Table]]
         if chosen is not None and self.quick:
             numbered = zip(chosen.tolist(), dataset.select(chosen).iter(batch_size=1), strict=True)
         else:
             numbered = pick(dataset.iter(batch_size=1), chosen)
         try:
-            for position, table in numbered:
-                yield position, {name: _cell(table[name][0].as_py()) for name in table.column_names}
+            yield from numbered
         except _FAILURES as error:
             raise InputError(
                 f"the dataset {self.name} broke off ({error}); the same command goes on where it "
@@ -78,10 +80,9 @@ class LibraryDataset(Source):
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
         """Yield rows with `columns`; of a dataset that is no stream only the chosen are read."""
         dataset = self._dataset.select_columns(list(columns))
-        for position, values in self._tables(dataset, chosen):
-            for name in self._classes.keys() & values.keys():
-                values[name] = class_of(values[name], self._classes[name])
-            yield Row(position, str(position), values)
+        for position, table in self._tables(dataset, chosen):
+            row = arrow_row(table, position, self._classes)
+            yield replace(row, values={name: _cell(value) for name, value in row.values.items()})
 
     def digest(self) -> str:
         """Hash what the dataset was opened from."""
@@ -99,9 +100,12 @@ def _cell(value: Any) -> Any:
 
 
 def _fetch(path: str) -> bytes:
-    with importlib.import_module("fsspec").open(path, "rb") as file:
-        content: bytes = file.read()
-        return content
+    try:
+        with importlib.import_module("fsspec").open(path, "rb") as file:
+            content: bytes = file.read()
+            return content
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"the archive of {path} is damaged: {error}") from error
 
 
 def _library(what: str) -> Any:
@@ -123,8 +127,8 @@ def is_hub_id(data: str) -> bool:
 
     Examples
     --------
-    >>> is_hub_id("facebook/winoground"), is_hub_id("a/b/c")
-    (True, False)
+    >>> is_hub_id("facebook/winoground"), is_hub_id("winoground"), is_hub_id("a/b/c")
+    (True, False, False)
     """
     return _ID.fullmatch(data) is not None
 
@@ -146,7 +150,10 @@ def saved_dataset(folder: Path, split: str | None) -> Source:
         split = _chosen_split(split, list(dataset), str(folder))
         dataset, folder = dataset[split], folder / split
     elif split is not None and split != str(dataset.split):
-        raise InputError(f"{folder} holds one split, {dataset.split or 'without a name'}")
+        raise InputError(
+            f"{folder} has no split {split!r}, only one, {dataset.split or 'without a name'}; "
+            "leave --split out"
+        )
     digests = "".join(ends_digest(path) for path in sorted(folder.glob("*.arrow")))
     return LibraryDataset(dataset, str(folder), hashlib.sha256(digests.encode()).hexdigest())
 
@@ -179,8 +186,12 @@ def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Source:
             f"{data} is no file or folder here, and as a dataset of the hub it cannot be opened: "
             f"{error}"
         ) from error
-    # The hub's addresses of files say the revision, and so what is in them.
-    words = f"{name} {builder.config.name} {split} {[str(file) for file in files.get(split, ())]}"
+    # The hub's addresses of files say the revision, and so what is in them; paths do not.
+    addresses = [
+        ends_digest(Path(file)) if Path(file).is_file() else str(file)
+        for file in files.get(split, ())
+    ]
+    words = f"{name} {builder.config.name} {split} {addresses}"
     return LibraryDataset(dataset, data, hashlib.sha256(words.encode()).hexdigest())
 
 

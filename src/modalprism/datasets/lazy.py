@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns, Modality
-from modalprism.datasets.contents import content_of, is_empty
+from modalprism.datasets.contents import content_of, is_empty, unwrapped
 from modalprism.datasets.example import Example
-from modalprism.datasets.pictures import on_white, picture_of
+from modalprism.datasets.pictures import picture_of
 from modalprism.datasets.rows import Row
 from modalprism.datasets.sounds import resampled, sound_of
 from modalprism.errors import InputError
@@ -70,13 +70,10 @@ class LazyInputs(Mapping[str, Any]):
     def _decoded(self, value: Any, kind: str) -> Any:
         match kind:
             case "image":
-                if hasattr(value, "getbands"):  # a PIL image
-                    return on_white(value)
                 return picture_of(content_of(value, self.root))
             case "audio":
                 if isinstance(value, Mapping) and "array" in value:
-                    samples, rate = np.asarray(value["array"]), value.get("sampling_rate") or 0
-                    return resampled(samples, rate, self.sampling_rate)
+                    return _waveform(value, self.sampling_rate)
                 return sound_of(content_of(value, self.root), self.sampling_rate)
             case "array":
                 return _array(value)
@@ -109,7 +106,7 @@ def example_of(row: Row, columns: Columns, root: Path | None, sampling_rate: int
     if not broken:
         try:
             identity = _identity(row, columns)
-            label = _label(row.values.get(columns.label)) if columns.label else None
+            label = _label(columns.label, row.values) if columns.label else None
             groups = {name: _group(name, row.values.get(name)) for name in columns.groups}
         except InputError as error:
             broken = str(error)
@@ -148,26 +145,41 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _label(value: Any) -> int | str | None:
-    value = _word(value)
+def _label(column: str, cells: Mapping[str, Any]) -> int | str:
+    value = _word(cells.get(column))
     if is_empty(value):
-        return None
+        # Kept as none beside others' labels, it would be one more class.
+        raise InputError(f"its label in column {column!r} is empty; say label= where there is none")
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int):
-        raise InputError(f"its label is {value!r:.60}; a label is a word or a whole number")
+        raise InputError(
+            f"its label in column {column!r} is {value!r:.60}; a label is a word or a whole number"
+        )
     return value
 
 
 def _group(name: str, value: Any) -> str:
-    if isinstance(value, Mapping):  # a picture
-        value = value.get("bytes") or value.get("path")
+    value = unwrapped(value)
+    if callable(value):
+        value = content_of(value, None)
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()[:16]
     value = _word(value)
     if is_empty(value) or not isinstance(value, str | int | float):
-        raise InputError(f"its group {name!r} is {value!r:.60}; give a word or number")
+        raise InputError(f"its group in column {name!r} is {value!r:.60}; give a word or number")
     return str(value)
+
+
+def _waveform(value: Mapping[str, Any], wanted: int) -> NDArray[np.float32]:
+    """Resample what is decoded already."""
+    rate = value.get("sampling_rate")
+    if not isinstance(rate, int | float):
+        raise InputError(f"its sampling_rate is {rate!r}; give it in Hz")
+    samples = _array(value["array"])
+    if np.asarray(value["array"]).dtype.kind in "iu":
+        raise InputError("its samples are whole numbers of a range nobody knows; give −1 to 1")
+    return resampled(samples, rate, wanted)
 
 
 def _array(value: Any) -> NDArray[np.float32]:

@@ -10,7 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.datasets.rows import PICTURE_SUFFIXES, SOUND_SUFFIXES, Row, Source, pick
+from modalprism.datasets.rows import (
+    PICTURE_SUFFIXES,
+    SOUND_SUFFIXES,
+    SPLITS,
+    Row,
+    Source,
+    pick,
+    printable,
+)
 from modalprism.errors import InputError
 
 
@@ -38,14 +46,22 @@ class MediaFolder(Source):
         self.root = self.folder = root
         self.length = 0
         found: set[str] = set()
+        labels: set[str | None] = set()
         for name in self._names():
-            found |= {modality_of(name) or "", "label" if "/" in name else ""}
+            label = name.split("/")[0] if "/" in name else None
+            labels.add(label)
+            found |= {modality_of(name) or "", "label" if label else ""}
             self.length += 1
         if not self.length:
             raise InputError(
                 f"{root} holds nothing that is known as examples; give a folder of pictures or WAV "
                 "files, with a table (.csv, .tsv, .jsonl) or in subfolders named as their class, "
                 "of .parquet or .tar files, or one that a Hugging Face dataset was saved to"
+            )
+        if splits := sorted(label for label in labels if label and label.casefold() in SPLITS):
+            raise InputError(
+                f"{root} holds the split {splits[0]}, which is no class; give its folder, "
+                f"{root / splits[0]}"
             )
         self.columns = tuple(name for name in ("image", "audio", "label") if name in found)
 
@@ -61,7 +77,8 @@ class MediaFolder(Source):
         """Yield a row a file."""
         for position, name in pick(self._names(), chosen):
             label = name.split("/")[0] if "/" in name else None
-            yield Row(position, name, {str(modality_of(name)): name, "label": label})
+            values = {str(modality_of(name)): name, "label": label and printable(label)}
+            yield Row(position, printable(name), values)
 
     def digest(self) -> str:
         """Hash the names of all files."""

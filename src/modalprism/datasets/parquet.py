@@ -18,6 +18,7 @@ from modalprism.errors import InputError
 
 _BATCH: Final = 16
 """Rows that are held at once: pictures are large."""
+_BUFFER: Final = 2**20
 _LIBRARY: Final = b"huggingface"
 
 
@@ -57,7 +58,8 @@ class ParquetFiles(Source):
         """Yield rows with `columns`; groups of rows of which none is chosen are not read."""
         begin = 0
         for path in self.files:
-            with pq.ParquetFile(path) as file:
+            # A group may hold all rows of a file: it is read piece by piece.
+            with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
                 for group in range(file.num_row_groups):
                     end = begin + file.metadata.row_group(group).num_rows
                     places = _between(chosen, begin, end)
@@ -77,7 +79,8 @@ class ParquetFiles(Source):
         try:
             for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(columns)):
                 while done < len(places) and places[done] < begin + batch.num_rows:
-                    yield self._row(batch, places[done], places[done] - begin)
+                    place = places[done]
+                    yield arrow_row(batch.slice(place - begin, 1), place, self._classes)
                     done += 1
                 begin += batch.num_rows
         except (pa.ArrowException, OSError) as error:
@@ -85,22 +88,14 @@ class ParquetFiles(Source):
             for position in places[done:]:
                 yield Row(position, str(position), broken=f"the file is damaged there: {error}")
 
-    def _row(self, batch: pa.RecordBatch, position: int, index: int) -> Row:
-        values = {name: batch.column(name)[index].as_py() for name in batch.schema.names}
-        for name in self._classes.keys() & values.keys():
-            values[name] = class_of(values[name], self._classes[name])
-        return Row(position, str(position), values)
-
     def digest(self) -> str:
         """Hash names and sizes, and the first and last MiB of every file; its index is in that."""
         digests = "".join(ends_digest(path) for path in self.files)
         return hashlib.sha256(digests.encode()).hexdigest()
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Columns of strings may name files."""
-        words = (pa.types.is_string, pa.types.is_large_string)
-        kinds = {name: self.schema.field(name).type for name in columns}
-        return tuple(name for name, kind in kinds.items() if any(check(kind) for check in words))
+        """Columns of strings, and of lists of strings, may name files."""
+        return tuple(name for name in columns if _is_words(self.schema.field(name).type))
 
 
 def _between(chosen: NDArray[np.int64] | None, begin: int, end: int) -> Sequence[int]:
@@ -109,6 +104,28 @@ def _between(chosen: NDArray[np.int64] | None, begin: int, end: int) -> Sequence
     first, last = np.searchsorted(chosen, [begin, end])
     places: list[int] = chosen[first:last].tolist()
     return places
+
+
+def _is_words(kind: Any) -> bool:
+    while hasattr(kind, "value_type"):  # a list, or categories
+        kind = kind.value_type
+    words = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(check(kind) for check in words)
+
+
+def arrow_row(
+    table: pa.Table | pa.RecordBatch, position: int, classes: Mapping[str, Sequence[str]]
+) -> Row:
+    """Return the first row of a table, with names of classes; it is broken if a cell is."""
+    values: dict[str, Any] = {}
+    for name in table.schema.names:
+        try:
+            value = table.column(name)[0].as_py()
+        except (ValueError, OverflowError, pa.ArrowException) as error:
+            broken = f"column {name!r} cannot be read: {error}"
+            return Row(position, str(position), broken=broken)
+        values[name] = class_of(value, classes[name]) if name in classes else value
+    return Row(position, str(position), values)
 
 
 def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import Final
 from modalprism.datasets.hub import hub_dataset, is_hub_id, is_saved, saved_dataset
 from modalprism.datasets.media_folder import MediaFolder
 from modalprism.datasets.parquet import ParquetFiles
-from modalprism.datasets.rows import Source
+from modalprism.datasets.rows import SPLITS, Source
 from modalprism.datasets.shard_names import matching
 from modalprism.datasets.shards import Shards
 from modalprism.datasets.written_tables import LINES, SEPARATORS, written_table
@@ -31,8 +31,8 @@ def source_of(data: str | Path, *, split: str | None = None, streaming: bool = F
     data : str or Path
         A file, a folder, a pattern of shards, or an id of the hub.
     split : str, optional
-        Of a dataset of the library ``datasets``, or a folder of parquet files named as the hub
-        names them, ``train-00000-of-00002``; other kinds have none.
+        Of a dataset of the library ``datasets``, or a folder of parquet files that are named as
+        their split, ``train-00000-of-00002`` or ``train``; other kinds have none.
     streaming : bool
         Whether a hub's dataset is streamed; files are read a row at a time anyway.
 
@@ -49,11 +49,18 @@ def source_of(data: str | Path, *, split: str | None = None, streaming: bool = F
     if not here and not known and isinstance(data, str) and is_hub_id(data):
         return hub_dataset(data, split, streaming=streaming)
     if not here:
-        raise InputError(f"there is no file or folder {data}; check the path")
+        raise InputError(
+            f"there is no file or folder {data}; check the path, or give a hub's id, owner/name"
+        )
     if path.is_dir():
         return _folder(path, split)
     _refuse_split(data, split)
-    return _file(path) if path.exists() else Shards(matching(str(data)))
+    if path.exists():
+        return _file(path)
+    paths = matching(str(data))
+    if other := next((one for one in paths if one.suffix.lower() != _SHARD), None):
+        raise InputError(f"the pattern {data} means {other}, but patterns are of {_SHARD} only")
+    return Shards(paths)
 
 
 def _refuse_split(data: str | Path, split: str | None) -> None:
@@ -78,7 +85,11 @@ def _file(path: Path) -> Source:
 def _folder(path: Path, split: str | None) -> Source:
     files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
     tables = [one for one in files if one.suffix.lower() in _TABLES]
-    parquet = sorted(one for one in path.rglob(f"*{_PARQUET}") if one.name[0] != ".")
+    parquet = sorted(
+        one
+        for one in path.rglob(f"*{_PARQUET}")
+        if not any(part.startswith(".") for part in one.relative_to(path).parts)
+    )
     shards = [one for one in files if one.suffix.lower() == _SHARD]
     described = [one for one in (*tables, *parquet) if one.stem == "metadata"]
     several = len(tables) + bool(parquet) + bool(shards) > 1
@@ -95,14 +106,31 @@ def _folder(path: Path, split: str | None) -> Source:
 
 
 def _of_split(files: Sequence[Path], split: str | None, folder: Path) -> list[Path]:
-    """Choose the files of a split, where they are named as the hub names them."""
-    named = [(match[1], path) for path in files if (match := _NUMBERED.fullmatch(path.stem))]
+    """Choose the files of a split, where their names tell it."""
+    named = [(name, path) for path in files if (name := _split_of(path))]
     splits = sorted({name for name, _ in named})
     if split is None and len(splits) <= 1:
-        return list(files)
+        return _of_one_configuration(files, folder)
     if split not in splits:
         wanted = "several splits" if split is None else f"no split {split!r}"
         raise InputError(
             f"{folder} has {wanted}; choose from {', '.join(splits) or 'its files, by their paths'}"
         )
-    return [path for name, path in named if name == split]
+    return _of_one_configuration([path for name, path in named if name == split], folder)
+
+
+def _of_one_configuration(files: Sequence[Path], folder: Path) -> list[Path]:
+    """Refuse several configurations, each with its own numbered files in its own folder."""
+    numbered: dict[str, Path] = {}
+    for path in files:
+        if _NUMBERED.fullmatch(path.stem) and numbered.setdefault(path.name, path) != path:
+            other = numbered[path.name].parent
+            raise InputError(f"{folder} holds several datasets; give one: {other} or {path.parent}")
+    return list(files)
+
+
+def _split_of(path: Path) -> str | None:
+    """Tell a file's split by its name, ``train-00000-of-00002`` or ``train``, or its folder's."""
+    if match := _NUMBERED.fullmatch(path.stem):
+        return match[1]
+    return next((name for name in (path.stem, path.parent.name) if name in SPLITS), None)

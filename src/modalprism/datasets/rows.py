@@ -18,6 +18,8 @@ PICTURE_SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 )
 SOUND_SUFFIXES: Final = frozenset({".wav"})
+SPLITS: Final = frozenset({"train", "training", "validation", "valid", "val", "dev", "test"})
+"""What parts of a dataset are usually called."""
 _END: Final = 2**20
 
 
@@ -89,11 +91,22 @@ def pick(rows: Iterable[T], chosen: NDArray[np.int64] | None) -> Iterator[tuple[
     places = iter(chosen.tolist())
     wanted = next(places, None)
     for position, row in enumerate(rows):
-        if wanted is None:
-            return
         if position == wanted:
             yield position, row
             wanted = next(places, None)
+            if wanted is None:
+                return  # before the next is read: of a stream that may take long, or fail
+
+
+def printable(name: str) -> str:
+    r"""Return a file's name as it can be written down, where it is not in UTF-8.
+
+    Examples
+    --------
+    >>> printable("caf\udce9.png")
+    'caf\\xe9.png'
+    """
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def whole_digest(path: Path) -> str:

@@ -42,7 +42,7 @@ def expand(pattern: str) -> Iterator[str]:
 
 
 def matching(pattern: str) -> list[Path]:
-    """Return the shards that a pattern with braces or stars means, in order.
+    """Return the shards that a pattern with braces or stars means, in order, each once.
 
     Raises
     ------
@@ -51,8 +51,10 @@ def matching(pattern: str) -> list[Path]:
     """
     paths: list[Path] = []
     for name in expand(pattern):
-        found = sorted(map(Path, glob.glob(name))) if glob.has_magic(name) else [Path(name)]
+        # Only stars are a pattern: question marks and brackets stand for themselves.
+        literal = re.sub(r"[?\[]", r"[\g<0>]", name)
+        found = sorted(map(Path, glob.glob(literal))) if "*" in name else [Path(name)]
         if not found or not all(path.is_file() for path in found):
             raise InputError(f"there is no file {name}; check the pattern {pattern}")
         paths += found
-    return paths
+    return list(dict.fromkeys(paths))

@@ -10,6 +10,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from modalprism.datasets.rows import (
     Source,
     ends_digest,
     pick,
+    printable,
 )
 from modalprism.datasets.tar_samples import Sample, samples_of
 from modalprism.errors import InputError
@@ -37,6 +39,7 @@ _ALSO: Final = {
     "label": ("cls",),
 }
 """Columns that are whichever of these extensions an example has."""
+_UNREADABLE: Final = (tarfile.TarError, OSError, ValueError, RecursionError)
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, extension: str) -> Any:
@@ -74,11 +77,13 @@ class Shards(Source):
             self.length += 1
             broken = broken or sample.broken
             for extension, member in sample.members.items():
-                digest.update(f"{sample.key}.{extension} {member.size}\n".encode())
+                words = f"{sample.key}.{extension} {member.size}\n"
+                digest.update(words.encode(errors="surrogateescape"))
             if archive and not sample.broken and looked_at < _LOOKED_AT:
                 looked_at += 1
                 columns |= dict.fromkeys(_columns(sample.members))
-                columns |= dict.fromkeys(self._object(archive, sample))
+                with suppress(*_UNREADABLE):  # said when the example is read
+                    columns |= dict.fromkeys(self._object(archive, sample))
         if not columns:
             raise InputError(broken or f"{self.shards[0]} holds no examples")
         self.columns = tuple(columns)
@@ -92,12 +97,12 @@ class Shards(Source):
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
         """Yield rows with `columns`; of examples that are not chosen no file is read."""
         for position, (sample, archive, name) in pick(self._samples(), chosen):
-            identity, broken = f"{name}/{sample.key}", sample.broken
+            identity, broken = f"{name}/{printable(sample.key)}", sample.broken
             values: Mapping[str, Any] = {}
             if archive and not broken:
                 try:
                     values = self._values(archive, sample, columns)
-                except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
+                except _UNREADABLE as error:
                     broken = f"it cannot be read: {error}"
             yield Row(position, identity, values, broken)
 

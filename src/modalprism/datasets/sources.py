@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.contents import file_inside
+from modalprism.datasets.contents import file_inside, unwrapped
 from modalprism.datasets.example import Example
 from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import source_of
@@ -118,7 +118,7 @@ def open_examples(
     columns : Columns, optional
         Which column is what; usual names are guessed.
     split : str, optional
-        Of a dataset of the library.
+        Of a dataset of the library, or of a folder of parquet files that are named as their split.
     limit : int, optional
         Take so many, drawn at random, in the dataset's order; of a stream the first.
     seed : int
@@ -140,6 +140,8 @@ def open_examples(
     """
     if limit is not None and limit < 1:
         raise InputError(f"the limit is {limit}; take 1 or more")
+    if seed < 0:
+        raise InputError(f"the seed is {seed}; give 0 or more")
     if sampling_rate < 1:
         raise InputError(f"the sampling rate is {sampling_rate} Hz; give 1 or more")
     source = source_of(data, split=split, streaming=streaming)
@@ -168,16 +170,21 @@ def _draw(length: int | None, limit: int | None, seed: int) -> NDArray[np.int64]
 
 def _refuse_twice(identity: str, seen: set[str], columns: Columns) -> None:
     if identity in seen:
-        where = f" in column {columns.id!r}" if columns.id else ""
+        if columns.id is None:  # only of shards
+            raise InputError(
+                f"two examples have the id {identity!r}; the files of an example stand together in "
+                "a shard, and no other has its key"
+            )
         raise InputError(
-            f"two examples have the id {identity!r}{where}; ids must differ: name another column, "
-            "id=…, or none, id="
+            f"two examples have the id {identity!r} in column {columns.id!r}; ids must differ: "
+            "name another column, id=…, or none, id="
         )
     seen.add(identity)
 
 
 def _size(root: Path | None, name: object) -> int:
     """Return the size of a file that a table names; −1 where there is none."""
+    name = unwrapped(name)
     try:
         return file_inside(root, name).stat().st_size if isinstance(name, str) else -1
     except (InputError, OSError):
