@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.atoms import ATOMS
@@ -174,3 +175,28 @@ def test_another_order_of_the_modalities_and_back(analysis):
     assert b.imbalance == a.imbalance
     assert b.redundancy == a.redundancy
     assert b.in_order(("image", "text")) == a
+
+
+def test_a_notebook_shows_intervals_p_values_and_what_is_undetermined(analysis):
+    text = analysis(p_values={"synergy": 0.031, "redundancy": 0.0004})._repr_html_()
+    for words in ("image and text about label", "unique (image)", "nat", "n = 1,000", "posterior"):
+        assert words in text
+    assert "p = 0.031" in text
+    assert "p &lt; 0.001" in text
+    assert "[0.29" in text
+    assert "undetermined" not in text
+    assert analysis(gap=0.4)._repr_html_().count("<em>undetermined</em>") == 3
+
+
+def test_it_plots_its_atoms_with_their_intervals(analysis):
+    a = analysis()
+    axes = Figure(figsize=(6, 2)).subplots()
+    assert a.plot(axes=axes) is axes
+    assert [p.get_width() for p in axes.patches] == pytest.approx([0.2, 0.3, 0.1, 0.4])
+    first, last = (line.get_xdata() for line in (axes.lines[0], axes.lines[6]))
+    assert list(first) == pytest.approx([a.redundancy.low, a.redundancy.high])
+    assert list(last) == pytest.approx([0.6 + a.synergy.low, 0.6 + a.synergy.high])
+    assert "about label (nat)" in axes.get_xlabel()
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names[1:3] == ["unique image", "unique text"]
+    assert axes.get_legend().get_title().get_text() == "image and text about label, n = 1,000"

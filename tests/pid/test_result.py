@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from modalprism.pid import decompose, decompose_marginals, solve_union_information
 from modalprism.pid.result import Decomposition
@@ -62,3 +63,53 @@ def test_contribution_is_determined_only_beyond_the_error_of_both_unique_atoms()
     assert result(0.1).contribution == pytest.approx((2 / 3, 1 / 3))
     assert all(map(math.isnan, result(0.16).contribution))
     assert result(0.1).share == pytest.approx((0.55, 0.45))
+
+
+def test_a_notebook_shows_the_unit_the_gap_and_what_is_undetermined(exclusive_or):
+    text = decompose(exclusive_or)._repr_html_()
+    assert text.count("<em>undetermined</em>") == 2
+    assert ">bit<" in text
+    assert "gap" in text
+    assert ">1.000000<" in text
+    assert "-0.000000" not in text
+    same = np.eye(2) / 2
+    assert decompose_marginals(same, same)._repr_html_().count("unknown") == 2
+
+
+def test_it_plots_its_atoms_into_given_axes_with_their_proven_bounds():
+    d = Decomposition(
+        information=1.0,
+        marginal_information=(0.5, 0.4),
+        lower=0.6,
+        upper=0.7,
+        stopped=Reason.CONVERGED,
+        solver="ipfp",
+        iterations=1,
+        unit="nat",
+    )
+    axes = Figure(figsize=(6, 2)).subplots()
+    assert d.plot(axes) is axes
+    widths = [patch.get_width() for patch in axes.patches]
+    assert widths == pytest.approx([d.redundancy, *d.unique, d.synergy])
+    assert "nat" in axes.get_xlabel()
+    assert "proven bounds" in axes.get_xlabel()
+    starts = [patch.get_x() for patch in axes.patches]
+    bounds = [
+        (low - start, high - start)
+        for start, (low, high) in zip(
+            starts, (line.get_xdata() for line in axes.lines[:8:2]), strict=True
+        )
+    ]
+    # Redundancy and synergy may be too small by the gap, and the unique atoms too large.
+    assert bounds[0] == pytest.approx((0.2, 0.3))
+    assert bounds[1] == pytest.approx((0.2, 0.3))
+    assert bounds[2] == pytest.approx((0.1, 0.2))
+    assert bounds[3] == pytest.approx((0.3, 0.4))
+    assert [t.get_text() for t in axes.texts] == ["1.00"]
+
+
+def test_unknown_synergy_is_plotted_as_unknown():
+    same = np.eye(2) / 2
+    axes = decompose_marginals(same, same).plot(Figure().subplots())
+    assert "synergy: unknown" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert [text.get_text() for text in axes.texts] == ["I unknown"]

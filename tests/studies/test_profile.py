@@ -82,3 +82,26 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         Profile.read(tmp_path / "none")
     with pytest.raises(InputError, match=r"has no profile\.parquet: it is not a finished run"):
         Profile.read(tmp_path)
+
+
+def test_a_profile_shows_its_views_in_a_notebook(finished):
+    text = finished[1]._repr_html_()
+    for view in ("Answer view", "Stream view", "Encoding view"):
+        assert view in text
+    assert "U image" in text
+    assert "in bit" in text
+
+
+def test_a_profile_plots_the_answer_or_else_the_stream(finished):
+    profile = finished[1]
+    layers = Profile(profile.frame[profile.frame["view"] != "answer"], profile.manifest)
+
+    def title(figure):
+        return figure.legends[0].get_title().get_text()
+
+    assert title(profile.plot()) == "What the answer takes from each modality"
+    assert title(profile.plot(figure="prism")) == title(profile.plot())
+    assert title(layers.plot()) == "What the two streams hold at each depth"
+    assert "fused state" in title(layers.plot("encoding"))
+    with pytest.raises(InputError, match="no figure 'prism'; it has stream, encoding"):
+        layers.plot("prism")

@@ -96,7 +96,9 @@ def capture(
         ),
     ] = 0,
     partners: Annotated[int, typer.Option(help="With so many others each.")] = 40,
-    split: Annotated[str | None, typer.Option(help="Of a Hugging Face dataset.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Of a Hugging Face dataset, or a folder of parquet files.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Take so many examples, drawn at random.")] = (
         None
     ),

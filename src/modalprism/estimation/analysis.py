@@ -5,15 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from modalprism.estimation.evidence import Evidence
+from modalprism.look.atoms import atom_styles
+from modalprism.look.bar import atoms_axes
+from modalprism.look.grid import Cell, Grid
+from modalprism.look.notation import interval, number, significance
+from modalprism.look.notebook import grid_html
+from modalprism.look.reading import Reading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEVEL: Final = 0.95
+# What a notebook shows; the frame has all.
+_SHOWN: Final = frozenset(
+    {"redundancy", "unique", "synergy", "information", "contribution", "imbalance"}
+)
 _RATIOS: Final = frozenset(
     {
         "recovered",
@@ -188,6 +201,58 @@ class Analysis:
         """Return a tidy table, a row a quantity, with unit, n and gap beside each value."""
         return pd.DataFrame(self.records())
 
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the atoms as one stacked bar, with their 95 % intervals as thin lines.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Where to draw; a new figure where it is None.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes; `axes.figure.savefig` saves them.
+        """
+        return atoms_axes(
+            [_reading(e) for e in (self.redundancy, *self.unique, self.synergy)],
+            _reading(self.information),
+            modalities=self.modalities,
+            title=f"{' and '.join(self.modalities)} about {self.target}, n = {self.n:,}",
+            quantity=f"information about {self.target} ({self.unit}); thin lines: 95 % intervals",
+            axes=axes,
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        redundancy, first, second, synergy = (s.colour for s in atom_styles(self.modalities))
+        colours = {
+            ("redundancy", None): redundancy,
+            ("unique", self.modalities[0]): first,
+            ("unique", self.modalities[1]): second,
+            ("synergy", None): synergy,
+        }
+        rows = [
+            [
+                Cell(
+                    quantity.replace("_", " ") + (f" ({modality})" if modality else ""),
+                    colour=colours.get((quantity, modality), ""),
+                ),
+                Cell(number(estimate.value, 3), interval(_reading(estimate), digits=3)),
+                Cell("" if unit == "1" else unit),
+                Cell(significance(estimate.p_value)),
+            ]
+            for quantity, modality, estimate, unit in self.quantities()
+            if quantity in _SHOWN
+        ]
+        head = f"{' and '.join(self.modalities)} about {self.target}"
+        notes = [
+            f"n = {self.n:,}, {self.estimator}, gap {self.gap:.1e} {self.unit}",
+            "brackets are 95 % intervals",
+            ".frame() has every quantity",
+        ]
+        return grid_html(Grid(head, ["quantity", "value", "unit", "p-value"], rows, 1, notes))
+
     def __str__(self) -> str:
         rows = [
             (
@@ -208,6 +273,10 @@ class Analysis:
             for label, value, unit, p_value in rows
         )
         return "\n".join([head, *lines])
+
+
+def _reading(estimate: Estimate) -> Reading:
+    return Reading(estimate.value, estimate.low, estimate.high, estimate.p_value)
 
 
 def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from modalprism.look.atoms import atom_styles
+from modalprism.look.bar import atoms_axes
+from modalprism.look.grid import Cell, Grid
+from modalprism.look.notation import UNDETERMINED, number
+from modalprism.look.notebook import grid_html
+from modalprism.look.reading import Reading
 from modalprism.pid.stopping import Reason
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NAMES: Final = ("1", "2")  # of the sources, which a table of numbers does not name
+_UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,23 +117,82 @@ class Decomposition:
         first, second = self.unique
         return (first + common) / self.information, (second + common) / self.information
 
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Where to draw; a new figure where it is None.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes; `axes.figure.savefig` saves them.
+        """
+        return atoms_axes(
+            self._bounded(),
+            None if self.information is None else Reading(self.information),
+            modalities=_NAMES,
+            title="Sources 1 and 2 about the target",
+            quantity=f"information about the target ({self.unit}); thin lines: proven bounds",
+            axes=axes,
+        )
+
+    def _bounded(self) -> tuple[Reading, Reading, Reading, Reading | None]:
+        """Give each atom its proven bounds: I_Q, at its upper one, may be too large by the gap."""
+
+        def unique(value: float) -> Reading:
+            return Reading(value, value - self.gap, value)
+
+        def other(value: float) -> Reading:
+            return Reading(value, value, value + self.gap)
+
+        first, second = self.unique
+        synergy = None if self.synergy is None else other(self.synergy)
+        return other(self.redundancy), unique(first), unique(second), synergy
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        looks = zip(atom_styles(_NAMES), self._bounded(), strict=True)
+        rows = [
+            [
+                Cell(style.name, colour=style.colour),
+                Cell(_UNKNOWN if atom is None else number(atom.value, 6)),
+                Cell(""),
+                Cell(""),
+            ]
+            for style, atom in looks
+        ]
+        for m in (0, 1):
+            rows[m + 1][2] = Cell(_ratio(self.contribution[m], UNDETERMINED))
+            rows[m + 1][3] = Cell(_ratio(self.share[m], "–"))
+        total = _UNKNOWN if self.information is None else number(self.information, 6)
+        rows.append([Cell("information"), Cell(total), Cell(""), Cell("")])
+        head = f"What sources 1 and 2 tell about the target, in {self.unit}"
+        columns = ["", self.unit, "contribution", "share"]
+        return grid_html(Grid(head, columns, rows, 1, [self._state()]))
+
+    def _state(self) -> str:
+        state = "converged" if self.converged else f"not converged: {self.stopped}"
+        return (
+            f"gap {self.gap:.1e} {self.unit} ({self.solver}, {state},"
+            f" {self.iterations} iteration{'s' if self.iterations != 1 else ''})"
+        )
+
     def __str__(self) -> str:
         """Return a small table with units, the gap, and what is undetermined."""
-        state = "converged" if self.converged else f"not converged: {self.stopped}"
         lines = [f"{'':<12}{self.unit:>11}{'contribution':>15}{'share':>9}"]
         lines.append(_row("redundancy", self.redundancy))
         for m in (0, 1):
             lines.append(
                 _row(f"unique {m + 1}", self.unique[m])
-                + f"{_ratio(self.contribution[m], 'undetermined'):>15}"
+                + f"{_ratio(self.contribution[m], UNDETERMINED):>15}"
                 + f"{_ratio(self.share[m], '–'):>9}"
             )
         lines.append(_row("synergy", self.synergy))
         lines.append(_row("information", self.information))
-        lines.append(
-            f"gap {self.gap:.1e} {self.unit} ({self.solver}, {state},"
-            f" {self.iterations} iteration{'s' if self.iterations != 1 else ''})"
-        )
+        lines.append(self._state())
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -128,7 +200,7 @@ class Decomposition:
 
 def _row(name: str, value: float | None) -> str:
     """Return a name and an amount; 'z' prints a negative zero as zero."""
-    return f"{name:<12}" + (f"{'unknown':>11}" if value is None else f"{value:>z11.6f}")
+    return f"{name:<12}" + (f"{_UNKNOWN:>11}" if value is None else f"{value:>z11.6f}")
 
 
 def _ratio(value: float, otherwise: str) -> str:

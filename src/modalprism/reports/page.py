@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Final
-
-from jinja2 import Environment, StrictUndefined
 
 from modalprism.files import write_whole
 from modalprism.progress import Track, silent
@@ -14,8 +11,15 @@ from modalprism.reports.cautions import cautions
 from modalprism.reports.figures import write_figures
 from modalprism.reports.figures.canvas import inline_svg
 from modalprism.reports.readings import Readings
+from modalprism.reports.shell import render_page
 from modalprism.reports.style import atom_styles, counts
-from modalprism.reports.tables import Grid, answer_grid, layer_grid
+from modalprism.reports.tables import (
+    TABLES_FOLDER,
+    Grid,
+    answer_grid,
+    layer_grid,
+    write_tables,
+)
 from modalprism.reports.words import answer_sentences, stream_sentences
 from modalprism.studies.profile import Profile
 
@@ -25,7 +29,7 @@ _LAYER_VIEWS: Final = ("stream", "encoding")
 
 
 def write_report(run: Path, *, track: Track = silent) -> Path:
-    """Write ``report.html`` and ``figures/`` into a run folder.
+    """Write ``report.html``, ``figures/`` and ``tables/`` into a run folder.
 
     Parameters
     ----------
@@ -37,7 +41,7 @@ def write_report(run: Path, *, track: Track = silent) -> Path:
     Returns
     -------
     pathlib.Path
-        The page: self-contained, no script, no request to any network.
+        The page: self-contained, no request to any network; its script sorts and filters tables.
 
     Raises
     ------
@@ -48,6 +52,7 @@ def write_report(run: Path, *, track: Track = silent) -> Path:
     profile = Profile.read(run)
     drawings = write_figures(profile, run / FIGURES_FOLDER, track=track)
     text = render(profile, {name: (d.svg, d.description) for name, d in drawings.items()})
+    write_tables(profile, run / TABLES_FOLDER)
     page = run / REPORT_FILE
     write_whole(page, text)
     return page
@@ -70,12 +75,8 @@ def render(profile: Profile, figures: dict[str, tuple[str, str]]) -> str:
         view: answer_grid(profile, detail=True) if view == "answer" else layer_grid(profile, view)
         for view in views
     }
-    template = resources.files(__package__).joinpath("template.html").read_text("utf-8")
-    # Autoescape: names and notes are the user's, and the page shows them letter by letter.
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(template).render(
+    return render_page(
+        "template.html",
         title=str(manifest.get("title") or "Modalprism report"),
         first=readings.modalities[0],
         second=readings.modalities[1],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +17,10 @@ import pyarrow.parquet as pq
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.look.notebook import profile_html
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PROFILE_FILE: Final = "profile.parquet"
 MANIFEST_FILE: Final = "manifest.json"
@@ -96,6 +100,34 @@ class Profile:
         """The two modalities, in the order of the study."""
         first, second = self.manifest["modalities"]
         return first, second
+
+    def plot(self, figure: str | None = None) -> Figure:
+        """Draw one of the report's figures.
+
+        Parameters
+        ----------
+        figure : str, optional
+            ``prism``, ``contribution``, ``stream`` or ``encoding``; where it is None, the first of
+            these that the profile has the view of.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure, the same that the report has.
+
+        Raises
+        ------
+        InputError
+            If the profile has no such figure.
+        """
+        # What draws is below this room, in look: a report is only one of the places that show it.
+        from modalprism.look.figures import figure_of
+
+        return figure_of(self, figure)
+
+    def _repr_html_(self) -> str:
+        """Return the tables for a notebook."""
+        return profile_html(self)
 
     def write(self, folder: Path) -> None:
         """Write the table and the manifest into `folder`; each file appears whole or not at all."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from modalprism.files import write_whole
-from modalprism.reports.readings import Readings
-from modalprism.reports.style import FAINT, AtomStyle, counts
 
 # No date and no program version: the same profile gives the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {
@@ -29,9 +25,7 @@ _DPI: Final = 200
 
 def save(figure: Figure, stem: Path) -> str:
     """Write a figure as SVG, PNG and PDF, each whole or not at all, and return the SVG."""
-    with warnings.catch_warnings():
-        # A name in a script that the font lacks shows boxes here; the page's tables spell it out.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with _unseen_glyphs():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # one layout for all three files
         files = {}
@@ -42,6 +36,22 @@ def save(figure: Figure, stem: Path) -> str:
     for ending, content in files.items():
         write_whole(stem.with_name(f"{stem.name}.{ending}"), content)
     return files["svg"].decode("utf-8")
+
+
+def to_svg(figure: Figure) -> str:
+    """Draw a figure as SVG, without a file."""
+    with _unseen_glyphs():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata=_METADATA["svg"])
+    return buffer.getvalue().decode("utf-8")
+
+
+@contextmanager
+def _unseen_glyphs() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks shows boxes here; the page's tables spell it out.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def inline_svg(svg: str, name: str) -> str:
@@ -65,43 +75,3 @@ def inline_svg(svg: str, name: str) -> str:
     svg = size.sub(lambda m: f'style="width:{float(m[1]) * 1.25:.0f}pt"', svg, count=1)
     # The enclosing <figure> names it: screen readers skip hundreds of anonymous glyph paths.
     return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1).strip()
-
-
-def patches(styles: Sequence[AtomStyle]) -> list[Artist]:
-    """Return the key of the four atoms as areas."""
-    return [
-        Patch(facecolor=style.colour, edgecolor="white", hatch=style.hatch, label=style.name)
-        for style in styles
-    ]
-
-
-def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
-    """Put the title and the key of the atoms above the panels."""
-    figure.legend(
-        handles=key,
-        title=title,
-        title_fontproperties={"weight": "bold", "size": 10},
-        alignment="left",
-        loc="outside upper left",
-        ncols=len(key),
-        handlelength=2.4,
-        handleheight=1.0,
-        columnspacing=1.4,
-        borderpad=0,
-        borderaxespad=0.4,
-    )
-
-
-def footer(figure: Figure, readings: Readings, view: str, seed: object, *words: str) -> None:
-    """State below the panels what the reader needs to judge them: n, seed, meaning of marks."""
-    facts = [counts(*readings.sizes(view))]
-    if seed is not None:
-        facts.append(f"seed {seed}")
-    figure.supxlabel(" · ".join([*facts, *words]), x=0.01, ha="left", fontsize=7, color=FAINT)
-
-
-def bare(axes: Axes) -> None:
-    """Leave a panel without a left edge and with vertical grid lines only."""
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from modalprism.reports.readings import Case, Reading, Readings, Skill
+from modalprism.look.reading import Reading
+from modalprism.look.readings import Case, Readings, Skill
 
 
 def test_cases_follow_the_study_and_put_observed_before_redrawn(demo):

@@ -8,18 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from modalprism.reports.figures.canvas import bare, footer, heading
-from modalprism.reports.figures.rows import Rows
-from modalprism.reports.readings import Reading, Readings
-from modalprism.reports.style import (
-    FAINT,
-    GRID,
-    INK,
-    UNDETERMINED,
-    AtomStyle,
-    atom_styles,
-    percent,
-)
+from modalprism.look.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
+from modalprism.look.figures.panels import bare, footer, heading
+from modalprism.look.figures.rows import Rows
+from modalprism.look.notation import UNDETERMINED, percent
+from modalprism.look.reading import Reading
+from modalprism.look.readings import Readings
 
 _FARTHEST = 0.5  # how far beyond 0 and 1 the axis may follow an interval
 _NUMBER = 0.45  # room for the number, in units of the contribution

@@ -9,8 +9,10 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from modalprism.reports.readings import Case, Readings
-from modalprism.reports.style import ALARM, INK, label, number
+from modalprism.look.atoms import ALARM, INK
+from modalprism.look.figures.panels import ShownFigure
+from modalprism.look.notation import label, number
+from modalprism.look.readings import Case, Readings
 
 PANEL_WIDTH: Final = 3.5  # inches
 _LABEL_WIDTH: Final = 1.5
@@ -87,7 +89,7 @@ class Rows:
         """Return a figure with one panel per kind of pairs, its rows labelled."""
         kinds = readings.pairs("answer")
         width = _LABEL_WIDTH + PANEL_WIDTH * max(len(kinds), 1.4)
-        figure = Figure((width, self.depth * self.pitch + _EDGES), layout="constrained")
+        figure = ShownFigure((width, self.depth * self.pitch + _EDGES), layout="constrained")
         axes = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)[0]
         for kind, panel in zip(kinds, axes, strict=True):
             panel.set_ylim(self.depth - 0.4, -0.45)

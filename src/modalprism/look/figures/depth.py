@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.reports.figures.canvas import footer, heading
-from modalprism.reports.readings import Case, Readings
-from modalprism.reports.style import INK, AtomStyle, atom_styles, label
+from modalprism.look.atoms import INK, AtomStyle, atom_styles
+from modalprism.look.figures.panels import ShownFigure, footer, heading
+from modalprism.look.notation import label
+from modalprism.look.readings import Case, Readings
 
 TITLES: Final = {
     "stream": "What the two streams hold at each depth",
@@ -55,7 +56,7 @@ def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
         shape = math.ceil(len(cases) / _WRAPPED_COLUMNS), _WRAPPED_COLUMNS
         slots = [divmod(index, _WRAPPED_COLUMNS) for index in range(len(cases))]
     width = max(1.85 * shape[1], 1.5 * shape[1] + 2.2, 5.0) + 0.7
-    figure = Figure((width, 1.55 * shape[0] + 1.5), layout="constrained")
+    figure = ShownFigure((width, 1.55 * shape[0] + 1.5), layout="constrained")
     axes = figure.subplots(*shape, sharey=True, squeeze=False)
     for spare in {(i, j) for i in range(shape[0]) for j in range(shape[1])} - set(slots):
         axes[spare].set_axis_off()

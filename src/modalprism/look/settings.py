@@ -1,0 +1,52 @@
+"""The settings of matplotlib under which everything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from modalprism.look.atoms import FAINT, GRID, INK
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw with the house's settings alone, so that the same profile gives the same bytes."""
+    # Here, not above: who only decomposes a table does not wait for it.
+    import matplotlib as mpl
+
+    settings: dict[Any, Any] = {
+        "font.family": ["DejaVu Sans"],
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 8,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": FAINT,
+        "axes.labelcolor": INK,
+        "axes.axisbelow": True,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "text.hinting": "no_hinting",  # widths that do not depend on the resolution
+        "hatch.linewidth": 0.6,
+        "figure.dpi": 200,
+        "figure.constrained_layout.w_pad": 0.06,
+        "figure.facecolor": "white",
+        "svg.hashsalt": "modalprism",
+        "svg.fonttype": "path",  # looks the same on a machine without the font
+        "pdf.fonttype": 42,
+        "text.parse_math": False,  # a model may be named "$x$"
+    }
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
+        yield

@@ -1,0 +1,215 @@
+"""Several runs on one page: who takes what from which modality, and which differences are sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from modalprism.files import write_whole
+from modalprism.look.figures import depth_figure, prism_figure
+from modalprism.look.figures.difference import SIGNIFICANCE, difference_figure, side_name
+from modalprism.look.figures.heat import heat_figure
+from modalprism.look.grid import Cell, Grid
+from modalprism.look.notation import number, significance
+from modalprism.look.readings import Readings
+from modalprism.look.settings import drawing
+from modalprism.look.views import answer_grid
+from modalprism.progress import Track, silent
+from modalprism.reports.figures.canvas import inline_svg, save, to_svg
+from modalprism.reports.shell import render_page
+from modalprism.studies.comparison import Run, compare
+from modalprism.studies.profile import Profile
+
+PAGE: Final = "comparison.html"
+TABLE: Final = "differences.csv"
+FIGURES: Final = "figures"
+_ATOMS: Final = ("redundancy", "unique", "synergy")
+_MOST_SENTENCES: Final = 12
+
+
+def read_runs(folders: Sequence[Path]) -> dict[str, Run]:
+    """Read runs, and name each by its folder; by more of its path where names are the same.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two analyses to compare, or a folder is no finished run.
+    """
+    paths = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.parent.name}/{path.name}" for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    return {name: Run.read(path) for name, path in zip(names, paths, strict=True)}
+
+
+def write_comparison(folders: Sequence[Path], out: Path, *, track: Track = silent) -> Path:
+    """Write a page, its figures and a table of differences into a folder.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Of finished runs; one run may hold several models and datasets.
+    out : Path
+    track : Track
+        Shows progress.
+
+    Returns
+    -------
+    Path
+        The page: self-contained, no request to any network.
+
+    Raises
+    ------
+    InputError
+        If a folder is no finished run, or nothing can be compared.
+    """
+    runs = read_runs(folders)
+    differences = compare(runs)
+    figures = {}
+    wanted = _figures(runs, differences)
+    for name, draw in track(wanted.items(), total=len(wanted), description="drawing figures"):
+        with drawing():
+            figures[name] = save(draw(), out / FIGURES / name)
+    write_whole(out / TABLE, differences.to_csv(index=False))
+    page = out / PAGE
+    write_whole(page, _page(runs, differences, figures, files=True))
+    return page
+
+
+def render_comparison(runs: Mapping[str, Run]) -> str:
+    """Return the page as text, without any file beside it.
+
+    Raises
+    ------
+    InputError
+        If nothing can be compared.
+    """
+    differences = compare(runs)
+    figures = {}
+    for name, draw in _figures(runs, differences).items():
+        with drawing():
+            figures[name] = to_svg(draw())
+    return _page(runs, differences, figures, files=False)
+
+
+def together(runs: Mapping[str, Run]) -> Profile:
+    """Put profiles together; a model that several runs have on a dataset gets the run's name."""
+    frames = [run.profile.frame.assign(run=name) for name, run in runs.items()]
+    frame = pd.concat(frames, ignore_index=True)
+    runs_of = frame.groupby(["model", "dataset"])["run"].transform("nunique")
+    frame["model"] = frame["model"].where(runs_of == 1, frame["run"] + " · " + frame["model"])
+    manifests = [run.profile.manifest for run in runs.values()]
+    seeds = {manifest.get("seed") for manifest in manifests}
+    manifest: dict[str, Any] = {
+        **manifests[0],
+        "title": "Comparison of " + ", ".join(runs),
+        "seed": seeds.pop() if len(seeds) == 1 else None,
+        "models": {},
+        "datasets": {k: v for one in manifests for k, v in one.get("datasets", {}).items()},
+    }
+    return Profile(frame.drop(columns="run"), manifest)
+
+
+def _figures(runs: Mapping[str, Run], differences: pd.DataFrame) -> dict[str, Any]:
+    profile = together(runs)
+    readings, seed = Readings(profile), profile.manifest["seed"]
+    wanted: dict[str, Any] = {}
+    if readings.cases("answer"):
+        wanted["map"] = lambda: heat_figure(readings, seed)
+        wanted["prism"] = lambda: prism_figure(readings, profile.manifest["datasets"], seed)
+    for view, pairs, frame in _answers(differences):
+        wanted[f"differences-{view}-{pairs}"] = lambda frame=frame: difference_figure(
+            frame, profile.modalities
+        )
+    for view in ("stream", "encoding"):
+        if readings.cases(view):
+            wanted[view] = lambda view=view: depth_figure(readings, view, seed)
+    return wanted
+
+
+def _answers(differences: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return the differences of answers by kind of pairs: one layer, and so few enough to draw."""
+    found = differences[differences["view"] == "answer"]
+    return [
+        (str(view), str(pairs), frame)
+        for (view, pairs), frame in found.groupby(["view", "pairs"], sort=False)
+    ]
+
+
+def difference_sentences(differences: pd.DataFrame) -> list[str]:
+    """Say which differences of answers are told apart from none, the largest first."""
+    atoms = differences[differences["quantity"].isin(_ATOMS) & (differences["view"] == "answer")]
+    told = atoms[atoms["q_value"] <= SIGNIFICANCE]
+    if atoms.empty:
+        return []
+    if told.empty:
+        return ["No atom of any answer is told apart between any two."]
+    ordered = told.iloc[told["difference"].abs().argsort()[::-1].to_numpy()]
+    sentences = [
+        f"{len(told)} of {len(atoms)} differences of an atom are told apart from none (q ≤ .05)."
+    ]
+    for row in ordered.head(_MOST_SENTENCES).to_dict("records"):
+        atom = f"{row['quantity']} {row['modality'] or ''}".strip()
+        more = "more" if row["difference"] > 0 else "less"
+        sentences.append(
+            f"{side_name(row, '2')} has {number(abs(row['difference']))} {row['unit']} {more} "
+            f"{atom} than {side_name(row, '1')} [{number(row['low'])}, {number(row['high'])}], "
+            f"{row['pairs']} pairs."
+        )
+    return sentences
+
+
+def difference_grid(differences: pd.DataFrame) -> Grid:
+    """Lay out all differences, one row a quantity of two analyses."""
+    rows = []
+    for row in differences.to_dict("records"):
+        layer = "" if row["layer"] < 0 else str(row["layer"])
+        quantity = f"{row['quantity']} {row['modality'] or ''}".strip()
+        texts = (side_name(row, "1"), side_name(row, "2"), row["view"], row["pairs"], layer)
+        ends = f"[{number(row['low'])}, {number(row['high'])}]"
+        rows.append(
+            [
+                *map(Cell, map(str, texts)),
+                Cell(quantity),
+                Cell(number(row["value_1"])),
+                Cell(number(row["value_2"])),
+                Cell(number(row["difference"]), ends),
+                Cell(significance(row["q_value"]).replace("p", "q")),
+                Cell(row["unit"] if row["unit"] != "1" else ""),
+                Cell("same" if row["paired"] else "other"),
+            ]
+        )
+    columns = ["one", "other", "view", "pairs", "layer", "quantity", "one's value"]
+    columns += ["other's value", "difference", "q", "unit", "examples"]
+    title = "Differences, the other less the one, with 95 % intervals"
+    return Grid(title, columns, rows, 6, [])
+
+
+def _page(
+    runs: Mapping[str, Run],
+    differences: pd.DataFrame,
+    figures: Mapping[str, str],
+    *,
+    files: bool,
+) -> str:
+    profile = together(runs)
+    readings = Readings(profile)
+    return render_page(
+        "compare.html",
+        title=profile.manifest["title"],
+        first=readings.modalities[0],
+        second=readings.modalities[1],
+        runs=list(runs),
+        sentences=difference_sentences(differences),
+        answers=answer_grid(profile, detail=True) if readings.cases("answer") else None,
+        differences=difference_grid(differences),
+        figures={name: inline_svg(svg, name) for name, svg in figures.items()},
+        files=files,
+        some_unpaired=not differences["paired"].all(),
+        unit=readings.unit(),
+    )

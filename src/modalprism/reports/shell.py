@@ -1,0 +1,57 @@
+"""What every page of ours has around it: one style, one script, and what a browser may load."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+@cache
+def style_sheet() -> str:
+    """Return the pages' style sheet."""
+    return _text("page.css")
+
+
+@cache
+def _script() -> str:
+    return _text("page.js")
+
+
+@cache
+def policy() -> str:
+    """Return the pages' content security policy: no network, and no script but our own."""
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    return (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src 'sha256-{digest}'"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    # Autoescape: names and notes are the user's, and the page shows them letter by letter.
+    return Environment(
+        loader=FunctionLoader(_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render_page(template: str, **words: Any) -> str:
+    """Fill in a template of this room."""
+    return (
+        _environment()
+        .get_template(template)
+        .render(style=style_sheet(), script=_script(), policy=policy(), **words)
+    )

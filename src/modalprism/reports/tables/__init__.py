@@ -1,0 +1,53 @@
+"""The numbers of a profile as tables: for the terminal, for documents and for papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from modalprism.files import write_whole
+from modalprism.look.grid import Grid
+from modalprism.look.readings import Readings
+from modalprism.look.views import VIEW_TITLES, answer_grid, layer_grid
+from modalprism.reports.tables.latex import answer_latex, layer_latex
+from modalprism.reports.tables.markdown import answer_markdown, layer_markdown
+from modalprism.reports.tables.terminal import answer_table, layer_table
+from modalprism.studies.profile import Profile
+
+__all__ = [
+    "TABLES_FOLDER",
+    "Grid",
+    "answer_grid",
+    "answer_latex",
+    "answer_markdown",
+    "answer_table",
+    "layer_grid",
+    "layer_latex",
+    "layer_markdown",
+    "layer_table",
+    "write_tables",
+]
+
+TABLES_FOLDER: Final = "tables"
+
+
+def write_tables(profile: Profile, folder: Path) -> None:
+    """Write the table of every view that the profile has, as LaTeX and as Markdown.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+    folder : pathlib.Path
+        Where ``answer.tex``, ``answer.md``, ``stream.tex`` and so on are written.
+    """
+    readings = Readings(profile)
+    for view in VIEW_TITLES:
+        if not readings.cases(view):
+            continue
+        if view == "answer":
+            latex, markdown = answer_latex(profile), answer_markdown(profile)
+        else:
+            latex, markdown = layer_latex(profile, view), layer_markdown(profile, view)
+        write_whole(folder / f"{view}.tex", latex)
+        write_whole(folder / f"{view}.md", markdown)

@@ -1,0 +1,147 @@
+"""The numbers of a profile as LaTeX tables for papers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from modalprism.look.grid import Cell, Grid
+from modalprism.look.notation import counts
+from modalprism.look.readings import Readings
+from modalprism.look.views import VIEW_TITLES, answer_grid, layer_grid
+from modalprism.studies.profile import Profile
+
+_HEAD: Final = (
+    "% Needs \\usepackage{booktabs}. Numbers with intervals are wide: leave out columns, or set\n"
+    "% the table sideways, where the page has no room.\n"
+)
+_SPECIAL: Final = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    # After the end of a row these would be read as its options.
+    **{character: f"{{{character}}}" for character in "[]*"},
+    "\u200b": "{}",
+    "–": "--",
+    "−": r"\ensuremath{-}",
+    "×": r"\ensuremath{\times}",
+    "°": r"\ensuremath{^{\circ}}",
+}
+_AMOUNT: Final = re.compile(r"(?P<number>[−-]?\d[\d,]*(\.\d+)?)(e(?P<power>[+-]?\d+))?(?P<more>.*)")
+_MORE: Final = {"": "", "°": r"^{\circ}", " %": r"\,\%", " %°": r"\,\%^{\circ}"}
+_BRACKETS: Final = re.compile(r"[\[(][−\d., ]+[\])]")
+
+
+def answer_latex(profile: Profile) -> str:
+    """Return the answer view as a LaTeX table, with rules of the package booktabs.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+
+    Returns
+    -------
+    str
+        A floating table whose caption names target, unit, n, seed and what the brackets are.
+    """
+    return _latex(profile, "answer", answer_grid(profile))
+
+
+def layer_latex(profile: Profile, view: str) -> str:
+    """Return a layer view as a LaTeX table, one row per depth, with rules of booktabs.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+    view : str
+        ``stream`` or ``encoding``.
+
+    Returns
+    -------
+    str
+        A floating table whose caption names target, unit, n, seed and what the brackets are.
+    """
+    return _latex(profile, view, layer_grid(profile, view))
+
+
+def escaped(text: str) -> str:
+    r"""Escape what LaTeX would read as a command.
+
+    Examples
+    --------
+    >>> print(escaped("a_b & 5 %"), escaped("{x}^~"))
+    a\_b \& 5 \% \{x\}\textasciicircum{}\textasciitilde{}
+    """
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    # Two hyphens in a row would be joined to a dash.
+    apart = re.sub("-(?=-)", "-\u200b", words)
+    return "".join(_SPECIAL.get(character, character) for character in apart)
+
+
+def _latex(profile: Profile, view: str, grid: Grid) -> str:
+    columns = "l" * grid.names + "r" * (len(grid.columns) - grid.names)
+    lines = [_line(map(escaped, grid.columns)), r"\midrule"]
+    for index, row in enumerate(grid.rows):
+        if index and row[0] != grid.rows[index - 1][0]:
+            lines.append(r"\addlinespace")
+        names = [escaped(str(cell)) for cell in row[: grid.names]]
+        lines.append(_line([*names, *map(_number, row[grid.names :])]))
+    body = "\n".join(lines)
+    return (
+        f"{_HEAD}\\begin{{table*}}\n\\centering\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
+        f"\\caption{{{_caption(profile, view, grid)}}}\n\\label{{tab:{view}}}\n"
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n"
+        "\\end{tabular}\n\\end{table*}\n"
+    )
+
+
+def _caption(profile: Profile, view: str, grid: Grid) -> str:
+    readings = Readings(profile)
+    first, second = readings.modalities
+    seed = profile.manifest.get("seed")
+    facts = [counts(*readings.sizes(view)), *([f"seed {seed}"] if seed is not None else [])]
+    sentences = [
+        VIEW_TITLES[view],
+        f"Target: {readings.target(view)}",
+        f"R (redundant), U {first} and U {second} (unique), S (synergy) and I (information, their "
+        f"sum) in {readings.unit(view)}; C {first}: the part of the unique information that comes "
+        f"from {first}",
+        "Square brackets are 95 % intervals",
+        *(note[:1].upper() + note[1:] for note in grid.notes),
+        "; ".join(facts),
+    ]
+    return " ".join(f"{escaped(sentence)}." for sentence in sentences)
+
+
+def _number(cell: Cell) -> str:
+    r"""Write a cell in mathematics as far as it is numbers, and as words elsewhere.
+
+    Examples
+    --------
+    >>> print(_number(Cell("0.32", "[0.28, 0.36]")), _number(Cell("−1 %")), _number(Cell("4e-05")))
+    $0.32\,[0.28, 0.36]$ $-1\,\%$ $4 \times 10^{-5}$
+    >>> _number(Cell("undetermined"))
+    'undetermined'
+    """
+    amount = _AMOUNT.fullmatch(cell.text)
+    if amount is None or amount["more"] not in _MORE:
+        return escaped(str(cell))
+    number = amount["number"] + _MORE[amount["more"]]
+    if amount["power"]:
+        number += rf" \times 10^{{{int(amount['power'])}}}"
+    brackets = _BRACKETS.match(cell.aside)
+    number += rf"\,{brackets[0]}" if brackets else ""
+    rest = cell.aside[brackets.end() if brackets else 0 :].strip()
+    number = re.sub(r"(?<=\d),(?=\d)", "{,}", number.replace("−", "-"))
+    return f"${number}${' ' if rest else ''}{escaped(rest)}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"{' & '.join(cells)} \\\\"

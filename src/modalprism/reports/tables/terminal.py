@@ -1,0 +1,155 @@
+"""The numbers of a profile for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Final
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from modalprism.look.courses import course_grid
+from modalprism.look.grid import Cell, Grid
+from modalprism.look.views import answer_grid, layer_grid
+from modalprism.studies.profile import Profile
+
+MOST_ROWS: Final = 12  # of layers; where there are more, their courses are shown
+_UNBOUNDED: Final = 10_000  # columns
+
+
+class TerminalTable:
+    """A table that fits its terminal: the first of its forms that has room, or the last.
+
+    Rich prints it like any of its own tables, as plain text where it is piped.
+    """
+
+    def __init__(self, grid: Grid, forms: Sequence[Callable[[Grid], Table]] = ()) -> None:
+        self.grid = grid
+        # The last one is folded as well as it can be.
+        self.forms = forms or (_wide, _stacked, _narrow, _stacked)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        roomy = options.update(width=_UNBOUNDED)
+        for table in (form(self.grid) for form in self.forms):
+            if Measurement.get(console, roomy, table).maximum <= options.max_width:
+                break
+        yield table
+
+
+def answer_table(profile: Profile) -> TerminalTable:
+    """Return the answer view for the terminal.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+
+    Returns
+    -------
+    TerminalTable
+        One row per model, dataset and kind of pairs: atoms and information with their intervals,
+        the first modality's contribution, and accuracy beside chance.
+    """
+    return TerminalTable(answer_grid(profile))
+
+
+def layer_table(profile: Profile, view: str) -> TerminalTable:
+    """Return a layer view for the terminal.
+
+    Parameters
+    ----------
+    profile : Profile
+        The profile of a run.
+    view : str
+        ``stream`` or ``encoding``.
+
+    Returns
+    -------
+    TerminalTable
+        One row per model, dataset and depth; where these are more than `MOST_ROWS`, one row per
+        model, dataset and atom, with its course over depth as a sparkline.
+    """
+    grid = layer_grid(profile, view)
+    if len(grid.rows) <= MOST_ROWS:
+        return TerminalTable(grid)
+    courses = course_grid(profile, view)
+    told = f"every layer's numbers and intervals: tables/{view}.md in the run's folder"
+    return TerminalTable(replace(courses, notes=[*courses.notes, told]), (_wide, _by_case))
+
+
+def _wide(grid: Grid) -> Table:
+    table = _frame(grid)
+    for index, column in enumerate(grid.columns):
+        table.add_column(Text(column), justify="left" if index < grid.names else "right")
+    ends = {k for k, (a, b) in enumerate(pairwise(grid.rows)) if a[0] != b[0]}
+    _fill(table, [[_text(cell, " ") for cell in row] for row in grid.rows], ends)
+    return table
+
+
+def _by_case(grid: Grid) -> Table:
+    """Put the names of a case below each other, beside its four atoms, and space between cases."""
+    rows, ends = [], set()
+    for index, row in enumerate(grid.rows):
+        atom = index % 4
+        names = [*(cell.text for cell in row[: grid.names - 1]), "", ""]
+        rows.append([Text(names[atom]), *(_text(cell, " ") for cell in row[grid.names - 1 :])])
+        ends |= {index} if atom == 3 else set()
+    table = _frame(grid)
+    heads = ["\n".join(grid.columns[: grid.names - 1]), *grid.columns[grid.names - 1 :]]
+    for index, head in enumerate(heads):
+        table.add_column(Text(head), justify="left" if index < 2 else "right", overflow="fold")
+    _fill(table, rows, ends)
+    return table
+
+
+def _narrow(grid: Grid) -> Table:
+    return _stacked(grid, narrow=True)
+
+
+def _stacked(grid: Grid, narrow: bool = False) -> Table:
+    """Put the model above its dataset, and each value above its interval; break at spaces."""
+    heads = ["\n".join(grid.columns[: grid.names]), *grid.columns[grid.names :]]
+    rows = []
+    for row in grid.rows:
+        name = Text("\n".join(cell.text for cell in row[: grid.names]))
+        rows.append([name, *(_text(cell, "\n") for cell in row[grid.names :])])
+    table = _frame(grid, padding=0)
+    for index, head in enumerate(heads):
+        words = f"{head} {' '.join(row[index].plain for row in rows)}".split()
+        table.add_column(
+            Text(head),
+            justify="right" if index else "left",
+            overflow="fold",
+            width=min(max(map(len, words)), 18 if index == 0 else 12) if narrow else None,
+        )
+    _fill(table, rows, {k for k, (a, b) in enumerate(pairwise(grid.rows)) if a[0] != b[0]})
+    return table
+
+
+def _frame(grid: Grid, padding: int = 1) -> Table:
+    # Text, not str, here and in every cell: a name such as "[bold]" is a name, not markup.
+    return Table(
+        title=Text(grid.title),
+        caption=Text("; ".join(grid.notes)) if grid.notes else None,
+        box=box.SIMPLE_HEAD,
+        padding=(0, padding, 0, 0),
+        title_justify="left",
+        caption_justify="left",
+        pad_edge=False,
+    )
+
+
+def _fill(table: Table, rows: list[list[Text]], ends: set[int]) -> None:
+    """Add the rows, with a space after those that end a block."""
+    for index, row in enumerate(rows):
+        table.add_row(*row, end_section=index in ends)
+
+
+def _text(cell: Cell, between: str) -> Text:
+    text = Text(cell.text, style=cell.colour)
+    return text.append(between + cell.aside, "dim") if cell.aside else text
