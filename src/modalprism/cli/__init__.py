@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from modalprism.cli.capture import capture
+from modalprism.cli.compare import compare
 from modalprism.cli.console import (
     ERR,
     OUT,
@@ -23,6 +24,7 @@ from modalprism.cli.console import (
     show_progress,
 )
 from modalprism.cli.decompose import decompose
+from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.errors import InputError
 
@@ -40,6 +42,8 @@ app.command()(decompose)
 app.command()(capture)
 app.command()(inspect)
 app.command()(families)
+app.command()(compare)
+app.command()(serve)
 
 
 @app.command()
@@ -119,13 +123,16 @@ def _run_and_report(study: Any, *, fresh: bool, as_json: bool) -> None:
 
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:
-    from modalprism.reports import answer_table, summary_sentences
+    from modalprism.reports import answer_table, layer_table, summary_sentences
 
     if as_json:
         print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
         return
     if (profile.frame["view"] == "answer").any():
         OUT.print(answer_table(profile))
+    for view in ("stream", "encoding"):
+        if (profile.frame["view"] == view).any():
+            OUT.print(layer_table(profile, view))
     for sentence in summary_sentences(profile):
         OUT.print(f"• {sentence}", markup=False, highlight=False)
     OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from modalprism.reports.readings import Readings
-from modalprism.reports.style import counts, number
+from modalprism.look.notation import counts, number
+from modalprism.look.readings import Readings
 from modalprism.studies.profile import Profile
 
 FEW_EXAMPLES: Final = 200

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from modalprism.files import write_whole
+from modalprism.look.atoms import atom_styles
+from modalprism.look.notation import counts
+from modalprism.look.readings import Readings
 from modalprism.progress import Track, silent
 from modalprism.reports.cautions import cautions
 from modalprism.reports.figures import write_figures
 from modalprism.reports.figures.canvas import inline_svg
-from modalprism.reports.readings import Readings
 from modalprism.reports.shell import render_page
-from modalprism.reports.style import atom_styles, counts
 from modalprism.reports.tables import (
     TABLES_FOLDER,
     Grid,

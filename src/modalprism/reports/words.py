@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from modalprism.reports.readings import Case, Reading, Readings
-from modalprism.reports.style import interval, number, percent
+from modalprism.look.notation import interval, number, percent
+from modalprism.look.reading import Reading
+from modalprism.look.readings import Case, Readings
 from modalprism.studies.profile import Profile
 
 

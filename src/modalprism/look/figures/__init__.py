@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from modalprism.errors import InputError
 from modalprism.look.figures.contribution import contribution_figure
+from modalprism.look.figures.course import course_figure
 from modalprism.look.figures.depth import depth_figure
 from modalprism.look.figures.prism import prism_figure
 from modalprism.look.readings import Measured, Readings
@@ -18,6 +19,7 @@ from modalprism.look.settings import drawing
 __all__ = [
     "FIGURES",
     "contribution_figure",
+    "course_figure",
     "depth_figure",
     "draw",
     "figure_of",
@@ -29,7 +31,9 @@ FIGURES: Final = {
     "prism": "answer",
     "contribution": "answer",
     "stream": "stream",
+    "stream-contribution": "stream",
     "encoding": "encoding",
+    "encoding-contribution": "encoding",
 }
 
 
@@ -74,9 +78,9 @@ def draw(readings: Readings, name: str, manifest: dict[str, Any]) -> Figure:
     manifest : dict
         What the run recorded: its seed, and a line of text for each dataset.
     """
-    seed = manifest.get("seed")
-    if FIGURES[name] != "answer":
-        return depth_figure(readings, FIGURES[name], seed)
+    seed, view = manifest.get("seed"), FIGURES[name]
+    if view != "answer":
+        return (depth_figure if name == view else course_figure)(readings, view, seed)
     questions = {str(dataset): str(text) for dataset, text in manifest.get("datasets", {}).items()}
     of_answers: dict[str, Callable[..., Figure]] = {
         "prism": prism_figure,

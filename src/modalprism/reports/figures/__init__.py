@@ -42,8 +42,8 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
     profile : Profile
         The profile of a run.
     folder : pathlib.Path
-        Where ``prism``, ``contribution``, ``stream`` and ``encoding`` are written, each as
-        ``.svg``, ``.png`` and ``.pdf``. The same profile gives the same bytes.
+        Where those of `FIGURES` are written, each as ``.svg``, ``.png`` and ``.pdf``.
+        The same profile gives the same bytes.
     track : Track
         Shows progress.
 
@@ -65,6 +65,11 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
         "encoding": f"Lines over depth: the four atoms of the information about "
         f"{readings.target('encoding')} in the embeddings before fusion",
     }
+    for view in ("stream", "encoding"):
+        descriptions[f"{view}-contribution"] = (
+            f"Points over depth: the part of the unique information that {first} contributes, in "
+            f"the {view} view; depths at which the data cannot tell are shaded"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, Drawing] = {}
     for name, view in track(FIGURES.items(), total=len(FIGURES), description="drawing figures"):

@@ -1,0 +1,44 @@
+"""``modalprism compare``: several runs on one page, with the intervals of what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modalprism.cli.console import OUT, Json, print_json, show_progress
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of finished runs; one may hold several models.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the page, its figures and the table go.")] = Path(
+        "runs/comparison"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Compare models, datasets, checkpoints, or a run before and after: what differs, how surely.
+
+    Analyses of the same examples with the same seed are compared pair by pair, others as
+    independent ones. All models of a dataset are compared, and all datasets of a model.
+
+    Example: modalprism compare runs/before runs/after
+    """
+    from modalprism.reports.compare import (
+        difference_sentences,
+        read_runs,
+        write_comparison,
+    )
+    from modalprism.studies.comparison import compare as differences_of
+
+    with show_progress(as_json) as progress:
+        page = write_comparison(runs, out, track=progress.track)
+    differences = differences_of(read_runs(runs))
+    if as_json:
+        print_json({"page": str(page), "differences": differences.to_dict("records")})
+        return
+    for sentence in difference_sentences(differences):
+        OUT.print(sentence, markup=False, highlight=False)
+    OUT.print(f"\nThe page: {page}", markup=False, highlight=False, soft_wrap=True)

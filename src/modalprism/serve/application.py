@@ -1,0 +1,245 @@
+"""Addresses → pages.
+
+==============================  ==================================================================
+``/?q=words``                   the runs, or those that match
+``/runs/ID``                    a run: its words and files, or how far it is
+``/runs/ID/state``              how far it is, as JSON
+``/runs/ID/report``             its report
+``/runs/ID/profile.csv``        its profile as CSV
+``/runs/ID/files/NAME``         one of its files, to be kept
+``/compare?run=ID&run=ID``      runs side by side
+==============================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from modalprism.errors import InputError
+from modalprism.reports.page import REPORT_FILE
+from modalprism.reports.shell import policy
+from modalprism.serve import pages
+from modalprism.serve.comparison import comparison_page
+from modalprism.serve.files import TYPES, content, offered
+from modalprism.serve.folder import Found, Run, find_runs
+from modalprism.serve.guard import Guard
+from modalprism.serve.live import state_of
+from modalprism.serve.summaries import Summaries
+from modalprism.studies.profile import Profile
+
+WATCH_MILLISECONDS: Final = 2000
+_READ_ON_MILLISECONDS: Final = 300
+_NOTHING_ELSE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_FILE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIApp:
+    """Make the application that shows the runs of a folder.
+
+    Parameters
+    ----------
+    root : path-like
+        The folder; nothing outside it is read.
+    port : int
+        Where the application will listen; other names than this machine's own are refused.
+    read_ahead : bool
+        Begin to read the runs now, beside, so that the first page has less to wait for.
+    """
+    views = _Views(Path(root).resolve())
+    if read_ahead:
+        Thread(target=views.read_ahead, daemon=True).start()
+    application = Starlette(
+        routes=[
+            Route("/", views.runs),
+            Route("/runs/{id}", views.run),
+            Route("/runs/{id}/state", views.state),
+            Route("/runs/{id}/report", views.report),
+            Route("/runs/{id}/profile.csv", views.csv),
+            Route("/runs/{id}/files/{name:path}", views.file),
+            Route("/compare", views.compare),
+            Route("/style.css", _style),
+            Route("/watch.js", _script),
+            Route("/favicon.ico", _icon),
+        ],
+        exception_handlers={HTTPException: _refused, InputError: _unusable, Exception: _failed},
+    )
+    application.router.redirect_slashes = False
+    return Guard(application, port)
+
+
+class _Views:
+    """The pages of one folder.
+
+    Every page looks for the runs anew, so that it shows what is there now; only summaries are kept.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._summaries = Summaries()
+
+    def read_ahead(self) -> None:
+        self._summaries.of_many(find_runs(self._root).runs, math.inf)
+
+    def runs(self, request: Request) -> Response:
+        words = request.query_params.get("q", "")
+        found = find_runs(self._root)
+        summaries = self._summaries.of_many(found.runs)
+        shown = {
+            run: summary
+            for run, summary in summaries.items()
+            # A run that was not read yet is shown, lest a search seem to say that it is not there.
+            if summary is None or summary.matches(words, run.name)
+        }
+        unread = sum(summary is None for summary in summaries.values())
+        return _page(
+            "runs.html",
+            root=str(self._root),
+            words=words,
+            found=found,
+            shown=shown,
+            unread=unread,
+            refresh=_READ_ON_MILLISECONDS if unread else 0,
+            files=offered,
+        )
+
+    def run(self, request: Request) -> Response:
+        run = self._run(request.path_params["id"])
+        files = list(offered(run))
+        grouped: dict[str, list[str]] = {}
+        for name in files:
+            if "/" in name:
+                grouped.setdefault(name.partition(".")[0], []).append(name)
+        return _page(
+            "run.html",
+            run=run,
+            summary=self._summaries.of(run),
+            words=self._summaries.sentences(run),
+            state=None if run.finished else state_of(run),
+            files=files,
+            grouped=grouped,
+            refresh=0 if run.finished else WATCH_MILLISECONDS,
+        )
+
+    def state(self, request: Request) -> Response:
+        run = self._run(request.path_params["id"])
+        state = state_of(run).as_json()
+        if run.finished:
+            state["report"] = f"/runs/{run.id}/report"
+        return JSONResponse(state)
+
+    def report(self, request: Request) -> Response:
+        path = offered(self._run(request.path_params["id"])).get(REPORT_FILE)
+        if path is None:
+            raise HTTPException(404, "This run has no report; modalprism report writes it.")
+        return _report(_read(path))
+
+    def csv(self, request: Request) -> Response:
+        run = self._run(request.path_params["id"])
+        self._check(run)
+        profile = Profile.read(run.path)
+        return Response(
+            _encoded(profile.frame.to_csv(index=False)),
+            media_type="text/csv; charset=utf-8",
+            headers=_to_be_kept("profile.csv"),
+        )
+
+    def file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        path = offered(self._run(request.path_params["id"])).get(name)
+        if path is None:
+            raise HTTPException(404, "This run has no such file.")
+        return Response(_read(path), media_type=TYPES[path.suffix], headers=_to_be_kept(path.name))
+
+    def compare(self, request: Request) -> Response:
+        chosen = dict.fromkeys(request.query_params.getlist("run"))
+        found = find_runs(self._root)
+        runs = [self._run(name, found) for name in chosen]
+        if not runs:
+            raise InputError("tick the runs in the list that are to be compared")
+        for run in runs:
+            self._check(run)
+        return _report(_encoded(comparison_page(runs)))
+
+    def _run(self, name: str, found: Found | None = None) -> Run:
+        run = (found or find_runs(self._root)).by_id(name)
+        if run is None:
+            raise HTTPException(404, "There is no such run in this folder, or no longer.")
+        return run
+
+    def _check(self, run: Run) -> None:
+        """Refuse a run that is damaged, even where its files can be read."""
+        problem = self._summaries.of(run).problem
+        if problem:
+            raise InputError(problem)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return content(path)
+    except OSError as error:
+        raise HTTPException(404, "This file cannot be read, or is no longer there.") from error
+
+
+def _report(page: bytes) -> Response:
+    # Not the policy that the page names: a folder may come from somebody else, with its own script.
+    headers = {"Content-Security-Policy": f"{policy()}; {_NOTHING_ELSE}"}
+    return Response(page, media_type=TYPES[".html"], headers=headers)
+
+
+def _to_be_kept(name: str) -> dict[str, str]:
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": _FILE_POLICY,
+    }
+
+
+def _page(template: str, status: int = 200, refresh: int = 0, **words: object) -> Response:
+    text = pages.render(template, refresh=refresh, **words)
+    return Response(_encoded(text), status, media_type=TYPES[".html"])
+
+
+def _encoded(text: str) -> bytes:
+    # A file's name may hold bytes that are no UTF-8.
+    return text.encode("utf-8", "replace")
+
+
+def _sentence(status: int, sentence: str) -> Response:
+    return _page("sentence.html", status, sentence=pages.sentence(sentence))
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    known = isinstance(error, HTTPException) and error.detail.endswith(".")
+    return _sentence(
+        status, str(getattr(error, "detail", "")) if known else "There is no such page."
+    )
+
+
+def _unusable(_request: Request, error: Exception) -> Response:
+    return _sentence(422, str(error))
+
+
+def _failed(_request: Request, _error: Exception) -> Response:
+    return _sentence(500, "This page could not be made; the terminal of modalprism serve says why.")
+
+
+async def _style(_request: Request) -> Response:
+    return Response(pages.style_sheet(), media_type="text/css; charset=utf-8")
+
+
+async def _script(_request: Request) -> Response:
+    return Response(pages.script(), media_type="text/javascript; charset=utf-8")
+
+
+async def _icon(_request: Request) -> Response:
+    return Response(pages.icon(), media_type=TYPES[".svg"])

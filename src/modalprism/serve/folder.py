@@ -1,0 +1,134 @@
+"""Which runs a folder holds: those that are finished, and those that are not yet.
+
+Symbolic links are not followed, so that nothing outside the folder is ever found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
+
+DEPTH: Final = 3
+MOST_FOLDERS: Final = 10_000
+ANALYSES: Final = "analyses"
+STORE: Final = "store"
+STUDY_FILE: Final = "study.yaml"  # as in studies.study, which would bring torch
+_PARTS_OF_A_RUN: Final = frozenset({ANALYSES, STORE, "figures", "tables"})
+_FINISHED_FILES: Final = frozenset({PROFILE_FILE, MANIFEST_FILE})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder that holds a run.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        The path from the folder that is served.
+    finished : bool
+        Whether the profile and its manifest are there.
+    """
+
+    path: Path
+    name: str
+    finished: bool
+
+    @property
+    def id(self) -> str:
+        """What the run is called in addresses: tells nothing of its path, and leads nowhere else.
+
+        Examples
+        --------
+        >>> Run(Path("runs/demo"), "demo", True).id
+        '2a97516c354b6884'
+        """
+        return hashlib.sha256(os.fsencode(self.name)).hexdigest()[:16]
+
+    def changed(self) -> float:
+        """Return when the run was last written, in seconds since 1970."""
+        if self.finished:
+            return _written(self.path / MANIFEST_FILE)
+        # A folder is written when a file comes into it: parts of a store, analyses.
+        stores = [self.path / STORE / name for name in _list(self.path / STORE).folders]
+        return max(map(_written, [self.path, self.path / ANALYSES, self.path / STORE, *stores]))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs of a folder, last written first; not `whole` where there were too many folders."""
+
+    runs: tuple[Run, ...]
+    whole: bool = True
+
+    def by_id(self, name: str) -> Run | None:
+        """Return the run of this id; None where there is none."""
+        return next((run for run in self.runs if run.id == name), None)
+
+
+@dataclass(frozen=True)
+class _Listing:
+    files: frozenset[str]
+    folders: frozenset[str]
+
+
+def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
+    """Look for runs in a folder and in those below it, three deep.
+
+    Parameters
+    ----------
+    root : Path
+        May be a run itself.
+    most : int
+        Look through so many folders and no more.
+    """
+    runs: list[Run] = []
+    only_planned: list[Run] = []
+    waiting = deque([(root, 0)])
+    seen = 0
+    while waiting and seen < most:
+        folder, depth = waiting.popleft()
+        seen += 1
+        listing = _list(folder)
+        name = folder.relative_to(root).as_posix()
+        if listing.files >= _FINISHED_FILES:
+            runs.append(Run(folder, name, finished=True))
+        elif listing.folders & {ANALYSES, STORE} or listing.files & _FINISHED_FILES:
+            runs.append(Run(folder, name, finished=False))
+        elif STUDY_FILE in listing.files:
+            only_planned.append(Run(folder, name, finished=False))
+        if depth < DEPTH:
+            below = sorted(listing.folders - _PARTS_OF_A_RUN)
+            waiting.extend((folder / name, depth + 1) for name in below if name[0] != ".")
+    # A study beside the folder of its run is no run of its own.
+    runs += [
+        plan for plan in only_planned if not any(plan.path in run.path.parents for run in runs)
+    ]
+    return Found(tuple(sorted(runs, key=lambda run: (-run.changed(), run.name))), not waiting)
+
+
+def _list(folder: Path) -> _Listing:
+    files, folders = set(), set()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.add(entry.name)
+                elif entry.is_file(follow_symlinks=False):
+                    files.add(entry.name)
+    except OSError:  # a folder that may not be read, or is gone, holds nothing to show
+        return _Listing(frozenset(), frozenset())
+    return _Listing(frozenset(files), frozenset(folders))
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:  # not there, or removed in this moment
+        return 0.0

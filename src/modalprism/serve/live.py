@@ -1,0 +1,148 @@
+"""How far a run is that is not finished: what is captured, what is analysed, when it last moved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from modalprism.errors import InputError
+from modalprism.serve.folder import ANALYSES, STORE, Run
+
+_DEPTH: Final = 3
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+@dataclass(frozen=True)
+class StoreState:
+    """What is captured into one store.
+
+    Attributes
+    ----------
+    name : str
+    parts, rows : int
+        Parts that are whole, and the rows in them.
+    finished : bool
+    """
+
+    name: str
+    parts: int
+    rows: int
+    finished: bool
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    finished : bool
+    stores : tuple of StoreState
+    files : tuple of str
+        Stores of one file each, which are whole as soon as they are there.
+    analyses : int
+        Finished ones.
+    changed : float
+        When anything in the folder last changed, in seconds since 1970.
+    problem : str
+        What cannot be read; empty where all can.
+    """
+
+    finished: bool
+    stores: tuple[StoreState, ...]
+    files: tuple[str, ...]
+    analyses: int
+    changed: float
+    problem: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the state for machines."""
+        return asdict(self)
+
+
+def state_of(run: Run) -> RunState:
+    """Look at a run's folder."""
+    # Imported at first use: torch comes with it, and a list of finished runs needs none.
+    from modalprism.capture.parts import WORDS, finished_parts, is_finished
+
+    stores: list[StoreState] = []
+    files: list[str] = []
+    changed = [_changed(run.path)]
+    problem = ""
+    for folder, names, linked in _walk(run.path / STORE):
+        changed += [_changed(folder), *(_changed(folder / name) for name in names)]
+        label = folder.relative_to(run.path / STORE).as_posix()
+        if WORDS not in names:
+            files += [
+                (folder / name).relative_to(run.path / STORE).as_posix()
+                for name in names
+                if name.endswith(".safetensors")
+            ]
+            continue
+        if linked:
+            problem = f"{folder} has symbolic links, which are not followed here"
+            continue
+        try:
+            parts = finished_parts(folder)
+            rows = sum(part.rows for part in parts)
+            stores.append(StoreState(label, len(parts), rows, is_finished(folder)))
+        except (InputError, OSError, ValueError) as error:
+            problem = str(error)
+    analysed = [name for _, names, _ in _walk(run.path / ANALYSES, 0) for name in names]
+    changed.append(_changed(run.path / ANALYSES))
+    return RunState(
+        run.finished,
+        tuple(stores),
+        tuple(files),
+        sum(name.endswith(".json") for name in analysed),
+        max(changed),
+        problem,
+    )
+
+
+def ago(seconds: float) -> str:
+    """Say in words how long ago something was.
+
+    Examples
+    --------
+    >>> ago(4.2), ago(90), ago(7200), ago(90_000), ago(-3)
+    ('4 s ago', '1 min ago', '2 h ago', '1 d ago', '0 s ago')
+    """
+    if seconds < _MINUTE:
+        return f"{max(int(seconds), 0)} s ago"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    return f"{int(seconds // _DAY)} d ago"
+
+
+def _walk(folder: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, list[str], bool]]:
+    """Yield folders, the names of their files, and whether links, which stay unread, are there."""
+    names: list[str] = []
+    below: list[str] = []
+    linked = False
+    try:
+        if folder.is_symlink():
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    linked = True
+                else:
+                    (below if entry.is_dir(follow_symlinks=False) else names).append(entry.name)
+    except OSError:  # not there yet, or removed in this moment
+        return
+    yield folder, sorted(names), linked
+    for name in sorted(below) if depth else ():
+        yield from _walk(folder / name, depth - 1)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0

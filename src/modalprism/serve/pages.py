@@ -1,0 +1,71 @@
+"""Templates filled in. Whatever comes from a run is shown letter by letter."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from modalprism.reports.shell import style_sheet as report_style
+from modalprism.serve.live import ago
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("modalprism.serve"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ago"] = lambda moment: ago(time.time() - moment)
+    environment.filters["sentence"] = sentence
+    environment.filters["day"] = lambda moment: _written(moment, "%Y-%m-%d %H:%M")
+    environment.filters["iso"] = lambda moment: _written(moment, "%Y-%m-%dT%H:%M:%S%z")
+    return environment
+
+
+def render(template: str, **words: Any) -> str:
+    """Fill in a template."""
+    return _environment().get_template(template).render(**words)
+
+
+def sentence(words: str) -> str:
+    """Write what went wrong as a sentence.
+
+    Examples
+    --------
+    >>> sentence("a is not b; do c")
+    'A is not b; do c.'
+    """
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+@cache
+def style_sheet() -> str:
+    """Return the report's style with what these pages add to it."""
+    return f"{report_style()}\n{_text('serve.css')}"
+
+
+@cache
+def script() -> str:
+    """Return the one script: it renews the parts of a page that are still changing."""
+    return _text("watch.js")
+
+
+@cache
+def icon() -> str:
+    """Return the icon that browsers ask for."""
+    return _text("icon.svg")
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+
+
+def _written(moment: float, form: str) -> str:
+    return time.strftime(form, time.localtime(moment))

@@ -1,0 +1,179 @@
+"""What the list says of each run, read once and kept until its files change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from modalprism.errors import InputError
+from modalprism.reports import answer_sentences, cautions, stream_sentences, summary_sentences
+from modalprism.serve.files import content, offered
+from modalprism.serve.folder import STUDY_FILE, Run
+from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
+
+PATIENCE: Final = 0.4
+"""Seconds for which a page waits for runs that were not read before; the rest it shows later."""
+# What a manifest or a table can do to code that trusts it, where somebody else wrote it.
+_SURPRISES: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished run is and says.
+
+    Attributes
+    ----------
+    title : str
+    models, datasets, views : tuple of str
+    sizes : str
+        Number of examples, in words.
+    seed : str
+    sentence : str
+        The first of the report.
+    warnings : tuple of str
+        Those of the report.
+    problem : str
+        Why it cannot be read; empty where it can.
+    """
+
+    title: str
+    models: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    sizes: str = ""
+    seed: str = ""
+    sentence: str = ""
+    warnings: tuple[str, ...] = ()
+    problem: str = ""
+
+    def matches(self, words: str, path: str) -> bool:
+        """Whether every word stands in the title, a model, a dataset or the path.
+
+        Examples
+        --------
+        >>> Summary("Emoji questions", models=("late",)).matches("LATE emoji", "runs/demo")
+        True
+        """
+        text = "\n".join((self.title, *self.models, *self.datasets, path)).casefold()
+        return all(word in text for word in words.casefold().split())
+
+
+class _Stamp(NamedTuple):
+    """Tells one state of a run's files from another."""
+
+    files: tuple[tuple[int, int], ...]
+
+
+class Summaries:
+    """Summaries of runs, each read once for each state of its files."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[_Stamp, Summary]] = {}
+        self._reading = threading.Lock()
+
+    def of(self, run: Run) -> Summary:
+        """Return the summary of a run, however long it takes."""
+        if not run.finished:
+            return Summary(_planned_title(run) or run.path.name)
+        # One at a time: two pages that open at once would otherwise read the same run twice.
+        with self._reading:
+            known = self._known(run)
+            if known is None:
+                known = _summarise(run)
+                self._kept[run.path] = (_stamp(run), known)
+            return known
+
+    def sentences(self, run: Run) -> list[str]:
+        """Return all the words of a run's report; none where it cannot be read."""
+        if not run.finished or self.of(run).problem:
+            return []
+        return summary_sentences(Profile.read(run.path))
+
+    def of_many(self, runs: Sequence[Run], patience: float = PATIENCE) -> dict[Run, Summary | None]:
+        """Return the summaries of runs; None for those that there was no time to read yet."""
+        end = monotonic() + patience
+        return {
+            run: self.of(run)
+            if not run.finished or self._known(run) is not None or monotonic() < end
+            else None
+            for run in runs
+        }
+
+    def _known(self, run: Run) -> Summary | None:
+        stamp, summary = self._kept.get(run.path, (None, None))
+        return summary if stamp == _stamp(run) else None
+
+
+def _stamp(run: Run) -> _Stamp:
+    marks = []
+    for name in (PROFILE_FILE, MANIFEST_FILE):
+        try:
+            status = (run.path / name).lstat()
+            marks.append((status.st_mtime_ns, status.st_size))
+        except OSError:
+            marks.append((0, -1))
+    return _Stamp(tuple(marks))
+
+
+def _summarise(run: Run) -> Summary:
+    try:
+        return _described(run, Profile.read(run.path))
+    except InputError as error:
+        return Summary(run.path.name, problem=str(error))
+    except _SURPRISES as error:
+        words = " ".join(str(error).split())
+        return Summary(
+            run.path.name, problem=f"the run {run.path} is damaged ({words}); run its study again"
+        )
+
+
+def _described(run: Run, profile: Profile) -> Summary:
+    frame, manifest = profile.frame, profile.manifest
+    decomposed = frame["n"][frame["quantity"] == "redundancy"]
+    seed = manifest.get("seed")
+    return Summary(
+        title=str(manifest.get("title") or run.path.name),
+        models=_distinct(frame["model"]),
+        datasets=_distinct(frame["dataset"]),
+        views=_distinct(frame["view"]),
+        sizes=_sizes(int(decomposed.min()), int(decomposed.max())) if len(decomposed) else "",
+        seed="" if seed is None else str(seed),
+        # All sentences would take twice as long; a list of many runs shows one of each.
+        sentence=next(iter(answer_sentences(profile) or stream_sentences(profile)), ""),
+        warnings=tuple(cautions(profile)),
+    )
+
+
+def _sizes(low: int, high: int) -> str:
+    return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
+
+
+def _distinct(column: Any) -> tuple[str, ...]:
+    return tuple(str(name) for name in column.dropna().unique())
+
+
+def _planned_title(run: Run) -> str:
+    """Return the title that a study names, if there is one to be read."""
+    path = offered(run).get(STUDY_FILE)
+    if path is None:
+        return ""
+    try:
+        study = yaml.safe_load(content(path))
+    except (yaml.YAMLError, OSError, ValueError, RecursionError):
+        return ""
+    title = study.get("title") if isinstance(study, dict) else None
+    return title if isinstance(title, str) else ""

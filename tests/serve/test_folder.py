@@ -1,0 +1,120 @@
+import os
+
+import pytest
+
+from modalprism.serve import folder
+from modalprism.serve.files import content, offered
+from modalprism.serve.folder import Run, find_runs
+from modalprism.studies import study
+
+
+def found(root):
+    return {run.name: run.finished for run in find_runs(root).runs}
+
+
+def make_finished(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("profile.parquet", "manifest.json"):
+        (folder / name).touch()
+
+
+def test_runs_are_found_three_deep_and_no_deeper(tmp_path):
+    for name in ("a", "b/a", "c/b/a", "d/c/b/a"):
+        make_finished(tmp_path / name)
+    assert found(tmp_path) == {"a": True, "b/a": True, "c/b/a": True}
+
+
+def test_a_run_may_be_the_folder_itself(tmp_path):
+    make_finished(tmp_path)
+    assert found(tmp_path) == {".": True}
+
+
+@pytest.mark.parametrize("part", ["analyses", "store"])
+def test_half_a_run_is_told_from_a_whole_one(tmp_path, part):
+    (tmp_path / "half" / part).mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    assert found(tmp_path) == {"half": False}
+
+
+@pytest.mark.parametrize("file", ["profile.parquet", "manifest.json", "study.yaml"])
+def test_a_run_that_lacks_a_file_is_half(tmp_path, file):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / file).touch()
+    assert found(tmp_path) == {"half": False}
+
+
+def test_a_study_beside_its_run_is_no_run(tmp_path):
+    (tmp_path / "study.yaml").touch()
+    make_finished(tmp_path / "run")
+    assert found(tmp_path) == {"run": True}
+
+
+def test_what_belongs_to_a_run_is_not_looked_through(tmp_path):
+    make_finished(tmp_path / "a")
+    for name in ("store", "analyses", "figures", ".hidden"):
+        make_finished(tmp_path / "a" / name)
+    assert found(tmp_path) == {"a": True}
+
+
+def test_links_are_not_followed(tmp_path):
+    root = tmp_path / "runs"
+    root.mkdir()
+    make_finished(tmp_path / "outside")
+    (root / "linked").symlink_to(tmp_path / "outside")
+    (root / "files").mkdir()
+    for name in ("profile.parquet", "manifest.json"):
+        (root / "files" / name).symlink_to(tmp_path / "outside" / name)
+    assert found(root) == {}
+
+
+def test_too_many_folders_are_said(tmp_path):
+    for number in range(5):
+        make_finished(tmp_path / str(number))
+    some = find_runs(tmp_path, most=3)
+    assert (len(some.runs), some.whole) == (2, False)
+    assert find_runs(tmp_path).whole
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any folder")
+def test_a_folder_that_may_not_be_read_holds_nothing(tmp_path):
+    make_finished(tmp_path / "a")
+    (tmp_path / "a").chmod(0)
+    assert find_runs(tmp_path).runs == ()
+    (tmp_path / "a").chmod(0o700)
+
+
+def test_a_folder_that_is_gone_holds_nothing(tmp_path):
+    assert find_runs(tmp_path / "none").runs == ()
+
+
+def test_the_last_written_comes_first(tmp_path):
+    for name, moment in (("old", 1000), ("new", 2000)):
+        make_finished(tmp_path / name)
+        os.utime(tmp_path / name / "manifest.json", (moment, moment))
+    assert [run.name for run in find_runs(tmp_path).runs] == ["new", "old"]
+
+
+def test_the_study_is_called_as_the_study_calls_it():
+    assert folder.STUDY_FILE == study.STUDY_FILE
+
+
+def test_only_files_of_a_run_are_offered(tmp_path):
+    make_finished(tmp_path)
+    (tmp_path / "figures" / "deep.svg").mkdir(parents=True)
+    for name in ("study.yaml", "report.html", "secret.txt", "figures/a.svg", "figures/a.exe",
+                 "figures/.a.svg", 'figures/a".svg'):  # fmt: skip
+        (tmp_path / name).touch()
+    (tmp_path / "figures" / "out.svg").symlink_to("/etc/hostname")
+    names = ["report.html", "profile.parquet", "manifest.json", "study.yaml", "figures/a.svg"]
+    assert list(offered(Run(tmp_path, ".", True))) == names
+
+
+def test_what_is_no_file_of_its_own_is_not_offered_and_not_read(tmp_path):
+    (tmp_path / "report.html").symlink_to("/etc/hostname")
+    os.mkfifo(tmp_path / "study.yaml")
+    os.symlink("/etc", tmp_path / "figures")
+    assert offered(Run(tmp_path, ".", True)) == {}
+    with pytest.raises(OSError, match="symbolic"):
+        content(tmp_path / "report.html")
+    with pytest.raises(OSError, match="is no file"):
+        content(tmp_path / "study.yaml")
