@@ -17,9 +17,32 @@ def test_rows_change_places_within_folds_and_in_blocks():
     fold = np.array([0, 0, 0, 0, 1, 1])
     blocks = (np.array([0, 1]), np.array([2, 3]), np.array([4]), np.array([5]))
     orders = Exchange(fold, blocks).permutations(30, np.random.default_rng(0))
-    assert {tuple(order) for order in orders} == {
-        (*first, *second) for first in ((0, 1, 2, 3), (2, 3, 0, 1)) for second in ((4, 5), (5, 4))
+    one, other = ((0, 1), (1, 0)), ((2, 3), (3, 2))
+    firsts = [(*a, *b) for a in one for b in other] + [(*b, *a) for a in one for b in other]
+    assert {tuple(order) for order in orders} <= {
+        (*first, *second) for first in firsts for second in ((4, 5), (5, 4))
     }
+    assert len({tuple(order) for order in orders}) > 8
+
+
+@pytest.mark.parametrize("estimator", ["posterior", "codebook"])
+def test_blocks_of_the_same_answers_in_the_same_order_hide_nothing(written, estimator):
+    # Every block is asked the same: five true pairs, then five false ones. Blocks that only change
+    # places with their likes would make a null of what is there.
+    embeddings, bit = written("rdn", 400)
+    asked = [np.flatnonzero(bit == answer)[:150].reshape(30, 5) for answer in (1, 0)]
+    rows = np.concatenate(asked, axis=1).ravel()
+    a = mp.analyze(
+        {name: block[rows] for name, block in embeddings.items()},
+        bit[rows],
+        groups={"block": np.arange(300) // 10},
+        estimator=estimator,
+        replicates=100,
+        permutations=99,
+    )
+    assert a.redundancy.value > 0.8
+    assert a.redundancy.p_value <= 0.05
+    assert a.information.p_value <= 0.05
 
 
 def test_what_seems_unique_of_two_that_tell_the_same_may_be_at_either_end():

@@ -103,7 +103,5 @@ def test_a_profile_plots_the_answer_or_else_the_stream(finished):
     assert title(profile.plot(figure="prism")) == title(profile.plot())
     assert title(layers.plot()) == "What the two streams hold at each depth"
     assert "fused state" in title(layers.plot("encoding"))
-    with pytest.raises(
-        InputError, match=r"no figure .*; it has stream, stream-contribution, enc"
-    ):
+    with pytest.raises(InputError, match=r"no figure .*; it has stream, stream-contribution, enc"):
         layers.plot("prism")

@@ -40,5 +40,5 @@ def compare(
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return
     for sentence in difference_sentences(differences):
-        OUT.print(sentence, markup=False, highlight=False)
+        OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nThe page: {page}", markup=False, highlight=False, soft_wrap=True)

@@ -21,9 +21,9 @@ from modalprism.estimation.calibration import (
     information_difference,
     matching_distance,
 )
-from modalprism.estimation.codebook.tables import exchangeable_blocks
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.evidence import row_informations
+from modalprism.estimation.exchange import exchangeable_blocks
 from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.learning import Array, Logits, learning_of

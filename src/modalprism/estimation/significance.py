@@ -38,6 +38,7 @@ from sklearn.cluster import KMeans
 
 from modalprism.estimation.atoms import ATOMS, Coupled, split_information
 from modalprism.estimation.calibration import fit_nonnegative
+from modalprism.estimation.exchange import laid_out
 from modalprism.pid.solve import solve_batch
 
 Array = NDArray[np.float64]
@@ -72,15 +73,14 @@ class Exchange:
     blocks: tuple[Rows, ...]
 
     def permutations(self, count: int, rng: np.random.Generator) -> Rows:
-        """Draw orders in which whole blocks of a fold change places, (count, n)."""
+        """Draw orders in which whole blocks of a fold change places, turned, (count, n)."""
         orders = np.empty((count, len(self.fold)), dtype=np.int64)
         fold_of = np.array([self.fold[block[0]] for block in self.blocks])
         for fold in np.unique(fold_of):
             members = [self.blocks[number] for number in np.flatnonzero(fold_of == fold)]
             before = np.concatenate(members)
             for order in orders:
-                shuffled = rng.permutation(len(members))
-                order[before] = np.concatenate([members[number] for number in shuffled])
+                order[before] = laid_out(members, rng)
         return orders
 
     def signs(self, count: int, rng: np.random.Generator) -> Array:

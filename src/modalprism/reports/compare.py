@@ -134,16 +134,26 @@ def _figures(runs: Mapping[str, Run], differences: pd.DataFrame) -> dict[str, An
 
 def _answers(differences: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Return the differences of answers by kind of pairs: one layer, and so few enough to draw."""
-    found = differences[differences["view"] == "answer"]
+    found = _foremost(differences[differences["view"] == "answer"])
     return [
         (str(view), str(pairs), frame)
         for (view, pairs), frame in found.groupby(["view", "pairs"], sort=False)
     ]
 
 
+def _foremost(differences: pd.DataFrame) -> pd.DataFrame:
+    """Keep differences on the same dataset, where there are any.
+
+    Two datasets of one model may ask different things; the table has their differences too.
+    """
+    same = differences[differences["dataset_1"] == differences["dataset_2"]]
+    return differences if same.empty else same
+
+
 def difference_sentences(differences: pd.DataFrame) -> list[str]:
     """Say which differences of answers are told apart from none, the largest first."""
-    atoms = differences[differences["quantity"].isin(_ATOMS) & (differences["view"] == "answer")]
+    of_answers = differences["quantity"].isin(_ATOMS) & (differences["view"] == "answer")
+    atoms = _foremost(differences[of_answers])
     told = atoms[atoms["q_value"] <= SIGNIFICANCE]
     if atoms.empty:
         return []

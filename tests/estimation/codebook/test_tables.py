@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from modalprism.estimation.codebook.tables import (
     GAP_TOLERANCE,
     Coded,
-    exchangeable_blocks,
     informations,
 )
+from modalprism.estimation.exchange import exchangeable_blocks
 
 
 def random_rows(seed, n=60, k=4, classes=3):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from modalprism.estimation.folds import connected_groups
+from modalprism.estimation.exchange import exchangeable_blocks, laid_out
 from modalprism.pid.solve import solve_batch, solve_union_information
 from modalprism.pid.union import UnionInformation
 
@@ -24,7 +24,6 @@ Codes = NDArray[np.int64]
 GAP_TOLERANCE: Final = 1e-4
 """Bound asked of the solver, in nats: a small part of what may be read from noise, .01 bit."""
 MOST_ITERATIONS: Final = 2_000
-FEWEST_BLOCKS: Final = 20
 _BATCH_CELLS: Final = 1 << 22  # of the tables that are solved together
 
 
@@ -115,37 +114,15 @@ class Coded:
     def permutation(self, rng: np.random.Generator) -> Codes:
         """Draw an order of the rows in which whole blocks change places, (n,).
 
-        The blocks are laid out anew in a random order, and the row that comes to stand where row i
+        The blocks are laid out anew, see `laid_out`, and the row that comes to stand where row i
         stood takes its place. Blocks of one size are exchanged whole; where sizes differ a block
         may be cut in two, but rows that were neighbours nearly all remain so.
         """
         before = np.concatenate(self.blocks)
-        after = np.concatenate([self.blocks[block] for block in rng.permutation(len(self.blocks))])
+        after = laid_out(self.blocks, rng)
         order = np.empty_like(before)
         order[before] = after
         return order
-
-
-def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Codes, ...]:
-    """Part the rows into blocks that do not depend on each other.
-
-    They are the connected components of the groups. Where crossing groups tie (nearly) everything
-    together, fewer than 20 of them, they are the groups of the column that has the most; and where
-    that has fewer than 20 as well, the rows themselves.
-
-    Examples
-    --------
-    >>> len(exchangeable_blocks({"picture": np.arange(60) // 2}, 60))
-    30
-    """
-    parts = [connected_groups(groups, n)]
-    parts += sorted(
-        (np.unique(column, return_inverse=True)[1].astype(np.int64) for column in groups.values()),
-        key=lambda code: -int(code.max()),
-    )[:1]
-    block = next((part for part in parts if part.max() + 1 >= FEWEST_BLOCKS), np.arange(n))
-    order = np.argsort(block, kind="stable").astype(np.int64)
-    return tuple(np.split(order, np.flatnonzero(np.diff(block[order])) + 1))
 
 
 def batched_information(p_xy: Array) -> Array:
