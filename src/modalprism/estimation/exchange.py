@@ -47,10 +47,13 @@ def laid_out(blocks: Sequence[Rows], rng: np.random.Generator) -> Rows:
     Examples
     --------
     >>> laid_out([np.array([0, 1, 2]), np.array([3])], np.random.default_rng(1)).tolist()
-    [3, 1, 2, 0]
+    [1, 2, 0, 3]
     """
+    lengths = np.array([len(block) for block in blocks])
     order = rng.permutation(len(blocks))
-    turns = rng.integers([len(blocks[number]) for number in order])
-    return np.concatenate(
-        [np.roll(blocks[number], -turn) for number, turn in zip(order, turns, strict=True)]
-    )
+    length = lengths[order]
+    turn = np.repeat(rng.integers(length), length)
+    begin = np.repeat((np.cumsum(lengths) - lengths)[order], length)
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(length) - length, length)
+    laid: Rows = np.concatenate(blocks)[begin + (within + turn) % np.repeat(length, length)]
+    return laid

@@ -31,6 +31,7 @@ from modalprism.estimation.probes import unimodal_logits
 from modalprism.estimation.significance import Exchange, p_values_of
 from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import resolution_of, summarize
+from modalprism.estimation.threads import side_by_side
 from modalprism.estimation.validation import Sample
 
 GAP_TOLERANCE = 2e-3
@@ -77,8 +78,11 @@ def analyze_posterior(
 
     soft_target = torch.from_numpy(sample.target).float()
     plan = CrossFit.of(fold)
+    # Side by side: neither source knows of the other, and each stays in one thread.
     probes, features = zip(
-        *(unimodal_logits(block, soft_target, plan, seed) for block in sample.embeddings),
+        *side_by_side(
+            lambda block: unimodal_logits(block, soft_target, plan, seed), sample.embeddings
+        ),
         strict=True,
     )
     joint, interaction = joint_logits(
