@@ -1,4 +1,4 @@
-"""The report and the comparison, opened from disk in a real browser: they ask nobody for anything."""
+"""The report and the comparison from disk in a real browser: they ask nobody for anything."""
 
 import pytest
 
