@@ -14,6 +14,7 @@ from modalprism.look.figures import (
 )
 from modalprism.look.figures.depth import fusion_layer
 from modalprism.look.figures.heat import heat_figure
+from modalprism.look.figures.scatter import accurate, scatter_figure
 from modalprism.look.readings import Readings
 from modalprism.look.settings import drawing
 from modalprism.reports.figures import write_figures
@@ -257,3 +258,18 @@ def test_the_map_hatches_the_undetermined_and_names_all(demo):
     said = texts(figure)
     for words in ("kind", "pictured", "late", "concat"):
         assert words in said
+
+
+def test_accuracy_is_set_beside_synergy_where_enough_answers_have_one(demo, make_profile):
+    readings = Readings(demo)
+    assert accurate(readings)
+    figure = draw(scatter_figure, demo)
+    synergy, contribution = panels(figure)
+    models = [text.get_text() for text in synergy.texts]
+    assert len(models) == 12
+    determined = demo.frame.query(
+        "view == 'answer' and pairs == 'observed' and modality == 'image' "
+        "and quantity == 'contribution'"
+    )["value"].notna()
+    assert len(contribution.texts) == determined.sum()
+    assert not accurate(Readings(make_profile(models={"m": ""}, datasets=("kind",))))

@@ -225,3 +225,12 @@ def test_probes_that_had_to_be_moved_far_are_warned_of(make_profile):
 def test_the_gap_is_judged_in_bits(make_profile, unit, warned):
     said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008))
     assert any("solver" in s for s in said) is warned
+
+
+def test_too_few_draws_for_any_test_are_said(make_profile):
+    profile = one(make_profile, "pictured")
+    profile.manifest["estimator"] = {"replicates": 38, "permutations": 18}
+    (said,) = cautions(profile)
+    assert "38 replicates (at least 39) and 18 permutations (at least 19)" in said
+    profile.manifest["estimator"] = {"replicates": 39, "permutations": 19}
+    assert cautions(profile) == []

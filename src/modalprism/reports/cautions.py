@@ -15,6 +15,9 @@ WIDE_GAP_BITS: Final = 0.01
 LOW_RECOVERY: Final = 0.5
 MUCH_BY_CODES: Final = 0.1
 FAR_MOVED: Final = 0.1
+# With fewer no test rejects at 5 %: the smallest p-values are 2/(1 + replicates), 1/(1 + draws).
+FEWEST_REPLICATES: Final = 39
+FEWEST_PERMUTATIONS: Final = 19
 _NAMED: Final = 6  # a longer list of cases is cut and counted
 VIEWS: Final = ("answer", "stream", "encoding")
 
@@ -70,7 +73,23 @@ def cautions(profile: Profile) -> list[str]:
     smallest, largest = readings.sizes()
     if smallest and smallest < FEW_EXAMPLES:
         said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
-    return said
+    return said + _few_draws(profile)
+
+
+def _few_draws(profile: Profile) -> list[str]:
+    estimator = profile.manifest.get("estimator", {})
+    fewest = {"replicates": FEWEST_REPLICATES, "permutations": FEWEST_PERMUTATIONS}
+    few = [
+        f"{estimator[name]} {name} (at least {least})"
+        for name, least in fewest.items()
+        if isinstance(estimator.get(name), int) and estimator[name] < least
+    ]
+    if not few:
+        return []
+    return [
+        f"The study has {' and '.join(few)}: too few for any test to reject at 5 %, so that all is "
+        "called noise or undetermined."
+    ]
 
 
 def _calibration(readings: Readings) -> list[str]:

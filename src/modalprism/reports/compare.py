@@ -12,6 +12,7 @@ from modalprism.files import write_whole
 from modalprism.look.figures import depth_figure, prism_figure
 from modalprism.look.figures.difference import SIGNIFICANCE, difference_figure, side_name
 from modalprism.look.figures.heat import heat_figure
+from modalprism.look.figures.scatter import accurate, scatter_figure
 from modalprism.look.grid import Cell, Grid
 from modalprism.look.notation import number, significance
 from modalprism.look.readings import Readings
@@ -122,6 +123,8 @@ def _figures(runs: Mapping[str, Run], differences: pd.DataFrame) -> dict[str, An
     if readings.cases("answer"):
         wanted["map"] = lambda: heat_figure(readings, seed)
         wanted["prism"] = lambda: prism_figure(readings, profile.manifest["datasets"], seed)
+    if accurate(readings):
+        wanted["accuracy"] = lambda: scatter_figure(readings, seed)
     for view, pairs, frame in _answers(differences):
         wanted[f"differences-{view}-{pairs}"] = lambda frame=frame: difference_figure(
             frame, profile.modalities
