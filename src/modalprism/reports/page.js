@@ -27,7 +27,7 @@ for (const table of document.querySelectorAll("table")) {
     });
   }
 
-  if (rows.length > 6) {
+  if (rows.length > 4) {
     const field = document.createElement("input");
     field.type = "search";
     field.placeholder = "filter rows";

@@ -30,8 +30,8 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A marker a dataset, named by its model; lines are 95 % intervals. What is undetermined has
-        no place.
+        A marker a dataset, with the number of its model; lines are 95 % intervals. What is
+        undetermined has no place.
     """
     first, second = readings.modalities
     _, one, _, joint = atom_styles(readings.modalities)
@@ -40,7 +40,7 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
         ("contribution", first, f"contribution of {first} (0: only {second})", one.colour),
     )
     figure = Figure((8.4, 4.0), layout="constrained")
-    datasets = readings.datasets("answer")
+    datasets, models = readings.datasets("answer"), readings.models("answer")
     pairs = readings.pairs("answer")[0]
     for axes, (quantity, modality, name, colour) in zip(
         figure.subplots(1, 2, sharex=True), panels, strict=True
@@ -57,13 +57,11 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
                 axes.plot([x.value] * 2, [y.low, y.high], color=FAINT, linewidth=0.8)
             marker = _MARKERS[datasets.index(case.dataset) % len(_MARKERS)]
             axes.plot(
-                x.value, y.value, marker, markersize=6, markerfacecolor=colour,
+                x.value, y.value, marker, markersize=9, markerfacecolor=colour,
                 markeredgecolor=INK, markeredgewidth=0.7,
             )  # fmt: skip
-            axes.annotate(
-                label(case.model, 16, 1), (x.value, y.value), (5, 4), textcoords="offset points",
-                fontsize=6, color=FAINT,
-            )  # fmt: skip
+            number = str(models.index(case.model) + 1)
+            axes.text(x.value, y.value, number, ha="center", va="center", fontsize=6)
         axes.set_xlabel("accuracy")
         axes.set_ylabel(name)
         axes.grid()
@@ -72,6 +70,10 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
                markerfacecolor="white", label=label(dataset, 24, 1))
         for place, dataset in enumerate(datasets)
     ]  # fmt: skip
+    key += [
+        Line2D([], [], linestyle="", label=f"{place}: {label(model, 24, 1)}")
+        for place, model in enumerate(models, start=1)
+    ]
     heading(figure, "Accuracy, and what the answer is made of", key)
     words = [f"{pairs} pairs"] if pairs else []
     footer(figure, readings, "answer", seed, *words, "lines: 95 % intervals")
