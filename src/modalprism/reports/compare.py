@@ -178,9 +178,11 @@ def difference_sentences(differences: pd.DataFrame) -> list[str]:
 
 
 def difference_grid(differences: pd.DataFrame) -> Grid:
-    """Lay out all differences, one row a quantity of two analyses."""
+    """Lay out all differences, one row a quantity of two analyses; those on one dataset first."""
     rows = []
-    for row in differences.to_dict("records"):
+    elsewhere = differences["dataset_1"] != differences["dataset_2"]
+    ordered = pd.concat([differences[~elsewhere], differences[elsewhere]])
+    for row in ordered.to_dict("records"):
         layer = "" if row["layer"] < 0 else str(row["layer"])
         quantity = f"{row['quantity']} {row['modality'] or ''}".strip()
         texts = (side_name(row, "1"), side_name(row, "2"), row["view"], row["pairs"], layer)
@@ -192,7 +194,7 @@ def difference_grid(differences: pd.DataFrame) -> Grid:
                 Cell(number(row["value_1"])),
                 Cell(number(row["value_2"])),
                 Cell(number(row["difference"]), ends),
-                Cell(significance(row["q_value"]).replace("p", "q")),
+                Cell(significance(row["q_value"]).removeprefix("p = ").removeprefix("p ")),
                 Cell(row["unit"] if row["unit"] != "1" else ""),
                 Cell("same" if row["paired"] else "other"),
             ]
