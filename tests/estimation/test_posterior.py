@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 import modalprism as mp
 
-LAWS = settings(derandomize=True, deadline=None, max_examples=10)
-FEW_LAWS = settings(LAWS, max_examples=4)  # each analyses twice
+LAWS = settings(derandomize=True, deadline=None, max_examples=6)
+FEW_LAWS = settings(LAWS, max_examples=3)  # each analyses twice
 seeds = st.integers(0, 2**31)
 
 
@@ -251,3 +251,10 @@ def test_a_bit_that_a_source_does_not_know_leaks_no_synergy():
     )
     found = (a.redundancy.value, a.unique[0].value, a.unique[1].value, a.synergy.value)
     assert found == pytest.approx((0, 1, 1, 0), abs=0.05)
+
+
+def test_sources_read_side_by_side_give_the_same_bits(written, monkeypatch):
+    embeddings, y = written("and", 200)
+    one = mp.analyze(embeddings, y, replicates=5, permutations=1)
+    monkeypatch.setattr("modalprism.estimation.posterior.MANY_ROWS", 100)
+    assert mp.analyze(embeddings, y, replicates=5, permutations=1) == one

@@ -27,14 +27,15 @@ from modalprism.estimation.exchange import exchangeable_blocks
 from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.learning import Array, Logits, learning_of
-from modalprism.estimation.probes import unimodal_logits
+from modalprism.estimation.probes import Features, NestedLogits, unimodal_logits
 from modalprism.estimation.significance import Exchange, p_values_of
 from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import resolution_of, summarize
-from modalprism.estimation.threads import side_by_side
+from modalprism.estimation.threads import one_by_one, side_by_side
 from modalprism.estimation.validation import Sample
 
 GAP_TOLERANCE = 2e-3
+MANY_ROWS = 3_000
 """Bound asked of the solver, in nats: well below what a sample of thousands can resolve."""
 
 
@@ -78,13 +79,13 @@ def analyze_posterior(
 
     soft_target = torch.from_numpy(sample.target).float()
     plan = CrossFit.of(fold)
-    # Side by side: neither source knows of the other, and each stays in one thread.
-    probes, features = zip(
-        *side_by_side(
-            lambda block: unimodal_logits(block, soft_target, plan, seed), sample.embeddings
-        ),
-        strict=True,
-    )
+
+    def probed(block: Array) -> tuple[NestedLogits, Features]:
+        return unimodal_logits(block, soft_target, plan, seed)
+
+    # Neither source knows of the other; of few rows, two threads only wait for each other.
+    at_once = side_by_side if n >= MANY_ROWS else one_by_one
+    probes, features = zip(*at_once(probed, sample.embeddings), strict=True)
     joint, interaction = joint_logits(
         (probes[0], probes[1]), (features[0], features[1]), soft_target, plan
     )

@@ -38,6 +38,11 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(before)
 
 
+def one_by_one(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    """Do the same work on a few items, one after another, as `side_by_side` does at once."""
+    return [work(item) for item in items]
+
+
 def side_by_side(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
     """Do the same work on a few items at once, each in one thread.
 
