@@ -2,10 +2,12 @@
 
 import json
 import resource
+import sys
 from contextlib import contextmanager
 
 import pytest
 
+from modalprism import cli
 from modalprism.datasets.emoji import load_emojis
 from modalprism.datasets.example import Example
 
@@ -110,3 +112,22 @@ def emoji_rows(tmp_path):
     path = tmp_path / "emojis.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     return path
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run the command line in the test's own folder; return exit code, output and error."""
+    monkeypatch.chdir(tmp_path)
+
+    def do(*arguments):
+        monkeypatch.setattr(sys, "argv", ["modalprism", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        return code or 0, captured.out, captured.err
+
+    return do

@@ -4,14 +4,12 @@ import json
 import math
 import os
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from modalprism import cli
 from modalprism.capture import emoji_family
 from modalprism.pid.gates import GATES
 from modalprism.pid.stopping import Watch
@@ -26,25 +24,6 @@ ARRAYS = {
     "label": KIND,
 }
 XOR = "a,b,y\n0,0,f\n0,1,t\n1,0,t\n1,1,f\n"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run the command line in an empty folder; return exit code, standard output and error."""
-    monkeypatch.chdir(tmp_path)
-
-    def do(*arguments):
-        monkeypatch.setattr(sys, "argv", ["modalprism", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code
-        else:
-            code = 0
-        captured = capsys.readouterr()
-        return code or 0, captured.out, captured.err
-
-    return do
 
 
 @pytest.fixture

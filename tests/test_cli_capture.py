@@ -1,33 +1,11 @@
 """``capture``, ``inspect`` and ``families``: from a model's folder and a table to a store."""
 
 import json
-import sys
 
 import pytest
 
-from modalprism import cli
-
 COLUMNS = ("--column", "image=picture", "--column", "text=name", "--column", "group=block")
 CHOICES = ("--candidate", "A", "--candidate", "B")
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run the command line in the table's folder; return exit code, standard output and error."""
-    monkeypatch.chdir(tmp_path)
-
-    def do(*arguments):
-        monkeypatch.setattr(sys, "argv", ["modalprism", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code
-        else:
-            code = 0
-        captured = capsys.readouterr()
-        return code or 0, captured.out, captured.err
-
-    return do
 
 
 def test_a_model_and_a_table_become_a_store(run, clip_folder, emoji_rows):

@@ -2,14 +2,16 @@
 
 import pytest
 
-from modalprism.reports.compare import write_comparison
+from modalprism.reports.compare import read_runs, write_comparison
+from modalprism.studies.comparison import compare
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="session")
 def comparison(runs, tmp_path_factory):
-    return write_comparison([runs / "before", runs / "after"], tmp_path_factory.mktemp("compared"))
+    found = read_runs([runs / "before", runs / "after"])
+    return write_comparison(found, compare(found), tmp_path_factory.mktemp("compared"))
 
 
 @pytest.fixture

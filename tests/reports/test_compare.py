@@ -49,7 +49,8 @@ def runs(tmp_path_factory):
 
 
 def test_the_page_has_figures_words_and_all_differences(runs, tmp_path):
-    page = write_comparison(runs, tmp_path / "out").read_text("utf-8")
+    found = read_runs(runs)
+    page = write_comparison(found, compare(found), tmp_path / "out").read_text("utf-8")
     differences = pd.read_csv(tmp_path / "out" / "differences.csv")
     assert page.count("<svg") == 4
     for name in ("map", "prism", "differences-answer-observed", "stream"):

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from modalprism.capture.parts import PartsWriter, Row
+from modalprism.capture.parts_writer import PartsWriter, Row
 from modalprism.serve.folder import find_runs
 from modalprism.serve.live import state_of
 

@@ -17,7 +17,7 @@ from modalprism.capture.families.registry import adapter_class
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.parts import REDRAWN, PartsReader
 from modalprism.capture.pooling import ATTENTION
-from modalprism.capture.redrawn import PARTNERS, redrawn_examples
+from modalprism.capture.redrawn import PARTNERS, check_redrawn, redrawn_examples
 from modalprism.capture.run import FIRST_BATCH, CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
@@ -118,6 +118,8 @@ def capture(
     if redrawn and isinstance(examples, Iterator):
         raise InputError("redrawn pairs read the examples twice; give a list, no generator")
     total = len(examples) if isinstance(examples, Sized) else 0
+    if redrawn and total:  # now, and not when all has been captured
+        check_redrawn(redrawn, partners, total)
     settings = CaptureSettings(
         layers=None if layers is None else tuple(layers),
         pool=pool,

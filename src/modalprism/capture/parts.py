@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,39 +29,15 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from modalprism.errors import InputError
-from modalprism.files import write_whole
 
 FORMAT: Final = 1
 WORDS: Final = "store.json"
 FINISHED: Final = "finished.json"
 REDRAWN: Final = "redrawn"
-PART_ROWS: Final = 512
-PART_BYTES: Final = 256 * 2**20
-"""A part has fewer rows where so many would be larger than this: what is held stays bounded."""
-_INDEX: Final = b"modalprism"
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the index says of a row.
-
-    Attributes
-    ----------
-    position : int
-        Place in the dataset.
-    id : str
-    label : int or str, optional
-    groups : mapping of column to str
-    """
-
-    position: int
-    id: str
-    label: int | str | None
-    groups: Mapping[str, str]
+INDEX: Final = b"modalprism"
 
 
 @dataclass(frozen=True)
@@ -96,12 +72,12 @@ class Part:
         InputError
             If the index is damaged.
         """
-        arrays, index = _paths(folder, number)
+        arrays, index = paths_of(folder, number)
         if not index.is_file():
             return None
         try:
             table = pq.read_metadata(index)
-            words = json.loads(table.metadata[_INDEX])
+            words = json.loads(table.metadata[INDEX])
             skipped = tuple((str(name), str(why)) for name, why in words["skipped"])
             return cls(
                 arrays, index, table.num_rows, str(words["checksum"]), int(words["end"]), skipped
@@ -131,7 +107,8 @@ class Part:
             )
 
 
-def _paths(folder: Path, number: int) -> tuple[Path, Path]:
+def paths_of(folder: Path, number: int) -> tuple[Path, Path]:
+    """Return where a part's arrays and its index stand."""
     name = f"part-{number:05d}"
     return folder / f"{name}.safetensors", folder / f"{name}.parquet"
 
@@ -144,137 +121,8 @@ def finished_parts(folder: Path) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-@dataclass
-class PartsWriter:
-    """Append rows to a store, a part at a time.
-
-    Attributes
-    ----------
-    folder : Path
-    words : dict
-        What the store is; a store of other words is not gone on with.
-    part_rows : int
-        Rows a part; what is held in memory, and what a kill may lose.
-    """
-
-    folder: Path
-    words: Mapping[str, Any]
-    part_rows: int = PART_ROWS
-    _number: int = 0
-    _end: int = 0
-    _rows: list[Row] = field(default_factory=list)
-    _pending: dict[str, list[Tensor]] = field(default_factory=dict)
-    _skipped: list[tuple[str, str]] = field(default_factory=list)
-    _labelled: bool | None = None
-
-    def resume(self) -> tuple[int, int]:
-        """Open the folder, and return the position to go on from and the rows that are there.
-
-        Raises
-        ------
-        InputError
-            If the folder holds another capture, or something else.
-        """
-        described = self.folder / WORDS
-        wanted = json.loads(json.dumps({"format": FORMAT, **self.words}))
-        if described.is_file():
-            known = read_words(self.folder)
-            differing = sorted(
-                key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)
-            )
-            if differing:
-                key = differing[0]
-                raise InputError(
-                    f"{self.folder} holds another capture: its {key} is {known.get(key)!r}, not "
-                    f"{wanted.get(key)!r}; give another --out, or delete the folder"
-                )
-        elif self.folder.is_dir() and any(self.folder.iterdir()):
-            raise InputError(f"{self.folder} is no store and not empty; give another --out")
-        else:
-            write_whole(described, json.dumps(wanted, indent=1))
-        for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
-            left.unlink()
-        parts = finished_parts(self.folder)
-        self._number = len(parts)
-        self._end = parts[-1].end if parts else 0
-        if written := next((part for part in parts if part.rows), None):
-            self._labelled = "label" in pq.read_schema(written.index).names
-        return self._end, sum(part.rows for part in parts)
-
-    def skip(self, position: int, name: str, why: str) -> None:
-        """Note an example that cannot be used."""
-        self._skipped.append((name, why))
-        self._end = position + 1
-
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
-        """Append rows; a part that is full is written.
-
-        Raises
-        ------
-        InputError
-            If one has a label and another none.
-        """
-        if self._labelled is None:
-            self._labelled = rows[0].label is not None
-        for row in rows:
-            if (row.label is not None) != self._labelled:
-                have, lacks = ("have", "lacks") if self._labelled else ("lack", "has")
-                raise InputError(
-                    f"the example {row.id!r} {lacks} a label, which others {have}; give all "
-                    "examples one, or none"
-                )
-        self._rows += rows
-        self._end = rows[-1].position + 1
-        for name, values in arrays.items():
-            self._pending.setdefault(name, []).append(values)
-        a_row = sum(values[0].numel() * values.element_size() for values in arrays.values())
-        if len(self._rows) >= min(self.part_rows, max(PART_BYTES // max(a_row, 1), 1)):
-            self.flush()
-
-    def finish(self) -> None:
-        """Write what is pending, and the mark that nothing follows."""
-        self.flush()
-        write_whole(self.folder / FINISHED, _counts(self.folder))
-
-    def flush(self) -> None:
-        """Write what is pending as a part."""
-        if not self._rows and not self._skipped:
-            return
-        arrays_path, index_path = _paths(self.folder, self._number)
-        content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
-        write_whole(arrays_path, content)
-        words = {
-            "checksum": hashlib.sha256(content).hexdigest(),
-            "end": self._end,
-            "skipped": self._skipped,
-        }
-        write_whole(index_path, _index(self._rows, words))
-        self._number += 1
-        self._rows, self._pending, self._skipped = [], {}, []
-
-
-def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
-    columns: dict[str, Any] = {
-        "position": pa.array([row.position for row in rows], pa.int64()),
-        "id": pa.array([row.id for row in rows], pa.string()),
-    }
-    labels = [row.label for row in rows]
-    if any(label is not None for label in labels):
-        whole = all(isinstance(label, int) for label in labels)
-        columns["label"] = pa.array(
-            labels if whole else [str(label) for label in labels],
-            pa.int64() if whole else pa.string(),
-        )
-    for name in sorted({name for row in rows for name in row.groups}):
-        columns[f"group/{name}"] = pa.array([str(row.groups.get(name)) for row in rows])
-    table = pa.table(columns).replace_schema_metadata({_INDEX: json.dumps(words).encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def _counts(folder: Path) -> str:
+def counts_of(folder: Path) -> str:
+    """Return what the mark of a finished store says of its parts."""
     parts = finished_parts(folder)
     rows, skipped = sum(part.rows for part in parts), sum(len(part.skipped) for part in parts)
     return json.dumps({"rows": rows, "skipped": skipped})
@@ -283,7 +131,7 @@ def _counts(folder: Path) -> str:
 def is_finished(folder: Path) -> bool:
     """Tell whether a capture into this folder came to its end, and all its parts are there."""
     mark = folder / FINISHED
-    return mark.is_file() and mark.read_text("utf-8") == _counts(folder)
+    return mark.is_file() and mark.read_text("utf-8") == counts_of(folder)
 
 
 def read_words(folder: Path) -> dict[str, Any]:

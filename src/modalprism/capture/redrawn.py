@@ -54,11 +54,7 @@ def redrawn_examples(
     >>> sorted("".join(pair.inputs.values()) for pair in pairs)
     ['Ab', 'Ac', 'Ba', 'Bc', 'Ca', 'Cb']
     """
-    if not 2 <= partners < count <= len(kept):
-        raise InputError(
-            f"redrawn pairs need 2 ≤ partners < examples ≤ {len(kept)}, the rows that there are; "
-            f"not {partners} partners and {count} examples"
-        )
+    check_redrawn(count, partners, len(kept))
     order = np.random.default_rng(seed).permutation(len(kept))[:count].tolist()
     place_in_circle = {position: place for place, position in enumerate(order)}
     found: dict[int, Example] = {}
@@ -76,3 +72,18 @@ def redrawn_examples(
                 {first: one.inputs[first], second: other.inputs[second]},
                 groups={first: one.id, second: other.id},
             )
+
+
+def check_redrawn(count: int, partners: int, rows: int) -> None:
+    """Refuse redrawn pairs of more examples than there are, or of too few.
+
+    Raises
+    ------
+    InputError
+        If so.
+    """
+    if not 2 <= partners < count <= rows:
+        raise InputError(
+            f"redrawn pairs need 2 ≤ partners < examples ≤ {rows}, the rows that there are; "
+            f"not {partners} partners and {count} examples"
+        )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.parts import PART_ROWS, PartsWriter, Row
+from modalprism.capture.parts_writer import PART_ROWS, PartsWriter, Row
 from modalprism.capture.pooling import ATTENTION, POOLS
 from modalprism.capture.reading import Reader, Reading, read_batch, read_states
 from modalprism.capture.store import EmbeddingStore

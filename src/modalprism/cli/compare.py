@@ -33,9 +33,10 @@ def compare(
     )
     from modalprism.studies.comparison import compare as differences_of
 
+    found = read_runs(runs)
+    differences = differences_of(found)
     with show_progress(as_json) as progress:
-        page = write_comparison(runs, out, track=progress.track)
-    differences = differences_of(read_runs(runs))
+        page = write_comparison(found, differences, out, track=progress.track)
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -32,15 +33,17 @@ class _WrittenTable(Source):
         if not self.length:
             raise InputError(f"{path} has no rows")
 
+    @abstractmethod
     def _columns(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """Return the names of the columns."""
 
+    @abstractmethod
     def _records(self) -> Iterator[Any]:
-        raise NotImplementedError
+        """Yield the records, not looked into."""
 
+    @abstractmethod
     def _values(self, record: Any) -> Mapping[str, Any] | str:
         """Return a record's cells, or what is wrong with it."""
-        raise NotImplementedError
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:  # noqa: ARG002
         """Yield rows with all their columns."""

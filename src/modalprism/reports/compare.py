@@ -48,13 +48,17 @@ def read_runs(folders: Sequence[Path]) -> dict[str, Run]:
     return {name: Run.read(path) for name, path in zip(names, paths, strict=True)}
 
 
-def write_comparison(folders: Sequence[Path], out: Path, *, track: Track = silent) -> Path:
+def write_comparison(
+    runs: Mapping[str, Run], differences: pd.DataFrame, out: Path, *, track: Track = silent
+) -> Path:
     """Write a page, its figures and a table of differences into a folder.
 
     Parameters
     ----------
-    folders : sequence of Path
-        Of finished runs; one run may hold several models and datasets.
+    runs : mapping of name to Run
+        See `read_runs`; one run may hold several models and datasets.
+    differences : pandas.DataFrame
+        Theirs, of `compare`.
     out : Path
     track : Track
         Shows progress.
@@ -63,14 +67,7 @@ def write_comparison(folders: Sequence[Path], out: Path, *, track: Track = silen
     -------
     Path
         The page: self-contained, no request to any network.
-
-    Raises
-    ------
-    InputError
-        If a folder is no finished run, or nothing can be compared.
     """
-    runs = read_runs(folders)
-    differences = compare(runs)
     figures = {}
     wanted = _figures(runs, differences)
     for name, draw in track(wanted.items(), total=len(wanted), description="drawing figures"):

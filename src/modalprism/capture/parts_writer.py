@@ -1,0 +1,182 @@
+"""A store's parts, written while a model runs: `parts` says what they are, and reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from modalprism.capture.parts import (
+    FINISHED,
+    FORMAT,
+    INDEX,
+    WORDS,
+    counts_of,
+    finished_parts,
+    paths_of,
+    read_words,
+)
+from modalprism.errors import InputError
+from modalprism.files import write_whole
+
+PART_ROWS: Final = 512
+PART_BYTES: Final = 256 * 2**20
+"""A part has fewer rows where so many would be larger than this: what is held stays bounded."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the index says of a row.
+
+    Attributes
+    ----------
+    position : int
+        Place in the dataset.
+    id : str
+    label : int or str, optional
+    groups : mapping of column to str
+    """
+
+    position: int
+    id: str
+    label: int | str | None
+    groups: Mapping[str, str]
+
+
+@dataclass
+class PartsWriter:
+    """Append rows to a store, a part at a time.
+
+    Attributes
+    ----------
+    folder : Path
+    words : dict
+        What the store is; a store of other words is not gone on with.
+    part_rows : int
+        Rows a part; what is held in memory, and what a kill may lose.
+    """
+
+    folder: Path
+    words: Mapping[str, Any]
+    part_rows: int = PART_ROWS
+    _number: int = 0
+    _end: int = 0
+    _rows: list[Row] = field(default_factory=list)
+    _pending: dict[str, list[Tensor]] = field(default_factory=dict)
+    _skipped: list[tuple[str, str]] = field(default_factory=list)
+    _labelled: bool | None = None
+
+    def resume(self) -> tuple[int, int]:
+        """Open the folder, and return the position to go on from and the rows that are there.
+
+        Raises
+        ------
+        InputError
+            If the folder holds another capture, or something else.
+        """
+        described = self.folder / WORDS
+        wanted = json.loads(json.dumps({"format": FORMAT, **self.words}))
+        if described.is_file():
+            known = read_words(self.folder)
+            differing = sorted(
+                key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)
+            )
+            if differing:
+                key = differing[0]
+                raise InputError(
+                    f"{self.folder} holds another capture: its {key} is {known.get(key)!r}, not "
+                    f"{wanted.get(key)!r}; give another --out, or delete the folder"
+                )
+        elif self.folder.is_dir() and any(self.folder.iterdir()):
+            raise InputError(f"{self.folder} is no store and not empty; give another --out")
+        else:
+            write_whole(described, json.dumps(wanted, indent=1))
+        for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
+            left.unlink()
+        parts = finished_parts(self.folder)
+        self._number = len(parts)
+        self._end = parts[-1].end if parts else 0
+        if written := next((part for part in parts if part.rows), None):
+            self._labelled = "label" in pq.read_schema(written.index).names
+        return self._end, sum(part.rows for part in parts)
+
+    def skip(self, position: int, name: str, why: str) -> None:
+        """Note an example that cannot be used."""
+        self._skipped.append((name, why))
+        self._end = position + 1
+
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
+        """Append rows; a part that is full is written.
+
+        Raises
+        ------
+        InputError
+            If one has a label and another none.
+        """
+        if self._labelled is None:
+            self._labelled = rows[0].label is not None
+        for row in rows:
+            if (row.label is not None) != self._labelled:
+                have, lacks = ("have", "lacks") if self._labelled else ("lack", "has")
+                raise InputError(
+                    f"the example {row.id!r} {lacks} a label, which others {have}; give all "
+                    "examples one, or none"
+                )
+        self._rows += rows
+        self._end = rows[-1].position + 1
+        for name, values in arrays.items():
+            self._pending.setdefault(name, []).append(values)
+        a_row = sum(values[0].numel() * values.element_size() for values in arrays.values())
+        if len(self._rows) >= min(self.part_rows, max(PART_BYTES // max(a_row, 1), 1)):
+            self.flush()
+
+    def finish(self) -> None:
+        """Write what is pending, and the mark that nothing follows."""
+        self.flush()
+        write_whole(self.folder / FINISHED, counts_of(self.folder))
+
+    def flush(self) -> None:
+        """Write what is pending as a part."""
+        if not self._rows and not self._skipped:
+            return
+        arrays_path, index_path = paths_of(self.folder, self._number)
+        content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
+        write_whole(arrays_path, content)
+        words = {
+            "checksum": hashlib.sha256(content).hexdigest(),
+            "end": self._end,
+            "skipped": self._skipped,
+        }
+        write_whole(index_path, _index(self._rows, words))
+        self._number += 1
+        self._rows, self._pending, self._skipped = [], {}, []
+
+
+def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
+    columns: dict[str, Any] = {
+        "position": pa.array([row.position for row in rows], pa.int64()),
+        "id": pa.array([row.id for row in rows], pa.string()),
+    }
+    labels = [row.label for row in rows]
+    if labels and labels[0] is not None:  # all have one, or none
+        whole = all(isinstance(label, int) for label in labels)
+        columns["label"] = pa.array(
+            labels if whole else [str(label) for label in labels],
+            pa.int64() if whole else pa.string(),
+        )
+    for name in sorted({name for row in rows for name in row.groups}):
+        columns[f"group/{name}"] = pa.array([str(row.groups.get(name)) for row in rows])
+    table = pa.table(columns).replace_schema_metadata({INDEX: json.dumps(words).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
