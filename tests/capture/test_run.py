@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from modalprism.capture import parts
+from modalprism.capture import parts_writer
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.parts import PartsReader
@@ -249,7 +249,7 @@ def test_single_positions_are_kept_beside(tmp_path):
 
 
 def test_a_part_is_no_larger_than_memory_should_hold(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "PART_BYTES", 400)
+    monkeypatch.setattr(parts_writer, "PART_BYTES", 400)
     captured(tmp_path / "s", part_rows=1000)
     sizes = [part.rows for part in PartsReader.open(tmp_path / "s").parts]
     assert sum(sizes) == 23
