@@ -12,9 +12,9 @@ from modalprism.look.figures import (
     depth_figure,
     prism_figure,
 )
-from modalprism.look.figures.depth import fusion_layer
 from modalprism.look.figures.heat import heat_figure
 from modalprism.look.figures.scatter import accurate, scatter_figure
+from modalprism.look.fusion import fusion_span
 from modalprism.look.readings import Readings
 from modalprism.look.settings import drawing
 from modalprism.reports.figures import write_figures
@@ -31,6 +31,11 @@ def draw(function, profile, *arguments):
         figure = function(Readings(profile), *arguments)
         figure.draw_without_rendering()
     return figure
+
+
+def seen(panel):
+    """The patches of a panel without the invisible ones that answer a pointer."""
+    return [patch for patch in panel.patches if patch.get_alpha() != 0]
 
 
 def panels(figure):
@@ -50,14 +55,14 @@ def test_prism_shows_every_case_atom_unit_and_what_is_not_learnt(demo):
     }
     assert any(text.endswith("(bit)") for text in said)
     assert any("n = 2,000 · seed 0" in text for text in said)
-    bars = [patch for axes in panels(figure) for patch in axes.patches]
+    bars = [patch for axes in panels(figure) for patch in seen(axes)]
     assert len(bars) == 3 * 4 * 2 * 4
 
 
 def test_prism_draws_negative_atoms_left_of_zero_and_loses_no_length(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("pictured",), views=("answer",))
     observed, _ = panels(draw(prism_figure, profile, {}))
-    boxes = [patch.get_bbox() for patch in observed.patches]
+    boxes = [patch.get_bbox() for patch in seen(observed)]
     values = [a.value for a in Readings(profile).atoms(("m", "pictured", "observed"), "answer")]
     assert [box.x1 - box.x0 for box in boxes] == pytest.approx(values)
     assert values[2] < 0
@@ -224,12 +229,12 @@ def test_fusion_is_marked_where_redundancy_rises_beyond_intervals(make_profile):
         profile.frame.loc[at, ["value", "low", "high"]] = [value, value - 0.06, value + 0.06]
     readings = Readings(profile)
     (case,) = readings.cases("stream")
-    assert fusion_layer(readings, case) == 2
-    assert "dashed: where redundancy rises most" in " ".join(
+    assert fusion_span(readings, case) == (2, 2)
+    assert "between the dashed lines: fusion, redundancy rises" in " ".join(
         texts(draw(depth_figure, profile, "stream"))
     )
     profile.frame.loc[rows, ["low", "high"]] = [-5.0, 5.0]
-    assert fusion_layer(Readings(profile), case) is None
+    assert fusion_span(Readings(profile), case) is None
 
 
 def test_contribution_over_depth_shades_what_nobody_can_tell(make_profile):
@@ -239,7 +244,7 @@ def test_contribution_over_depth_shades_what_nobody_can_tell(make_profile):
     unknown = contribution & (profile.frame["layer"] == 2)
     profile.frame.loc[unknown, ["value", "low", "high"]] = float("nan")
     (panel,) = panels(draw(course_figure, profile, "stream"))
-    (shade,) = panel.patches
+    (shade,) = seen(panel)
     assert shade.get_x() == pytest.approx(1.5)
     points = [line for line in panel.lines if line.get_marker() in "o^v"]
     assert [line.get_xdata()[0] for line in points] == [0, 1]
@@ -250,7 +255,7 @@ def test_the_map_hatches_the_undetermined_and_names_all(demo):
     axes = panels(figure)
     kinds = len(Readings(demo).pairs("answer"))
     assert len(axes) == 3 * kinds
-    hatched = sum(patch.get_hatch() == "////" for panel in axes for patch in panel.patches)
+    hatched = sum(patch.get_hatch() == "////" for panel in axes for patch in seen(panel))
     undetermined = demo.frame.query(
         "view == 'answer' and modality == 'image' and quantity == 'contribution'"
     )["value"].isna()

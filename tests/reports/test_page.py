@@ -87,7 +87,7 @@ def test_the_page_is_well_formed_and_every_figure_is_described(page):
     links = [a["href"][1:] for tag, a in reader.tags if tag == "a"]
     assert set(links) <= set(names)
     described = [a for _, a in reader.tags if a.get("role") == "img"]
-    assert len(described) == 6
+    assert len(described) == 7
     assert all(len(a["aria-label"]) > 40 for a in described)
     assert all("scope" in a for tag, a in reader.tags if tag == "th")
 
@@ -95,7 +95,7 @@ def test_the_page_is_well_formed_and_every_figure_is_described(page):
 def test_the_page_is_small_and_leaves_no_partial_file(demo_run, page):
     assert len(page) < 5e6
     assert not list(demo_run.rglob("*.partial"))
-    assert len(list((demo_run / "figures").iterdir())) == 3 * 6
+    assert len(list((demo_run / "figures").iterdir())) == 3 * 7
 
 
 def test_the_tables_are_written_and_the_page_names_them(demo_run, page):

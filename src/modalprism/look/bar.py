@@ -47,6 +47,7 @@ def draw_bar(
     information: Reading | None,
     styles: Sequence[AtomStyle],
     *,
+    text: str | None = None,
     alpha: float = 1,
 ) -> tuple[float, float]:
     """Draw one bar and return how far it reaches to the left and to the right.
@@ -62,6 +63,8 @@ def draw_bar(
         Their sum; where it is None, it is taken from the atoms, if all are known.
     styles : sequence of AtomStyle
         The looks of the atoms, in the same order.
+    text : str, optional
+        Stands right of the bar; by default the sum and its interval.
     alpha : float
         Opacity of the segments.
     """
@@ -97,11 +100,16 @@ def draw_bar(
         half = _BAR / 2 + 0.08
         axes.plot([total.value] * 2, [height - half, height + half], color=INK, linewidth=1.3)
         reach[1] = max(reach[1], total.value)
-        text = f"{number(total.value)} {interval(total)}".rstrip()
+        said = f"{number(total.value)} {interval(total)}".rstrip()
     else:
-        text = "I unknown"
+        said = "I unknown"
     axes.annotate(
-        text, (reach[1], height), (5, 0), textcoords="offset points", va="center", fontsize=7
+        said if text is None else text,
+        (reach[1], height),
+        (5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
     )
     return reach[0], reach[1]
 

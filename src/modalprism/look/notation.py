@@ -52,6 +52,17 @@ def percent(reading: Reading) -> str:
     return f"{number(reading.value * 100, 0)} % {interval(reading, 100, 0)}".rstrip()
 
 
+def amount(reading: Reading) -> str:
+    """Write a value with its unit and its interval.
+
+    Examples
+    --------
+    >>> amount(Reading(0.99, 0.97, 1.0, unit="bit"))
+    '0.99 bit [0.97, 1.00]'
+    """
+    return f"{number(reading.value)} {reading.unit} {interval(reading)}".rstrip()
+
+
 def significance(p_value: float) -> str:
     """Write a p-value; empty where there is none.
 

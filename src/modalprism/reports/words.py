@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from modalprism.look.notation import interval, number, percent
+from modalprism.look.fusion import fusion_span
+from modalprism.look.notation import amount, interval, number, percent
 from modalprism.look.reading import Reading
 from modalprism.look.readings import Case, Readings
 from modalprism.studies.profile import Profile
@@ -115,7 +114,7 @@ def _answer(readings: Readings, case: Case) -> str:
     parts += [_contribution(readings, case) + pairs, _largest(readings, case)]
     synergy = readings.get(case, "answer", "synergy")
     if synergy is not None and synergy.determined and not _told(parts[-1]):
-        parts.append(f"synergy {_amount(synergy)}{_doubt(synergy)}")
+        parts.append(f"synergy {amount(synergy)}{_doubt(synergy)}")
     return f"{case.name}: {'; '.join(part for part in parts if part)}."
 
 
@@ -160,7 +159,7 @@ def _largest(readings: Readings, case: Case) -> str:
         return ""
     name, most = max(known, key=lambda item: item[1].value)
     if not most.bounded:
-        return f"the largest value is {name}, {_amount(most)} (no interval)"
+        return f"the largest value is {name}, {amount(most)} (no interval)"
     if not any(atom.positive for _, atom in known):
         return "no atom is above zero within its interval"
     rivals = [other for other, atom in known if other != name and not most.above(atom)]
@@ -168,8 +167,8 @@ def _largest(readings: Readings, case: Case) -> str:
         part = readings.get(case, "answer", *names[name])
         # More than all of it, where another atom is below zero, is no part.
         said = f", {percent(part)} of the information" if part and part.value <= 1 else ""
-        return f"the largest atom is {name}, {_amount(most)}{said}"
-    text = f"the largest value is {name}, {_amount(most)}"
+        return f"the largest atom is {name}, {amount(most)}{said}"
+    text = f"the largest value is {name}, {amount(most)}"
     return f"{text}, not told apart from {_listed(rivals)}" if rivals else text + _doubt(most)
 
 
@@ -194,33 +193,14 @@ def _stream(readings: Readings, case: Case) -> str:
         return f"no exchange seen: all four atoms {same}."
     moves = [
         f"{name} {'falls' if name in falls else 'rises'} "
-        f"from {_amount(course[0])} to {_amount(course[-1])}"
+        f"from {amount(course[0])} to {amount(course[-1])}"
         for name, course in courses.items()
         if name in falls or name in rises
     ]
     text = f"between {start} and {end}, {_listed(moves)}"
     if "redundancy" in rises and any(name != "redundancy" for name in falls):
-        step = _step(readings, case, layers, courses["redundancy"])
-        return f"{text}: the streams exchange information{step}."
+        return f"{text}: the streams fuse in {fusion_span(readings, case)}."
     return f"{text}; an exchange, other atoms turning into redundancy, is not seen."
-
-
-def _step(readings: Readings, case: Case, layers: list[int], course: list[Reading]) -> str:
-    """Say where redundancy rises most, as firmly as the intervals of all the steps allow."""
-    steps = list(pairwise(course))
-    k = max(range(len(steps)), key=lambda i: steps[i][1].value - steps[i][0].value)
-    at_least = steps[k][1].low - steps[k][0].high
-    at_most = [after.high - before.low for i, (before, after) in enumerate(steps) if i != k]
-    if at_least <= 0:
-        return ", in steps none of which stands out of its intervals"
-    before, after = (f"“{readings.layer_name(case, 'stream', layers[k + i])}”" for i in (0, 1))
-    if all(at_least > other for other in at_most):
-        return f", in the largest step between {before} and {after}"
-    return f", most between {before} and {after}, though not told apart from every other step"
-
-
-def _amount(reading: Reading) -> str:
-    return f"{number(reading.value)} {reading.unit} {interval(reading)}".rstrip()
 
 
 def _doubt(reading: Reading) -> str:

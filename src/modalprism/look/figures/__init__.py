@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -12,7 +13,7 @@ from modalprism.errors import InputError
 from modalprism.look.figures.contribution import contribution_figure
 from modalprism.look.figures.course import course_figure
 from modalprism.look.figures.depth import depth_figure
-from modalprism.look.figures.prism import prism_figure
+from modalprism.look.figures.prism import PARTS, prism_figure
 from modalprism.look.readings import Measured, Readings
 from modalprism.look.settings import drawing
 
@@ -29,6 +30,7 @@ __all__ = [
 # The view that each figure shows, the most telling figure first.
 FIGURES: Final = {
     "prism": "answer",
+    "prism-percent": "answer",
     "contribution": "answer",
     "stream": "stream",
     "stream-contribution": "stream",
@@ -84,6 +86,7 @@ def draw(readings: Readings, name: str, manifest: dict[str, Any]) -> Figure:
     questions = {str(dataset): str(text) for dataset, text in manifest.get("datasets", {}).items()}
     of_answers: dict[str, Callable[..., Figure]] = {
         "prism": prism_figure,
+        "prism-percent": partial(prism_figure, measure=PARTS),
         "contribution": contribution_figure,
     }
     return of_answers[name](readings, questions, seed)

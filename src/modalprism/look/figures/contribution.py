@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from modalprism.look.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.look.figures.panels import bare, footer, heading
 from modalprism.look.figures.rows import Rows
+from modalprism.look.figures.says import hover_row
 from modalprism.look.notation import UNDETERMINED, percent
 from modalprism.look.reading import Reading
 from modalprism.look.readings import Readings
@@ -48,6 +49,8 @@ def contribution_figure(
         reading = readings.get(case, "answer", "contribution", first)
         if reading is not None:
             drawn.append((by_kind[case.pairs], rows.place(case), reading, rows.learnt(case)))
+            said = f"{case.name}\ncontribution of {first}: {percent(reading)}"
+            hover_row(by_kind[case.pairs], rows.place(case), said)
     ends = [e for _, _, r, _ in drawn if r.determined for e in (r.value, r.low, r.high) if e == e]
     low = max(-_FARTHEST, min(0.0, *ends, 0.0))
     high = min(1 + _FARTHEST, max(1.0, *ends, 1.0))

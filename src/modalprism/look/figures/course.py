@@ -11,6 +11,8 @@ from matplotlib.patches import Patch
 from modalprism.look.atoms import INK, AtomStyle, atom_styles
 from modalprism.look.figures.grid import depth_panels
 from modalprism.look.figures.panels import footer, heading
+from modalprism.look.figures.says import hover_area
+from modalprism.look.notation import percent
 from modalprism.look.readings import Case, Readings
 
 _BEYOND = 0.15  # how far beyond 0 and 1 the axis goes
@@ -70,6 +72,9 @@ def _panel(
     for layer, reading in zip(layers, course, strict=True):
         if reading is None:
             continue
+        name = readings.layer_name(case, view, layer)
+        said = f"{case.name}, {name}\ncontribution of {readings.modalities[0]}: {percent(reading)}"
+        hover_area(axes, layer - half, layer + half, said)
         if not reading.determined:
             axes.axvspan(
                 layer - half, layer + half, facecolor="#f1f3f5", edgecolor="#c3c9d0", hatch="////",

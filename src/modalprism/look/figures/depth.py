@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,9 @@ from matplotlib.lines import Line2D
 from modalprism.look.atoms import INK, AtomStyle, atom_styles
 from modalprism.look.figures.grid import depth_panels
 from modalprism.look.figures.panels import footer, heading
+from modalprism.look.figures.says import hover_area
+from modalprism.look.fusion import FusionSpan, fusion_span
+from modalprism.look.notation import amount
 from modalprism.look.reading import Reading
 from modalprism.look.readings import Case, Readings
 
@@ -46,8 +48,8 @@ def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     figure, panels = depth_panels(readings, view)
     for case, panel in panels:
         _panel(panel, readings, case, view, styles)
-        if view == "stream" and (layer := fusion_layer(readings, case)) is not None:
-            panel.axvline(layer, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+        if view == "stream" and (span := fusion_span(readings, case)) is not None:
+            _mark(panel, span)
             fused = True
     lines: list[Artist] = [
         Line2D([], [], color=s.colour, marker=s.marker, ls=s.dashes, ms=4.5, label=s.name)
@@ -56,21 +58,17 @@ def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     heading(figure, TITLES.get(view, view), lines)
     words = ["ribbons: 95 % intervals", "hollow, hatched: not told apart from noise"]
     if fused:
-        words.append("dashed: where redundancy rises most")
+        words.append("between the dashed lines: fusion, redundancy rises")
     footer(figure, readings, view, seed, *words)
     return figure
 
 
-def fusion_layer(readings: Readings, case: Case) -> int | None:
-    """Return the layer at which redundancy rises most; None where no rise is beyond intervals."""
-    layers = readings.layers(case, "stream")
-    course = [readings.atoms(case, "stream", layer)[0] for layer in layers]
-    rises = [
-        (after.value - before.value, layer)
-        for (before, after), layer in zip(pairwise(course), layers[1:], strict=True)
-        if before and after and after.above(before)
-    ]
-    return max(rises)[1] if rises else None
+def _mark(axes: Axes, span: FusionSpan) -> None:
+    """Mark where the streams fuse: from the depth before redundancy has risen."""
+    before = span.first - 0.5
+    axes.axvspan(before, span.last + 0.5, facecolor="#eef1f4", linewidth=0, zorder=-1)
+    for edge in (before, span.last + 0.5):
+        axes.axvline(edge, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
 
 
 def _panel(
@@ -109,6 +107,14 @@ def _panel(
                 markeredgecolor="white" if told else style.colour,
                 markeredgewidth=0.3 if told else 0.8,
             )  # fmt: skip
+    for layer in layers:
+        lines = [
+            f"{style.name}: {amount(atom)}"
+            for style, atom in zip(styles, readings.atoms(case, view, layer), strict=True)
+            if atom is not None
+        ]
+        name = readings.layer_name(case, view, layer)
+        hover_area(axes, layer - 0.5, layer + 0.5, "\n".join([f"{case.name}, {name}", *lines]))
     if len(layers) == 1:  # a lone depth would fill the axis with nothing around it
         axes.set_xlim(layers[0] - 1, layers[0] + 1)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -9,11 +13,96 @@ from modalprism.look.atoms import INK, atom_styles
 from modalprism.look.bar import draw_bar, leave_room
 from modalprism.look.figures.panels import bare, footer, heading, patches
 from modalprism.look.figures.rows import PANEL_WIDTH, Rows
-from modalprism.look.notation import label
-from modalprism.look.readings import Readings
+from modalprism.look.figures.says import hover_row
+from modalprism.look.notation import amount, interval, label, number
+from modalprism.look.reading import Reading
+from modalprism.look.readings import ATOM_QUANTITIES, Case, Readings
+
+_PERCENT: Final = "%"
 
 
-def prism_figure(readings: Readings, questions: dict[str, str], seed: object = None) -> Figure:
+@dataclass(frozen=True)
+class Measure:
+    """In what the atoms are drawn.
+
+    Attributes
+    ----------
+    atoms : callable
+        From readings and a case to R, U of the first modality, U of the second, S.
+    total : callable
+        From readings and a case to what the atoms sum to, None where nobody knows.
+    written : callable
+        From readings and a case to the number right of a bar.
+    quantity, numbers : callable
+        From readings to what the axis and the numbers are.
+    """
+
+    atoms: Callable[[Readings, Case], list[Reading | None]]
+    total: Callable[[Readings, Case], Reading | None]
+    written: Callable[[Readings, Case], str]
+    quantity: Callable[[Readings], str]
+    numbers: Callable[[Readings], str]
+
+
+def _information(readings: Readings, case: Case) -> Reading | None:
+    return readings.get(case, "answer", "information")
+
+
+def _amount_of_information(readings: Readings, case: Case) -> str:
+    total = _information(readings, case)
+    return "I unknown" if total is None else f"{number(total.value)} {interval(total)}".rstrip()
+
+
+def _percent_of(part: Reading | None) -> Reading | None:
+    if part is None:
+        return None
+    ends = {name: getattr(part, name) * 100 for name in ("value", "low", "high")}
+    return replace(part, unit=_PERCENT, **ends)
+
+
+def _parts(readings: Readings, case: Case) -> list[Reading | None]:
+    owners = ("", *readings.modalities, "")
+    return [
+        _percent_of(readings.get(case, "answer", f"{quantity}_fraction", modality))
+        for quantity, modality in zip(ATOM_QUANTITIES, owners, strict=True)
+    ]
+
+
+def _whole(readings: Readings, case: Case) -> Reading | None:
+    known = all(part is not None and part.determined for part in _parts(readings, case))
+    return Reading(100.0, unit=_PERCENT) if known else None
+
+
+def _whole_in_words(readings: Readings, case: Case) -> str:
+    total = _information(readings, case)
+    if total is None or _whole(readings, case) is None:
+        return "I not told from zero"
+    return f"of {number(total.value)} {total.unit}"
+
+
+def _target(readings: Readings) -> str:
+    return label(readings.target("answer"), 44, 2)
+
+
+AMOUNTS: Final = Measure(
+    lambda readings, case: readings.atoms(case, "answer"),
+    _information,
+    _amount_of_information,
+    lambda readings: f"information about {_target(readings)} ({readings.unit('answer')})",
+    lambda readings: f"numbers: I ({readings.unit('answer')}) and its interval",
+)
+PARTS: Final = Measure(
+    _parts,
+    _whole,
+    _whole_in_words,
+    lambda readings: f"part of the information about {_target(readings)} (%)",
+    lambda readings: f"numbers: I ({readings.unit('answer')}), which is 100 %",
+)
+
+
+def prism_figure(
+    readings: Readings, questions: dict[str, str], seed: object = None, measure: Measure = AMOUNTS
+) -> Figure:
     """Draw one stacked bar per model, dataset and kind of pairs.
 
     Parameters
@@ -24,6 +113,8 @@ def prism_figure(readings: Readings, questions: dict[str, str], seed: object = N
         A line of text for each dataset; may be empty.
     seed : object
         Seed of the study, for the footer.
+    measure : Measure
+        `AMOUNTS`, in the study's unit, or `PARTS`, in per cent of the information.
 
     Returns
     -------
@@ -31,35 +122,36 @@ def prism_figure(readings: Readings, questions: dict[str, str], seed: object = N
         Negative atoms are stacked to the left of zero; a tick marks I, the sum of the atoms.
     """
     styles = atom_styles(readings.modalities)
-    unit = readings.unit("answer")
     rows = Rows.of(readings, questions, len(readings.pairs("answer")))
     figure, panels = rows.canvas(readings)
     by_kind = dict(panels)
     reach = [0.0, 0.0]
     for case in readings.cases("answer"):
+        atoms = measure.atoms(readings, case)
         ends = draw_bar(
             by_kind[case.pairs],
             rows.place(case),
-            readings.atoms(case, "answer"),
-            readings.get(case, "answer", "information"),
+            atoms,
+            measure.total(readings, case),
             styles,
+            text=measure.written(readings, case),
             alpha=1 if rows.learnt(case) else 0.45,
         )
         reach = [min(reach[0], ends[0]), max(reach[1], ends[1])]
+        said = [
+            f"{style.name}: {amount(atom)}"
+            for style, atom in zip(styles, atoms, strict=True)
+            if atom is not None
+        ]
+        title = f"{case.name}, {case.pairs} pairs" if case.pairs else case.name
+        hover_row(by_kind[case.pairs], rows.place(case), "\n".join([title, *said]))
     leave_room(panels[0][1], reach[0], reach[1], PANEL_WIDTH)
     for _, axes in panels:
         bare(axes)
         axes.axvline(0, color=INK, linewidth=0.8)
-        target = label(readings.target("answer"), 44, 2)
-        axes.set_xlabel(f"information about {target} ({unit})")
+        axes.set_xlabel(measure.quantity(readings))
     tick = Line2D([], [], color=INK, marker="|", linestyle="", markersize=9, label="I, their sum")
     heading(figure, "What the answer takes from each modality", [*patches(styles), tick])
-    footer(
-        figure,
-        readings,
-        "answer",
-        seed,
-        "thin lines: 95 % interval of each segment",
-        f"numbers: I ({unit}) and its interval",
-    )
+    words = ("thin lines: 95 % interval of each segment", measure.numbers(readings))
+    footer(figure, readings, "answer", seed, *words)
     return figure

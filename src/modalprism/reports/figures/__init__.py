@@ -58,6 +58,7 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
         "prism": f"Stacked bars: the information about {readings.target('answer')}, split into "
         f"redundant, unique {first}, unique {second} and synergy, one bar for each of "
         f"{len(readings.cases('answer'))} cases",
+        "prism-percent": "Stacked bars: the same in per cent of the information of each case",
         "contribution": "Points with intervals: the part of the unique information that "
         f"{first} contributes, or the word undetermined",
         "stream": f"Lines over depth: the four atoms of the information about "

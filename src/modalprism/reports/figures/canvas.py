@@ -13,6 +13,7 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from modalprism.files import write_whole
+from modalprism.look.figures.says import titled
 
 # No date and no program version: the same profile gives the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {
@@ -33,6 +34,7 @@ def save(figure: Figure, stem: Path) -> str:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=ending, dpi=_DPI, metadata=metadata)
             files[ending] = buffer.getvalue()
+    files["svg"] = titled(files["svg"].decode("utf-8")).encode("utf-8")
     for ending, content in files.items():
         write_whole(stem.with_name(f"{stem.name}.{ending}"), content)
     return files["svg"].decode("utf-8")
@@ -43,7 +45,7 @@ def to_svg(figure: Figure) -> str:
     with _unseen_glyphs():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata=_METADATA["svg"])
-    return buffer.getvalue().decode("utf-8")
+    return titled(buffer.getvalue().decode("utf-8"))
 
 
 @contextmanager
