@@ -37,9 +37,7 @@ def test_the_figures_by_name_are_those_of_the_report(make_profile, tmp_path):
 def test_a_figure_that_cannot_be_drawn_is_refused(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("kind",), views=("answer",))
     for name in ("stream", "prismm", ""):
-        with pytest.raises(
-            InputError, match=r"no figure .*; it has prism, prism-per"
-        ):
+        with pytest.raises(InputError, match=r"no figure .*; it has prism, prism-per"):
             figure_of(profile, name)
     with pytest.raises(InputError, match="no view that a figure shows"):
         figure_of(make_profile(views=()))

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 ATOM_QUANTITIES: Final = ("redundancy", "unique", "unique", "synergy")
 PAIRS_ORDER: Final = ("observed", "redrawn")
+_COLUMNS: Final = (
+    *("model", "dataset", "pairs", "view", "layer", "quantity", "modality"),
+    *("layer_name", "target", "value", "low", "high", "p_value", "q_value", "unit", "n", "gap"),
+)
 _Z95: Final = 1.959964
 
 
@@ -81,15 +85,19 @@ class Readings:
         self._names: dict[tuple[Case, str, int], str] = {}
         self._cases: dict[str, dict[Case, None]] = {}
         self._targets: dict[str, dict[str, None]] = {}
-        for row in profile.frame.to_dict("records"):
-            case = Case(_text(row["model"]), _text(row["dataset"]), _text(row["pairs"]))
-            view, layer = _text(row["view"]), int(row["layer"])
-            key = (case, view, layer, _text(row["quantity"]), _text(row["modality"]))
-            self._readings.setdefault(key, _reading(row))
+        # By column: a row at a time, a profile of many layers takes most of a report's time.
+        columns = [profile.frame[name].tolist() for name in _COLUMNS]
+        for model, dataset, pairs, view, depth, quantity, modality, name, target, *numbers in zip(
+            *columns, strict=True
+        ):
+            case = Case(_text(model), _text(dataset), _text(pairs))
+            view, layer = _text(view), int(depth)
+            key = (case, view, layer, _text(quantity), _text(modality))
+            self._readings.setdefault(key, _reading(*numbers))
             if key[3] == "redundancy":  # only what was decomposed has a bar or a panel
-                self._names.setdefault((case, view, layer), _text(row["layer_name"]))
+                self._names.setdefault((case, view, layer), _text(name))
                 self._cases.setdefault(view, {})[case] = None
-                self._targets.setdefault(view, {})[_text(row["target"])] = None
+                self._targets.setdefault(view, {})[_text(target)] = None
 
     def cases(self, view: str) -> list[Case]:
         """Return the decomposed cases: by model, dataset, and observed before redrawn."""
@@ -167,16 +175,13 @@ class Readings:
         return (min(counts), max(counts)) if counts else (0, 0)
 
 
-def _reading(row: dict[Any, Any]) -> Reading:
-    q_value = float(row["q_value"])
+def _reading(
+    value: float, low: float, high: float, p_value: float, q_value: float, unit: object, n: int,
+    gap: float,
+) -> Reading:  # fmt: skip
+    corrected = q_value if math.isfinite(q_value) else p_value
     return Reading(
-        value=float(row["value"]),
-        low=float(row["low"]),
-        high=float(row["high"]),
-        p_value=q_value if math.isfinite(q_value) else float(row["p_value"]),
-        unit=_text(row["unit"]),
-        n=int(row["n"]),
-        gap=float(row["gap"]),
+        float(value), float(low), float(high), float(corrected), _text(unit), int(n), float(gap)
     )
 
 

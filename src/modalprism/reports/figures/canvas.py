@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from modalprism.files import write_whole
@@ -29,15 +32,23 @@ def save(figure: Figure, stem: Path) -> str:
     with _unseen_glyphs():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # one layout for all three files
-        files = {}
-        for ending, metadata in _METADATA.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, dpi=_DPI, metadata=metadata)
-            files[ending] = buffer.getvalue()
+        figure.dpi = _DPI
+        # Straight to each format: savefig draws every figure once more before it draws it.
+        files = {
+            "png": _written(FigureCanvasAgg(figure).print_png, "png"),
+            "svg": _written(FigureCanvasSVG(figure).print_svg, "svg"),
+            "pdf": _written(FigureCanvasPdf(figure).print_pdf, "pdf"),
+        }
     files["svg"] = titled(files["svg"].decode("utf-8")).encode("utf-8")
     for ending, content in files.items():
         write_whole(stem.with_name(f"{stem.name}.{ending}"), content)
     return files["svg"].decode("utf-8")
+
+
+def _written(form: Callable[..., None], ending: str) -> bytes:
+    buffer = io.BytesIO()
+    form(buffer, metadata=_METADATA[ending])
+    return buffer.getvalue()
 
 
 def to_svg(figure: Figure) -> str:
