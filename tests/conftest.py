@@ -61,7 +61,7 @@ def tokenizer_of(emoji_examples):
         }
         named |= options.pop("names", {})
         words = sorted({w for e in emoji_examples for w in e.inputs["text"].split()})
-        words += ["USER", ":", "ASSISTANT", "yes", "no", "A", "B"]
+        words += ["USER", ":", "ASSISTANT", "yes", "no", "A", "B", *options.pop("words", ())]
         vocabulary = dict.fromkeys([*named.values(), *marks, *words])
         vocabulary = {word: number for number, word in enumerate(vocabulary)}
         base = Tokenizer(models.WordLevel(vocabulary, unk_token=named["unk_token"]))

@@ -89,3 +89,23 @@ def test_families_says_where_modalities_meet(run):
     listed = json.loads(run("families", "--json")[1])
     assert {"clip", "llava", "qwen3_vl", "whisper", "BlipForQuestionAnswering"} <= listed.keys()
     assert all(family["fusion"] for family in listed.values())
+
+
+def test_a_prompt_and_answers_are_flags_as_well(run, clip_folder, emoji_rows):
+    columns = ("--column", "image=picture", "--column", "label=answer", "--column", "group=block")
+    asked = ("--prompt", "{name} {answer}", "--candidate", "A", "--only-candidates")
+    command = ("capture", clip_folder, emoji_rows.name, *columns, *asked, "--out")
+    code, out, err = run(*command, "s", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["rows"] == 60
+    code, out, _ = run(*command, "t", "--answer", "B=A", "--json")
+    assert (code, json.loads(out)["rows"]) == (0, 120)
+    code, _, err = run(*command, "u", "--answer", "B")
+    assert code == 2
+    assert "--answer 'B' is not of the form value=candidate: 1=yes; or letters alone" in err
+    code, _, err = run(*command, "u", "--column", "text=name")
+    assert code == 2
+    assert "text is the column 'name', and there is a prompt" in err
+    # Letters are of whole numbers; what is a letter stays one.
+    code, out, _ = run(*command, "v", "--answer", "letters", "--json")
+    assert (code, json.loads(out)["rows"]) == (0, 60)

@@ -99,8 +99,9 @@ def test_flags_that_say_nothing_are_refused(flags, words):
     [
         (["image"], "give a mapping"),
         ({"image": 3}, "image is 3; give the name of a column"),
-        ({"image": ["a", "b"]}, "give the name of a column"),
+        ({"text": ["a", "b"]}, "give the name of a column"),
         ({"group": ["a", 1]}, "group is 1; give the name of a column"),
+        ({"image": []}, "image is an empty list; give the names of columns"),
     ],
 )
 def test_mappings_that_say_nothing_are_refused(mapping, words):
@@ -115,3 +116,17 @@ def test_a_column_that_is_not_there_lists_those_that_are():
         Columns().among(["a", "b"])
     with pytest.raises(InputError, match="the columns are none"):
         Columns().among([])
+
+
+def test_a_picture_may_be_of_several_columns():
+    columns = Columns.from_mapping({"image": ["left", "right"], "group": ["left", "right"]})
+    assert columns.modalities["image"] == Modality("left", "image", ("right",))
+    assert columns.names == ("left", "right")
+    assert Columns.from_flags(["image=left + right", "group=left", "group=right"]) == columns
+    scans = Columns.from_flags(["scan:image=a+b+c", "text=d+e"])
+    assert scans.modalities["scan"].columns == ("a", "b", "c")
+    assert scans.modalities["text"].columns == ("d+e",)
+    with pytest.raises(InputError, match="there is no column 'right'; the columns are left"):
+        columns.among(["left"])
+    with pytest.raises(InputError, match="'image' has a column without a name"):
+        Columns.from_flags(["image=left+"])

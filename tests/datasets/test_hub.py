@@ -12,6 +12,8 @@ from PIL import Image
 
 from modalprism.datasets.columns import Columns
 from modalprism.datasets.hub import LibraryDataset
+from modalprism.datasets.joined import Join
+from modalprism.datasets.labels import Labels
 from modalprism.datasets.sources import Examples, open_examples
 from modalprism.errors import InputError
 
@@ -249,6 +251,32 @@ def test_pictures_in_an_archive_are_read_where_they_stand(tmp_path, monkeypatch,
     (folder / "train.zip").write_bytes(content)
     with pytest.raises(InputError, match=r"row '0', column 'image': the archive of .* is damaged"):
         examples[0].inputs["image"]
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rows_without_a_candidate_are_left_out_of_a_repository(streaming, rows):
+    labels = Labels.of(("yes",), only="candidates")
+    examples = open_examples(
+        "owner/name:default", COLUMNS, labels=labels, split="train", limit=3, streaming=streaming
+    )
+    found = list(examples)
+    assert len(found) == 3
+    assert {example.label for example in found} == {"yes"}
+    assert all(rows[int(example.id)]["answer"] == "yes" for example in found)
+    if streaming:
+        assert [example.id for example in found] == ["1", "3", "5"]
+
+
+def test_pictures_of_another_configuration_are_joined(repository, made, on_white, rows):
+    questions = made.remove_columns("image").add_column("key", list(range(8)))
+    shots = made.select_columns("image").add_column("key", list(range(8)))
+    questions.to_parquet(repository / "data" / "train-00000-of-00001.parquet")
+    other = repository.parent / "pictures"
+    shots.select([*range(4, 8), *range(4)]).to_parquet(other / "data" / "train.parquet")
+    join = Join("owner/pictures", "key", "key", "train")
+    examples = open_examples("owner/name", COLUMNS, join=join, split="train")
+    check(examples, on_white, rows)
 
 
 @pytest.mark.usefixtures("repository")

@@ -163,3 +163,11 @@ def test_a_broken_row_says_why_for_every_modality(made):
     for name in ("image", "text"):
         with pytest.raises(InputError, match="row '3': its line is no JSON"):
             example.inputs[name]
+
+
+def test_a_picture_of_two_columns_is_one(made, pictures):
+    flags = ("image=left+right",)
+    picture = made({"left": pictures[0], "right": pictures[1]}, *flags).inputs["image"]
+    assert picture.size == (72 + 2 + 72, 72)
+    with pytest.raises(InputError, match="row '3', column 'right': it is empty"):
+        made({"left": pictures[0], "right": None}, *flags).inputs["image"]

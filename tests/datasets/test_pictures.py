@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modalprism.datasets.emoji import load_emojis
-from modalprism.datasets.pictures import picture_of
+from modalprism.datasets.pictures import picture_of, side_by_side
 from modalprism.errors import InputError
 
 REAL = load_emojis()[0].picture.read_bytes()
@@ -123,3 +123,23 @@ def test_damage_is_an_input_error_or_a_picture(place, byte, length):
     except InputError:
         return
     assert picture.mode == "RGB"
+
+
+def test_two_pictures_stand_side_by_side_with_white_between():
+    red, blue = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (16, 32), "blue")
+    both = np.asarray(side_by_side([red, blue]))
+    assert both.shape == (64, 64 + 2 + 32, 3)  # the second is brought to the first one's height
+    assert (both[:, :64] == (255, 0, 0)).all()
+    assert (both[:, 64:66] == 255).all()
+    assert (both[:, 66:] == (0, 0, 255)).all()
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.integers(1, 90)), min_size=2, max_size=4))
+@settings(max_examples=30)
+def test_side_by_side_nothing_is_cut(sizes):
+    pictures = [Image.new("RGB", size, "black") for size in sizes]
+    both = side_by_side(pictures)
+    assert both.height == max(height for _, height in sizes)
+    columns = np.asarray(both).max(axis=(0, 2))
+    gap = max(round(both.height / 32), 1)
+    assert (columns == 255).sum() == gap * (len(sizes) - 1)

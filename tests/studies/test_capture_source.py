@@ -1,5 +1,7 @@
 """A study that captures: a model's folder and a table of pictures, in one file."""
 
+import json
+
 import pytest
 import yaml
 
@@ -129,3 +131,77 @@ def test_an_adapter_of_ones_own_is_found_by_name(tmp_path, monkeypatch):
         loading.adapter_named("my_families")
     with pytest.raises(InputError, match="cannot be imported"):
         loading.adapter_named("nowhere:Mine")
+
+
+ASKED = {"image": "picture", "label": "answer", "group": ["block"]}
+
+
+def test_what_is_asked_and_which_rows_are_kept_is_the_studys(study_of, tmp_path):
+    options = {
+        "columns": ASKED, "prompt": "{name} {answer}", "answers": {"A": "b"}, "only": "candidates",
+        "candidates": ["b", "no"], "redrawn": 0,
+    }  # fmt: skip
+    study = study_of(**options)
+    (source,) = study.sources
+    (studied,) = source.stores(tmp_path / "stores", 0)
+    # A is said to be b, and B is the same but for its case.
+    assert set(studied.store.array("label").tolist()) == {"b"}
+    (note,) = source.notes()
+    assert note == "Of emojis, rows whose right answer is none of b, no were left out."
+    # The resolved study asks the same.
+    (tmp_path / "resolved.yaml").write_text(study.to_yaml(), "utf-8")
+    assert Study.from_yaml(tmp_path / "resolved.yaml").sources == study.sources
+    # Another prompt is captured beside.
+    (other,) = study_of(**options | {"prompt": "{name}"}).sources
+    list(other.stores(tmp_path / "stores", 0))
+    assert len(list((tmp_path / "stores").iterdir())) == 2
+
+
+def test_what_is_not_asked_changes_no_key(study_of):
+    (source,) = study_of().sources
+    asked = source.model_copy(update={"prompt": "{name}"})
+    assert source._key("x", 0) != asked._key("x", 0)
+    assert not {"prompt", "answers", "only", "join"} & set(source.model_dump(exclude_none=True))
+
+
+def test_pictures_may_stand_in_another_table(study_of, tmp_path, emoji_rows):
+    rows = [json.loads(line) for line in emoji_rows.read_text("utf-8").splitlines()]
+    questions = [{"shot": n, **row} for n, row in enumerate(rows)]
+    shots = [{"number": n, "photo": row.pop("picture")} for n, row in enumerate(questions)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)), "utf-8")
+    (tmp_path / "shots.jsonl").write_text("\n".join(map(json.dumps, shots)), "utf-8")
+    join = {"data": "./shots.jsonl", "by": {"shot": "number"}}
+    study = study_of(
+        data="questions.jsonl", join=join, columns=COLUMNS | {"image": "photo"}, redrawn=0, limit=20
+    )
+    (source,) = study.sources
+    assert source.join.data == str(tmp_path / "shots.jsonl")
+    (joined,) = source.stores(tmp_path / "stores", 0)
+    (plain,) = study_of(redrawn=0, limit=20).sources[0].stores(tmp_path / "plain", 0)
+    states = [studied.store.array("image/1") for studied in (joined, plain)]
+    assert (states[0] == states[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"columns": ASKED, "prompt": "Is it?"}, "names no column, so that all examples"),
+        ({"columns": ASKED, "prompt": "{name!r}"}, "more or less than a column's name"),
+        ({"prompt": "{name}"}, "text is the column 'name', and there is a prompt; leave one"),
+        ({"answers": {0: False}}, 'put "yes" and "no" in quotes'),
+        ({"answers": {0: "C"}}, "answers: '0' is 'C', which is none of the candidates A, B"),
+        ({"answers": "words"}, "answers"),
+        ({"only": "candidates", "candidates": []}, "only: candidates, but there are none"),
+        ({"only": "some"}, "Input should be 'candidates'"),
+        ({"join": {"data": "x.csv", "by": {}}}, "at least 1 item"),
+        ({"columns": {"scan": "picture"}}, "the role 'scan' is none of image, text"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before_anything_is_loaded(study_of, options, words):
+    with pytest.raises(InputError, match=words):
+        study_of(**options)
+
+
+def test_a_column_that_the_prompt_names_and_nobody_has_is_said(study_of):
+    with pytest.raises(InputError, match=r"no column 'title' that the prompt names; the columns"):
+        study_of(columns=ASKED, prompt="{title}").run()

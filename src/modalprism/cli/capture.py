@@ -64,13 +64,30 @@ def capture(
         list[str] | None,
         typer.Option(
             help="What a column is: image=picture, text=question, label=answer, group=patient, "
-            "id=key. Repeat it. Usual names are guessed."
+            "id=key; image=left+right puts two side by side. Repeat it. Usual names are guessed."
         ),
     ] = None,
     candidate: Annotated[
         list[str] | None,
         typer.Option(help="An answer that the model may choose, in order. Repeat it."),
     ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="What the text is made of: '{question} Answer yes or no.' with names of columns; "
+            "a list becomes lines A., B., …"
+        ),
+    ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which candidate a label is: 0=no, 1=yes; or letters, for the place in a list. "
+            "Repeat it."
+        ),
+    ] = None,
+    only_candidates: Annotated[
+        bool, typer.Option(help="Leave out rows whose label is no candidate.")
+    ] = False,
     layers: Annotated[
         str | None, typer.Option(help="Such as 4,8,12; all by default. Before fusion always.")
     ] = None,
@@ -123,11 +140,16 @@ def capture(
     from modalprism.capture.loading import adapter_named
     from modalprism.capture.parts import PartsReader
     from modalprism.datasets.columns import Columns
+    from modalprism.datasets.labels import Labels
+    from modalprism.datasets.prompts import Prompt
     from modalprism.datasets.sources import open_examples
 
+    asked = None if prompt is None else Prompt.of(prompt)
+    only: Literal["candidates"] | None = "candidates" if only_candidates else None
     examples = open_examples(
         data,
-        Columns.from_flags(column or []),
+        Columns.from_flags(column or []).with_prompt(asked),
+        labels=Labels.of(candidate or (), _answers(answer), only),
         split=split,
         limit=limit,
         seed=seed,
@@ -185,6 +207,18 @@ def _whole(words: str, option: str) -> int:
         return int(words)
     except ValueError as error:
         raise InputError(f"{option} {words!r} is no whole number") from error
+
+
+def _answers(flags: list[str] | None) -> dict[str, str] | Literal["letters"] | None:
+    """Read ``value=candidate``, one a flag, or the word letters alone."""
+    if flags == ["letters"]:
+        return "letters"
+    pairs = [flag.rpartition("=") for flag in flags or []]
+    if wrong := [word for _, equals, word in pairs if not equals]:
+        raise InputError(
+            f"--answer {wrong[0]!r} is not of the form value=candidate: 1=yes; or letters alone"
+        )
+    return {value.strip(): candidate.strip() for value, _, candidate in pairs} or None
 
 
 def _layers(words: str | None) -> list[int] | None:

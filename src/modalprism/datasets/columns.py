@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
+from modalprism.datasets.prompts import Prompt
 from modalprism.errors import InputError
 
 Kind = Literal["image", "text", "audio", "array"]
@@ -19,6 +20,7 @@ _GUESSES: Final = {
     "id": ("id",),
 }
 _ROLES: Final = ("label", "id", "group")
+_BESIDE: Final = "+"
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,21 @@ class Modality:
     column : str
     kind : {"image", "text", "audio", "array"}
         What the column's values become: a picture, a string, a waveform, an array of float32.
+    beside : tuple of str
+        Columns of further pictures, which stand to the right of the first in the same one.
+    prompt : Prompt, optional
+        What the text is made of, where it is not the column's as it is.
     """
 
     column: str
     kind: Kind
+    beside: tuple[str, ...] = ()
+    prompt: Prompt | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that it is made of."""
+        return self.prompt.columns if self.prompt else (self.column, *self.beside)
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,8 @@ class Columns:
         Examples that share a value in one of these columns never straddle folds.
     without : frozenset of str
         Roles that no column has, and that are not guessed.
+    prompt : Prompt, optional
+        What the modality ``text`` is made of, in place of a column.
 
     Examples
     --------
@@ -64,6 +79,7 @@ class Columns:
     id: str | None = None
     groups: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
+    prompt: Prompt | None = None
 
     @classmethod
     def from_flags(cls, flags: Iterable[str]) -> Columns:
@@ -71,24 +87,30 @@ class Columns:
 
         A role is ``label``, ``id``, ``group`` (as often as there are), ``image``, ``text`` or
         ``audio``, or a modality of another name with its kind, ``xray:image=file``. Nothing on the
-        right says that no column has the role, ``label=``, so that none is guessed.
+        right says that no column has the role, ``label=``, so that none is guessed. Pictures that
+        stand side by side are joined by a plus, ``image=left+right``.
 
         Raises
         ------
         InputError
             If a flag is not of that form, or a role stands twice.
         """
-        pairs = []
+        pairs: list[tuple[str, str, tuple[str, ...]]] = []
         for flag in flags:
             role, equals, column = flag.partition("=")
             if not equals or not role.strip():
                 raise InputError(f"the column {flag!r} is not of the form role=column: image=scan")
-            pairs.append((role.strip(), column.strip()))
+            role = role.strip()
+            names = column.split(_BESIDE) if _is_image(role) else [column]
+            first, *beside = [name.strip() for name in names]
+            pairs.append((role, first, tuple(beside)))
         return cls._from_pairs(pairs)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Columns:
-        """Read what a YAML file says: the same roles, with a list where there are several groups.
+        """Read what a YAML file says: the same roles.
+
+        A list gives several groups, or the pictures that stand side by side, from left to right.
 
         Raises
         ------
@@ -97,22 +119,31 @@ class Columns:
         """
         if not isinstance(mapping, Mapping):
             raise InputError(f"columns is {mapping!r}; give a mapping of roles to columns")
-        pairs = []
+        pairs: list[tuple[str, str, tuple[str, ...]]] = []
         for role, given in mapping.items():
-            several = given if isinstance(given, list) and role == "group" else [given]
-            for column in several:
+            several = isinstance(given, list) and (role == "group" or _is_image(str(role)))
+            columns = given if several else [given]
+            for column in columns:
                 if not isinstance(column, str | None):
                     raise InputError(f"columns: {role} is {column!r}; give the name of a column")
-                pairs.append((str(role), column or ""))
+            names = [column or "" for column in columns]
+            if role == "group":
+                pairs += [("group", name, ()) for name in names]
+            elif not names:
+                raise InputError(f"columns: {role} is an empty list; give the names of columns")
+            else:
+                pairs.append((str(role), names[0], tuple(names[1:])))
         return cls._from_pairs(pairs)
 
     @classmethod
-    def _from_pairs(cls, pairs: Sequence[tuple[str, str]]) -> Columns:
+    def _from_pairs(cls, pairs: Sequence[tuple[str, str, tuple[str, ...]]]) -> Columns:
         modalities: dict[str, Modality] = {}
         roles: dict[str, str] = {}
         groups: list[str] = []
         without: set[str] = set()
-        for role, column in pairs:
+        for role, column, beside in pairs:
+            if beside and not all((column, *beside)):
+                raise InputError(f"the role {role!r} has a column without a name")
             if role == "group":
                 groups += [column] if column and column not in groups else []
                 continue
@@ -128,15 +159,31 @@ class Columns:
             elif role in _ROLES:
                 roles[role] = column
             else:
-                modalities[name] = Modality(column, kind)  # type: ignore[arg-type]
+                modalities[name] = Modality(column, kind, beside)  # type: ignore[arg-type]
         return cls(
             modalities, roles.get("label"), roles.get("id"), tuple(groups), frozenset(without)
         )
 
+    def with_prompt(self, prompt: Prompt | None) -> Columns:
+        """Return the columns with what the text is made of.
+
+        Raises
+        ------
+        InputError
+            If a column is the text already.
+        """
+        if prompt is not None and "text" in self.modalities:
+            raise InputError(
+                f"text is the column {self.modalities['text'].column!r}, and there is a prompt; "
+                "leave one of them out"
+            )
+        return replace(self, prompt=prompt)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that are needed, each once."""
-        named = [modality.column for modality in self.modalities.values()]
+        named = [name for one in self.modalities.values() for name in one.columns]
+        named += self.prompt.columns if self.prompt else ()
         named += [column for column in (self.label, self.id) if column]
         return tuple(dict.fromkeys([*named, *self.groups]))
 
@@ -149,9 +196,12 @@ class Columns:
             If a column does not exist, or there is no modality; it lists the columns.
         """
         found = f"the columns are {', '.join(available) or 'none'}"
+        asked = self.prompt.columns if self.prompt else ()
         if missing := [name for name in self.names if name not in available]:
-            raise InputError(f"there is no column {missing[0]!r}; {found}")
-        given = {one.column for one in self.modalities.values()} | {self.label, self.id}
+            whose = " that the prompt names" if missing[0] in asked else ""
+            raise InputError(f"there is no column {missing[0]!r}{whose}; {found}")
+        given = {name for one in self.modalities.values() for name in one.columns}
+        given |= {self.label or "", self.id or ""}
         free = {name.casefold(): name for name in reversed(available) if name not in given}
 
         def guess(role: str) -> str | None:
@@ -161,6 +211,8 @@ class Columns:
             return next((free.pop(name) for name in names if name in free), None)
 
         modalities = dict(self.modalities)
+        if self.prompt:
+            modalities["text"] = Modality(asked[0], "text", prompt=self.prompt)
         kinds: tuple[Kind, ...] = ("image", "text", "audio")
         for kind in kinds:
             if kind not in modalities and (column := guess(kind)):
@@ -176,6 +228,12 @@ class Columns:
             self.groups,
             self.without,
         )
+
+
+def _is_image(role: str) -> bool:
+    """Tell whether a role is a picture, which may be of several."""
+    name, _, kind = role.partition(":")
+    return (kind or name) == "image"
 
 
 def _kind(role: str, name: str, kind: str) -> str:

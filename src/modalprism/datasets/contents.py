@@ -1,4 +1,4 @@
-"""The bytes that a cell stands for: itself, or the file that it names."""
+"""What a cell stands for: words, or the bytes of itself or of the file that it names."""
 
 from __future__ import annotations
 
@@ -21,6 +21,34 @@ def unwrapped(value: Any) -> Any:
     if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
         value = value.get("bytes") or value.get("path")
     return value
+
+
+def word_of(value: Any) -> Any:
+    """Return what a cell says: text of bytes, and a whole number of a float that is one."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode().strip()
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def text_of(value: Any) -> str:
+    """Return a cell's text.
+
+    Raises
+    ------
+    InputError
+        If it is empty, or neither a word nor a number.
+    """
+    value = word_of(value)
+    if is_empty(value) or (isinstance(value, str) and not value.strip()):
+        raise InputError("it is empty")
+    if not isinstance(value, str | int | float):
+        raise InputError(f"it is {type(value).__name__}, no text")
+    return str(value)
 
 
 def content_of(value: Any, root: Path | None) -> bytes:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns, Modality
-from modalprism.datasets.contents import content_of, is_empty, unwrapped
+from modalprism.datasets.contents import content_of, is_empty, text_of, unwrapped, word_of
 from modalprism.datasets.example import Example
-from modalprism.datasets.pictures import picture_of
+from modalprism.datasets.labels import Labels, label_of
+from modalprism.datasets.pictures import picture_of, side_by_side
 from modalprism.datasets.rows import Row
 from modalprism.datasets.sounds import resampled, sound_of
 from modalprism.errors import InputError
@@ -60,12 +61,21 @@ class LazyInputs(Mapping[str, Any]):
         if self.broken:
             raise InputError(f"row {self.id!r}: {self.broken}")
         modality = self.modalities[name]
+        if modality.prompt is not None:
+            try:
+                return modality.prompt.filled(self.cells)
+            except InputError as error:
+                raise InputError(f"row {self.id!r}, {error}") from error
+        values = [self._cell(column, modality.kind) for column in modality.columns]
+        return side_by_side(values) if modality.beside else values[0]
+
+    def _cell(self, column: str, kind: str) -> Any:
         try:
-            if modality.column not in self.cells:
+            if column not in self.cells:
                 raise InputError("it is missing")
-            return self._decoded(self.cells[modality.column], modality.kind)
+            return self._decoded(self.cells[column], kind)
         except InputError as error:
-            raise InputError(f"row {self.id!r}, column {modality.column!r}: {error}") from error
+            raise InputError(f"row {self.id!r}, column {column!r}: {error}") from error
 
     def _decoded(self, value: Any, kind: str) -> Any:
         match kind:
@@ -77,7 +87,7 @@ class LazyInputs(Mapping[str, Any]):
                 return sound_of(content_of(value, self.root), self.sampling_rate)
             case "array":
                 return _array(value)
-        return _text(value)
+        return text_of(value)
 
     def __contains__(self, name: object) -> bool:
         return name in self.modalities
@@ -94,7 +104,13 @@ class LazyInputs(Mapping[str, Any]):
         return len(self.modalities)
 
 
-def example_of(row: Row, columns: Columns, root: Path | None, sampling_rate: int) -> Example:
+def example_of(
+    row: Row,
+    columns: Columns,
+    root: Path | None,
+    sampling_rate: int,
+    labels: Labels | None = None,
+) -> Example:
     """Make an example of a row.
 
     What is wrong with its label or groups is said when its inputs are asked for, as all else.
@@ -106,7 +122,8 @@ def example_of(row: Row, columns: Columns, root: Path | None, sampling_rate: int
     if not broken:
         try:
             identity = _identity(row, columns)
-            label = _label(columns.label, row.values) if columns.label else None
+            if columns.label:
+                label = label_of(columns.label, row.values, labels or Labels())
             groups = {name: _group(name, row.values.get(name)) for name in columns.groups}
         except InputError as error:
             broken = str(error)
@@ -118,45 +135,10 @@ def _identity(row: Row, columns: Columns) -> str:
     """Return a row's id: its column's value, or how the source calls it."""
     if columns.id is None:
         return row.id
-    value = _word(row.values.get(columns.id))
+    value = word_of(row.values.get(columns.id))
     if is_empty(value) or not isinstance(value, str | int):
         raise InputError(f"its id in column {columns.id!r} is {value!r}; give a word or number")
     return str(value)
-
-
-def _word(value: Any) -> Any:
-    """Return what a cell says: text of bytes, and a whole number of a float that is one."""
-    if isinstance(value, bytes):
-        try:
-            return value.decode().strip()
-        except UnicodeDecodeError:
-            return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def _text(value: Any) -> str:
-    value = _word(value)
-    if is_empty(value) or (isinstance(value, str) and not value.strip()):
-        raise InputError("it is empty")
-    if not isinstance(value, str | int | float):
-        raise InputError(f"it is {type(value).__name__}, no text")
-    return str(value)
-
-
-def _label(column: str, cells: Mapping[str, Any]) -> int | str:
-    value = _word(cells.get(column))
-    if is_empty(value):
-        # Kept as none beside others' labels, it would be one more class.
-        raise InputError(f"its label in column {column!r} is empty; say label= where there is none")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str | int):
-        raise InputError(
-            f"its label in column {column!r} is {value!r:.60}; a label is a word or a whole number"
-        )
-    return value
 
 
 def _group(name: str, value: Any) -> str:
@@ -165,7 +147,7 @@ def _group(name: str, value: Any) -> str:
         value = content_of(value, None)
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()[:16]
-    value = _word(value)
+    value = word_of(value)
     if is_empty(value) or not isinstance(value, str | int | float):
         raise InputError(f"its group in column {name!r} is {value!r:.60}; give a word or number")
     return str(value)

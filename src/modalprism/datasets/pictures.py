@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from modalprism.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_GAP: Final = 1 / 32
+"""Of the height: the white between two pictures side by side."""
 
 
 def _pillow() -> Any:
@@ -75,3 +79,30 @@ def on_white(picture: Image) -> Image:
         white.alpha_composite(picture)
         picture = white
     return picture.convert("RGB")
+
+
+def side_by_side(pictures: Sequence[Image]) -> Image:
+    """Put pictures into one, from left to right, as high as the highest, with white between.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> side_by_side([Image.new("RGB", (64, 64)), Image.new("RGB", (16, 32))]).size
+    (98, 64)
+    """
+    pillow = _pillow()
+    height = max(picture.height for picture in pictures)
+    scaled = [
+        picture.resize((max(round(picture.width * height / picture.height), 1), height))
+        if picture.height != height
+        else picture
+        for picture in pictures
+    ]
+    gap = max(round(height * _GAP), 1)
+    width = sum(picture.width for picture in scaled) + gap * (len(scaled) - 1)
+    together: Image = pillow.Image.new("RGB", (width, height), "white")
+    left = 0
+    for picture in scaled:
+        together.paste(picture, (left, 0))
+        left += picture.width + gap
+    return together

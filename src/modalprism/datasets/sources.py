@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 from modalprism.datasets.columns import Columns
 from modalprism.datasets.contents import file_inside, unwrapped
 from modalprism.datasets.example import Example
+from modalprism.datasets.joined import Join
+from modalprism.datasets.labels import Labels
 from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import source_of
-from modalprism.datasets.rows import Source
+from modalprism.datasets.rows import Row, Source
 from modalprism.errors import InputError
 
 SAMPLING_RATE = 16_000
@@ -39,26 +43,45 @@ class Examples:
         The positions that are taken; all where there is none.
     sampling_rate : int
         Of recordings, in Hz.
+    labels : Labels
+        How labels become candidates, and whether rows without one are left out.
+    most : int, optional
+        How many are taken of a stream from which rows are left out.
     """
 
     source: Source
     columns: Columns
     chosen: NDArray[np.int64] | None
     sampling_rate: int
+    labels: Labels = field(default_factory=Labels)
+    most: int | None = None
 
     def __iter__(self) -> Iterator[Example]:
         seen: set[str] = set()
+        taken = 0
         for row in self.source.rows(self.columns.names, self.chosen):
-            example = example_of(row, self.columns, self.source.root, self.sampling_rate)
+            example = self._example(row)
+            if not self._keeps(example):
+                continue
             if not self.source.quick:
                 _refuse_twice(example.id, seen, self.columns)
+            taken += 1
             yield example
+            if taken == self.most:
+                return  # before the next is read
+
+    def _example(self, row: Row) -> Example:
+        return example_of(row, self.columns, self.source.root, self.sampling_rate, self.labels)
+
+    def _keeps(self, example: Example) -> bool:
+        # What is broken is kept, so that it is said.
+        return bool(getattr(example.inputs, "broken", "")) or self.labels.keeps(example.label)
 
     def fingerprint(self) -> str:
         """Return a hash that changes where the examples do, and not with place or time of files.
 
-        It covers which columns are what, which rows are taken, the sampling rate of recordings, and
-        of the data
+        It covers which columns are what, the prompt, how labels are read, which rows are taken, the
+        sampling rate of recordings, and of the data
 
         - a table (CSV, TSV, JSON lines): all its bytes, and the sizes of the files that it names;
         - a folder of files: their names and sizes;
@@ -70,14 +93,21 @@ class Examples:
         columns = self.columns
         digest = hashlib.sha256(self.source.digest().encode())
         media = {
-            one.column for one in columns.modalities.values() if one.kind in {"image", "audio"}
+            name
+            for one in columns.modalities.values()
+            if one.kind in {"image", "audio"}
+            for name in one.columns
         }
         sounds = any(one.kind == "audio" for one in columns.modalities.values())
-        words = [
+        words: list[Any] = [
             sorted((name, one.column, one.kind) for name, one in columns.modalities.items()),
             [columns.label, columns.id, *columns.groups],
             self.sampling_rate if sounds else 0,
         ]
+        # Only where there is something, so that what was captured without stays the same.
+        beside = {name: one.beside for name, one in columns.modalities.items() if one.beside}
+        prompts = [one.prompt.template for one in columns.modalities.values() if one.prompt]
+        words += [more for more in (beside, prompts, self.labels.words(), self.most) if more]
         digest.update(json.dumps(words).encode())
         if self.chosen is not None:
             digest.update(self.chosen.tobytes())
@@ -100,6 +130,8 @@ def open_examples(
     data: str | Path,
     columns: Columns | None = None,
     *,
+    labels: Labels | None = None,
+    join: Join | None = None,
     split: str | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -117,10 +149,15 @@ def open_examples(
         or an id of the hub, ``owner/name:configuration@revision``.
     columns : Columns, optional
         Which column is what; usual names are guessed.
+    labels : Labels, optional
+        How labels become candidates, and whether rows without one are left out.
+    join : Join, optional
+        A second dataset whose columns stand beside.
     split : str, optional
         Of a dataset of the library, or of a folder of parquet files that are named as their split.
     limit : int, optional
-        Take so many, drawn at random, in the dataset's order; of a stream the first.
+        Take so many, drawn at random, in the dataset's order; of a stream the first. Rows that are
+        left out by their labels do not count.
     seed : int
         Of the draw.
     streaming : bool
@@ -136,7 +173,8 @@ def open_examples(
     Raises
     ------
     InputError
-        If there is no such dataset or column, it is empty, or an id stands twice.
+        If there is no such dataset or column, it is empty, an id stands twice, or no label is a
+        candidate where others are left out.
     """
     if limit is not None and limit < 1:
         raise InputError(f"the limit is {limit}; take 1 or more")
@@ -144,12 +182,27 @@ def open_examples(
         raise InputError(f"the seed is {seed}; give 0 or more")
     if sampling_rate < 1:
         raise InputError(f"the sampling rate is {sampling_rate} Hz; give 1 or more")
+    labels = labels or Labels()
     source = source_of(data, split=split, streaming=streaming)
+    if join is not None:
+        source = join.beside(source)
     found = (columns or Columns()).among(source.columns)
-    chosen = _draw(source.length, limit, seed)
+    if labels.only and found.label is None:
+        raise InputError(
+            "only rows whose label is a candidate are wanted, but no column is known to be the "
+            f"label; say which, label=…: the columns are {', '.join(source.columns)}"
+        )
     if source.length is None:
-        return Examples(source, found, chosen, sampling_rate)
-    examples = CountedExamples(source, found, chosen, sampling_rate)
+        most = limit if labels.only else None
+        chosen = None if labels.only else _draw(None, limit, seed)
+        return Examples(source, found, chosen, sampling_rate, labels, most)
+    if labels.only:
+        kept = _kept(Examples(source, found, None, sampling_rate, labels))
+        drawn = _draw(len(kept), limit, seed)
+        chosen = kept if drawn is None else kept[drawn]
+    else:
+        chosen = _draw(source.length, limit, seed)
+    examples = CountedExamples(source, found, chosen, sampling_rate, labels)
     if found.id is not None and source.quick:
         seen: set[str] = set()
         for row in source.rows([found.id], chosen):
@@ -166,6 +219,27 @@ def _draw(length: int | None, limit: int | None, seed: int) -> NDArray[np.int64]
         return np.arange(limit)
     generator = np.random.default_rng(seed)
     return np.sort(generator.choice(length, limit, replace=False, shuffle=False))
+
+
+def _kept(examples: Examples) -> NDArray[np.int64]:
+    """Find the rows whose label is a candidate, reading the labels alone."""
+    column = examples.columns.label or ""
+    labelled = replace(examples, columns=Columns(label=column))
+    places: list[int] = []
+    others: Counter[str] = Counter()
+    for row in examples.source.rows([column], None):
+        example = labelled._example(row)
+        if labelled._keeps(example):
+            places.append(row.position)
+        else:
+            others[str(example.label)] += 1
+    if not places:
+        seen = ", ".join(f"{label!r}" for label, _ in others.most_common(5))
+        raise InputError(
+            f"no label in column {column!r} is one of the candidates "
+            f"{', '.join(examples.labels.candidates)}; the commonest are {seen}"
+        )
+    return np.array(places)
 
 
 def _refuse_twice(identity: str, seen: set[str], columns: Columns) -> None:

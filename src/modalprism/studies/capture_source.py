@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from modalprism.capture.front import capture
 from modalprism.capture.loading import adapter_named
@@ -16,6 +16,9 @@ from modalprism.capture.parts import REDRAWN, is_finished
 from modalprism.capture.redrawn import PARTNERS
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.joined import Join
+from modalprism.datasets.labels import Labels
+from modalprism.datasets.prompts import Prompt
 from modalprism.datasets.rows import ends_digest
 from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
 from modalprism.progress import Track, silent
@@ -23,6 +26,32 @@ from modalprism.studies.studied import StudiedStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _CHANGES_NO_BYTE: Final = {"kind", "name", "dataset", "batch_size", "device"}
+_LATER: Final = frozenset({"prompt", "answers", "only", "join"})
+
+
+class JoinedData(BaseModel):
+    """A second dataset, and by which columns it belongs to the first.
+
+    Attributes
+    ----------
+    data : str
+        A file, a folder, or an id of the hub.
+    by : dict
+        One column of the first, and that of the second in which its values stand once each.
+    split : str, optional
+        Of the second; by default the first's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str
+    by: dict[str, str] = Field(min_length=1, max_length=1)
+    split: str | None = None
+
+    def join(self, split: str | None) -> Join:
+        """Return what `open_examples` takes; `split` is the first dataset's."""
+        ((key, other),) = self.by.items()
+        return Join(self.data, key, other, self.split or split)
 
 
 class CaptureSource(BaseModel):
@@ -36,6 +65,14 @@ class CaptureSource(BaseModel):
         What the two are called in the profile; by default the last part of their paths.
     columns : dict
         Which column is what: ``{image: picture, text: question, label: answer, group: [patient]}``.
+    prompt : str, optional
+        What the text is made of: ``"{question} Answer yes or no."`` (`Prompt`).
+    answers : dict or "letters", optional
+        Which candidate a value of the dataset is: ``{0: "no", 1: "yes"}`` (`Labels`).
+    only : "candidates", optional
+        Leave out rows whose label is no candidate.
+    join : JoinedData, optional
+        A second dataset whose columns stand beside: ``{data: pictures, by: {imageId: id}}``.
     split, limit, streaming, sampling_rate
         Of the dataset; see `open_examples`.
     candidates, layers, pool, tokens, batch_size, dtype, device, on_error, redrawn, partners
@@ -54,6 +91,10 @@ class CaptureSource(BaseModel):
     name: str = ""
     dataset: str = ""
     columns: dict[str, str | list[str] | None] = Field(default_factory=dict)
+    prompt: str | None = None
+    answers: dict[str, str] | Literal["letters"] | None = None
+    only: Literal["candidates"] | None = None
+    join: JoinedData | None = None
     split: str | None = None
     limit: int | None = Field(default=None, ge=1)
     streaming: bool = False
@@ -80,13 +121,40 @@ class CaptureSource(BaseModel):
             raise ValueError('put "yes" and "no" in quotes: without, YAML reads true and false')
         return candidates
 
+    @field_validator("answers", mode="before")
+    @classmethod
+    def _answers_in_words(cls, answers: Any) -> Any:
+        """Return values of the dataset as labels have them: a truth value is true or false."""
+        if not isinstance(answers, dict):
+            return answers
+        if any(isinstance(answer, bool) for answer in answers.values()):
+            raise ValueError('put "yes" and "no" in quotes: without, YAML reads true and false')
+        return {
+            str(value).lower() if isinstance(value, bool) else str(value): answer
+            for value, answer in answers.items()
+        }
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        # Now, and not when a model is loaded.
+        self._labels()
+        self._columns()
+        return self
+
+    def _labels(self) -> Labels:
+        return Labels.of(self.candidates, self.answers, self.only)
+
+    def _columns(self) -> Columns:
+        prompt = None if self.prompt is None else Prompt.of(self.prompt)
+        return Columns.from_mapping(self.columns).with_prompt(prompt)
+
     def relative_to(self, folder: Path) -> CaptureSource:
         """Return the source with what lies in this folder named from there."""
-        update = {
-            key: str(folder / value)
-            for key, value in (("model", self.model), ("data", self.data))
-            if (folder / value).exists() or any(mark in value for mark in "{*")
+        update: dict[str, Any] = {
+            key: _from(folder, value) for key, value in (("model", self.model), ("data", self.data))
         }
+        if self.join is not None:
+            update["join"] = self.join.model_copy(update={"data": _from(folder, self.join.data)})
         named = {"name": self.model_label, "dataset": self.dataset_label}
         return self.model_copy(update=update | named)
 
@@ -104,7 +172,9 @@ class CaptureSource(BaseModel):
         """Capture, go on with a capture that was killed, or open one that is whole."""
         examples = open_examples(
             self.data,
-            Columns.from_mapping(self.columns),
+            self._columns(),
+            labels=self._labels(),
+            join=None if self.join is None else self.join.join(self.split),
             split=self.split,
             limit=self.limit,
             seed=seed,
@@ -123,7 +193,9 @@ class CaptureSource(BaseModel):
         return is_finished(out) and (not self.redrawn or is_finished(out / REDRAWN))
 
     def _key(self, fingerprint: str, seed: int) -> str:
-        asked = self.model_dump(mode="json", exclude=_CHANGES_NO_BYTE)
+        # What is not asked is not in the key: stores of before it could be asked stay the same.
+        unasked = {name for name in _LATER if getattr(self, name) is None}
+        asked = self.model_dump(mode="json", exclude=_CHANGES_NO_BYTE | unasked)
         asked |= {"fingerprint": fingerprint, "seed": seed, "weights": _digest_of_model(self.model)}
         words = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(words.encode()).hexdigest()[:8]
@@ -162,7 +234,19 @@ class CaptureSource(BaseModel):
 
     def notes(self) -> tuple[str, ...]:
         """Say what every report on these embeddings has to."""
-        return ()
+        if self.only is None:
+            return ()
+        return (
+            f"Of {self.dataset_label}, rows whose right answer is none of "
+            f"{', '.join(self.candidates)} were left out.",
+        )
+
+
+def _from(folder: Path, place: str) -> str:
+    """Name what lies in a folder from there; an id of the hub stays what it is."""
+    here = (folder / place).exists() or any(mark in place for mark in "{*")
+    here = here or place.startswith(("./", "../"))  # and if it is missing, that is where
+    return str(folder / place) if here else place
 
 
 def _digest_of_model(model: str) -> str:

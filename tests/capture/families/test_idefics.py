@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
 from transformers import (
     Idefics3Config,
     Idefics3ForConditionalGeneration,
     Idefics3ImageProcessorPil,
     Idefics3Processor,
+    PreTrainedTokenizerFast,
     SmolVLMConfig,
     SmolVLMForConditionalGeneration,
     SmolVLMImageProcessorPil,
@@ -153,3 +155,14 @@ def test_states_do_not_depend_on_the_examples_beside(cropping, unequal_examples,
     assert len(alone) == 4 * 3 - 1  # both spans at four layers, and the last position behind three
     for name, state in alone.items():
         torch.testing.assert_close(states[name][1:2], state, rtol=0, atol=1e-5)
+
+
+def test_candidates_follow_the_prompt_with_a_space(cropping):
+    vocabulary = {"yes": 1, " yes": 2, "no": 3, " no": 4, "<unk>": 0}
+    whole = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - no password
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=whole, unk_token="<unk>")  # noqa: S106
+    processor = SimpleNamespace(tokenizer=tokenizer)
+    assert cropping.prompt("camera").endswith("Assistant:")
+    adapter = type(cropping)(cropping.model, processor, ("yes", "no"))
+    assert adapter._first_tokens == [2, 4]
+    assert adapter.candidates == ("yes", "no")

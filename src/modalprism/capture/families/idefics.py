@@ -12,12 +12,12 @@ The state of layer k is what leaves it; that of the last layer is taken after th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from modalprism.capture.families.decoders import LlavaAdapter
+from modalprism.capture.families.decoders import LlavaAdapter, first_tokens
 
 
 class Idefics3Adapter(LlavaAdapter):
@@ -32,6 +32,12 @@ class Idefics3Adapter(LlavaAdapter):
     decoder: ClassVar[str] = "model.text_model"
     template: ClassVar[str] = "User:<image>{text}<end_of_utterance>\nAssistant:"
     border: ClassVar[str] = "<fake_token_around_image>"
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        super().__init__(model, processor, candidates)
+        # As they follow the prompt, which ends in "Assistant:" without a space.
+        words = [f" {candidate.strip()}" for candidate in self.candidates]
+        self._first_tokens = first_tokens(processor.tokenizer, words)
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Image tokens of all crops, and words; nothing between the first border and the last."""

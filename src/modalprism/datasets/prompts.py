@@ -1,0 +1,149 @@
+"""A text of several columns: what a model is asked, filled in from a row."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from modalprism.datasets.contents import is_empty, text_of
+from modalprism.errors import InputError
+
+LETTERS: Final = string.ascii_uppercase
+_OPTIONAL: Final = "?"
+
+
+class _Piece(NamedTuple):
+    """Words, and the column that follows them, if there is one."""
+
+    words: str
+    column: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Prompt:
+    r"""A template over a dataset's columns, whose text a model is given.
+
+    Nothing in it is evaluated: braces hold the plain name of a column, and two of them are one.
+    A list becomes lines with letters. A line that holds a column with a question mark,
+    ``{hint?}``, is left out where that is empty; any other column that is empty is an error.
+
+    Attributes
+    ----------
+    template : str
+        As it was written.
+    lines : tuple
+        Its lines, in pieces.
+
+    Examples
+    --------
+    >>> prompt = Prompt.of("{question}\n{choices}\nAnswer with the letter.")
+    >>> print(prompt.filled({"question": "Which is red?", "choices": ["the sea", "a rose"]}))
+    Which is red?
+    A. the sea
+    B. a rose
+    Answer with the letter.
+    """
+
+    template: str
+    lines: tuple[tuple[_Piece, ...], ...]
+
+    @classmethod
+    def of(cls, template: str) -> Prompt:
+        """Read a template.
+
+        Raises
+        ------
+        InputError
+            If braces do not match or hold more than a name, or no column is named.
+        """
+        lines: list[list[_Piece]] = [[]]
+        try:
+            for words, name, form, conversion in string.Formatter().parse(template):
+                before, *others = words.split("\n")
+                lines[-1].append(_Piece(before))
+                lines += [[_Piece(other)] for other in others]
+                if name is None:
+                    continue
+                if form or conversion or not name.strip(" " + _OPTIONAL):
+                    raise InputError(
+                        f"the prompt {template!r} has more or less than a column's name between "
+                        "braces; write {question}, and {{ for a brace itself"
+                    )
+                optional = name.endswith(_OPTIONAL)
+                lines[-1].append(_Piece("", name.removesuffix(_OPTIONAL), optional))
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(
+                f"the prompt {template!r} cannot be read: {error}; write {{{{ for a brace itself"
+            ) from error
+        prompt = cls(template, tuple(map(tuple, lines)))
+        if not prompt.columns:
+            raise InputError(
+                f"the prompt {template!r} names no column, so that all examples would be asked the "
+                "same; put one in braces, {question}"
+            )
+        return prompt
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are filled in, each once."""
+        named = [piece.column for line in self.lines for piece in line if piece.column]
+        return tuple(dict.fromkeys(named))
+
+    def filled(self, cells: Mapping[str, Any]) -> str:
+        """Return the text of a row.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, empty without a question mark, or no text; it names the column.
+        """
+        lines = []
+        for line in self.lines:
+            blank = [one for one in line if one.optional and _nothing(cells.get(one.column))]
+            if not blank:
+                lines.append("".join(_said(piece, cells) for piece in line))
+        text = "\n".join(lines)
+        if not text.strip():
+            raise InputError(f"nothing is left of the prompt {self.template!r}")
+        return text
+
+
+def _nothing(value: Any) -> bool:
+    return is_empty(value) or value == [] or (isinstance(value, str) and not value.strip())
+
+
+def _said(piece: _Piece, cells: Mapping[str, Any]) -> str:
+    if not piece.column:
+        return piece.words
+    try:
+        if piece.column not in cells:
+            raise InputError("it is missing")
+        value = cells[piece.column]
+        return lettered(value) if isinstance(value, list | tuple) else text_of(value)
+    except InputError as error:
+        raise InputError(f"column {piece.column!r}: {error}") from error
+
+
+def lettered(choices: Sequence[Any]) -> str:
+    r"""Write choices one a line, with their letters.
+
+    Raises
+    ------
+    InputError
+        If there are none, more than letters, or one is no text.
+
+    Examples
+    --------
+    >>> lettered(["a cat", 3])
+    'A. a cat\nB. 3'
+    """
+    if not 0 < len(choices) <= len(LETTERS):
+        raise InputError(f"it is a list of {len(choices)}; there are letters for 1 to 26 choices")
+    return "\n".join(
+        f"{letter}. {text_of(choice)}" for letter, choice in zip(LETTERS, choices, strict=False)
+    )
