@@ -62,6 +62,29 @@ class FusionAdapter(Adapter):
         """All of a picture, and a sentence without its padding."""
         return {"text": inputs["text_mask"]}
 
+    def attention_sites(self) -> tuple[Site, ...]:
+        """Name the attention of the layers in which both spans stand: those of the concatenation.
+
+        In the other fusions a module attends to one span alone, which is built in, and says
+        nothing of what was learnt.
+        """
+        if self.network.config.fusion != "concat":
+            return ()
+        layers = self.layers_under("layers")
+        return tuple(
+            Site(layer, module, self.modalities, attention=f"{module}.attention.weights")
+            for layer, module in enumerate(layers, start=1)
+        )
+
+    def attention_spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The picture first, then the sentence without its padding."""
+        words = inputs["text_mask"]
+        pieces = torch.ones(inputs["image"].shape[:2], dtype=torch.bool, device=words.device)
+        return {
+            "image": torch.cat([pieces, torch.zeros_like(words)], 1),
+            "text": torch.cat([torch.zeros_like(pieces), words], 1),
+        }
+
     def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """Return the probabilities of the question's own answers."""
         return torch.softmax(output[:, ANSWER_SLICES[self.question.answer]], 1)

@@ -1,0 +1,215 @@
+"""Modality ablation: how much worse a model answers when it is deprived of one modality."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
+from modalprism.baselines.intervals import Array, average, parts, sample_weights, scored
+from modalprism.baselines.moments import (
+    Moments,
+    moments_of,
+    noting,
+    with_mean,
+    with_noise,
+    with_zeros,
+)
+from modalprism.baselines.running import Around, Batch, Change, Runner
+from modalprism.baselines.states import Fill, filled
+from modalprism.baselines.targets import Target, target_of
+from modalprism.capture.interventions import blanked, exchanged
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+OF_STATES: Final = ("zero", "mean", "noise")
+OF_INPUTS: Final = ("another", "blank")
+REPLACEMENTS: Final = OF_STATES + OF_INPUTS
+
+
+@dataclass(frozen=True)
+class ModalityAblation(Baseline):
+    """Replace one modality by something that tells nothing, and see what the answers lose.
+
+    Right is the label where the examples have one ("accuracy"), else what the model answers on
+    whole inputs ("agreement"). For every replacement and modality there are the drop of accuracy,
+    the drop of the right answer's log-likelihood in bits, and the modality's share of both
+    modalities' drops, which is undetermined (nan) where the interval of their sum holds 0. Drops
+    may be negative, and shares then outside of 0 to 1.
+
+    Replacements "zero", "mean" and "noise" stand in the place of the states before fusion, which
+    `modalprism.capture.replacing` says more of: zeros; every channel's mean over all positions of
+    all examples; Gaussian noise with that mean and variance. A model that divides by a state's
+    length has no answer to zeros; its scores are nan. "another" is the input of another example,
+    "blank" a grey picture, silence, or an empty text.
+
+    Parameters
+    ----------
+    replacements : tuple of str, optional
+        By default all; "blank" only where inputs are pictures, recordings or texts.
+    """
+
+    replacements: tuple[str, ...] | None = None
+
+    name: ClassVar[str] = "ablation"
+    title: ClassVar[str] = "Modality ablation"
+    source: ClassVar[str] = (
+        "common practice; see Frank, Bugliarello, Elliott, EMNLP 2021, arXiv:2109.04448"
+    )
+
+    def cost(self, subject: Subject) -> Cost:
+        """One pass, and one more for every modality and replacement."""
+        return Cost(len(subject.examples) * (1 + 2 * len(self._chosen(subject))))
+
+    def score(
+        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
+    ) -> Result:
+        """Score the modalities; see `Baseline.score`."""
+        start = time.perf_counter()
+        runner = Runner(subject, track)
+        chosen = self._chosen(subject)
+        modalities = subject.adapter.modalities
+        moments = moments_of(modalities)
+        answer = runner.answers(f"ablating {subject.model}", around=noting(runner, moments))
+        target = target_of(runner.labels, subject.adapter.candidates, answer)
+        found = {"": _read(target, answer)}
+        for replacement in chosen:
+            for modality in modalities:
+                change, around = _deprived(subject, replacement, modality, moments, seed)
+                words = f"ablating {modality} ({replacement})"
+                deprived = runner.answers(words, change=change, around=around)
+                found[f" ({replacement}, {modality})"] = _read(target, deprived)
+        weights = sample_weights(runner.groups, replicates, seed)
+        scores = [scored(target.accuracy, None, average(weights, found[""][target.accuracy]))]
+        for replacement in chosen:
+            scores += _scores(weights, found, target.accuracy, replacement, modalities)
+        return Result(
+            self.name,
+            subject.model,
+            subject.dataset,
+            tuple(scores),
+            len(subject.examples),
+            runner.cost,
+            time.perf_counter() - start,
+            seed,
+            {
+                quantity + of: value
+                for of, read in found.items()
+                for quantity, value in read.items()
+            },
+        )
+
+    def _chosen(self, subject: Subject) -> tuple[str, ...]:
+        media = all(
+            map(_is_medium, (subject.examples[0].inputs if subject.examples else {}).values())
+        )
+        if self.replacements is None:
+            return REPLACEMENTS if media else REPLACEMENTS[:-1]
+        if unknown := [name for name in self.replacements if name not in REPLACEMENTS]:
+            raise InputError(
+                f"there is no replacement {unknown[0]!r}; choose from {', '.join(REPLACEMENTS)}"
+            )
+        if "blank" in self.replacements and not media:
+            raise InputError(
+                "these inputs are no pictures, recordings or texts, and nothing is blank for them; "
+                "leave out the replacement 'blank'"
+            )
+        return tuple(dict.fromkeys(self.replacements))
+
+
+def _is_medium(value: Any) -> bool:
+    # A picture is known by what the library for them can do, which is not imported for that.
+    return isinstance(value, str | np.ndarray) or hasattr(value, "getbands")
+
+
+def _deprived(
+    subject: Subject, replacement: str, modality: str, moments: Mapping[str, Moments], seed: int
+) -> tuple[Change | None, Around]:
+    """Return how examples are changed, and what stands around a pass, to take a modality away."""
+
+    def around(batch: Batch) -> AbstractContextManager[None]:
+        of = moments[modality]
+        fills: dict[str, Fill] = {
+            "zero": with_zeros,
+            "mean": with_mean(of),
+            "noise": with_noise(of, batch.places, seed),
+        }
+        chosen = {modality: fills[replacement]} if replacement in fills else {}
+        return filled(subject.adapter, batch.inputs, chosen)
+
+    if replacement == "another":
+        return with_inputs_of(
+            subject.examples, modality, others(len(subject.examples), seed)
+        ), around
+    if replacement == "blank":
+        return (lambda _place, example: blanked([example], modality)[0]), around
+    return None, around
+
+
+def others(n: int, seed: int) -> NDArray[np.int64]:
+    """Name another example for each, every one once, as `interventions.exchanged` does.
+
+    Examples
+    --------
+    >>> others(2, seed=0).tolist()
+    [1, 0]
+    """
+    places = [Example(str(place), {"place": place}) for place in range(n)]
+    return np.array([one.inputs["place"] for one in exchanged(places, "place", seed=seed)])
+
+
+def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np.int64]) -> Change:
+    """Give every example one modality of another, fetched only when it is its turn.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+    modality : str
+    given : ndarray of int64, shape (n,)
+        Whose.
+    """
+
+    def change(place: int, example: Example) -> Example:
+        other = examples[int(given[place])].inputs[modality]
+        return replace(example, inputs={**example.inputs, modality: other})
+
+    return change
+
+
+def _read(target: Target, answer: NDArray[Any]) -> dict[str, Array]:
+    return {
+        target.accuracy: target.correct(answer),
+        "log-likelihood": target.log_likelihood(answer),
+    }
+
+
+def _scores(
+    weights: Array,
+    found: Mapping[str, Mapping[str, Array]],
+    accuracy: str,
+    replacement: str,
+    modalities: tuple[str, str],
+) -> list[Score]:
+    scores = []
+    for quantity, unit in ((accuracy, "1"), ("log-likelihood", "bit")):
+        drops = [
+            _whole(weights, found[""][quantity] - found[f" ({replacement}, {modality})"][quantity])
+            for modality in modalities
+        ]
+        for modality, drop in zip(modalities, drops, strict=True):
+            scores.append(scored(f"{quantity} drop ({replacement})", modality, drop, unit))
+        for modality, part in zip(modalities, parts(*drops), strict=True):
+            scores.append(scored(f"share of {quantity} drop ({replacement})", modality, part))
+    return scores
+
+
+def _whole(weights: Array, values: Array) -> Array:
+    """Average over all examples; nan where one of them has no answer."""
+    return average(weights, values) + (0.0 if np.isfinite(values).all() else np.nan)

@@ -1,0 +1,171 @@
+"""Gradients: input × gradient and integrated gradients, at the states before fusion."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
+
+import numpy as np
+import torch
+
+from modalprism.baselines.answer_of_states import AnswerOfStates, Means, sums_of
+from modalprism.baselines.interface import Baseline, Cost, Result, Subject
+from modalprism.baselines.intervals import Array, average, sample_weights, scored
+from modalprism.baselines.moments import moments_of, noting
+from modalprism.baselines.running import Runner, frozen
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+COMPLETENESS: Final = "completeness error"
+
+
+def _captum() -> Any:
+    try:
+        from captum import attr
+    except ImportError as error:
+        raise InputError(
+            f"gradients are taken by captum ({error}); run pip install 'modalprism[baselines]'"
+        ) from error
+    return attr
+
+
+class _Gradients(Baseline):
+    """What both kinds of gradients share."""
+
+    def means(self, runner: Runner) -> Means:  # noqa: ARG002
+        """Return what must be known of all examples before the first batch is read."""
+        return {}
+
+    @abstractmethod
+    def read(self, function: AnswerOfStates, means: Means) -> dict[str, Array]:
+        """Return what is kept of every example of a batch, shape (b,) each."""
+
+    def score(
+        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
+    ) -> Result:
+        """Score the modalities; see `Baseline.score`. Nothing is drawn but the intervals."""
+        _captum()  # before anything runs
+        start = time.perf_counter()
+        runner = Runner(subject, track)
+        means = self.means(runner)
+        found: list[dict[str, Array]] = []
+        with frozen(subject.adapter.model):
+            for batch in runner.batches(f"gradients of {subject.model}"):
+                found.append(self.read(AnswerOfStates(runner, batch), means))
+        rows = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        weights = sample_weights(runner.groups, replicates, seed)
+        scores = [
+            scored(quantity, modality, average(weights, rows[f"{quantity} ({modality})"]), unit)
+            for quantity, unit in (("attribution", "bit"), ("share", "1"))
+            for modality in subject.adapter.modalities
+        ]
+        if COMPLETENESS in rows:
+            scores.append(scored(COMPLETENESS, None, average(weights, rows[COMPLETENESS]), "bit"))
+        return Result(
+            self.name,
+            subject.model,
+            subject.dataset,
+            tuple(scores),
+            len(subject.examples),
+            runner.cost,
+            time.perf_counter() - start,
+            seed,
+            rows,
+        )
+
+
+@dataclass(frozen=True)
+class InputTimesGradient(_Gradients):
+    """Input × gradient of the model's own answer's log-probability, at the states before fusion.
+
+    Absolute values are summed over channels and a span's positions; a modality's share is the mean
+    of its shares in single examples. Where the answer is so sure that no gradient is left, an
+    example has no share, and does not count.
+    """
+
+    name: ClassVar[str] = "input_x_gradient"
+    title: ClassVar[str] = "Input × gradient"
+    source: ClassVar[str] = (
+        "Shrikumar, Greenside, Shcherbina, Kundaje, 2016, arXiv:1605.01713; captum"
+    )
+
+    def cost(self, subject: Subject) -> Cost:
+        """A pass that reads the states, and one to both directions."""
+        n = len(subject.examples)
+        return Cost(2 * n, backward=n)
+
+    def read(self, function: AnswerOfStates, means: Means) -> dict[str, Array]:  # noqa: ARG002
+        """Multiply states and gradients."""
+        states = tuple(state.requires_grad_() for state in function.states.values())
+        return sums_of(function, _captum().InputXGradient(function).attribute(states))
+
+
+@dataclass(frozen=True)
+class IntegratedGradients(_Gradients):
+    """Gradients of the model's own answer's log-probability along a line to its states.
+
+    Both modalities' spans, before fusion, begin as nothing and grow together; other positions stay
+    as they are. Absolute values are summed as in `InputTimesGradient`. The attributions themselves
+    must sum to what the log-probability gains along the line; how far they are from it, the error
+    of the steps, is the score ``completeness error``. It is why the line begins with means, though
+    zeros are common: where a norm stands behind the states, a line from zeros gains nearly all next
+    to its beginning, which steps hardly see. A model that divides by a state's length has no answer
+    to zeros at all, and the error is nan.
+
+    Parameters
+    ----------
+    steps : int
+        Points of the Gauss–Legendre rule.
+    begin : {"mean", "zero"}
+        Every channel's mean over all positions of all examples, or zeros.
+    """
+
+    steps: int = 32
+    begin: Literal["mean", "zero"] = "mean"
+
+    name: ClassVar[str] = "integrated_gradients"
+    title: ClassVar[str] = "Integrated gradients"
+    source: ClassVar[str] = (
+        "Sundararajan, Taly, Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
+        "arXiv:1703.01365; captum"
+    )
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InputError(f"there are {self.steps} steps; give one or more")
+        if self.begin not in {"zero", "mean"}:
+            raise InputError(f"the line begins with {self.begin!r}; choose mean or zero")
+
+    def cost(self, subject: Subject) -> Cost:
+        """A pass that reads the states, one where the line begins, the steps, and one for means."""
+        n = len(subject.examples)
+        return Cost((2 + (self.begin == "mean") + self.steps) * n, backward=self.steps * n)
+
+    def means(self, runner: Runner) -> Means:
+        """Return every channel's mean over all positions of all examples, if the line begins so."""
+        if self.begin == "zero":
+            return {}
+        moments = moments_of(runner.subject.adapter.modalities)
+        runner.answers(f"mean states of {runner.subject.model}", around=noting(runner, moments))
+        return {modality: of.mean for modality, of in moments.items()}
+
+    def read(self, function: AnswerOfStates, means: Means) -> dict[str, Array]:
+        """Integrate the gradients; a step is a pass of the whole batch."""
+        begin = function.without_spans(means)
+        found = (
+            _captum()
+            .IntegratedGradients(function)
+            .attribute(
+                tuple(function.states.values()),
+                baselines=begin,
+                n_steps=self.steps,
+                internal_batch_size=len(function.batch.places),
+            )
+        )
+        with torch.no_grad():
+            gained = function.value - function(*begin)
+        attributed = torch.stack([of.detach().double().flatten(1).sum(1) for of in found]).sum(0)
+        error = (attributed - gained).abs().cpu().numpy()
+        return {**sums_of(function, found), COMPLETENESS: error}

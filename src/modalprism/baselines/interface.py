@@ -1,0 +1,161 @@
+"""What every baseline takes and gives, so that they stand side by side in one table.
+
+A baseline is a way of telling how much each modality contributes that people use today. It takes a
+model and examples (`Subject`), says beforehand what that costs (`Cost`), and gives scores with
+intervals (`Result`). Whatever was run is counted, not estimated.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from modalprism.capture.adapter import Adapter
+from modalprism.datasets.example import Example
+from modalprism.progress import Track, silent
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is scored: a model on examples.
+
+    Attributes
+    ----------
+    adapter : Adapter
+    examples : sequence of Example
+        In memory, or fetched when indexed.
+    model, dataset : str
+        Their names in every output.
+    batch_size : int
+        Examples a pass.
+    device : str
+        Such as ``cpu`` or ``cuda:0``; ``auto`` is a GPU where there is one.
+    """
+
+    adapter: Adapter
+    examples: Sequence[Example]
+    model: str
+    dataset: str
+    batch_size: int = 64
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How often a model runs, in passes of one example each: a batch of 64 is 64.
+
+    Examples
+    --------
+    >>> Cost(128) + Cost(64, backward=64)
+    Cost(forward=192, backward=64)
+    """
+
+    forward: int
+    backward: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.forward + other.forward, self.backward + other.backward)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a baseline, with a 95 % interval.
+
+    Attributes
+    ----------
+    quantity : str
+        Such as ``accuracy drop (noise)``.
+    modality : str, optional
+        Whose number it is; none where it is of both.
+    value, low, high : float
+        nan where the examples do not determine it.
+    unit : str
+        ``1`` for a number without one, ``bit``, …
+    """
+
+    quantity: str
+    modality: str | None
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a baseline found.
+
+    Attributes
+    ----------
+    baseline : str
+        Its name in the registry.
+    model, dataset : str
+    scores : tuple of Score
+    n : int
+        Number of examples.
+    cost : Cost
+        Counted while it ran.
+    seconds : float
+        Wall time.
+    seed : int
+    per_example : mapping of name to ndarray, shape (n,)
+        What the intervals were drawn from.
+    """
+
+    baseline: str
+    model: str
+    dataset: str
+    scores: tuple[Score, ...]
+    n: int
+    cost: Cost
+    seconds: float
+    seed: int
+    per_example: Mapping[str, NDArray[Any]]
+
+
+class Baseline(ABC):
+    """A way of scoring modalities that people use today.
+
+    Attributes
+    ----------
+    name : str
+        In the registry, in tables and on the command line.
+    title : str
+        In words, for people.
+    source : str
+        Where it is described.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def cost(self, subject: Subject) -> Cost:
+        """Say how many passes `score` will take, before anything runs."""
+
+    @abstractmethod
+    def score(
+        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
+    ) -> Result:
+        """Score the modalities of a model.
+
+        Parameters
+        ----------
+        subject : Subject
+        seed : int
+            Fixes whatever is drawn; the same seed gives the same numbers.
+        replicates : int
+            Of the bootstrap that the intervals are drawn from.
+        track : Track
+            Shows progress.
+
+        Raises
+        ------
+        InputError
+            If the baseline cannot score this model on these examples.
+        """

@@ -1,0 +1,133 @@
+"""From values of single examples to scores with intervals, by the bootstrap over groups.
+
+A statistic is kept as one array: first its value, then that of every replicate. Whatever follows
+from statistics (a drop, a share) follows entry by entry, and so has its interval at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.baselines.interface import Score
+from modalprism.errors import InputError
+from modalprism.estimation.analysis import percentile_interval
+from modalprism.estimation.bootstrap import pigeonhole_weights
+
+Array = NDArray[np.float64]
+
+
+def sample_weights(groups: Mapping[int, Mapping[str, str]], replicates: int, seed: int) -> Array:
+    """Weigh the examples: all alike, and then as in every replicate of the bootstrap.
+
+    Parameters
+    ----------
+    groups : mapping of place to mapping of column to value
+        Of every example; see `modalprism.estimation.bootstrap.pigeonhole_weights`.
+    replicates, seed : int
+
+    Returns
+    -------
+    ndarray, shape (1 + replicates, n)
+
+    Raises
+    ------
+    InputError
+        If there is no replicate.
+
+    Examples
+    --------
+    >>> sample_weights({0: {}, 1: {}}, replicates=3, seed=0).sum(1).tolist()
+    [2.0, 2.0, 2.0, 2.0]
+    """
+    if replicates < 1:
+        raise InputError(f"there are {replicates} replicates; intervals need one or more")
+    n = len(groups)
+    columns = sorted({column for of_one in groups.values() for column in of_one})
+    table = {
+        column: np.array([str(groups[place].get(column)) for place in range(n)])
+        for column in columns
+    }
+    return np.concatenate([np.ones((1, n)), pigeonhole_weights(table, n, replicates, seed)])
+
+
+def average(weights: Array, values: NDArray[Any]) -> Array:
+    """Average values over examples; those that are nan do not count.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (1 + replicates, n)
+    values : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (1 + replicates,)
+        nan where no example counts.
+
+    Examples
+    --------
+    >>> average(np.array([[1.0, 1.0], [2.0, 0.0]]), np.array([3.0, 5.0])).tolist()
+    [4.0, 3.0]
+    """
+    counts = np.isfinite(values)
+    whole = weights @ counts.astype(np.float64)
+    summed = weights @ np.where(counts, values, 0.0)
+    return _quotient(summed, whole, whole > 0)
+
+
+def ratio(above: Array, below: Array) -> Array:
+    """Divide statistics; nan where that by which they are divided is 0.
+
+    Examples
+    --------
+    >>> ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
+    [0.5, nan]
+    """
+    return _quotient(above, below, below != 0)
+
+
+def _quotient(above: Array, below: Array, where: NDArray[np.bool]) -> Array:
+    quotient: Array = np.divide(above, below, out=np.full(len(above), math.nan), where=where)
+    return quotient
+
+
+def parts(first: Array, second: Array) -> tuple[Array, Array]:
+    """Part a sum between two modalities; undetermined where its interval holds 0.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        The two parts, which sum to 1; all nan where they are undetermined.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in parts(np.array([1.0, 1.0]), np.array([3.0, 3.0]))]
+    [[0.25, 0.25], [0.75, 0.75]]
+    >>> [part.tolist() for part in parts(np.array([1.0, 1.0]), np.array([0.0, -2.0]))]
+    [[nan, nan], [nan, nan]]
+    """
+    whole = first + second
+    finite = whole[np.isfinite(whole)]
+    low, high = percentile_interval(finite) if len(finite) else (-math.inf, math.inf)
+    if not math.isfinite(whole[0]) or min(low, whole[0]) <= 0 <= max(high, whole[0]):
+        nothing = np.full(len(whole), math.nan)
+        return nothing, nothing
+    return ratio(first, whole), ratio(second, whole)
+
+
+def scored(quantity: str, modality: str | None, drawn: Array, unit: str = "1") -> Score:
+    """Say a statistic as a score, with the central 95 % of its replicates.
+
+    Examples
+    --------
+    >>> scored("accuracy", None, np.array([0.5, 0.5, 0.5]))
+    Score(quantity='accuracy', modality=None, value=0.5, low=0.5, high=0.5, unit='1')
+    """
+    value, replicates = float(drawn[0]), drawn[1:][np.isfinite(drawn[1:])]
+    if not (math.isfinite(value) and len(replicates)):
+        return Score(quantity, modality, value, math.nan, math.nan, unit)
+    return Score(quantity, modality, value, *percentile_interval(replicates), unit)

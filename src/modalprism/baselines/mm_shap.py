@@ -1,0 +1,237 @@
+"""MM-SHAP: Shapley values of pieces of both modalities, summed by modality.
+
+For each example φ are the Shapley values of its players for the probability of the answer that the
+model gives to the whole example; the share of a modality is Σ|φ| over its players by Σ|φ| over all,
+and the score is the mean share. Players are groups of neighbouring positions of a span before
+fusion, as many in one modality as in the other, since Σ|φ| grows with the number of players (the
+authors choose the patches of a picture so that it has about as many as the text has tokens). What a
+player that does not play is replaced by, and how that differs from the authors' [MASK] tokens and
+black patches: `modalprism.baselines.players`.
+
+The values come from the `shap` library's permutation explainer: along a random order of the players
+and back again, so that Σφ = v(all) − v(none) exactly, and each φ is exact where players interact at
+most in pairs.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from modalprism.baselines.interface import Baseline, Cost, Result, Subject
+from modalprism.baselines.intervals import average, sample_weights, scored
+from modalprism.baselines.players import MeanStates, masked, read_means, tiled
+from modalprism.baselines.running import Batch, Runner
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+Array = NDArray[np.float64]
+Value = Callable[[NDArray[np.bool_]], Array]
+"""From coalitions, (b, players), to their values, (b,)."""
+
+
+@dataclass(frozen=True)
+class MmShap(Baseline):
+    """Each modality's share of Σ|φ|, and Σ|φ| itself, averaged over a sample of the examples.
+
+    The target is the model's own answer; no label is used. An example of which one span is empty
+    has no share (nan), and does not count.
+
+    Parameters
+    ----------
+    players : int
+        A modality, at most; no more than the shorter span of an example has positions.
+    permutations : int
+        Random orders an example, each walked there and back. No coalition is run twice: with p
+        players a modality they take at most 2 + `permutations`·(4p − 2) passes an example, 122 by
+        default, and one that reads.
+    examples : int
+        How many are drawn from the subject's, at most.
+    """
+
+    players: int = 8
+    permutations: int = 4
+    examples: int = 100
+
+    name: ClassVar[str] = "mm_shap"
+    title: ClassVar[str] = "MM-SHAP"
+    source: ClassVar[str] = "Parcalabescu and Frank, ACL 2023, doi:10.18653/v1/2023.acl-long.223"
+
+    def __post_init__(self) -> None:
+        for name in ("players", "permutations", "examples"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"there are {value} {name}; give one or more")
+
+    def cost(self, subject: Subject) -> Cost:
+        """Say how many passes at most: one that reads, and the coalitions of every example."""
+        # The whole and the empty coalition stand at the ends of every order.
+        coalitions = 2 + self.permutations * 2 * (2 * self.players - 1)
+        return Cost(min(self.examples, len(subject.examples)) * (1 + coalitions))
+
+    def score(
+        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
+    ) -> Result:
+        """Score the modalities; see `Baseline.score`."""
+        begin = time.perf_counter()
+        _shap()  # what is missing is said before anything runs
+        sample = sampled(subject, self.examples, seed)
+        runner = Runner(sample, track)
+        modalities = subject.adapter.modalities
+        answers, means = read_means(runner, f"explaining {subject.model}: whole examples")
+        found = np.full((len(answers), len(modalities)), np.nan)
+        rows = range(len(answers))
+        words = f"explaining {subject.model}: coalitions"
+        with torch.inference_mode():
+            for place in track(rows, total=len(rows), description=words):
+                players = int(means.players(self.players)[place])
+                if not players:
+                    continue
+                game = _Game(runner, means, place, players, int(answers[place].argmax()))
+                drawn = np.random.default_rng([seed, place]).integers(2**31)
+                values = shapley_values(
+                    game.values, 2 * players, self.permutations, int(drawn), subject.batch_size
+                )
+                found[place] = np.abs(values).reshape(2, players).sum(1)
+        whole = found.sum(1, keepdims=True)
+        share = np.divide(found, whole, out=np.full_like(found, np.nan), where=whole > 0)
+        weights = sample_weights(runner.groups, replicates, seed)
+        tables = (("share", share), ("attribution", found))
+        return Result(
+            self.name,
+            subject.model,
+            subject.dataset,
+            tuple(
+                scored(quantity, modality, average(weights, values[:, m]))
+                for quantity, values in tables
+                for m, modality in enumerate(modalities)
+            ),
+            len(answers),
+            runner.cost,
+            time.perf_counter() - begin,
+            seed,
+            {
+                f"{quantity}/{modality}": values[:, m]
+                for quantity, values in tables
+                for m, modality in enumerate(modalities)
+            },
+        )
+
+
+def sampled(subject: Subject, most: int, seed: int) -> Subject:
+    """Return a subject with at most so many of its examples, drawn, in their order."""
+    n = len(subject.examples)
+    if n <= most:
+        return subject
+    places = np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+    return replace(subject, examples=[subject.examples[int(place)] for place in places])
+
+
+@dataclass
+class _Game:
+    """The coalitions of one example's players; none is run twice."""
+
+    runner: Runner
+    means: MeanStates
+    place: int
+    players: int
+    answer: int
+    known: dict[bytes, float] = field(default_factory=dict)
+    _inputs: dict[str, Tensor] | None = None
+
+    def values(self, coalitions: NDArray[np.bool_]) -> Array:
+        """Return the probability of the answer for coalitions, (b, 2 players)."""
+        names = [coalition.tobytes() for coalition in coalitions]
+        fresh = {name: row for row, name in enumerate(names) if name not in self.known}
+        if fresh:
+            rows = list(fresh.values())
+            size = self.runner.subject.batch_size
+            found = [self._run(coalitions[rows[k : k + size]]) for k in range(0, len(rows), size)]
+            self.known |= dict(zip(fresh, np.concatenate(found).tolist(), strict=True))
+        return np.array([self.known[name] for name in names])
+
+    def _run(self, coalitions: NDArray[np.bool_]) -> Array:
+        adapter = self.runner.subject.adapter
+        if self._inputs is None:
+            prepared = adapter.prepare([self.runner.subject.examples[self.place]])
+            self._inputs = {k: v.to(self.runner.device) for k, v in prepared.items()}
+        inputs = tiled(self._inputs, len(coalitions))
+        halves = np.split(coalitions, 2, axis=1)
+        plays = dict(zip(adapter.modalities, map(torch.from_numpy, halves), strict=True))
+        with masked(adapter, inputs, self.means, plays):
+            answer = self.runner.probabilities(Batch(range(len(coalitions)), inputs))
+        chosen: Array = answer[:, self.answer].double().cpu().numpy()
+        return chosen
+
+
+def shapley_values(
+    value: Value, players: int, permutations: int, seed: int, batch_size: int
+) -> Array:
+    """Estimate the Shapley values of a game by walking random orders there and back.
+
+    Parameters
+    ----------
+    value : callable
+        From coalitions, bool, (b, players), to values, (b,).
+    players : int
+    permutations : int
+        Orders.
+    seed : int
+    batch_size : int
+        Coalitions at a time, at most.
+
+    Returns
+    -------
+    ndarray, shape (players,)
+        They sum to v(all) − v(none); exact where players interact at most in pairs.
+
+    Raises
+    ------
+    InputError
+        If the library is missing.
+
+    Examples
+    --------
+    >>> value = lambda coalition: coalition @ np.array([1.0, 2.0])  # additive
+    >>> shapley_values(value, 2, permutations=1, seed=0, batch_size=8).tolist()
+    [1.0, 2.0]
+    """
+    explainers = _shap()
+    # The library draws orders from NumPy's one global generator: it is given back as it was.
+    before = np.random.get_state()  # noqa: NPY002
+    try:
+        explainer = explainers.PermutationExplainer(
+            value, lambda coalition, _whole: coalition[None], seed=seed
+        )
+        explanation = explainer(
+            np.ones((1, players)),
+            max_evals=permutations * (2 * players + 1),
+            batch_size=batch_size,
+            silent=True,
+        )
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+    values: Array = np.asarray(explanation.values, dtype=np.float64)[0]
+    return values
+
+
+def _shap() -> Any:
+    try:
+        with warnings.catch_warnings():
+            # The colours of its plots are made in a way that matplotlib will drop one day.
+            warnings.filterwarnings(
+                "ignore", r"The set_\w+ function will be deprecated", PendingDeprecationWarning
+            )
+            from shap import explainers
+    except ImportError as error:
+        raise InputError(
+            f"Shapley values come from shap ({error}); run pip install 'modalprism[baselines]'"
+        ) from error
+    return explainers

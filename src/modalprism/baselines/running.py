@@ -1,0 +1,216 @@
+"""Run a subject's model over batches of its examples, and count what that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from modalprism.baselines.interface import Cost, Subject
+from modalprism.capture.run import device_named
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples, ready for the model.
+
+    Attributes
+    ----------
+    places : range
+        Which of the subject's examples they are.
+    inputs : dict of name to Tensor
+        On the model's device.
+    """
+
+    places: range
+    inputs: dict[str, Tensor]
+
+
+Change = Callable[[int, Example], Example]
+"""From an example and its place to what the model is given instead."""
+
+Around = Callable[[Batch], AbstractContextManager[None]]
+"""What stands around a batch's pass, such as hooks that replace states."""
+
+
+def _nothing_around(_batch: Batch) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass
+class Runner:
+    """A subject's model on its device, with its passes counted.
+
+    Parameters
+    ----------
+    subject : Subject
+    track : Track
+        Shows progress.
+
+    Attributes
+    ----------
+    forward, backward : int
+        Passes of one example each, up to now.
+    labels, groups
+        Of the examples that were run, by their places.
+
+    Raises
+    ------
+    InputError
+        If there is no second example, or the batch size or the device cannot be.
+    """
+
+    subject: Subject
+    track: Track = silent
+    forward: int = 0
+    backward: int = 0
+    labels: dict[int, int | str | None] = field(default_factory=dict)
+    groups: dict[int, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.subject.batch_size < 1:
+            raise InputError(f"the batch size is {self.subject.batch_size}; give 1 or more")
+        if (n := len(self.subject.examples)) < 2:
+            raise InputError(
+                f"there {'is one example' if n else 'are no examples'}, from which no score of a "
+                "dataset follows; give two or more"
+            )
+        self.device = device_named(self.subject.device)
+        self.subject.adapter.model.to(self.device).eval()
+
+    @property
+    def cost(self) -> Cost:
+        """What was run up to now."""
+        return Cost(self.forward, self.backward)
+
+    def batches(self, description: str, change: Change | None = None) -> Iterator[Batch]:
+        """Prepare all examples, a batch at a time.
+
+        Parameters
+        ----------
+        description : str
+            For the progress.
+        change : callable, optional
+            What the model is given instead of an example, which keeps its place.
+
+        Raises
+        ------
+        InputError
+            If a batch cannot be prepared.
+        """
+        examples, size = self.subject.examples, self.subject.batch_size
+        starts = range(0, len(examples), size)
+        for start in self.track(starts, total=len(starts), description=description):
+            places = range(start, min(start + size, len(examples)))
+            given = [examples[place] for place in places]
+            for place, example in zip(places, given, strict=True):
+                self.labels[place], self.groups[place] = example.label, example.groups
+            if change is not None:
+                given = [change(place, one) for place, one in zip(places, given, strict=True)]
+            yield Batch(places, self._prepared(given))
+
+    def _prepared(self, examples: list[Example]) -> dict[str, Tensor]:
+        try:
+            inputs = self.subject.adapter.prepare(examples)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            why = str(error) or type(error).__name__
+            raise InputError(
+                f"the examples {examples[0].id!r} to {examples[-1].id!r} cannot be prepared: {why}"
+            ) from error
+        return {name: value.to(self.device) for name, value in inputs.items()}
+
+    def probabilities(self, batch: Batch) -> Tensor:
+        """Run the model on a batch, and return its answer.
+
+        Returns
+        -------
+        Tensor, shape (b, C)
+
+        Raises
+        ------
+        InputError
+            If the model gives no answer, or a single one.
+        """
+        adapter = self.subject.adapter
+        answer = adapter.answer(self.output(batch), batch.inputs)
+        if answer is None:
+            raise InputError(
+                f"the model {self.subject.model!r} gives no answer that could be scored; its "
+                "family may need candidates"
+            )
+        if answer.shape[1] < 2:
+            raise InputError(
+                f"the model {self.subject.model!r} has one answer to choose from; give two "
+                "candidates or more"
+            )
+        return answer
+
+    def output(self, batch: Batch) -> Any:
+        """Run the model on a batch, and return its own output.
+
+        Raises
+        ------
+        InputError
+            If memory does not suffice.
+        """
+        self.forward += len(batch.places)
+        try:
+            return self.subject.adapter.forward(batch.inputs)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise InputError(
+                f"memory does not suffice for a batch of {len(batch.places)}; give a smaller batch "
+                "size, or another device"
+            ) from error
+
+    def answers(
+        self,
+        description: str,
+        *,
+        change: Change | None = None,
+        around: Around = _nothing_around,
+    ) -> NDArray[np.float64]:
+        """Run the model on all examples, in inference mode.
+
+        Parameters
+        ----------
+        description : str
+            For the progress.
+        change : callable, optional
+            What the model is given instead of an example.
+        around : callable, optional
+            What stands around every batch's pass.
+
+        Returns
+        -------
+        ndarray, shape (n, C)
+            The probabilities of the answers.
+        """
+        found = []
+        with torch.inference_mode():
+            for batch in self.batches(description, change):
+                with around(batch):
+                    found.append(self.probabilities(batch).double().cpu().numpy())
+        return np.concatenate(found)
+
+
+@contextmanager
+def frozen(model: torch.nn.Module) -> Iterator[None]:
+    """Let gradients flow to states alone, and not to a model's weights."""
+    wanted = [weight for weight in model.parameters() if weight.requires_grad]
+    try:
+        for weight in wanted:
+            weight.requires_grad_(False)
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        for weight in wanted:
+            weight.requires_grad_(True)

@@ -1,0 +1,118 @@
+"""Put other states in the place of a model's own while it runs: where reading only looks.
+
+What is replaced at a site is what all later parts of the network are given. Two families bring more
+of a modality in behind its layer 0, which stays as it is: BridgeTower (its bridges, and in its
+first cross-modal layers the other stream looks at the tower's own states) and Qwen3-VL (deeper
+features of the picture).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from typing import Any
+
+from torch import Tensor, nn
+
+from modalprism.capture.adapter import Site
+from modalprism.errors import InputError
+
+Replace = Callable[[Site, str, Tensor], Tensor]
+
+
+@contextmanager
+def replaced_states(model: nn.Module, sites: Sequence[Site], replace: Replace) -> Iterator[None]:
+    """Put other states in the place of those that stand at sites, in passes inside the block.
+
+    Parameters
+    ----------
+    model : Module
+    sites : sequence of Site
+        Such as those of layer 0, before fusion.
+    replace : callable
+        ``replace(site, modality, state)`` is called once for every modality of a site with the
+        tensor that stands there, (b, t, d), one state an example, (b, d), or a grid of channels
+        first, (b, d, h, w). It returns what takes its place, of the same shape, and leaves the
+        tensor itself as it is. Where both modalities stand in one tensor, each call is given what
+        the one before it returned, and changes the positions of its own span only.
+
+    Raises
+    ------
+    InputError
+        If the model has no module of a site's name, or, in a pass, another shape is returned.
+
+    Notes
+    -----
+    Gradients flow through what `replace` returns. What `read_states` reads of the same sites is
+    the replaced state if its block stands inside this one, and the model's own if it stands around.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = nn.Sequential(nn.Identity(), nn.Linear(1, 1, bias=False))
+    >>> with torch.no_grad(), replaced_states(
+    ...     network, [Site(0, "0", ("text",))], lambda site, modality, state: 0 * state
+    ... ):
+    ...     network(torch.ones(1, 2, 1)).flatten().tolist()
+    [0.0, 0.0]
+    """
+    modules: dict[str, nn.Module] = dict(model.named_modules())
+    with ExitStack() as hooks:
+        for site in sites:
+            if site.module not in modules:
+                raise InputError(
+                    f"the model has no module {site.module!r}; print(model) shows their names"
+                )
+            hooks.callback(_hook(modules[site.module], site, replace).remove)
+        yield
+
+
+def _hook(module: nn.Module, site: Site, replace: Replace) -> Any:
+    def after(_module: nn.Module, _given: Any, output: Any) -> Any:
+        return _with_part(site, output, _replaced(site, output, replace))
+
+    if site.reads == "output":
+        return module.register_forward_hook(after)
+
+    def before(
+        _module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        # Some layers are called by position, others by name; what is read is found in this order.
+        values = given or tuple(named.values())
+        values = _with_part(site, values, _replaced(site, values, replace))
+        return (values, named) if given else ((), dict(zip(named, values, strict=True)))
+
+    return module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def _replaced(site: Site, given: Any, replace: Replace) -> Tensor:
+    """Let every modality of a site change its state."""
+    state = site.state_of(given)
+    for modality in site.modalities:
+        made = replace(site, modality, state)
+        if made.shape != state.shape:
+            raise InputError(
+                f"the state of {modality} at {site.module!r} has shape {tuple(state.shape)}, what "
+                f"is to take its place {tuple(made.shape)}; return a tensor of the same shape"
+            )
+        state = made
+    return state
+
+
+def _with_part(site: Site, given: Any, state: Tensor) -> Any:
+    """Return what a module takes or gives with another state in it, as `Site.state_of` finds it."""
+    if isinstance(given, Tensor):
+        return state
+    if isinstance(given, MutableMapping):  # the library's outputs too, whose fields follow
+        made: Any = copy(given)
+        made[site.part] = state
+        return made
+    if isinstance(given, tuple | list):
+        named = getattr(given, "_fields", None)  # a tuple whose members have names
+        values = list(given)
+        values[named.index(site.part) if named and site.part in named else int(site.part)] = state
+        return type(given)(*values) if named else type(given)(values)
+    made = copy(given)
+    setattr(made, str(site.part), state)
+    return made
