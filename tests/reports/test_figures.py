@@ -1,5 +1,6 @@
 import re
 import struct
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib.text
@@ -278,3 +279,12 @@ def test_accuracy_is_set_beside_synergy_where_enough_answers_have_one(demo, make
     )["value"].notna()
     assert len(contribution.texts) == determined.sum()
     assert not accurate(Readings(make_profile(models={"m": ""}, datasets=("kind",))))
+
+
+def test_figures_go_where_the_caller_stands_now(small, tmp_path, monkeypatch):
+    for name in ("first", "second"):  # processes that draw are kept, and began in the first folder
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        drawn = write_figures(small, Path("figures"))
+        for figure in drawn:
+            assert (tmp_path / name / "figures" / f"{figure}.svg").is_file()

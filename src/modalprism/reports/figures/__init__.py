@@ -74,6 +74,7 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
             f"Points over depth: the part of the unique information that {first} contributes, in "
             f"the {view} view; depths at which the data cannot tell are shaded"
         )
+    folder = folder.resolve()  # a process that draws may have begun in another folder
     folder.mkdir(parents=True, exist_ok=True)
     names = [name for name, view in FIGURES.items() if readings.cases(view)]
     # Drawing is what a report waits for: a figure a core, where there are several.
