@@ -46,6 +46,9 @@ def test_drops_by_hand(pair_of, number_examples, value_of):
     assert value_of(result, "accuracy drop (mean)", "image") == pytest.approx(
         (always != label).mean()
     )
+    of_mean = np.log2(1 / (1 + np.exp(3 * first.mean() * np.where(label, -1, 1))))
+    bits = value_of(result, "log-likelihood drop (mean)", "image")
+    assert bits == pytest.approx((right - of_mean).mean(), abs=1e-5)
     other = [e.inputs["image"][0] > 0 for e in exchanged(number_examples, "image", seed=0)]
     assert value_of(result, "accuracy drop (another)", "image") == pytest.approx(
         (np.array(other) != label).mean()

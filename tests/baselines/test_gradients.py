@@ -105,7 +105,7 @@ def test_every_family_is_scored_counted_and_left_as_it_was(kind, cost, family, v
     assert (value_of(result, "attribution", second) > 0) == (family.model != "clip")
     total = value_of(result, "share", first) + value_of(result, "share", second)
     assert total == pytest.approx(1)
-    alone = kind.score(replace(family, batch_size=1), replicates=20)
+    alone = kind.score(replace(family, batch_size=5), replicates=20)
     np.testing.assert_allclose(
         alone.per_example[f"share ({first})"], result.per_example[f"share ({first})"], atol=1e-3
     )
@@ -116,7 +116,7 @@ def test_every_family_is_scored_counted_and_left_as_it_was(kind, cost, family, v
 
 def test_of_real_families_many_steps_are_complete(family, value_of):
     subject = replace(family, examples=family.examples[:3])
-    few, many = (IntegratedGradients(steps).score(subject, replicates=5) for steps in (1, 96))
+    few, many = (IntegratedGradients(steps).score(subject, replicates=5) for steps in (1, 24))
     errors = [value_of(result, ERROR) for result in (few, many)]
     assert errors[1] < errors[0] / 10
 
