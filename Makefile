@@ -43,8 +43,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Every core has a worker of pytest: what asks how many there are for its own pool is told one.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 # Debian's chromium where there is one to be had; elsewhere the one that playwright brings.
 test-browser: setup

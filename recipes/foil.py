@@ -54,4 +54,8 @@ if __name__ == "__main__":
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data" / "foil")
     given = parser.parse_args()
+    if not given.annotations.is_file():
+        parser.error(f"{given.annotations} is no file; take it from foilunitn.github.io")
+    if not given.pictures.is_dir():
+        parser.error(f"{given.pictures} is no folder; it holds COCO's pictures, val2014")
     write_table(given.annotations, given.pictures, given.out)

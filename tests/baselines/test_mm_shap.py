@@ -101,7 +101,7 @@ def test_an_additive_model_by_hand(subject_of):
             sum(abs(0.01 * (group - means[1]).sum()) for group in groups_of(text, players)),
         )
         shares.append(parts[0] / sum(parts))
-    assert result.per_example["share/image"] == pytest.approx(shares, abs=1e-5)
+    assert result.per_example["share (image)"] == pytest.approx(shares, abs=1e-5)
     assert score_of(result, "share", "image").value == pytest.approx(np.mean(shares), abs=1e-5)
     both = [score_of(result, "share", modality).value for modality in ("image", "text")]
     assert sum(both) == pytest.approx(1)
@@ -187,7 +187,9 @@ def test_an_empty_span_has_no_share(subject_of):
     subject = subject_of(additive)
     subject.examples[2].inputs["text"] = np.zeros((0, 1))
     result = MmShap(players=2).score(subject, replicates=20)
-    assert np.isnan(result.per_example["share/text"]).tolist() == [False] * 2 + [True] + [False] * 3
+    assert (
+        np.isnan(result.per_example["share (text)"]).tolist() == [False] * 2 + [True] + [False] * 3
+    )
     assert np.isfinite(score_of(result, "share", "text").value)
 
 
@@ -235,7 +237,7 @@ def test_fusion_networks_and_towers_are_explained(clip_folder, emoji_examples):
         clip._compared = torch.eye(2, 8)
     result = MmShap().score(Subject(clip, emoji_examples, "clip", "emojis"), replicates=20)
     # One projected embedding a tower: one player a modality, and the text's is not asked.
-    assert result.per_example["share/image"] == pytest.approx(1)
+    assert result.per_example["share (image)"] == pytest.approx(1)
     assert result.cost == Cost(8 * 5)
 
 

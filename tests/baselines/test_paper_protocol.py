@@ -188,9 +188,9 @@ def test_a_fusion_network_layer_by_layer(subject):
     assert "contribution at layer 1" in quantities
     assert "synergy (null, certified) at layer 2" in quantities
     last = PaperProtocol().score(subject, seed=1, replicates=30)
-    value = one.per_example["contribution at layer 2/image"]
-    assert np.array_equal(last.per_example["contribution/image"], value, equal_nan=True)
-    both = value + one.per_example["contribution at layer 2/text"]
+    value = one.per_example["contribution at layer 2 (image)"]
+    assert np.array_equal(last.per_example["contribution (image)"], value, equal_nan=True)
+    both = value + one.per_example["contribution at layer 2 (text)"]
     assert both[np.isfinite(both)] == pytest.approx(1)
     (score,) = (s for s in last.scores if (s.quantity, s.modality) == ("contribution", "image"))
     assert score.value == pytest.approx(np.nanmean(value))
@@ -217,7 +217,7 @@ def test_other_settings_run(subject, options):
     result = PaperProtocol(**options).score(subject, replicates=20)
     quantities = {score.quantity for score in result.scores}
     assert ("contribution (certified)" in quantities) is options.get("certified", True)
-    assert np.isfinite(result.per_example["contribution (null)/image"]).any()
+    assert np.isfinite(result.per_example["contribution (null) (image)"]).any()
 
 
 def test_a_decoder_and_an_encoder_of_real_families(llava, blip_of, emoji_examples):

@@ -44,8 +44,9 @@ def column(page, table, number):
 def test_the_report_renders(opened, runs):
     page = opened(runs / "before" / "report.html")
     assert page.inner_text("h1") == "Does it look, before?"
+    page.get_by_text("The same in per cent of the information").click()
     boxes = [card.bounding_box() for card in page.locator("figure svg").all()]
-    assert len(boxes) == 2
+    assert len(boxes) == 3
     assert all(box["width"] > 300 and box["height"] > 80 for box in boxes)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

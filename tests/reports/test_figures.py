@@ -3,6 +3,7 @@ import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
+import joblib
 import matplotlib.text
 import pandas as pd
 import pytest
@@ -282,6 +283,7 @@ def test_accuracy_is_set_beside_synergy_where_enough_answers_have_one(demo, make
 
 
 def test_figures_go_where_the_caller_stands_now(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)  # with processes, wherever this runs
     for name in ("first", "second"):  # processes that draw are kept, and began in the first folder
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)

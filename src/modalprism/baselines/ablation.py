@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -21,11 +20,10 @@ from modalprism.baselines.moments import (
     with_noise,
     with_zeros,
 )
-from modalprism.baselines.running import Around, Batch, Change, Runner
+from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
 from modalprism.baselines.states import Fill, filled
 from modalprism.baselines.targets import Target, target_of
-from modalprism.capture.interventions import blanked, exchanged
-from modalprism.datasets.example import Example
+from modalprism.capture.interventions import blanked, others
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
@@ -72,7 +70,6 @@ class ModalityAblation(Baseline):
         self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
     ) -> Result:
         """Score the modalities; see `Baseline.score`."""
-        start = time.perf_counter()
         runner = Runner(subject, track)
         chosen = self._chosen(subject)
         modalities = subject.adapter.modalities
@@ -90,21 +87,10 @@ class ModalityAblation(Baseline):
         scores = [scored(target.accuracy, None, average(weights, found[""][target.accuracy]))]
         for replacement in chosen:
             scores += _scores(weights, found, target.accuracy, replacement, modalities)
-        return Result(
-            self.name,
-            subject.model,
-            subject.dataset,
-            tuple(scores),
-            len(subject.examples),
-            runner.cost,
-            time.perf_counter() - start,
-            seed,
-            {
-                quantity + of: value
-                for of, read in found.items()
-                for quantity, value in read.items()
-            },
-        )
+        rows = {
+            quantity + of: value for of, read in found.items() for quantity, value in read.items()
+        }
+        return runner.result(self, scores, rows, seed)
 
     def _chosen(self, subject: Subject) -> tuple[str, ...]:
         media = all(
@@ -151,36 +137,6 @@ def _deprived(
     if replacement == "blank":
         return (lambda _place, example: blanked([example], modality)[0]), around
     return None, around
-
-
-def others(n: int, seed: int) -> NDArray[np.int64]:
-    """Name another example for each, every one once, as `interventions.exchanged` does.
-
-    Examples
-    --------
-    >>> others(2, seed=0).tolist()
-    [1, 0]
-    """
-    places = [Example(str(place), {"place": place}) for place in range(n)]
-    return np.array([one.inputs["place"] for one in exchanged(places, "place", seed=seed)])
-
-
-def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np.int64]) -> Change:
-    """Give every example one modality of another, fetched only when it is its turn.
-
-    Parameters
-    ----------
-    examples : sequence of Example
-    modality : str
-    given : ndarray of int64, shape (n,)
-        Whose.
-    """
-
-    def change(place: int, example: Example) -> Example:
-        other = examples[int(given[place])].inputs[modality]
-        return replace(example, inputs={**example.inputs, modality: other})
-
-    return change
 
 
 def _read(target: Target, answer: NDArray[Any]) -> dict[str, Array]:

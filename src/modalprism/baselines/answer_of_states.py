@@ -11,19 +11,11 @@ from torch import Tensor
 
 from modalprism.baselines.intervals import Array
 from modalprism.baselines.running import Batch, Runner
-from modalprism.baselines.states import before_fusion, positions_of, span_of
+from modalprism.baselines.states import Place, before_fusion, place_of, positions_of, span_of
 from modalprism.capture.adapter import Site
 from modalprism.capture.replacing import replaced_states
 
-Place = tuple[str, str, int | str]
-"""Of a tensor: its module, whether it enters or leaves, and which part; see `Site`."""
-
 Means = Mapping[str, Tensor]
-
-
-def place_of(site: Site) -> Place:
-    """Say which tensor stands at a site."""
-    return site.module, site.reads, site.part
 
 
 class AnswerOfStates:

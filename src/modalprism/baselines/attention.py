@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -62,7 +61,6 @@ class AttentionMass(Baseline):
         InputError
             If the family names no attention, or the model hands out no weights.
         """
-        start = time.perf_counter()
         adapter = subject.adapter
         runner = Runner(subject, track)
         sites = _sites(adapter)
@@ -87,17 +85,7 @@ class AttentionMass(Baseline):
                 rows[f"attention mass (layer {site.layer}, {modality})"] = mass
                 quantity = f"attention mass (layer {site.layer})"
                 scores.append(scored(quantity, modality, average(weights, mass)))
-        return Result(
-            self.name,
-            subject.model,
-            subject.dataset,
-            tuple(scores),
-            len(subject.examples),
-            runner.cost,
-            time.perf_counter() - start,
-            seed,
-            rows,
-        )
+        return runner.result(self, scores, rows, seed)
 
 
 def _sites(adapter: Adapter) -> tuple[Site, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -47,7 +46,6 @@ class _Gradients(Baseline):
     ) -> Result:
         """Score the modalities; see `Baseline.score`. Nothing is drawn but the intervals."""
         _captum()  # before anything runs
-        start = time.perf_counter()
         runner = Runner(subject, track)
         means = self.means(runner)
         found: list[dict[str, Array]] = []
@@ -63,17 +61,7 @@ class _Gradients(Baseline):
         ]
         if COMPLETENESS in rows:
             scores.append(scored(COMPLETENESS, None, average(weights, rows[COMPLETENESS]), "bit"))
-        return Result(
-            self.name,
-            subject.model,
-            subject.dataset,
-            tuple(scores),
-            len(subject.examples),
-            runner.cost,
-            time.perf_counter() - start,
-            seed,
-            rows,
-        )
+        return runner.result(self, scores, rows, seed)
 
 
 @dataclass(frozen=True)

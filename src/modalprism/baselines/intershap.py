@@ -14,7 +14,6 @@ and takes the mean prediction for v(∅). The mean state needs four passes an ex
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -58,7 +57,6 @@ class InterShap(Baseline):
         self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
     ) -> Result:
         """Score the interaction, and the main effect of each modality."""
-        begin = time.perf_counter()
         runner = Runner(subject, track)
         first, second = subject.adapter.modalities
         answers, means = read_means(runner, "whole examples")
@@ -79,24 +77,15 @@ class InterShap(Baseline):
         parts = behaviour(value(first, second), *alone, whole)
         weights = sample_weights(runner.groups, replicates, seed)
         names = (("interaction", None), ("main effect", first), ("main effect", second))
-        return Result(
-            baseline=self.name,
-            model=subject.model,
-            dataset=subject.dataset,
-            scores=tuple(
-                scored(quantity, modality, average(weights, part), "%")
-                for (quantity, modality), part in zip(names, parts, strict=True)
-            ),
-            n=len(answers),
-            cost=runner.cost,
-            seconds=time.perf_counter() - begin,
-            seed=seed,
-            per_example={
-                "interaction": parts[0],
-                f"main effect/{first}": parts[1],
-                f"main effect/{second}": parts[2],
-            },
-        )
+        scores = [
+            scored(quantity, modality, average(weights, part), "%")
+            for (quantity, modality), part in zip(names, parts, strict=True)
+        ]
+        per_example = {
+            f"{quantity} ({modality})" if modality else quantity: part
+            for (quantity, modality), part in zip(names, parts, strict=True)
+        }
+        return runner.result(self, scores, per_example, seed)
 
 
 def behaviour(

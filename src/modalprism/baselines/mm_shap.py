@@ -15,7 +15,6 @@ most in pairs.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -80,17 +79,16 @@ class MmShap(Baseline):
         self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
     ) -> Result:
         """Score the modalities; see `Baseline.score`."""
-        begin = time.perf_counter()
         _shap()  # what is missing is said before anything runs
         sample = sampled(subject, self.examples, seed)
         runner = Runner(sample, track)
         modalities = subject.adapter.modalities
         answers, means = read_means(runner, f"explaining {subject.model}: whole examples")
         found = np.full((len(answers), len(modalities)), np.nan)
-        rows = range(len(answers))
+        places = range(len(answers))
         words = f"explaining {subject.model}: coalitions"
         with torch.inference_mode():
-            for place in track(rows, total=len(rows), description=words):
+            for place in track(places, total=len(places), description=words):
                 players = int(means.players(self.players)[place])
                 if not players:
                     continue
@@ -103,26 +101,13 @@ class MmShap(Baseline):
         whole = found.sum(1, keepdims=True)
         share = np.divide(found, whole, out=np.full_like(found, np.nan), where=whole > 0)
         weights = sample_weights(runner.groups, replicates, seed)
-        tables = (("share", share), ("attribution", found))
-        return Result(
-            self.name,
-            subject.model,
-            subject.dataset,
-            tuple(
-                scored(quantity, modality, average(weights, values[:, m]))
-                for quantity, values in tables
-                for m, modality in enumerate(modalities)
-            ),
-            len(answers),
-            runner.cost,
-            time.perf_counter() - begin,
-            seed,
-            {
-                f"{quantity}/{modality}": values[:, m]
-                for quantity, values in tables
-                for m, modality in enumerate(modalities)
-            },
-        )
+        rows: dict[str, Array] = {}
+        scores = []
+        for quantity, values in (("share", share), ("attribution", found)):
+            for modality, of in zip(modalities, values.T, strict=True):
+                rows[f"{quantity} ({modality})"] = of
+                scores.append(scored(quantity, modality, average(weights, of)))
+        return runner.result(self, scores, rows, seed)
 
 
 def sampled(subject: Subject, most: int, seed: int) -> Subject:

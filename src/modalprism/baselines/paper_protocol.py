@@ -13,7 +13,6 @@ it reads where there is nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Literal
@@ -99,7 +98,6 @@ class PaperProtocol(Baseline):
         self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
     ) -> Result:
         """Score the modalities; see `Baseline.score`."""
-        begin = time.perf_counter()
         runner = Runner(subject, track)
         layers = self._layers(subject)
         words = f"reading tokens of {subject.model}"
@@ -116,18 +114,8 @@ class PaperProtocol(Baseline):
                     name = f"{quantity}{how}{where}"
                     unit = "1" if quantity == "contribution" else "bit"
                     scores.append(scored(name, modality, average(weights, values), unit))
-                    per_example[f"{name}/{modality}" if modality else name] = values
-        return Result(
-            self.name,
-            subject.model,
-            subject.dataset,
-            tuple(scores),
-            len(subject.examples),
-            runner.cost,
-            time.perf_counter() - begin,
-            seed,
-            per_example,
-        )
+                    per_example[f"{name} ({modality})" if modality else name] = values
+        return runner.result(self, scores, per_example, seed)
 
     def _layers(self, subject: Subject) -> tuple[int, ...]:
         known = sorted(fused_sites(subject.adapter))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.baselines.running import Runner
-from modalprism.baselines.states import before_fusion, positions_of, span_of
+from modalprism.baselines.states import before_fusion, place_of, positions_of, span_of
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError
@@ -53,11 +53,11 @@ def fused_sites(adapter: Adapter) -> dict[int, list[Site]]:
     InputError
         If no layer fuses.
     """
-    unfused = {_where(site) for site in before_fusion(adapter)}
+    unfused = {place_of(site) for site in before_fusion(adapter)}
     found: dict[int, list[Site]] = {}
     for site in adapter.sites():
         spans = set(site.modalities) <= set(adapter.modalities)
-        if site.layer and spans and _where(site) not in unfused:
+        if site.layer and spans and place_of(site) not in unfused:
             found.setdefault(site.layer, []).append(site)
     if adapter.fused == "none" or not found:
         raise InputError(
@@ -65,10 +65,6 @@ def fused_sites(adapter: Adapter) -> dict[int, list[Site]]:
             "target there"
         )
     return found
-
-
-def _where(site: Site) -> tuple[str, str, int | str]:
-    return site.module, site.reads, site.part
 
 
 def read_tokens(runner: Runner, layers: Sequence[int], description: str) -> Iterator[Tokens]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from modalprism.baselines.ablation import with_inputs_of
 from modalprism.baselines.interface import Baseline, Cost, Result, Subject
 from modalprism.baselines.intervals import Array, average, ratio, sample_weights, scored
-from modalprism.baselines.running import Runner
+from modalprism.baselines.running import Runner, with_inputs_of
 from modalprism.baselines.targets import Target, target_of
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
@@ -58,7 +56,6 @@ class PerceptualScore(Baseline):
         """
         if self.permutations < 1:
             raise InputError(f"there are {self.permutations} permutations; give one or more")
-        start = time.perf_counter()
         runner = Runner(subject, track)
         n, modalities = len(subject.examples), subject.adapter.modalities
         answer = runner.answers(f"running {subject.model}")
@@ -94,17 +91,8 @@ class PerceptualScore(Baseline):
             for modality in modalities:
                 lost = accuracy - average(weights, permuted[modality])
                 scores.append(scored(f"perceptual score{words}", modality, ratio(lost, norm)))
-        return Result(
-            self.name,
-            subject.model,
-            subject.dataset,
-            tuple(scores),
-            n,
-            runner.cost,
-            time.perf_counter() - start,
-            seed,
-            {word: right, **{f"{word} (permuted, {m})": of for m, of in permuted.items()}},
-        )
+        rows = {word: right} | {f"{word} (permuted, {m})": of for m, of in permuted.items()}
+        return runner.result(self, scores, rows, seed)
 
 
 def _majority(weights: Array, target: Target) -> Array:

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from modalprism.baselines.moments import moments_of
 from modalprism.baselines.running import Batch, Runner
 from modalprism.baselines.states import Fill, filled
 from modalprism.capture.adapter import Adapter
@@ -73,16 +74,13 @@ def read_means(runner: Runner, description: str) -> tuple[NDArray[np.float64], M
     means : MeanStates
     """
     adapter = runner.subject.adapter
-    sums: dict[str, Tensor] = {}
+    moments = moments_of(adapter.modalities)
     lengths: dict[str, list[Tensor]] = {modality: [] for modality in adapter.modalities}
 
     def reading(modality: str) -> Fill:
         def fill(positions: Tensor, span: Tensor) -> Tensor:
-            # Positions outside may hold anything, infinities too.
-            inside = torch.where(span[..., None], positions.double(), 0.0).sum((0, 1))
-            sums[modality] = sums.get(modality, torch.zeros_like(inside)) + inside
             lengths[modality].append(span.sum(1).cpu())
-            return positions
+            return moments[modality].note(positions, span)
 
         return fill
 
@@ -92,7 +90,7 @@ def read_means(runner: Runner, description: str) -> tuple[NDArray[np.float64], M
 
     answers = runner.answers(description, around=around)
     length = {modality: torch.cat(found).numpy() for modality, found in lengths.items()}
-    mean = {modality: sums[modality] / max(int(length[modality].sum()), 1) for modality in sums}
+    mean = {modality: of.mean for modality, of in moments.items() if of.count}
     return answers, MeanStates(mean, length)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.baselines.interface import Cost, Subject
+from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
 from modalprism.capture.run import device_named
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -48,7 +49,7 @@ def _nothing_around(_batch: Batch) -> AbstractContextManager[None]:
 
 @dataclass
 class Runner:
-    """A subject's model on its device, with its passes counted.
+    """A subject's model on its device, with its passes and its seconds counted.
 
     Parameters
     ----------
@@ -77,6 +78,7 @@ class Runner:
     groups: dict[int, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.begin = time.perf_counter()
         if self.subject.batch_size < 1:
             raise InputError(f"the batch size is {self.subject.batch_size}; give 1 or more")
         if (n := len(self.subject.examples)) < 2:
@@ -91,6 +93,26 @@ class Runner:
     def cost(self) -> Cost:
         """What was run up to now."""
         return Cost(self.forward, self.backward)
+
+    def result(
+        self,
+        baseline: Baseline,
+        scores: Sequence[Score],
+        per_example: Mapping[str, NDArray[Any]],
+        seed: int,
+    ) -> Result:
+        """Return what a baseline found, with what it took up to now."""
+        return Result(
+            baseline.name,
+            self.subject.model,
+            self.subject.dataset,
+            tuple(scores),
+            len(self.subject.examples),
+            self.cost,
+            time.perf_counter() - self.begin,
+            seed,
+            per_example,
+        )
 
     def batches(self, description: str, change: Change | None = None) -> Iterator[Batch]:
         """Prepare all examples, a batch at a time.
@@ -200,6 +222,24 @@ class Runner:
                 with around(batch):
                     found.append(self.probabilities(batch).double().cpu().numpy())
         return np.concatenate(found)
+
+
+def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np.int64]) -> Change:
+    """Give every example one modality of another, fetched only when it is its turn.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+    modality : str
+    given : ndarray of int64, shape (n,)
+        Whose.
+    """
+
+    def change(place: int, example: Example) -> Example:
+        other = examples[int(given[place])].inputs[modality]
+        return replace(example, inputs={**example.inputs, modality: other})
+
+    return change
 
 
 @contextmanager

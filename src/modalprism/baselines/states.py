@@ -15,6 +15,14 @@ from modalprism.errors import InputError
 
 _GRID: Final = 4
 
+Place = tuple[str, str, int | str]
+"""Of a tensor: its module, whether it enters or leaves, and which part; see `Site`."""
+
+
+def place_of(site: Site) -> Place:
+    """Say which tensor stands at a site."""
+    return site.module, site.reads, site.part
+
 
 def before_fusion(adapter: Adapter) -> tuple[Site, ...]:
     """Return the sites before fusion, which are both modalities'.

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modalprism.datasets.example import Example
@@ -51,15 +52,32 @@ def exchanged(examples: Sequence[Example], modality: str, *, seed: int = 0) -> l
     >>> [example.inputs["text"] for example in exchanged(pair, "text")]
     ['b', 'a']
     """
-    if len(examples) < 2:
+    return [
+        _with(example, modality, _value(examples[other], modality))
+        for example, other in zip(examples, others(len(examples), seed).tolist(), strict=True)
+    ]
+
+
+def others(n: int, seed: int) -> NDArray[np.int64]:
+    """Name another example for each of n, every one once, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two.
+
+    Examples
+    --------
+    >>> others(2, seed=0).tolist()
+    [1, 0]
+    """
+    if n < 2:
         raise InputError("one example has no other to take a modality from; give two or more")
     # One cycle through all of them: none keeps its own.
-    order = np.random.default_rng(seed).permutation(len(examples))
-    given = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
-    return [
-        _with(example, modality, _value(examples[given[place]], modality))
-        for place, example in enumerate(examples)
-    ]
+    order = np.random.default_rng(seed).permutation(n)
+    given = np.empty(n, dtype=np.int64)
+    given[order] = np.roll(order, 1)
+    return given
 
 
 def blanked(examples: Sequence[Example], modality: str) -> list[Example]:

@@ -45,8 +45,15 @@ class JoinedData(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: str
-    by: dict[str, str] = Field(min_length=1, max_length=1)
+    by: dict[str, str]
     split: str | None = None
+
+    @field_validator("by")
+    @classmethod
+    def _one_key(cls, by: dict[str, str]) -> dict[str, str]:
+        if len(by) != 1:
+            raise ValueError(f"it has {len(by)} keys; name one column of each: {{imageId: id}}")
+        return by
 
     def join(self, split: str | None) -> Join:
         """Return what `open_examples` takes; `split` is the first dataset's."""

@@ -14,7 +14,7 @@ from modalprism.look.bar import draw_bar, leave_room
 from modalprism.look.figures.panels import bare, footer, heading, patches
 from modalprism.look.figures.rows import PANEL_WIDTH, Rows
 from modalprism.look.figures.says import hover_row
-from modalprism.look.notation import amount, interval, label, number
+from modalprism.look.notation import amount, label, number
 from modalprism.look.reading import Reading
 from modalprism.look.readings import ATOM_QUANTITIES, Case, Readings
 
@@ -32,25 +32,20 @@ class Measure:
     total : callable
         From readings and a case to what the atoms sum to, None where nobody knows.
     written : callable
-        From readings and a case to the number right of a bar.
+        From readings and a case to what stands right of a bar; None for the sum and its interval.
     quantity, numbers : callable
         From readings to what the axis and the numbers are.
     """
 
     atoms: Callable[[Readings, Case], list[Reading | None]]
     total: Callable[[Readings, Case], Reading | None]
-    written: Callable[[Readings, Case], str]
+    written: Callable[[Readings, Case], str | None]
     quantity: Callable[[Readings], str]
     numbers: Callable[[Readings], str]
 
 
 def _information(readings: Readings, case: Case) -> Reading | None:
     return readings.get(case, "answer", "information")
-
-
-def _amount_of_information(readings: Readings, case: Case) -> str:
-    total = _information(readings, case)
-    return "I unknown" if total is None else f"{number(total.value)} {interval(total)}".rstrip()
 
 
 def _percent_of(part: Reading | None) -> Reading | None:
@@ -87,7 +82,7 @@ def _target(readings: Readings) -> str:
 AMOUNTS: Final = Measure(
     lambda readings, case: readings.atoms(case, "answer"),
     _information,
-    _amount_of_information,
+    lambda _readings, _case: None,
     lambda readings: f"information about {_target(readings)} ({readings.unit('answer')})",
     lambda readings: f"numbers: I ({readings.unit('answer')}) and its interval",
 )

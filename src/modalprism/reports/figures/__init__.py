@@ -79,17 +79,16 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
     names = [name for name, view in FIGURES.items() if readings.cases(view)]
     # Drawing is what a report waits for: a figure a core, where there are several.
     with joblib.parallel_config("loky", inner_max_num_threads=1):
-        drawing_all = joblib.Parallel(n_jobs=min(joblib.cpu_count(), len(names) or 1),
-                                      return_as="generator")  # fmt: skip
-        written = drawing_all(
+        workers = min(joblib.cpu_count(), max(len(names), 1))
+        drawn = joblib.Parallel(n_jobs=workers, return_as="generator")(
             joblib.delayed(_write)(readings, name, profile.manifest, folder / name)
             for name in names
         )
-        said = track(written, total=len(names), description="drawing figures")
-        return {
-            name: Drawing(name, f"{descriptions[name]}. The tables give every number.", svg)
-            for name, svg in zip(names, said, strict=True)
-        }
+        texts = list(track(drawn, total=len(names), description="drawing figures"))
+    return {
+        name: Drawing(name, f"{descriptions[name]}. The tables give every number.", svg)
+        for name, svg in zip(names, texts, strict=True)
+    }
 
 
 def _write(readings: Readings, name: str, manifest: dict[str, Any], stem: Path) -> str:
