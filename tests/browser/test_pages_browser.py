@@ -51,6 +51,16 @@ def test_the_report_renders(opened, runs):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_what_a_pointer_rests_on_says_its_values(opened, runs):
+    page = opened(runs / "before" / "report.html")
+    area = page.locator("#figure-prism g.says").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    under = "([x, y]) => document.elementFromPoint(x, y).closest('.says')?.textContent ?? ''"
+    assert "redundant: " in page.evaluate(under, middle)
+
+
 def test_a_click_on_a_head_sorts_and_another_turns_it(opened, comparison):
     page = opened(comparison)
     table = "#differences table"

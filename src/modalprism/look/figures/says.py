@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 _PREFIX: Final = "says:"
+_UNSEEN: Final[dict[str, Any]] = {"alpha": 0, "zorder": 10}  # above whatever else is drawn
 _GROUP: Final = re.compile(rf'<g id="{_PREFIX}([^"]*)">')
 
 
@@ -20,14 +21,14 @@ def hover(artist: Artist, words: str) -> None:
 
 def hover_area(axes: Axes, left: float, right: float, words: str) -> None:
     """Let a band of a panel, from its top to its bottom, say something; it is not seen."""
-    area = Rectangle((left, 0), right - left, 1, transform=axes.get_xaxis_transform(), alpha=0)
+    area = Rectangle((left, 0), right - left, 1, transform=axes.get_xaxis_transform(), **_UNSEEN)
     hover(area, words)
     axes.add_artist(area)
 
 
 def hover_row(axes: Axes, height: float, words: str) -> None:
     """Let a row of a panel, one unit high, say something; it is not seen."""
-    area = Rectangle((0, height - 0.5), 1, 1, transform=axes.get_yaxis_transform(), alpha=0)
+    area = Rectangle((0, height - 0.5), 1, 1, transform=axes.get_yaxis_transform(), **_UNSEEN)
     hover(area, words)
     axes.add_artist(area)
 
@@ -38,6 +39,7 @@ def titled(svg: str) -> str:
     Examples
     --------
     >>> titled('<g id="says:image: 0.12 bit"><path/></g>')
-    '<g class="says"><title>image: 0.12 bit</title><path/></g>'
+    '<g class="says" pointer-events="all"><title>image: 0.12 bit</title><path/></g>'
     """
-    return _GROUP.sub(r'<g class="says"><title>\1</title>', svg)
+    # Without being told so, a browser takes an area that is not painted for no area.
+    return _GROUP.sub(r'<g class="says" pointer-events="all"><title>\1</title>', svg)
