@@ -7,9 +7,9 @@ from safetensors.numpy import load_file
 from modalprism.capture import emoji_family
 from modalprism.datasets.emoji import load_emojis, split
 from modalprism.errors import InputError
-from modalprism.studies import sources
+from modalprism.studies import emoji_source
 from modalprism.studies.demo import demo_study
-from modalprism.studies.sources import EmojiSource
+from modalprism.studies.emoji_source import EmojiSource
 from modalprism.studies.study import Study
 
 
@@ -35,7 +35,7 @@ def test_a_seed_that_is_none_is_refused(tmp_path):
 
 def test_a_missing_checkpoint_is_said_before_anything_is_encoded(tmp_path, monkeypatch):
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
-    for module in (emoji_family, sources):
+    for module in (emoji_family, emoji_source):
         monkeypatch.setattr(module, "checkpoint_folder", lambda: tmp_path / "none")
     with pytest.raises(InputError, match=r"concat\.safetensors is missing; .*train\.py"):
         demo_study(tmp_path / "run").run()
@@ -47,7 +47,7 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
     train, held_out = split(load_emojis())
     fewer = np.sort(np.random.default_rng(0).permutation(held_out)[:320])
-    monkeypatch.setattr(sources, "split", lambda _emojis: (train, fewer))
+    monkeypatch.setattr(emoji_source, "split", lambda _emojis: (train, fewer))
     study = Study(
         sources=(
             EmojiSource(

@@ -22,6 +22,7 @@ from modalprism.datasets.prompts import Prompt
 from modalprism.datasets.rows import ends_digest
 from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
 from modalprism.progress import Track, silent
+from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.studied import StudiedStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -194,7 +195,21 @@ class CaptureSource(BaseModel):
         out = folder / f"{labels}-{self._key(fingerprint, seed)}"
         if not self._whole(out):
             self._capture(examples, fingerprint, out, seed, track)
-        yield StudiedStore(self.model_label, self.dataset_label, EmbeddingStore.open(out))
+        store = EmbeddingStore.open(out)
+        origin = CaptureOrigin(
+            self.model,
+            self.model_label,
+            self.dataset_label,
+            examples,
+            store,
+            self.candidates,
+            adapter_named(self.adapter) if self.adapter else None,
+            self.revision,
+            self.trust_remote_code,
+            self.batch_size,
+            self.device,
+        )
+        yield StudiedStore(self.model_label, self.dataset_label, store, origin)
 
     def _whole(self, out: Path) -> bool:
         return is_finished(out) and (not self.redrawn or is_finished(out / REDRAWN))

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from modalprism.datasets.emoji_questions import MODALITIES
 from modalprism.errors import InputError
-from modalprism.studies.sources import EmojiSource
+from modalprism.studies.emoji_source import EmojiSource
 from modalprism.studies.study import Study, first_mistake
 
 

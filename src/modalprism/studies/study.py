@@ -23,11 +23,12 @@ from modalprism.estimation.analyze import Estimator
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.progress import Track, silent
+from modalprism.studies.emoji_source import EmojiSource
 from modalprism.studies.kept import write_evidence
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
-from modalprism.studies.sources import EmojiSource, Source
+from modalprism.studies.sources import Source
 from modalprism.studies.studied import StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 

@@ -1,0 +1,47 @@
+"""A source of the user's own embeddings: a store that was captured before, or a file of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from modalprism.capture.parts import WORDS, is_finished
+from modalprism.capture.store import EmbeddingStore
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+from modalprism.studies.studied import StudiedStore
+
+
+class EmbeddingsSource(BaseModel):
+    """Embeddings that the user captured: a store, or a file of named arrays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["embeddings"] = "embeddings"
+    path: Path
+    model: str = "model"
+    dataset: str = "dataset"
+
+    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:  # noqa: ARG002
+        """Open the store or file."""
+        if (self.path / WORDS).is_file() and not is_finished(self.path):
+            raise InputError(
+                f"the capture {self.path} is not finished; give its command again, which goes on "
+                "where it stopped"
+            )
+        yield StudiedStore(self.model, self.dataset, EmbeddingStore.open(self.path))
+
+    def relative_to(self, folder: Path) -> EmbeddingsSource:
+        """Return the source with its path from this folder."""
+        return self.model_copy(update={"path": folder / self.path})
+
+    def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Say a line about every model and every dataset."""
+        return {self.model: f"embeddings of {self.path.name}"}, {self.dataset: str(self.path.name)}
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what every report on these embeddings has to."""
+        return ()

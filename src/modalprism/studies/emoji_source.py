@@ -1,0 +1,172 @@
+"""The demo's source: fusion networks that answer questions about emoji pictures and names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
+from modalprism.capture.emoji_family import checkpoint_folder, load_network
+from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
+from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionNetwork
+from modalprism.capture.store import EmbeddingStore, write_store
+from modalprism.datasets.emoji import ATTRIBUTION, Emoji, kin_numbers, load_emojis, split
+from modalprism.datasets.emoji_questions import (
+    BLOCKS,
+    QUESTIONS,
+    PairedExamples,
+    Question,
+    observed_pairs,
+    question_named,
+    redrawn_pairs,
+)
+from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+from modalprism.studies.emoji_origin import EmojiOrigin
+from modalprism.studies.studied import StudiedStore
+
+
+class EmojiSource(BaseModel):
+    """The bundled demo: fusion networks answer questions about emoji pictures and names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["emoji_questions"]
+    fusions: tuple[Fusion, ...] = ("concat", "cross_attention", "late")
+    questions: tuple[str, ...] = tuple(QUESTIONS)
+    rounds: int = Field(default=2, ge=1)
+    redrawn_examples: int = Field(default=160, ge=8)
+    redrawn_partners: int = Field(default=40, ge=4)
+
+    @field_validator("fusions", "questions")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("name at least one")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"{', '.join(sorted(repeated))} is named more than once")
+        return names
+
+    @field_validator("questions")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(question_named(name).name for name in names)
+
+    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:
+        """Capture every network on every question, or open what was captured before."""
+        questions = [question_named(name) for name in self.questions]
+        # All at once: what is missing is said before anything is encoded.
+        networks = [load_network(fusion) for fusion in self.fusions]
+        emojis = load_emojis()
+        held_out = split(emojis)[1]
+        pairs = {
+            question.name: self._pairs(question, emojis, held_out, seed) for question in questions
+        }
+        inputs: EmojiInputs | None = None
+        for fusion, network in zip(self.fusions, networks, strict=True):
+            for question in questions:
+                path = folder / fusion / f"{question.name}.safetensors"
+                fingerprint = self._fingerprint(fusion, question, seed)
+                store = _open_if_same(path, fingerprint)
+                if store is None:
+                    if inputs is None:
+                        inputs = encode_emojis(emojis, held_out, questions, track=track)
+                    arrays = self._capture(network, inputs, *pairs[question.name], emojis, track)
+                    words = {"fingerprint": fingerprint, "model": fusion, "dataset": question.name}
+                    write_store(path, arrays, store_metadata(network, **words))
+                    store = EmbeddingStore.open(path)
+                origin = EmojiOrigin(network, pairs[question.name][0], fusion)
+                yield StudiedStore(fusion, question.name, store, origin)
+
+    def _fingerprint(self, fusion: str, question: Question, seed: int) -> str:
+        checkpoint = checkpoint_folder() / f"{fusion}.safetensors"
+        digest = hashlib.sha256(checkpoint.read_bytes() if checkpoint.is_file() else b"")
+        settings = (
+            BLOCKS,
+            self.rounds,
+            self.redrawn_examples,
+            self.redrawn_partners,
+            seed,
+            question,
+        )
+        digest.update(repr(settings).encode())
+        return digest.hexdigest()
+
+    def _pairs(
+        self,
+        question: Question,
+        emojis: tuple[Emoji, ...],
+        held_out: NDArray[np.int64],
+        seed: int,
+    ) -> tuple[PairedExamples, PairedExamples]:
+        """Draw the observed and the redrawn pairs."""
+        observed = observed_pairs(question, emojis, held_out, rounds=self.rounds, seed=seed)
+        redrawn = redrawn_pairs(
+            question,
+            emojis,
+            held_out,
+            examples=self.redrawn_examples,
+            partners=self.redrawn_partners,
+            seed=seed,
+        )
+        return observed, redrawn
+
+    def _capture(
+        self,
+        network: FusionNetwork,
+        inputs: EmojiInputs,
+        observed: PairedExamples,
+        redrawn: PairedExamples,
+        emojis: tuple[Emoji, ...],
+        track: Track,
+    ) -> dict[str, NDArray[Any]]:
+        """Run a network on observed and redrawn pairs."""
+        words = f"{network.config.fusion}, {observed.question.name}"
+        states = capture_states(
+            network,
+            inputs,
+            observed,
+            kin_numbers(emojis),
+            track=track,
+            description=f"capturing {words}",
+        )
+        return states | redrawn_arrays(
+            network, inputs, redrawn, track=track, description=f"redrawing {words}"
+        )
+
+    def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Say a line about every model and every dataset."""
+        words = {
+            "concat": "one stream: both spans attend to both in every layer",
+            "cross_attention": "two streams that attend to each other in every layer",
+            "late": "two separate streams, joined only before the head",
+        }
+        return (
+            {fusion: words[fusion] for fusion in FUSIONS if fusion in self.fusions},
+            {name: question_named(name).text for name in self.questions},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what every report on these networks has to."""
+        return (
+            "The fusion networks are this project's own, trained for this demonstration on frozen "
+            "pretrained encoders (EfficientNet-Lite0, all-MiniLM-L6-v2).",
+            f"{ATTRIBUTION}.",
+        )
+
+
+def _open_if_same(path: Path, fingerprint: str) -> EmbeddingStore | None:
+    """Open a store if it holds what would be captured now; a damaged one is captured anew."""
+    if not path.is_file():
+        return None
+    try:
+        store = EmbeddingStore.open(path)
+    except InputError:
+        return None
+    return store if store.metadata.get("fingerprint") == fingerprint else None

@@ -1,0 +1,113 @@
+"""What a store was made of: its model, run again on its rows, gives what the store holds."""
+
+import numpy as np
+import pytest
+import torch
+
+from modalprism.baselines.running import Runner
+from modalprism.datasets.emoji import load_emojis, split
+from modalprism.errors import InputError
+from modalprism.studies import emoji_source
+from modalprism.studies.capture_source import CaptureSource
+from modalprism.studies.emoji_source import EmojiSource
+
+
+def answers(subject):
+    return Runner(subject).answers("again")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Return a store of the demo, of the pairs of sixty emojis."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODALPRISM_CACHE", str(folder / "cache"))
+        train, held_out = split(load_emojis())
+        patch.setattr(emoji_source, "split", lambda _emojis: (train, held_out[::13]))
+        source = EmojiSource(
+            kind="emoji_questions",
+            fusions=("concat",),
+            questions=("match",),
+            redrawn_examples=8,
+            redrawn_partners=4,
+        )
+        (studied,) = source.stores(folder, 0)
+        yield studied
+
+
+@pytest.fixture
+def captured(clip_folder, emoji_rows, tmp_path):
+    """Capture a tiny CLIP on a table of pictures and names."""
+
+    def make(**options):
+        source = CaptureSource(
+            kind="capture",
+            model=str(clip_folder),
+            data=str(emoji_rows),
+            columns={"image": "picture", "text": "name", "label": "answer"},
+            candidates=("A", "B"),
+            dtype="float32",
+            **options,
+        )
+        (studied,) = source.stores(tmp_path / "stores", 0)
+        return studied
+
+    return make
+
+
+ROWS = np.array([7, 3, 20])
+
+
+def test_the_demos_rows_run_again(demo):
+    subject = demo.origin.subject(ROWS)
+    assert (subject.model, subject.dataset) == ("concat", "match")
+    assert [example.label for example in subject.examples] == demo.store.array("label")[
+        ROWS
+    ].tolist()
+    np.testing.assert_allclose(answers(subject), demo.store.array("answer")[ROWS], atol=1e-5)
+
+
+def test_the_demos_rows_are_a_picture_and_a_name(demo):
+    matching = np.flatnonzero(demo.store.array("label") == 1)[:2]
+    names = {emoji.name for emoji in load_emojis()}
+    for shown in demo.origin.shown(matching):
+        assert shown["image"].size == (72, 72)
+        assert shown["text"] in names
+
+
+def test_rows_of_a_capture_run_again_in_the_order_asked_for(captured):
+    studied = captured(limit=30)
+    subject = studied.origin.subject(ROWS)
+    identities = studied.store.array("id")[ROWS].tolist()
+    assert [example.id for example in subject.examples] == identities
+    np.testing.assert_allclose(answers(subject), studied.store.array("answer")[ROWS], atol=1e-5)
+
+
+def test_a_captures_rows_are_what_the_model_was_given(captured):
+    studied = captured(limit=30)
+    shown = studied.origin.shown(ROWS)
+    examples = studied.origin.subject(ROWS).examples
+    for one, example in zip(shown, examples, strict=True):
+        assert one["text"] == example.inputs["text"]
+        assert one["image"].mode == "RGB"
+
+
+def test_a_model_that_is_to_hand_out_attention_does(captured):
+    studied = captured(limit=30)
+    plain, eager = (
+        studied.origin.subject(ROWS, attention=wanted).adapter.model for wanted in (False, True)
+    )
+    assert eager.config._attn_implementation == "eager" != plain.config._attn_implementation
+    assert all(torch.equal(one, other) for one, other in zip(
+        plain.state_dict().values(), eager.state_dict().values(), strict=True
+    ))  # fmt: skip
+
+
+def test_an_example_that_has_left_its_dataset_is_said(captured, emoji_rows):
+    studied = captured()
+    lines = emoji_rows.read_text("utf-8").splitlines(keepends=True)
+    emoji_rows.write_text("".join(lines[:5]), "utf-8")
+    later = captured(limit=4)
+    later.origin.subject([0])
+    with pytest.raises(InputError, match=r"no longer in the dataset .*run the study again"):
+        type(later.origin)(**{**vars(later.origin), "store": studied.store}).subject(ROWS)
