@@ -1,4 +1,4 @@
-"""How long work shows itself.
+"""How long work shows itself, and says beforehand what it will take.
 
 Whatever may take more than two seconds walks its iterable through a `Track`. The library is silent
 unless its caller hands one in; the command line hands in `rich.progress.Progress.track`.
@@ -17,6 +17,22 @@ class Track(Protocol):
 
     def __call__(self, sequence: Iterable[T], *, total: int, description: str) -> Iterable[T]:
         """Yield from `sequence`, which has `total` items, under the words `description`."""
+
+
+class Announce(Protocol):
+    """Tell people what is about to happen."""
+
+    def __call__(self, words: str) -> None:
+        """Show a line."""
+
+
+def unheard(words: str) -> None:  # noqa: ARG001
+    """Show no line.
+
+    Examples
+    --------
+    >>> unheard("two hours of work begin")
+    """
 
 
 def silent(sequence: Iterable[T], *, total: int, description: str) -> Iterable[T]:  # noqa: ARG001

@@ -58,6 +58,11 @@ class ModalityAblation(Baseline):
 
     name: ClassVar[str] = "ablation"
     title: ClassVar[str] = "Modality ablation"
+    headlines: ClassVar[tuple[str, ...]] = ("accuracy drop (another)", "agreement drop (another)")
+    shares: ClassVar[tuple[str, ...]] = (
+        "share of accuracy drop (another)",
+        "share of agreement drop (another)",
+    )
     source: ClassVar[str] = (
         "common practice; see Frank, Bugliarello, Elliott, EMNLP 2021, arXiv:2109.04448"
     )

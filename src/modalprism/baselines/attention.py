@@ -42,6 +42,8 @@ class AttentionMass(Baseline):
 
     name: ClassVar[str] = "attention"
     title: ClassVar[str] = "Attention mass"
+    headlines: ClassVar[tuple[str, ...]] = ("attention mass",)
+    shares: ClassVar[tuple[str, ...]] = ("attention mass",)
     source: ClassVar[str] = (
         "common practice; see Cao, Gan, Cheng, Yu, Chen, Liu, Behind the Scene, ECCV 2020, "
         "arXiv:2005.07310"

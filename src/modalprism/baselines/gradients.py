@@ -75,6 +75,8 @@ class InputTimesGradient(_Gradients):
 
     name: ClassVar[str] = "input_x_gradient"
     title: ClassVar[str] = "Input × gradient"
+    headlines: ClassVar[tuple[str, ...]] = ("share",)
+    shares: ClassVar[tuple[str, ...]] = ("share",)
     source: ClassVar[str] = (
         "Shrikumar, Greenside, Shcherbina, Kundaje, 2016, arXiv:1605.01713; captum"
     )
@@ -115,6 +117,8 @@ class IntegratedGradients(_Gradients):
 
     name: ClassVar[str] = "integrated_gradients"
     title: ClassVar[str] = "Integrated gradients"
+    headlines: ClassVar[tuple[str, ...]] = ("share",)
+    shares: ClassVar[tuple[str, ...]] = ("share",)
     source: ClassVar[str] = (
         "Sundararajan, Taly, Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
         "arXiv:1703.01365; captum"

@@ -128,11 +128,17 @@ class Baseline(ABC):
         In words, for people.
     source : str
         Where it is described.
+    headlines : tuple of str
+        The quantities that stand for it where there is room for few.
+    shares : tuple of str
+        Those that say which part is each modality's, from 0 to 1; none where nothing does.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    headlines: ClassVar[tuple[str, ...]]
+    shares: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def cost(self, subject: Subject) -> Cost:

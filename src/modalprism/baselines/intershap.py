@@ -46,7 +46,8 @@ class InterShap(Baseline):
     """
 
     name: ClassVar[str] = "intershap"
-    title: ClassVar[str] = "InterSHAP: interaction of the modalities as players"
+    title: ClassVar[str] = "InterSHAP"
+    headlines: ClassVar[tuple[str, ...]] = ("interaction", "main effect")
     source: ClassVar[str] = "Wenderoth et al., AAAI 2025, arXiv:2412.15828"
 
     def cost(self, subject: Subject) -> Cost:

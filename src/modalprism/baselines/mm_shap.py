@@ -62,6 +62,8 @@ class MmShap(Baseline):
 
     name: ClassVar[str] = "mm_shap"
     title: ClassVar[str] = "MM-SHAP"
+    headlines: ClassVar[tuple[str, ...]] = ("share",)
+    shares: ClassVar[tuple[str, ...]] = ("share",)
     source: ClassVar[str] = "Parcalabescu and Frank, ACL 2023, doi:10.18653/v1/2023.acl-long.223"
 
     def __post_init__(self) -> None:

@@ -78,6 +78,8 @@ class PaperProtocol(Baseline):
 
     name: ClassVar[str] = "paper"
     title: ClassVar[str] = "The paper's protocol"
+    headlines: ClassVar[tuple[str, ...]] = ("contribution", "contribution (null)")
+    shares: ClassVar[tuple[str, ...]] = ("contribution",)
     source: ClassVar[str] = "Amit et al. 2025, arXiv:2511.19470"
 
     def __post_init__(self) -> None:

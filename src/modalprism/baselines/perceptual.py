@@ -34,6 +34,7 @@ class PerceptualScore(Baseline):
 
     name: ClassVar[str] = "perceptual"
     title: ClassVar[str] = "Perceptual Score"
+    headlines: ClassVar[tuple[str, ...]] = ("perceptual score",)
     source: ClassVar[str] = (
         "Gat, Schwartz, Schwing, Perceptual Score: What Data Modalities Does Your Model Perceive?, "
         "NeurIPS 2021, arXiv:2110.14375"

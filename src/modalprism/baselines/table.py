@@ -7,11 +7,12 @@ from typing import Final
 
 import pandas as pd
 
+from modalprism.baselines import baseline_named
 from modalprism.baselines.interface import Result
 
 COLUMNS: Final = (
-    *("model", "dataset", "baseline", "quantity", "modality", "value", "low", "high", "unit"),
-    *("n", "forward_passes", "backward_passes", "seconds", "seed"),
+    *("model", "dataset", "baseline", "title", "quantity", "modality", "headline", "share"),
+    *("value", "low", "high", "unit", "n", "forward_passes", "backward_passes", "seconds", "seed"),
 )
 
 
@@ -25,15 +26,21 @@ def frame_of(results: Iterable[Result]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Its columns are `COLUMNS`; the modality is empty where a score is of both.
+        Its columns are `COLUMNS`; the modality is empty where a score is of both. `headline` and
+        `share` say which quantities stand for their baseline in short tables and in figures.
     """
-    rows = [
-        (
-            *(result.model, result.dataset, result.baseline),
-            *(score.quantity, score.modality or "", score.value, score.low, score.high, score.unit),
-            *(result.n, result.cost.forward, result.cost.backward, result.seconds, result.seed),
-        )
-        for result in results
-        for score in result.scores
-    ]
+    rows = []
+    for result in results:
+        of = baseline_named(result.baseline)
+        rows += [
+            (
+                *(result.model, result.dataset, result.baseline, of.title),
+                *(score.quantity, score.modality or ""),
+                *(score.quantity in of.headlines, score.quantity in of.shares),
+                *(score.value, score.low, score.high, score.unit),
+                *(result.n, result.cost.forward, result.cost.backward),
+                *(result.seconds, result.seed),
+            )
+            for score in result.scores
+        ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

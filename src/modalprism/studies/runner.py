@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import joblib
 
@@ -24,6 +24,7 @@ from modalprism.studies.kept import Kept, Place, pack, unpack
 from modalprism.studies.views import Settings, Task, run_task
 
 Rows = list[dict[str, Any]]
+_ROOMS: Final = ("pid", "estimation", "studies")
 
 
 class Finished(NamedTuple):
@@ -91,11 +92,11 @@ def run_tasks(
 
 
 @cache
-def _code_digest() -> str:
-    """Digest of the code that makes an analysis: another code's analyses are not taken up."""
+def code_digest(rooms: tuple[str, ...]) -> str:
+    """Digest of the code that makes something: what another code made is not taken up."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for room in ("pid", "estimation", "studies"):
+    for room in rooms:
         for module in sorted((package / room).rglob("*.py")):
             digest.update(module.read_bytes())
     return digest.hexdigest()
@@ -103,7 +104,7 @@ def _code_digest() -> str:
 
 def _key(task: Task, store_digest: str, settings: Settings) -> str:
     """Name an analysis for people to read, and by all that it depends on."""
-    content = "\n".join([_code_digest(), store_digest, repr(task), repr(settings)])
+    content = "\n".join([code_digest(_ROOMS), store_digest, repr(task), repr(settings)])
     words = "-".join((task.model, task.dataset, task.view, task.pairs, str(task.layer)))
     readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
     return f"{readable[:100]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"

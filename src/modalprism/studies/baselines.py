@@ -1,0 +1,261 @@
+"""Baselines beside a study: what people use today, of the same models on the same examples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from modalprism.baselines import BASELINES, baseline_named
+from modalprism.baselines.interface import Cost, Subject
+from modalprism.baselines.running import Runner
+from modalprism.baselines.table import COLUMNS, frame_of
+from modalprism.errors import InputError
+from modalprism.files import write_whole
+from modalprism.progress import Announce, Track
+from modalprism.studies.runner import code_digest
+from modalprism.studies.studied import Origin, StudiedStore
+
+BASELINES_FILE: Final = "baselines.parquet"
+_ROOMS: Final = ("baselines", "capture", "estimation", "pid")
+_BACKWARD: Final = 2
+"""Forward passes that a backward pass takes, about."""
+
+
+class BaselinesAsked(BaseModel):
+    """Which baselines a study runs, and on how many examples.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of `modalprism.baselines.BASELINES`; ``all`` is all of them.
+    examples : int
+        How many of every store's examples, drawn with the study's seed; all where there are fewer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: tuple[str, ...] = Field(default=tuple(BASELINES), min_length=1)
+    examples: int = Field(default=200, ge=2)
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _all(cls, names: Any) -> Any:
+        return tuple(BASELINES) if names == "all" else names
+
+    @field_validator("names")
+    @classmethod
+    def _known_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in names if name not in BASELINES]:
+            raise ValueError(
+                f"there is no baseline {unknown[0]!r}; choose from {', '.join(BASELINES)}"
+            )
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What baselines found in a study.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A row a score; its columns are `modalprism.baselines.table.COLUMNS`.
+    left_out : tuple of str
+        Which baseline could not score which model on which dataset, and why, a sentence each.
+    """
+
+    frame: pd.DataFrame
+    left_out: tuple[str, ...]
+
+
+def run_baselines(
+    stores: Sequence[StudiedStore],
+    asked: BaselinesAsked,
+    folder: Path,
+    *,
+    seed: int,
+    replicates: int,
+    fresh: bool,
+    track: Track,
+    announce: Announce,
+) -> Scored:
+    """Score every model on every dataset by every baseline, each once.
+
+    Parameters
+    ----------
+    stores : sequence of StudiedStore
+    asked : BaselinesAsked
+    folder : Path
+        Where finished results are kept, and taken up again.
+    seed, replicates : int
+    fresh : bool
+        Score again what was scored before.
+    track : Track
+        Shows progress.
+    announce : Announce
+        Hears what every model's baselines will cost, before they begin.
+
+    Returns
+    -------
+    Scored
+        A baseline that cannot score a model is left out, with its reason, and stops no other.
+
+    Raises
+    ------
+    InputError
+        If a model cannot be loaded; what was finished is kept.
+    """
+    rows: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    for studied in stores:
+        where = f"{studied.model} on {studied.dataset}"
+        if studied.origin is None:
+            left_out.append(
+                f"{where}: baselines run the model, and here are only its embeddings; name the "
+                "model and its data as a source, kind: capture"
+            )
+            continue
+        keys = {name: _key(name, studied, asked.examples, seed, replicates) for name in asked.names}
+        known = {} if fresh else {name: _read(folder, key) for name, key in keys.items()}
+        missing = [name for name in asked.names if known.get(name) is None]
+        if missing:
+            subject = _subject(studied, studied.origin, asked, seed, missing, track)
+            announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
+            for name in missing:
+                known[name] = _score(subject, name, seed, replicates, track)
+                write_whole(folder / f"{keys[name]}.json", json.dumps(known[name]))
+        for name in asked.names:
+            found = known[name] or {}
+            rows += found["rows"]
+            if found["left_out"]:
+                title = baseline_named(name).title
+                left_out.append(f"{title} of {where}: {found['left_out']}")
+    return Scored(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(left_out))
+
+
+def _subject(
+    studied: StudiedStore,
+    origin: Origin,
+    asked: BaselinesAsked,
+    seed: int,
+    names: Sequence[str],
+    track: Track,
+) -> Subject:
+    count = len(studied.store.array("answer" if "answer" in studied.store.names else "label"))
+    rows = np.arange(count)
+    if asked.examples < count:
+        rows = np.sort(np.random.default_rng(seed).choice(count, asked.examples, replace=False))
+    subject = origin.subject(rows, attention="attention" in names, track=track)
+    return replace(subject, model=studied.model, dataset=studied.dataset)
+
+
+def _estimate(subject: Subject, names: Sequence[str]) -> str:
+    """Say what baselines cost, in passes of one example, and in time, after a first batch."""
+    costs = {}
+    for name in names:
+        try:
+            costs[name] = baseline_named(name)().cost(subject)
+        except InputError:  # it cannot score this model, and will say so
+            continue
+    if not costs:
+        return "nothing to run"
+    a_pass = _seconds_a_pass(subject)
+    whole = sum(costs.values(), Cost(0))
+    seconds = (whole.forward + _BACKWARD * whole.backward) * a_pass
+    each = ", ".join(f"{name} {_passes(cost)}" for name, cost in costs.items())
+    time_taken = f"at least {_duration(seconds)} at {a_pass * 1000:.2g} ms a pass"
+    return f"{each}; {_passes(whole)} passes, {time_taken}"
+
+
+def _passes(cost: Cost) -> str:
+    backward = f" + {cost.backward:,} backward" if cost.backward else ""
+    return f"{cost.forward:,}{backward}"
+
+
+def _seconds_a_pass(subject: Subject) -> float:
+    """Time a batch of the model, after one that warms it."""
+    first = replace(subject, examples=subject.examples[: max(2, subject.batch_size)])
+    for _ in range(2):
+        start = time.perf_counter()
+        Runner(first).answers("timing")
+    return (time.perf_counter() - start) / len(first.examples)
+
+
+def _duration(seconds: float) -> str:
+    """Write a time in the unit that suits it.
+
+    Examples
+    --------
+    >>> _duration(0.3), _duration(90), _duration(5400)
+    ('1 s', '2 min', '1.5 h')
+    """
+    if seconds < 60:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def _score(subject: Subject, name: str, seed: int, replicates: int, track: Track) -> dict[str, Any]:
+    try:
+        result = baseline_named(name)().score(
+            subject, seed=seed, replicates=replicates, track=track
+        )
+    except InputError as error:
+        return {"rows": [], "left_out": str(error)}
+    return {"rows": frame_of([result]).to_dict("records"), "left_out": ""}
+
+
+def _key(name: str, studied: StudiedStore, examples: int, seed: int, replicates: int) -> str:
+    """Name a result for people to read, and by all that it depends on."""
+    content = f"{code_digest(_ROOMS)} {studied.store.digest()} {examples} {seed} {replicates}"
+    words = f"{studied.model}-{studied.dataset}-{name}"
+    readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+    return f"{readable[:100]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _read(folder: Path, key: str) -> dict[str, Any] | None:
+    """Read a result that was finished; None where it was not, or its file is damaged."""
+    try:
+        found = json.loads((folder / f"{key}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(found, dict) and found.keys() >= {"rows", "left_out"}
+    return found if whole else None
+
+
+def write_baselines(folder: Path, frame: pd.DataFrame) -> None:
+    """Write the scores of a run; the file appears whole or not at all."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
+    write_whole(folder / BASELINES_FILE, sink.getvalue().to_pybytes())
+
+
+def read_baselines(folder: Path) -> pd.DataFrame:
+    """Read the scores of a run; an empty table where no baseline was asked for.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    path = folder / BASELINES_FILE
+    if not path.is_file():
+        return pd.DataFrame(columns=list(COLUMNS))
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (ValueError, OSError, pa.ArrowException) as error:
+        words = " ".join(str(error).split())
+        raise InputError(f"{path} is damaged ({words}); run the study again") from error
+    if not set(COLUMNS) <= set(frame.columns):
+        raise InputError(f"{path} lacks columns of baselines; run the study again")
+    return frame
