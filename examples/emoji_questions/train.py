@@ -1,11 +1,11 @@
-"""Train the three fusion networks of the emoji questions.
+"""Train the fusion networks of the emoji questions.
 
-    python examples/emoji_questions/train.py            # all three, a few minutes each on two cores
+    python examples/emoji_questions/train.py            # the demo's, some minutes each on two cores
     python examples/emoji_questions/train.py late       # one of them
     python examples/emoji_questions/train.py --score    # only score the checkpoints there are
 
 Encoders are frozen and their features cached. Only training emojis are seen; the accuracies written
-to ``checkpoints/accuracies.json`` are those of held-out emojis.
+to ``accuracies.json`` beside the checkpoints are those of held-out emojis.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from modalprism.capture.emoji_family import (
     ANSWER_SLICES,
+    BUNDLED,
     CONFIGS,
     load_network,
     save_checkpoint,
@@ -38,6 +39,7 @@ from modalprism.datasets.emoji_questions import (
     label_pairs,
     observed_pairs,
 )
+from modalprism.files import write_whole
 
 SEED = 0
 EPOCHS = 30
@@ -69,15 +71,26 @@ def epoch_pairs(
     return pairs.picture, pairs.name, pairs.label
 
 
+def mean_picture(inputs: EmojiInputs) -> Tensor:
+    """Return the mean of the encoded pictures, which tells nothing of any one."""
+    return inputs.image.float().mean(0)
+
+
 def blank(
-    inputs: EmojiInputs, question: Question, batch: Batch, no_image: Tensor, no_text: Tensor
+    inputs: EmojiInputs,
+    question: Question,
+    batch: Batch,
+    no_image: Tensor,
+    no_text: Tensor,
+    mean: Tensor,
 ) -> Batch:
     """Replace pictures by the mean picture, and names by nothing, where asked."""
     image, text, mask = batch
-    mean = inputs.image.float().mean(0)
     image = torch.where(no_image[:, None, None], mean, image)
     text = torch.where(no_text[:, None, None], inputs.text[question.name][-1].float(), text)
-    return image, text, torch.where(no_text[:, None], inputs.text_mask[question.name][-1], mask)
+    mask = torch.where(no_text[:, None], inputs.text_mask[question.name][-1], mask)
+    longest = int(mask.sum(1).max())  # positions that no sentence of the batch has only cost time
+    return image, text[:, :longest], mask[:, :longest]
 
 
 def loss_of(network: nn.Module, question: Question, batch: Batch, label: Tensor) -> Tensor:
@@ -86,32 +99,40 @@ def loss_of(network: nn.Module, question: Question, batch: Batch, label: Tensor)
 
 
 def train_one(
-    fusion: str, emojis: tuple[Emoji, ...], train: NDArray[np.int64], inputs: EmojiInputs
+    fusion: str,
+    emojis: tuple[Emoji, ...],
+    train: NDArray[np.int64],
+    inputs: EmojiInputs,
+    *,
+    seed: int = SEED,
+    epochs: int = EPOCHS,
+    size: int = BATCH,
 ) -> FusionNetwork:
-    """Train one network on all four questions."""
-    torch.manual_seed(SEED)
-    generator = np.random.default_rng(SEED)
+    """Train one network on all four questions, `size` examples a batch."""
+    torch.manual_seed(seed)
+    generator = np.random.default_rng(seed)
     network = FusionNetwork(CONFIGS[fusion])
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    batches_an_epoch = len(QUESTIONS) * -(-len(train) // BATCH)
+    batches_an_epoch = len(QUESTIONS) * -(-len(train) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=EPOCHS * batches_an_epoch
+        optimizer, LEARNING_RATE, total_steps=epochs * batches_an_epoch
     )
+    mean = mean_picture(inputs)
     with Progress() as progress:
-        task = progress.add_task(fusion, total=EPOCHS * batches_an_epoch)
-        for _ in range(EPOCHS):
+        task = progress.add_task(fusion, total=epochs * batches_an_epoch)
+        for _ in range(epochs):
             batches = []
             for question in QUESTIONS.values():
                 picture, name, label = epoch_pairs(question, emojis, train, generator)
                 order = generator.permutation(len(picture))
-                for i in range(0, len(order), BATCH):
-                    chosen = order[i : i + BATCH]
+                for i in range(0, len(order), size):
+                    chosen = order[i : i + size]
                     batches.append((question, picture[chosen], name[chosen], label[chosen]))
             for index in generator.permutation(len(batches)):
                 question, picture, name, label = batches[index]
                 drop = torch.from_numpy(generator.random((2, len(label))) < MODALITY_DROPOUT)
                 batch = inputs.batch(question, picture, name)
-                batch = blank(inputs, question, batch, drop[0], drop[1])
+                batch = blank(inputs, question, batch, drop[0], drop[1], mean)
                 optimizer.zero_grad()
                 loss = loss_of(network, question, batch, torch.from_numpy(label))
                 loss.backward()
@@ -131,6 +152,7 @@ def accuracies(
 ) -> dict[str, dict[str, float]]:
     """Accuracy on every question with both modalities, one or none, and of the commonest answer."""
     result: dict[str, dict[str, float]] = {}
+    mean = mean_picture(inputs)
     for question in QUESTIONS.values():
         pairs = observed_pairs(question, emojis, members)
         right: dict[str, list[float]] = {"both": [], "image": [], "text": [], "none": []}
@@ -141,7 +163,7 @@ def accuracies(
             for given, correct in right.items():
                 no_image = torch.full(label.shape, given in ("text", "none"))
                 no_text = torch.full(label.shape, given in ("image", "none"))
-                logits = network(*blank(inputs, question, batch, no_image, no_text))
+                logits = network(*blank(inputs, question, batch, no_image, no_text, mean))
                 answer = logits[:, ANSWER_SLICES[question.answer]].argmax(1)
                 correct += (answer == label).tolist()
         commonest = np.bincount(pairs.label).max() / len(pairs.label)
@@ -152,12 +174,16 @@ def accuracies(
 
 
 def main() -> None:
-    """Train the networks named, or all, and score their checkpoints."""
+    """Train the networks named, or the demo's, and score their checkpoints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("fusions", nargs="*", metavar="FUSION", help=f"of {', '.join(FUSIONS)}")
     parser.add_argument("--score", action="store_true", help="only score the checkpoints there are")
+    parser.add_argument("--seed", type=int, default=SEED, help="of weights and batches")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--batch", type=int, default=BATCH, help="examples a batch")
+    parser.add_argument("--out", type=Path, default=CHECKPOINTS, help="folder of the checkpoints")
     arguments = parser.parse_args()
-    chosen = arguments.fusions or list(FUSIONS)
+    chosen = arguments.fusions or list(BUNDLED)
     if unknown := set(chosen) - set(FUSIONS):
         parser.error(f"unknown fusion {sorted(unknown)}; choose from {', '.join(FUSIONS)}")
 
@@ -171,21 +197,29 @@ def main() -> None:
     for fusion in chosen:
         if not arguments.score:
             start = time.perf_counter()
-            save_checkpoint(
-                CHECKPOINTS / f"{fusion}.safetensors", train_one(fusion, emojis, train, seen)
+            trained = train_one(
+                fusion,
+                emojis,
+                train,
+                seen,
+                seed=arguments.seed,
+                epochs=arguments.epochs,
+                size=arguments.batch,
             )
+            save_checkpoint(arguments.out / f"{fusion}.safetensors", trained)
             print(f"{fusion}: {(time.perf_counter() - start) / 60:.1f} minutes")
-        network = load_network(fusion, CHECKPOINTS)  # scored as it travels, in float16
+        network = load_network(fusion, arguments.out)  # scored as it travels, in float16
         scores = accuracies(network, emojis, held_out, unseen)
-        record = CHECKPOINTS / "accuracies.json"
+        record = arguments.out / "accuracies.json"
         known = json.loads(record.read_text("utf-8")) if record.exists() else {}
         known[fusion] = {
             "parameters": sum(p.numel() for p in network.parameters()),
-            "seed": SEED,
-            "epochs": EPOCHS,
+            "seed": arguments.seed,
+            "epochs": arguments.epochs,
+            "batch": arguments.batch,
             "accuracy": scores,
         }
-        record.write_text(json.dumps(known, indent=2) + "\n", "utf-8")
+        write_whole(record, (json.dumps(known, indent=2) + "\n").encode())
         for question, score in scores.items():
             cells = " | ".join(f"{value:.3f}" for value in score.values())
             print(f"| `{fusion}` | {question} | {cells} |")

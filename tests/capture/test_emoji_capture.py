@@ -11,7 +11,7 @@ from modalprism.capture.emoji_capture import (
     redrawn_arrays,
     store_metadata,
 )
-from modalprism.capture.emoji_family import ANSWER_SLICES, load_network
+from modalprism.capture.emoji_family import ANSWER_SLICES, BUNDLED, CONFIGS, load_network
 from modalprism.capture.fusion_network import FUSIONS, FusionNetwork
 from modalprism.datasets.emoji import kin_numbers
 from modalprism.datasets.emoji_questions import QUESTIONS, label_pairs
@@ -19,7 +19,10 @@ from modalprism.datasets.emoji_questions import QUESTIONS, label_pairs
 
 @pytest.fixture(scope="module", params=FUSIONS)
 def network(request):
-    return load_network(request.param)
+    if request.param in BUNDLED:
+        return load_network(request.param)
+    torch.manual_seed(0)
+    return FusionNetwork(CONFIGS[request.param]).eval()
 
 
 @pytest.fixture(scope="module", params=["pictured", "match"])

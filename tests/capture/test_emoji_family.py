@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from modalprism.capture.emoji_family import (
+    BUNDLED,
     CONFIGS,
     checkpoint_folder,
     load_network,
@@ -24,9 +25,10 @@ def test_a_checkpoint_comes_back_as_it_was_written(tmp_path):
 
 
 def test_the_demos_checkpoints_travel_with_it():
-    assert {f"{fusion}.safetensors" for fusion in FUSIONS} <= {
-        path.name for path in checkpoint_folder().iterdir()
+    assert {f"{fusion}.safetensors" for fusion in BUNDLED} == {
+        path.name for path in checkpoint_folder().glob("*.safetensors")
     }
+    assert set(BUNDLED) < set(FUSIONS)
 
 
 def test_an_unknown_fusion_is_refused():
@@ -35,8 +37,8 @@ def test_an_unknown_fusion_is_refused():
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"concat\.safetensors is missing; .*train\.py"):
-        load_network("concat", tmp_path)
+    with pytest.raises(InputError, match=r"gated\.safetensors is missing; .*train\.py gated'"):
+        load_network("gated", tmp_path)
 
 
 def cut(path):

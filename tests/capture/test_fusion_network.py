@@ -106,6 +106,38 @@ def test_inference_is_without_dropout_and_training_is_not(network, inputs):
     assert not torch.equal(network(*inputs, MASK), network(*inputs, MASK))
 
 
+@torch.inference_mode()
+def test_a_closed_gate_lets_nothing_through(inputs):
+    torch.manual_seed(0)
+    config = FusionConfig("gated", 7, 5, image_tokens=4, answers=3, width=8, heads=2, depth=DEPTH)
+    network = FusionNetwork(config).eval()
+    for layer in network.layers:
+        layer.gate.weight.zero_()
+        layer.gate.bias.fill_(-torch.inf)
+    image, text = inputs
+    images, texts, _ = spans(network, image, text)
+    other_images, _, _ = spans(network, image, text.flip(0))
+    _, other_texts, _ = spans(network, image.flip(0), text)
+    assert changed(images, other_images) == [False] * (DEPTH + 1)
+    assert changed(texts, other_texts) == [False] * (DEPTH + 1)
+
+
+@torch.inference_mode()
+def test_the_gate_reads_both_spans(inputs):
+    torch.manual_seed(0)
+    config = FusionConfig("gated", 7, 5, image_tokens=4, answers=3, width=8, heads=2, depth=1)
+    network = FusionNetwork(config).eval()
+    gates = []
+    handle = network.layers[0].gate.register_forward_hook(lambda _m, _i, out: gates.append(out))
+    image, text = inputs
+    for given in ((image, text), (image.flip(0), text), (image, text.flip(0))):
+        network(*given, MASK)
+    handle.remove()
+    as_given, other_image, other_text = gates
+    assert not torch.allclose(as_given, other_image)
+    assert not torch.allclose(as_given, other_text)
+
+
 def test_masked_mean_averages_what_is_there():
     state = torch.arange(12.0).view(1, 4, 3)
     mask = torch.tensor([[True, False, True, False]])

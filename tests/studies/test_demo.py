@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from modalprism.capture import emoji_family
+from modalprism.capture.fusion_network import FusionNetwork
 from modalprism.datasets.emoji import load_emojis, split
+from modalprism.datasets.emoji_questions import QUESTIONS
 from modalprism.errors import InputError
 from modalprism.studies import emoji_source
 from modalprism.studies.demo import demo_study
@@ -40,6 +43,35 @@ def test_a_missing_checkpoint_is_said_before_anything_is_encoded(tmp_path, monke
     with pytest.raises(InputError, match=r"concat\.safetensors is missing; .*train\.py"):
         demo_study(tmp_path / "run").run()
     assert not (tmp_path / "cache").exists()
+
+
+def test_other_checkpoints_are_read_from_their_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "study.yaml").write_text(
+        "sources: [{kind: emoji_questions, fusions: [gated], checkpoints: weights}]"
+    )
+    study = Study.from_yaml(tmp_path / "study.yaml")
+    (source,) = study.sources
+    assert source.checkpoints == tmp_path / "weights"
+    assert list(source.descriptions()[0]) == ["gated"]
+    with pytest.raises(InputError, match=r"weights/gated\.safetensors is missing"):
+        study.run()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_other_weights_are_captured_anew(tmp_path):
+    question = QUESTIONS["match"]
+    digests = set()
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        folder = tmp_path / str(seed)
+        emoji_family.save_checkpoint(
+            folder / "late.safetensors", FusionNetwork(emoji_family.CONFIGS["late"])
+        )
+        source = EmojiSource(kind="emoji_questions", checkpoints=folder)
+        digests.add(source._fingerprint("late", question, 0))
+    digests.add(EmojiSource(kind="emoji_questions")._fingerprint("late", question, 0))
+    assert len(digests) == 3
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The demo's model family: three trained fusion networks, loaded from their checkpoints."""
+"""The demo's model family: trained fusion networks, loaded from their checkpoints."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionConfig, Fus
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 
+# The fusions whose checkpoints travel with the example; others are trained by who studies them.
+BUNDLED: Final[tuple[Fusion, ...]] = ("concat", "cross_attention", "late")
 # The head has one output a category, then one for "no" and one for "yes".
 CATEGORIES: Final = 9
 ANSWER_SLICES: Final = {
@@ -54,7 +56,7 @@ def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
 
     Parameters
     ----------
-    fusion : {"concat", "cross_attention", "late"}
+    fusion : {"concat", "cross_attention", "late", "gated"}
     folder : Path, optional
         Where the checkpoints are; by default those that travel with the example.
 
@@ -69,7 +71,7 @@ def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
     if not path.is_file():
         raise InputError(
             f"the checkpoint {path} is missing; "
-            "'python examples/emoji_questions/train.py' makes it anew"
+            f"'python examples/emoji_questions/train.py {fusion}' makes it anew"
         )
     network = FusionNetwork(CONFIGS[fusion])
     try:

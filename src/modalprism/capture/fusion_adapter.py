@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.emoji_family import ANSWER_SLICES
 from modalprism.capture.emoji_inputs import EmojiInputs
 from modalprism.capture.fusion_network import FusionNetwork
+from modalprism.capture.knockout import fusion_hidden
 from modalprism.datasets.emoji_questions import Question
 from modalprism.datasets.example import Example
 
@@ -84,6 +86,10 @@ class FusionAdapter(Adapter):
             "image": torch.cat([pieces, torch.zeros_like(words)], 1),
             "text": torch.cat([torch.zeros_like(pieces), words], 1),
         }
+
+    def hidden(self, inputs: Mapping[str, Tensor], modality: str) -> AbstractContextManager[None]:
+        """Hide a modality from the other one; see `modalprism.capture.knockout.span_hidden`."""
+        return fusion_hidden(self.network, inputs["image"].shape[1], modality)
 
     def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """Return the probabilities of the question's own answers."""

@@ -1,4 +1,4 @@
-"""A small vision–language network in three versions that differ only in how they fuse.
+"""A small vision–language network in four versions that differ only in how they fuse.
 
 The fusion is this project's own; the encoders before it are pretrained and frozen. Every version
 has the same input projections, the same depth and the same head; a layer takes and gives the two
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Fusion = Literal["concat", "cross_attention", "late"]
+Fusion = Literal["concat", "cross_attention", "late", "gated"]
 FUSIONS: Final[tuple[str, ...]] = get_args(Fusion)
 
 
@@ -147,10 +147,37 @@ class CrossAttentionLayer(nn.Module):
         return self.image_feed_forward(seen), self.text_feed_forward(read)
 
 
+class GatedLayer(nn.Module):
+    """Two streams: each span attends to itself, then takes of the other's mean what a gate lets in.
+
+    The gate reads both means, so that what passes depends on both inputs, a channel at a time.
+    """
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.streams = LateLayer(config)
+        self.image_norm, self.text_norm = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.gate = nn.Linear(2 * config.width, 2 * config.width)
+        self.image_from_text = nn.Linear(config.width, config.width)
+        self.text_from_image = nn.Linear(config.width, config.width)
+
+    def forward(
+        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take and give the two spans."""
+        image, text = self.streams(image, text, image_mask, text_mask)
+        seen = self.image_norm(masked_mean(image, image_mask))
+        read = self.text_norm(masked_mean(text, text_mask))
+        to_image, to_text = self.gate(torch.cat([seen, read], -1)).sigmoid().chunk(2, -1)
+        image = image + (to_image * self.image_from_text(read))[:, None]
+        return image, text + (to_text * self.text_from_image(seen))[:, None]
+
+
 _LAYERS: Final = {
     "concat": ConcatLayer,
     "cross_attention": CrossAttentionLayer,
     "late": LateLayer,
+    "gated": GatedLayer,
 }
 
 

@@ -15,7 +15,7 @@ from modalprism.datasets.example import Example
 from modalprism.datasets.sources import Examples
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
-from modalprism.studies.studied import Rows
+from modalprism.studies.studied import Recording, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,17 @@ class CaptureOrigin:
 
     def shown(self, rows: Rows) -> list[Mapping[str, Any]]:
         """Return the inputs of these rows as the model is given them; a picture is decoded."""
-        return [dict(example.inputs) for example in self._of(rows)]
+        return [
+            {name: self._seen(name, value) for name, value in example.inputs.items()}
+            for example in self._of(rows)
+        ]
+
+    def _seen(self, modality: str, value: Any) -> Any:
+        """Tell a recording from another array, and how fast it is."""
+        known = self.examples.columns.modalities.get(modality)
+        if known is None or known.kind != "audio":
+            return value
+        return Recording(value, self.examples.sampling_rate)
 
     def _of(self, rows: Rows) -> list[Example]:
         identities = self.store.array("id")

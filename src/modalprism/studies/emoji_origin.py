@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,11 @@ class EmojiOrigin:
     network: FusionNetwork
     pairs: PairedExamples
     model: str
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """The answers among which the network chooses."""
+        return self.pairs.answers
 
     def subject(
         self,

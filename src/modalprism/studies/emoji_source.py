@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
-from modalprism.capture.emoji_family import checkpoint_folder, load_network
+from modalprism.capture.emoji_family import BUNDLED, checkpoint_folder, load_network
 from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
 from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionNetwork
 from modalprism.capture.store import EmbeddingStore, write_store
@@ -33,13 +33,27 @@ from modalprism.studies.studied import StudiedStore
 
 
 class EmojiSource(BaseModel):
-    """The bundled demo: fusion networks answer questions about emoji pictures and names."""
+    """The bundled demo: fusion networks answer questions about emoji pictures and names.
+
+    Attributes
+    ----------
+    fusions : tuple of {"concat", "cross_attention", "late", "gated"}
+        Networks; the last one's weights do not travel with the demo.
+    questions : tuple of {"kind", "pictured", "named", "match"}
+    checkpoints : Path, optional
+        The folder of the networks' weights, ``FUSION.safetensors`` each; by default the demo's.
+    rounds : int
+        How many names every picture is paired with.
+    redrawn_examples, redrawn_partners : int
+        Pictures that are run with other names, and names a picture.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["emoji_questions"]
-    fusions: tuple[Fusion, ...] = ("concat", "cross_attention", "late")
+    fusions: tuple[Fusion, ...] = BUNDLED
     questions: tuple[str, ...] = tuple(QUESTIONS)
+    checkpoints: Path | None = None
     rounds: int = Field(default=2, ge=1)
     redrawn_examples: int = Field(default=160, ge=8)
     redrawn_partners: int = Field(default=40, ge=4)
@@ -62,7 +76,7 @@ class EmojiSource(BaseModel):
         """Capture every network on every question, or open what was captured before."""
         questions = [question_named(name) for name in self.questions]
         # All at once: what is missing is said before anything is encoded.
-        networks = [load_network(fusion) for fusion in self.fusions]
+        networks = [load_network(fusion, self.checkpoints) for fusion in self.fusions]
         emojis = load_emojis()
         held_out = split(emojis)[1]
         pairs = {
@@ -85,7 +99,7 @@ class EmojiSource(BaseModel):
                 yield StudiedStore(fusion, question.name, store, origin)
 
     def _fingerprint(self, fusion: str, question: Question, seed: int) -> str:
-        checkpoint = checkpoint_folder() / f"{fusion}.safetensors"
+        checkpoint = (self.checkpoints or checkpoint_folder()) / f"{fusion}.safetensors"
         digest = hashlib.sha256(checkpoint.read_bytes() if checkpoint.is_file() else b"")
         settings = (
             BLOCKS,
@@ -140,12 +154,19 @@ class EmojiSource(BaseModel):
             network, inputs, redrawn, track=track, description=f"redrawing {words}"
         )
 
+    def relative_to(self, folder: Path) -> EmojiSource:
+        """Return the source with its checkpoints named from this folder."""
+        if self.checkpoints is None:
+            return self
+        return self.model_copy(update={"checkpoints": folder / self.checkpoints})
+
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""
         words = {
             "concat": "one stream: both spans attend to both in every layer",
             "cross_attention": "two streams that attend to each other in every layer",
             "late": "two separate streams, joined only before the head",
+            "gated": "two streams that take of each other's mean what a gate lets in",
         }
         return (
             {fusion: words[fusion] for fusion in FUSIONS if fusion in self.fusions},

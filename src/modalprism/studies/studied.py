@@ -16,8 +16,20 @@ from modalprism.progress import Track, silent
 Rows = Sequence[int] | NDArray[np.int64]
 
 
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What is heard of an example: samples, shape (samples,), so many a second."""
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
 class Origin(Protocol):
     """What a store was made of, so that its rows can be run again, and shown to people."""
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """The answers among which the model chose, by their numbers; empty where unknown."""
 
     def subject(self, rows: Rows, *, attention: bool = False, track: Track = silent) -> Subject:
         """Load the model, and the examples of these rows of the store, in this order.
@@ -37,7 +49,7 @@ class Origin(Protocol):
         """
 
     def shown(self, rows: Rows) -> list[Mapping[str, Any]]:
-        """Return what a person sees of these rows, by modality: pictures, texts, recordings.
+        """Return what a person sees of these rows, by modality: pictures, texts, `Recording`.
 
         Raises
         ------

@@ -24,6 +24,8 @@ from transformers import (
 )
 
 from modalprism.capture.families.decoders import first_tokens, pictures_only
+from modalprism.capture.interventions import exchanged
+from modalprism.capture.knockout import span_hidden
 from modalprism.capture.pooling import POOLS
 from modalprism.capture.reading import Reader, read_batch, read_states
 from modalprism.errors import InputError
@@ -80,6 +82,24 @@ def test_llava_states_are_the_librarys_own(llava, emoji_examples, states_of, poo
             torch.testing.assert_close(states[f"{modality}/{layer}"], expected, rtol=0, atol=1e-6)
         if layer:  # padding is on the left: the last position is the last
             assert torch.equal(states[f"fused/{layer}"], hidden[:, -1])
+
+
+def test_what_llava_hides_moves_nothing_else(llava, emoji_examples):
+    def states(examples, hidden):
+        inputs = llava.prepare(examples)
+        with read_states(llava.model, llava.sites(), Reader(POOLS["mean"])) as reading:
+            if not hidden:
+                return read_batch(llava, inputs, reading)[0]
+            with span_hidden(llava, inputs, "image"):
+                return read_batch(llava, inputs, reading)[0]
+
+    others = exchanged(emoji_examples, "image")
+    for name in ("text/3", "fused/3"):  # the position of the answer sees the picture no more
+        assert not torch.allclose(states(others, False)[name], states(emoji_examples, False)[name])
+        torch.testing.assert_close(states(others, True)[name], states(emoji_examples, True)[name])
+    assert not torch.allclose(
+        states(others, True)["image/3"], states(emoji_examples, True)["image/3"]
+    )
 
 
 def test_llava_spans_are_the_picture_and_the_words(llava, emoji_examples, states_of):
