@@ -1,16 +1,40 @@
 """p-values of held-out scores: noise is found as often as it may be, and what is there is found."""
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 
 import modalprism as mp
+from modalprism.estimation import significance
 from modalprism.estimation.atoms import Coupled
-from modalprism.estimation.significance import Exchange, _tail, p_value, p_values_of
+from modalprism.estimation.significance import (
+    Exchange,
+    _statistics,
+    _tail,
+    p_value,
+    p_values_of,
+)
 
 
 def test_a_p_value_counts_the_sample_itself():
     assert p_value(np.array([0.0, 1.0, 2.0]), 1.5) == 0.5
     assert p_value(np.zeros(19), 0.0) == 1.0
+
+
+def test_a_draw_without_an_upper_bound_is_read_at_its_lower_one(monkeypatch):
+    copies = np.array([[[0.4, 0.1], [0.1, 0.4]]] * 2)
+    whole = _statistics(copies, copies)
+    told = whole[0, 0]
+    np.testing.assert_allclose(whole[2:], [[told] * 2, [0, 0], [0, 0], [0, 0]], atol=1e-6)
+
+    bounds = namedtuple("bounds", "upper lower")
+
+    def stopped(*_pair, **_options):
+        return [bounds(float("inf"), told), bounds(told, told)]
+
+    monkeypatch.setattr(significance, "solve_batch", stopped)
+    np.testing.assert_allclose(_statistics(copies, copies), whole, atol=1e-6)
 
 
 def test_rows_change_places_within_folds_and_in_blocks():

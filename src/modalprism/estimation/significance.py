@@ -323,7 +323,10 @@ def _statistics(first: Array, second: Array) -> Array:
             tol=_TOLERANCE,
             max_iter=_MOST_ITERATIONS,
         )
-        union[both] = np.maximum(union[both], [one.upper for one in solved])
+        # A draw that did not converge may have no upper bound yet; both would be near each other.
+        bounds = [(found.upper, found.lower) for found in solved]
+        reached = [upper if np.isfinite(upper) else lower for upper, lower in bounds]
+        union[both] = np.maximum(union[both], reached)
     atoms = split_information(one, other, union, union)
     return np.stack([one, other, atoms[0], atoms[1], atoms[2], atoms[1] + atoms[2]])
 
