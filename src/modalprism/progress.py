@@ -26,7 +26,7 @@ class Announce(Protocol):
         """Show a line."""
 
 
-def unheard(words: str) -> None:  # noqa: ARG001
+def unheard(words: str) -> None:
     """Show no line.
 
     Examples

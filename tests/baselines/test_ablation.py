@@ -123,6 +123,18 @@ def test_noise_has_every_channels_mean_and_variance():
     # Padding in front changes nothing of what an example is given.
     later = with_noise(moments, range(50), seed=0)(drawn.flip(1), span.flip(1))
     assert torch.equal(later[:, 10:], made[:, :30])
+    # As loud as what was there, it leaves mean and variance as they were, and half of the rest.
+    both = with_noise(moments, range(50), seed=0, sigma=1)(drawn, span)
+    mixed = both[:, :30].flatten(0, 1).double()
+    torch.testing.assert_close(mixed.std(0), moments.deviation, rtol=0.06, atol=0)
+    own = drawn[:, :30].flatten(0, 1).double()
+    alike = [
+        float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in zip(own.T, mixed.T, strict=True)
+    ]
+    assert alike == pytest.approx([0.5**0.5] * len(alike), abs=0.06)
+    # None at all changes nothing.
+    none = with_noise(moments, range(50), seed=0, sigma=0)(drawn, span)
+    torch.testing.assert_close(none[:, :30], drawn[:, :30])
 
 
 def test_every_family_is_ablated_and_counted(family, same):

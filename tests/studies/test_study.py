@@ -37,6 +37,7 @@ def test_a_run_leaves_its_files_and_no_others(finished):
     assert {path.name for path in study.out.iterdir()} == {
         "analyses",
         "evidence.safetensors",
+        "examples.parquet",
         "study.yaml",
         "profile.parquet",
         "manifest.json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -84,7 +85,7 @@ def with_mean(moments: Moments) -> Fill:
     return fill
 
 
-def with_noise(moments: Moments, places: range, seed: int) -> Fill:
+def with_noise(moments: Moments, places: range, seed: int, *, sigma: float = math.inf) -> Fill:
     """Put Gaussian noise with every channel's mean and variance in the place of a span.
 
     What is drawn depends on the seed, an example's place, and a position's place in its span alone:
@@ -96,7 +97,13 @@ def with_noise(moments: Moments, places: range, seed: int) -> Fill:
     places : range
         Of the batch's examples.
     seed : int
+    sigma : float
+        How many times as loud the noise is as what was there. Both together are scaled back to
+        every channel's mean and variance, so that the network is given what it is used to; by
+        default nothing is left of what was there.
     """
+    whole = math.hypot(1, sigma)
+    kept, loud = (0.0, 1.0) if math.isinf(sigma) else (1 / whole, sigma / whole)
 
     def fill(positions: Tensor, span: Tensor) -> Tensor:
         made = torch.zeros_like(positions)
@@ -107,7 +114,8 @@ def with_noise(moments: Moments, places: range, seed: int) -> Fill:
             shape = (int(span[row].sum()), positions.shape[2])
             drawn = np.random.default_rng([seed, place]).standard_normal(shape)
             noise = torch.from_numpy(drawn).to(positions.device)
-            made[row, span[row]] = (mean + deviation * noise).to(made.dtype)
+            signal = kept * (positions[row, span[row]] - mean)
+            made[row, span[row]] = (mean + signal + loud * deviation * noise).to(made.dtype)
         return made
 
     return fill

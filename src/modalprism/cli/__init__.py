@@ -26,6 +26,7 @@ from modalprism.cli.console import (
 from modalprism.cli.decompose import decompose
 from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
+from modalprism.cli.validate import validate
 from modalprism.errors import InputError
 
 app = typer.Typer(
@@ -36,7 +37,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _INTERRUPTED = 130  # how typer leaves after Ctrl-C
+# Of a run of many cases only what is true over all is said: the tables above it have each case.
+_MOST_SENTENCES = 10
 _RESUMES = "finished work is kept, and the same command resumes"
+
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        help="Also score by what people use today, on the same examples: all, or names with commas "
+        "between, of ablation, perceptual, input_x_gradient, integrated_gradients, attention, "
+        "mm_shap, intershap, paper. What they cost is said before they begin.",
+    ),
+]
 
 app.command()(decompose)
 app.command()(capture)
@@ -44,6 +56,7 @@ app.command()(inspect)
 app.command()(families)
 app.command()(compare)
 app.command()(serve)
+app.command()(validate)
 
 
 @app.command()
@@ -113,11 +126,17 @@ def analyze(
         typer.echo(str(analysis))
 
 
-def _run_and_report(study: Any, *, fresh: bool, as_json: bool) -> None:
+def _run_and_report(study: Any, *, baselines: str | None, fresh: bool, as_json: bool) -> None:
     from modalprism.reports import write_report
 
+    def announce(words: str) -> None:
+        if not as_json:
+            ERR.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    if baselines is not None:
+        study = study.with_baselines(baselines)
     with show_progress(as_json) as progress:
-        profile = study.run(track=progress.track, fresh=fresh)
+        profile = study.run(track=progress.track, announce=announce, fresh=fresh)
         page = write_report(study.out, track=progress.track)
     _show(profile, page, as_json)
 
@@ -133,7 +152,7 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
     for view in ("stream", "encoding"):
         if (profile.frame["view"] == view).any():
             OUT.print(layer_table(profile, view))
-    for sentence in summary_sentences(profile):
+    for sentence in summary_sentences(profile, most=_MOST_SENTENCES):
         OUT.print(f"• {sentence}", markup=False, highlight=False)
     OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
 
@@ -142,6 +161,7 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
 def demo(
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    baselines: Baselines = None,
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
@@ -152,22 +172,25 @@ def demo(
     """
     from modalprism.studies.demo import demo_study
 
-    _run_and_report(demo_study(out, seed=seed), fresh=fresh, as_json=as_json)
+    study = demo_study(out, seed=seed)
+    _run_and_report(study, baselines=baselines, fresh=fresh, as_json=as_json)
 
 
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
+    baselines: Baselines = None,
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
     """Run a study: capture, analyse, write the run's folder and its report. Resumes where it stood.
 
-    Example: modalprism run study.yaml
+    Example: modalprism run study.yaml --baselines ablation,mm_shap
     """
     from modalprism.studies.study import Study
 
-    _run_and_report(Study.from_yaml(study), fresh=fresh, as_json=as_json)
+    asked = Study.from_yaml(study)
+    _run_and_report(asked, baselines=baselines, fresh=fresh, as_json=as_json)
 
 
 @app.command()

@@ -23,12 +23,16 @@ def compare(
 
     Analyses of the same examples with the same seed are compared pair by pair, others as
     independent ones. All models of a dataset are compared, and all datasets of a model.
+    Of runs with the same model and dataset, the one named first is before.
 
     Example: modalprism compare runs/before runs/after
     """
+    from modalprism.look.readings import Readings
+    from modalprism.reports import headlines
     from modalprism.reports.compare import (
         difference_sentences,
         read_runs,
+        together,
         write_comparison,
     )
     from modalprism.studies.comparison import compare as differences_of
@@ -40,6 +44,6 @@ def compare(
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return
-    for sentence in difference_sentences(differences):
+    for sentence in (*headlines(Readings(together(found))), *difference_sentences(differences)):
         OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nThe page: {page}", markup=False, highlight=False, soft_wrap=True)

@@ -22,12 +22,20 @@ from modalprism.errors import InputError
 from modalprism.estimation.analyze import Estimator
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
-from modalprism.progress import Track, silent
-from modalprism.studies.emoji_source import EmojiSource
+from modalprism.pid.information import unit_of
+from modalprism.progress import Announce, Track, silent, unheard
+from modalprism.studies.baselines import (
+    BASELINES_FILE,
+    BaselinesAsked,
+    Scored,
+    run_baselines,
+    write_baselines,
+)
 from modalprism.studies.kept import write_evidence
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
+from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.sources import Source
 from modalprism.studies.studied import StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
@@ -66,6 +74,9 @@ class Study(BaseModel):
         Of the estimator.
     workers : int
         Local processes; 0 means one a core.
+    baselines : BaselinesAsked, optional
+        What people use today, on the same examples: ``all``, a list such as ``[ablation,
+        mm_shap]``, or ``{names: [ablation], examples: 500}``. They run the model, as captures do.
     out : Path
         The run's folder.
 
@@ -91,6 +102,7 @@ class Study(BaseModel):
     permutations: int = Field(default=199, ge=1)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
+    baselines: BaselinesAsked | None = None
     out: Path
 
     @field_validator("sources", mode="before")
@@ -105,6 +117,12 @@ class Study(BaseModel):
             else source
             for source in sources
         )
+
+    @field_validator("baselines", mode="before")
+    @classmethod
+    def _names_alone(cls, baselines: Any) -> Any:
+        names_alone = isinstance(baselines, str | list | tuple)
+        return {"names": baselines} if names_alone else baselines
 
     @model_validator(mode="after")
     def _modalities_differ(self) -> Self:
@@ -139,24 +157,46 @@ class Study(BaseModel):
         return study._relative_to(path.parent)
 
     def _relative_to(self, folder: Path) -> Study:
-        sources = tuple(
-            source if isinstance(source, EmojiSource) else source.relative_to(folder)
-            for source in self.sources
-        )
+        sources = tuple(source.relative_to(folder) for source in self.sources)
         return self.model_copy(update={"sources": sources, "out": folder / self.out})
+
+    def with_baselines(self, names: str) -> Study:
+        """Return the study that runs these baselines too, on as many examples as it says.
+
+        Parameters
+        ----------
+        names : str
+            ``all``, or names with commas between.
+
+        Raises
+        ------
+        InputError
+            If there is no such baseline.
+        """
+        chosen = names if names == "all" else [name.strip() for name in names.split(",")]
+        asked = self.baselines or BaselinesAsked()
+        try:
+            again = BaselinesAsked.model_validate({"names": chosen, "examples": asked.examples})
+        except ValidationError as error:
+            raise InputError(f"baselines: {first_mistake(error)}") from error
+        return self.model_copy(update={"baselines": again})
 
     def to_yaml(self) -> str:
         """Return the study, every default spelled out, with absolute paths."""
         study = self._relative_to(Path.cwd())
         return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
-    def run(self, *, track: Track = silent, fresh: bool = False) -> Profile:
+    def run(
+        self, *, track: Track = silent, announce: Announce = unheard, fresh: bool = False
+    ) -> Profile:
         """Capture what is missing, analyse what is missing, and write the run's folder.
 
         Parameters
         ----------
         track : Track
             Shows progress.
+        announce : Announce
+            Hears what baselines will cost, before they begin.
         fresh : bool
             Analyse again what was analysed before; captured stores are kept.
 
@@ -194,15 +234,41 @@ class Study(BaseModel):
             fresh=fresh,
             track=track,
         )
+        analysed = time.perf_counter()
+        scored = self._scored(stores, fresh, track, announce)
+        timings = {
+            "capture": captured - start,
+            "analysis": analysed - captured,
+            "baselines": _since(analysed),
+        }
         profile = Profile(
             # Here and not in the analyses: a q-value depends on every layer of the run.
             with_q_values(pd.DataFrame(finished.rows, columns=SCHEMA.names)),
-            self._manifest(stores, {"capture": captured - start, "analysis": _since(captured)}),
+            self._manifest(stores, timings, scored),
         )
         write_whole(self.out / STUDY_FILE, self.to_yaml())
         write_evidence(self.out, finished.kept)
+        if self.baselines:
+            write_baselines(self.out, scored.frame)
+        else:
+            (self.out / BASELINES_FILE).unlink(missing_ok=True)  # of a study that asked for them
+        gather_examples(self.out, stores, finished.kept, self.modalities, unit_of(self.base), track)
         profile.write(self.out)
         return profile
+
+    def _scored(
+        self, stores: list[StudiedStore], fresh: bool, track: Track, announce: Announce
+    ) -> Scored:
+        return run_baselines(
+            stores if self.baselines else (),
+            self.baselines or BaselinesAsked(),
+            self.out / "baselines",
+            seed=self.seed,
+            replicates=self.replicates,
+            fresh=fresh,
+            track=track,
+            announce=announce,
+        )
 
     def _plan(self, stores: list[StudiedStore]) -> list[tuple[Task, EmbeddingStore]]:
         """List every analysis with the store that it reads."""
@@ -223,7 +289,9 @@ class Study(BaseModel):
             )
         ]
 
-    def _manifest(self, stores: list[StudiedStore], timings: dict[str, float]) -> dict[str, Any]:
+    def _manifest(
+        self, stores: list[StudiedStore], timings: dict[str, float], scored: Scored
+    ) -> dict[str, Any]:
         models: dict[str, str] = {}
         datasets: dict[str, str] = {}
         for source in self.sources:
@@ -247,6 +315,11 @@ class Study(BaseModel):
             "versions": {name: metadata.version(name) for name in _VERSIONED}
             | {"python": platform.python_version()},
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
+            "baselines": {
+                "names": list(self.baselines.names) if self.baselines else [],
+                "examples": self.baselines.examples if self.baselines else 0,
+                "left_out": list(scored.left_out),
+            },
             "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
             "stores": {
                 f"{studied.model}/{studied.dataset}": studied.store.digest() for studied in stores

@@ -112,7 +112,8 @@ def plan_tasks(
     return tasks
 
 
-def _right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
+def right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
+    """Return the target of the stream view, and what it is called."""
     if "label" in store.names:
         return store.array("label"), "label"
     if "answer" in store.names:
@@ -120,10 +121,11 @@ def _right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
     raise InputError(f"{store.path} has neither 'label' nor 'answer': name the target so")
 
 
-def _model_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
+def model_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
+    """Return the target of the answer view, and what it is called."""
     if "answer" in store.names:
         return store.array("answer"), "the model's answer"
-    return _right_answer(store)
+    return right_answer(store)
 
 
 def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
@@ -235,10 +237,10 @@ def _observed(task: Task, store: EmbeddingStore, settings: Settings) -> Analysis
         values_alone = partial(ask, replicates=1, permutations=1)
         extra = code_sensitivity(analysis, states, values_alone, seed=settings.seed)
     elif task.view == "answer":
-        y, target = _model_answer(store)
+        y, target = model_answer(store)
         analysis = ask(y, target=target)
         extra = _accuracy(store, settings)
     else:
-        y, target = _right_answer(store)
+        y, target = right_answer(store)
         return ask(y, target=target)
     return replace(analysis, diagnostics=analysis.diagnostics | extra)

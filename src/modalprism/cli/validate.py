@@ -1,0 +1,75 @@
+"""``modalprism validate``: relations that must hold of a study's own models and stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
+
+
+def validate(
+    study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
+    examples: Annotated[
+        int,
+        typer.Option(help="Rows of a store that the estimator is asked about, drawn at random."),
+    ] = 500,
+    runs: Annotated[
+        int,
+        typer.Option(
+            help="How many of them the model runs with other inputs and under noise, in 21 passes "
+            "each."
+        ),
+    ] = 128,
+    as_json: Json = False,
+) -> None:
+    """Check a study's models, stores and estimator against what must hold.
+
+    Of the embeddings: a modality's rows shuffled, a modality given twice,
+    the order swapped, the labels shuffled, the same run twice.
+
+    Of the model, where the study has one: do its rows come back when it is
+    run again; does each input move the state that bears its name, and no
+    other; does the answer move with an input if and only if the
+    decomposition says so; does that fall as noise grows over the input;
+    with attention cut, does what is unique to a modality stay in its span.
+
+    A table says what was expected, what was seen, the verdict, and the
+    interval that it rests on; validation.json and validation.parquet in the
+    run's folder hold the same. A check that does not apply is not run, and
+    says why. What surprises is looked at again with other draws, and fails
+    when it comes back in all three.
+
+    Exit code 0 where nothing fails, 1 where a check fails, 2 where the
+    study cannot be used. docs/validation.md says what a failure means.
+
+    Example: modalprism validate study.yaml --examples 300
+    """
+    from modalprism.reports.tables.validation import ValidationTable, validation_sentences
+    from modalprism.studies.study import Study
+    from modalprism.studies.validation import VALIDATION_FILE
+    from modalprism.studies.validation import validate as check
+
+    def announce(words: str) -> None:
+        if not as_json:
+            ERR.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    asked = Study.from_yaml(study)
+    with show_progress(as_json) as progress:
+        found = check(asked, examples=examples, runs=runs, track=progress.track, announce=announce)
+    if as_json:
+        print_json(found.record())
+    else:
+        OUT.print(ValidationTable(found))
+        for sentence in validation_sentences(found):
+            OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        OUT.print(
+            f"\nThe table: {asked.out / VALIDATION_FILE}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not found.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,177 @@
+"""The examples of a run that tell most of each atom, with what a person sees of them.
+
+They are chosen of the answer view on observed pairs, where a row is an example, by the pointwise
+atoms that its evidence has of every row. Only the few that are chosen are looked up in the dataset;
+a run that is taken up again looks up those that it had not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.capture.store import EmbeddingStore
+from modalprism.errors import InputError
+from modalprism.look.examples import OBSERVED, ShownExample, owners
+from modalprism.progress import Track, silent
+from modalprism.studies.example_inputs import clipped, seen
+from modalprism.studies.example_rows import chosen_rows, standing
+from modalprism.studies.kept import Kept, Place
+from modalprism.studies.kept_examples import case_of, write_examples, written_before
+from modalprism.studies.studied import Origin, StudiedStore
+from modalprism.studies.views import NO_LAYER
+
+EACH: Final = 4
+"""Examples of an atom."""
+_FORMAT: Final = "2"  # of how examples are chosen and made
+_LONGEST_ANSWER: Final = 80
+Told = Callable[[int], dict[str, Any]]
+"""What is known of a row, by the names of `ShownExample`."""
+
+
+def gather_examples(
+    folder: Path,
+    stores: Sequence[StudiedStore],
+    evidence: Mapping[Place, Kept],
+    modalities: tuple[str, str],
+    unit: str,
+    track: Track = silent,
+) -> None:
+    """Choose the examples of a run, look up what a person sees of them, and write them.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run; where it has a file of examples, those of the same rows are taken from there.
+    stores : sequence of StudiedStore
+    evidence : mapping of Place to Kept
+        Of the run's analyses.
+    modalities : (str, str)
+    unit : str
+        Of the evidence.
+    track : Track
+        Shows progress.
+    """
+    before = written_before(folder)
+    keys: dict[str, str] = {}
+    examples: list[ShownExample] = []
+    for studied in track(stores, total=len(stores), description="looking up examples"):
+        place = Place(studied.model, studied.dataset, "answer", OBSERVED, NO_LAYER)
+        kept = evidence.get(place)
+        if kept is None or kept.evidence.rows is None:  # not asked for, or of tables: no rows
+            continue
+        chosen = _chosen(studied, kept.evidence.row_atoms, modalities, unit)
+        key = keys[case_of(*place[:2])] = _key(studied, kept, chosen)
+        examples += before[key] if key in before else _looked_up(studied, chosen)
+    write_examples(folder, examples, keys)
+
+
+def _chosen(
+    studied: StudiedStore, atoms: NDArray[np.float64], modalities: tuple[str, str], unit: str
+) -> list[ShownExample]:
+    """Choose the examples of a case; nothing is looked up yet."""
+    score = standing(atoms)
+    inputs = list(studied.store.groups().values())
+    answer = studied.store.array("answer") if "answer" in studied.store.names else None
+    answered = answer.argmax(1) if answer is not None and answer.ndim == 2 else answer
+    identities = studied.store.array("id") if "id" in studied.store.names else None
+    candidates = _candidates(studied)
+    labels = _labels(studied.store, candidates)
+    answers = _answers(answer, candidates)
+    chosen = []
+    for place, (atom, modality) in enumerate(owners(modalities)):
+        for rank, row in enumerate(chosen_rows(score[:, place], inputs, answered, EACH)):
+            redundancy, one, other, synergy = (float(value) for value in atoms[row])
+            example = ShownExample(
+                studied.model,
+                studied.dataset,
+                atom,
+                modality,
+                rank,
+                row,
+                "" if identities is None else str(identities[row]),
+                modalities,
+                (redundancy, one, other, synergy),
+                unit,
+            )
+            chosen.append(replace(example, **labels(row), **answers(row)))
+    return chosen
+
+
+def _candidates(studied: StudiedStore) -> Sequence[str]:
+    said = json.loads(studied.store.metadata.get("candidates", "[]"))
+    return said or (studied.origin.candidates if studied.origin else ())
+
+
+def _labels(store: EmbeddingStore, candidates: Sequence[str]) -> Told:
+    label = store.array("label") if "label" in store.names else None
+
+    def told(row: int) -> dict[str, Any]:
+        return {} if label is None or label.ndim != 1 else {"label": _word(label[row], candidates)}
+
+    return told
+
+
+def _answers(answer: NDArray[Any] | None, candidates: Sequence[str]) -> Told:
+    def told(row: int) -> dict[str, Any]:
+        if answer is None:
+            return {}
+        if answer.ndim != 2:
+            return {"answer": _word(answer[row], candidates)}
+        best = int(answer[row].argmax())
+        sure = float(answer[row, best] / answer[row].sum())
+        return {"answer": _word(best, candidates), "probability": sure}
+
+    return told
+
+
+def _word(value: Any, candidates: Sequence[str]) -> str | None:
+    """Return an answer in words where they are known, else its number; None where there is none."""
+    if isinstance(value, int | np.integer):
+        if value < 0:  # how datasets say that nothing is right
+            return None
+        return clipped(candidates[int(value)] if value < len(candidates) else str(value))
+    if isinstance(value, float | np.floating):
+        return None if math.isnan(value) else f"{value:g}"
+    return clipped(str(value), _LONGEST_ANSWER)
+
+
+def _looked_up(studied: StudiedStore, chosen: Sequence[ShownExample]) -> Iterator[ShownExample]:
+    """Add what a person sees of examples; what cannot be read says why."""
+    if studied.origin is None or not chosen:
+        yield from chosen
+        return
+    rows = sorted({example.row for example in chosen})
+    found = _read(studied.origin, rows, chosen[0].modalities)
+    for example in chosen:
+        yield replace(example, **found[example.row])
+
+
+def _read(origin: Origin, rows: list[int], modalities: tuple[str, str]) -> dict[int, Any]:
+    try:
+        shown = origin.shown(rows)
+        return {row: _said(one, modalities) for row, one in zip(rows, shown, strict=True)}
+    except (InputError, OSError) as error:
+        if len(rows) == 1:
+            return {rows[0]: {"note": clipped(str(error))}}
+    # One of them, or all: each by itself.
+    return {row: said for one in rows for row, said in _read(origin, [one], modalities).items()}
+
+
+def _said(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, Any]:
+    first, second = (seen(shown[name]) if name in shown else (None, None) for name in modalities)
+    return {"pictures": (first[0], second[0]), "texts": (first[1], second[1])}
+
+
+def _key(studied: StudiedStore, kept: Kept, chosen: Sequence[ShownExample]) -> str:
+    """Tell these examples from all that would be shown otherwise."""
+    said = [_FORMAT, kept.sample, studied.store.metadata.get("fingerprint", ""), repr(chosen)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

@@ -1,0 +1,191 @@
+"""Relations that must hold of any embeddings, with or without the model that they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.estimation.analysis import Analysis
+from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.check import (
+    Check,
+    at_zero,
+    atoms_of,
+    informations_of,
+    is_found,
+    rest_on,
+)
+from modalprism.studies.validation.finding import NotRunError, Rest, Seen
+
+_ROUNDING = 1e-6  # of the solver's own sums; its gap comes on top
+
+
+def _order(case: Case, draw: int, of: int) -> NDArray[np.int64]:
+    """Draw an order of a sample's rows; `of` tells what it is for from what else is drawn."""
+    n = len(case.sample(draw).rows)
+    return np.random.default_rng([case.settings.seed, draw, of]).permutation(n)
+
+
+class ShuffledRows(Check):
+    """A modality whose rows are dealt out at random tells nothing; the other tells all there is.
+
+    Rows change places over the whole sample and not only inside groups, where they might be alike.
+    """
+
+    def __init__(self, modality: str, other: str) -> None:
+        self.modality, self.other = modality, other
+        self.name = f"shuffled {modality}"
+        self.expected = f"I {modality}, U {modality} and S at zero; C {other} at 1"
+
+    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+        """Shuffle one embedding, and leave the other and the target."""
+        case.analysis()  # or nothing can be asked at all
+        order = _order(case, draw, case.modalities.index(self.modality))
+        embeddings = dict(case.sample(draw).embeddings)
+        embeddings[self.modality] = embeddings[self.modality][order]
+        return {self.name: case.question(draw, embeddings=embeddings)}
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+        """Test what must be zero, and look whether the contribution's interval holds 1."""
+        analysis = answers[self.name]
+        every = informations_of(analysis) | atoms_of(analysis)
+        wanted = (f"I {self.modality}", f"U {self.modality}", "S")
+        surprises, rest = at_zero({name: every[name] for name in wanted}, analysis.unit)
+        contribution = analysis.contribution[analysis.modalities.index(self.other)]
+        named = f"C {self.other}"
+        if contribution.determined and contribution.high < 1:
+            surprises |= {named}
+        told = str(rest_on(named, contribution, "1")) if contribution.determined else (
+            f"{named} undetermined, as {self.other} alone tells nothing"
+        )  # fmt: skip
+        return Seen(surprises, f"{rest}; {told}", rest)
+
+
+class Duplicate(Check):
+    """A modality beside itself: nothing is unique, nothing synergistic, all is redundant."""
+
+    def __init__(self, modality: str) -> None:
+        self.modality = modality
+        self.name = f"{modality} twice"
+        self.expected = "R = I; both U and S at zero"
+
+    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+        """Give one embedding as both sources."""
+        base = case.analysis()
+        if not is_found(informations_of(base)[f"I {self.modality}"]):
+            raise NotRunError(f"{self.modality} alone tells nothing that could be redundant")
+        embedding = case.sample(draw).embeddings[self.modality]
+        twice = {self.modality: embedding, f"{self.modality} again": embedding}
+        return {self.name: case.question(draw, embeddings=twice)}
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+        """Test what must be zero, and whether R and I can be the same."""
+        analysis = answers[self.name]
+        atoms = atoms_of(analysis)
+        redundancy = atoms.pop("R")
+        surprises, _ = at_zero(atoms, analysis.unit)
+        if redundancy.high + analysis.gap < analysis.information.low:
+            surprises |= {"R"}
+        rest = rest_on("R", redundancy, analysis.unit)
+        odd = "".join(f"; {rest_on(n, atoms[n], analysis.unit)}" for n in sorted(surprises - {"R"}))
+        whole = rest_on("I", analysis.information, analysis.unit)
+        return Seen(surprises, f"{rest}; {whole}{odd}", rest)
+
+
+class Swapped(Check):
+    """Modalities in the other order, and each under the other's name: atoms go with the data."""
+
+    name = "swapped order"
+    expected = "the same atoms under swapped labels"
+    draws: ClassVar[int] = 1
+
+    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+        """Exchange the names: the estimator works in their order, so that this turns it round."""
+        case.analysis()
+        first, second = case.modalities
+        held = case.sample(draw).embeddings
+        return {
+            self.name: case.question(draw, embeddings={second: held[first], first: held[second]})
+        }
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+        """Compare values; what the solver leaves open is allowed."""
+        base, turned = case.analysis(), answers[self.name]
+        first, second = (f"U {modality}" for modality in case.modalities)
+        before, after = atoms_of(base), atoms_of(turned)
+        renamed = {"R": "R", "S": "S", first: second, second: first}
+        apart = {name: after[renamed[name]].value - before[name].value for name in before}
+        allowed = base.gap + turned.gap + _ROUNDING
+        worst = max(apart, key=lambda name: abs(apart[name]))
+        rest = Rest(f"largest difference, {worst}", apart[worst], -allowed, allowed, base.unit)
+        words = f"{worst} differs by {abs(apart[worst]):.1e} {base.unit}, {allowed:.1e} allowed"
+        surprises = frozenset(name for name, by in apart.items() if abs(by) > allowed)
+        return Seen(surprises, words, rest)
+
+
+class RandomLabels(Check):
+    """A target whose rows are dealt out at random: nobody tells anything of it."""
+
+    name = "random labels"
+    expected = "every information and atom at zero"
+
+    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+        """Shuffle the target."""
+        case.analysis()
+        target = case.sample(draw).target[_order(case, draw, len(case.modalities))]
+        return {self.name: case.question(draw, target=target)}
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+        """Test all that must be zero."""
+        analysis = answers[self.name]
+        every = {"I": analysis.information} | informations_of(analysis) | atoms_of(analysis)
+        surprises, rest = at_zero(every, analysis.unit)
+        whole = rest_on("I", analysis.information, analysis.unit)
+        return Seen(surprises, str(whole) if not surprises else f"{whole}; {rest}", rest)
+
+
+class Twice(Check):
+    """The same question once more, in another process: the same bits."""
+
+    name = "same run twice"
+    expected = "identical numbers"
+    draws: ClassVar[int] = 1
+
+    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+        """Ask what was asked already."""
+        case.analysis()
+        return {self.name: case.question(draw)}
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+        """Compare every number, intervals and p-values too."""
+        fields = ("value", "low", "high", "p_value", "gap")
+        before, after = (
+            [record[field] for record in analysis.records() for field in fields]
+            for analysis in (case.analysis(), answers[self.name])
+        )
+        one, other = (np.array(numbers, dtype=np.float64) for numbers in (before, after))
+        if len(one) != len(other):
+            gone = Rest("numbers", float(len(other)), float(len(one)), float(len(one)), "1")
+            return Seen(frozenset({"numbers"}), "the second run has other quantities", gone)
+        same = (one == other) | (np.isnan(one) & np.isnan(other))
+        apart = float(np.nanmax(np.abs(one - other)[~same], initial=0.0))
+        rest = Rest("largest difference", apart, 0.0, 0.0, "1")
+        words = f"{int(same.sum())} of {len(same)} numbers identical"
+        return Seen(frozenset() if same.all() else frozenset({"bits"}), words, rest)
+
+
+def embedding_checks(modalities: tuple[str, str]) -> list[Check]:
+    """Return the checks that need no model."""
+    first, second = modalities
+    return [
+        ShuffledRows(first, second),
+        ShuffledRows(second, first),
+        Duplicate(first),
+        Duplicate(second),
+        Swapped(),
+        RandomLabels(),
+        Twice(),
+    ]

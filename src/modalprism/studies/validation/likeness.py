@@ -1,0 +1,65 @@
+"""When two states are the same: within what storing, batching and padding change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from modalprism.studies.validation.finding import Rest
+
+Bools = NDArray[np.bool_]
+
+OF_SPREAD: Final = 0.05
+"""Part of the distance between rows that half precision and other batches may make."""
+OF_SIZE: Final = 2.0**-8
+"""Part of a state's own size: the step of bfloat16."""
+OF_ANSWER: Final = 0.02
+"""Probability by which an answer may move for the same reasons."""
+NEARLY_ALL: Final = 0.98
+"""Part of the rows for which a relation must hold."""
+
+
+def same_states(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
+    """Tell which rows of two arrays are the same state, shape (n,).
+
+    Parameters
+    ----------
+    found, kept : ndarray, shape (n, d)
+        States of another width are no row's own.
+
+    Examples
+    --------
+    >>> kept = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> same_states(kept + 1e-4, kept).tolist(), same_states(kept[::-1], kept).tolist()
+    ([True, True], [False, False])
+    """
+    if found.shape != kept.shape:
+        return np.zeros(len(found), dtype=np.bool_)
+    spread = np.sqrt(((kept - kept.mean(0)) ** 2).sum(1).mean())
+    allowed = OF_SPREAD * spread + OF_SIZE * np.linalg.norm(kept, axis=1)
+    same: Bools = np.linalg.norm(found - kept, axis=1) <= allowed
+    return same
+
+
+def same_answers(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
+    """Tell which rows are the same answer, shape (n,)."""
+    if found.shape != kept.shape:
+        return np.zeros(len(found), dtype=np.bool_)
+    same: Bools = np.abs(found - kept).max(1) <= OF_ANSWER
+    return same
+
+
+def part_of_rows(what: str, holds: Bools) -> Rest:
+    """Return the part of the rows for which something holds, with its exact interval.
+
+    Examples
+    --------
+    >>> str(part_of_rows("rows that do", np.array([True] * 36)))
+    'rows that do 1.000 [0.903, 1.000]'
+    """
+    count, n = int(holds.sum()), len(holds)
+    held = binomtest(count, n).proportion_ci(method="exact")
+    return Rest(what, count / n, float(held.low), float(held.high), "1")

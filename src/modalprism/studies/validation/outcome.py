@@ -1,0 +1,79 @@
+"""What all checks of a study found, and how it is written down."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from modalprism.files import write_whole
+from modalprism.studies.validation.finding import COLUMNS, Finding
+
+VALIDATION_FILE: Final = "validation.json"
+VALIDATION_TABLE: Final = "validation.parquet"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the checks of a study found.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Store by store, in the order of the checks.
+    passes : int
+        How often models were run, on one example each.
+    seconds : float
+    """
+
+    findings: tuple[Finding, ...]
+    passes: int
+    seconds: float
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        """What did not hold."""
+        return tuple(finding for finding in self.findings if finding.verdict == "fail")
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything that could be checked holds."""
+        return not self.failed
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table, a row a check of a store."""
+        records = [finding.record() for finding in self.findings]
+        return pd.DataFrame(records, columns=list(COLUMNS))
+
+    def write(self, folder: Path) -> Path:
+        """Write the table, for people's tools and for others; return the former's path."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pandas(self.frame(), preserve_index=False), sink)
+        write_whole(folder / VALIDATION_TABLE, sink.getvalue().to_pybytes())
+        words = json.dumps(self.record(), indent=2, ensure_ascii=False)
+        write_whole(folder / VALIDATION_FILE, words + "\n")
+        return folder / VALIDATION_FILE
+
+    def record(self) -> dict[str, Any]:
+        """Return all that was found, for machines."""
+        return {
+            "passed": self.passed,
+            "version": metadata.version("modalprism"),
+            "forward_passes": self.passes,
+            "seconds": round(self.seconds, 1),
+            "checks": [_strict(finding.record()) for finding in self.findings],
+        }
+
+
+def _strict(record: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what JSON has no word for."""
+    return {
+        name: None if isinstance(value, float) and value != value else value
+        for name, value in record.items()
+    }

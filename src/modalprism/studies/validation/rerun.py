@@ -1,0 +1,211 @@
+"""The model of a store, run again: as it was, with other inputs, with noise, with a span hidden."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from modalprism.baselines.interface import Subject
+from modalprism.baselines.moments import Moments, moments_of, noting, with_noise
+from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
+from modalprism.baselines.states import filled
+from modalprism.capture.adapter import BEFORE_FUSION
+from modalprism.capture.interventions import others
+from modalprism.capture.knockout import span_hidden
+from modalprism.capture.pooling import ATTENTION, POOLS
+from modalprism.capture.reading import read_batch, read_states
+from modalprism.errors import InputError
+from modalprism.progress import Track
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What a run gave.
+
+    Attributes
+    ----------
+    states : dict of name to ndarray, shape (k, d)
+        ``image/0`` and the like.
+    answer : ndarray, shape (k, C), optional
+    """
+
+    states: dict[str, NDArray[np.float64]]
+    answer: NDArray[np.float64] | None
+
+
+def _plain(_batch: Batch) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+class Rerun:
+    """A model on a sample's examples; what was run once is not run again.
+
+    Parameters
+    ----------
+    subject : Subject
+    pool : str
+        How the store's states were pooled.
+    seed : int
+    track : Track
+
+    Attributes
+    ----------
+    passes : int
+        Of one example each, up to now.
+    """
+
+    def __init__(self, subject: Subject, pool: str, seed: int, track: Track) -> None:
+        if pool not in POOLS:
+            raise InputError(f"the store's states were pooled by {pool!r}, which is not known here")
+        self.subject, self.pool, self.seed, self.track = subject, pool, seed, track
+        self.passes = 0
+        self._done: dict[tuple[Any, ...], Read] = {}
+        self._moments: dict[bytes, Mapping[str, Moments]] = {}
+
+    def own(self, places: Places) -> Read:
+        """Run examples as they are."""
+        moments = moments_of(self.subject.adapter.modalities)
+
+        def run() -> Read:
+            read = self._run(places, "as it was", around=lambda runner: noting(runner, moments))
+            self._moments[places.tobytes()] = moments
+            return read
+
+        return self._once(("own", places.tobytes()), run)
+
+    def exchanged(self, modality: str, places: Places, draw: int) -> Read:
+        """Run examples with a modality that each has from another one of them."""
+        return self._once(
+            ("exchanged", modality, places.tobytes(), draw),
+            lambda: self._run(
+                places, f"with other {modality}", change=self._exchange(modality, places, draw)
+            ),
+        )
+
+    def donors(self, places: Places, draw: int) -> Places:
+        """Say which of the examples gives its modality to each, by their numbers in `places`."""
+        return others(len(places), self.seed + draw)
+
+    def noisy(self, modality: str, sigma: float, places: Places, draw: int, *, other: bool) -> Read:
+        """Run examples with noise over a modality's states before fusion.
+
+        Parameters
+        ----------
+        modality : str
+        sigma : float
+            How many times as loud as the states it is.
+        places : ndarray of int64
+        draw : int
+        other : bool
+            Whether the modality under the noise is that of another example. The noise is the same.
+        """
+        if sigma == 0:
+            return self.exchanged(modality, places, draw) if other else self.own(places)
+        self.own(places)  # which notes the moments
+        moments = self._moments[places.tobytes()][modality]
+        louder = "noise alone" if math.isinf(sigma) else f"noise σ = {sigma:g}"
+
+        def around(_runner: Runner) -> Around:
+            return lambda batch: filled(
+                self.subject.adapter,
+                batch.inputs,
+                {modality: with_noise(moments, batch.places, self.seed + draw, sigma=sigma)},
+            )
+
+        return self._once(
+            ("noisy", modality, sigma, places.tobytes(), draw, other),
+            lambda: self._run(
+                places,
+                f"{modality} under {louder}",
+                change=self._exchange(modality, places, draw) if other else None,
+                around=around,
+            ),
+        )
+
+    def hidden(self, modality: str, places: Places, layer: int, *, draw: int | None = None) -> Read:
+        """Run examples with a modality's span hidden from all others, and read a layer.
+
+        Parameters
+        ----------
+        modality : str
+        places : ndarray of int64
+        layer : int
+        draw : int, optional
+            Of an exchange; by default every example has its own.
+
+        Raises
+        ------
+        InputError
+            If the family names no attention that could be cut, or pools by attention.
+        """
+        if self.pool == ATTENTION:
+            raise InputError("states are pooled by attention, which is what would be cut")
+        return self._once(
+            ("hidden", modality, places.tobytes(), layer, draw),
+            lambda: self._run(
+                places,
+                f"{modality} hidden",
+                change=None if draw is None else self._exchange(modality, places, draw),
+                around=lambda _runner: (
+                    lambda batch: span_hidden(self.subject.adapter, batch.inputs, modality)
+                ),
+                layer=layer,
+            ),
+        )
+
+    def _exchange(self, modality: str, places: Places, draw: int) -> Change:
+        examples = [self.subject.examples[place] for place in places]
+        return with_inputs_of(examples, modality, self.donors(places, draw))
+
+    def _once(self, key: tuple[Any, ...], run: Callable[[], Read]) -> Read:
+        if key not in self._done:
+            self._done[key] = run()
+        return self._done[key]
+
+    def _run(
+        self,
+        places: Places,
+        words: str,
+        *,
+        change: Change | None = None,
+        around: Callable[[Runner], Around] = lambda _runner: _plain,
+        layer: int = BEFORE_FUSION,
+    ) -> Read:
+        adapter = self.subject.adapter
+        subject = replace(self.subject, examples=[self.subject.examples[i] for i in places])
+        runner = Runner(subject, self.track)
+        sites = [site for site in adapter.sites() if site.layer == layer]
+        stands = around(runner)
+        states: dict[str, list[NDArray[np.float64]]] = {}
+        answers = []
+        with (
+            torch.inference_mode(),
+            read_states(adapter.model, sites, POOLS[self.pool]) as reading,
+        ):
+            for batch in runner.batches(f"{subject.model} on {subject.dataset}, {words}", change):
+                try:
+                    with stands(batch):
+                        found, answer = read_batch(adapter, batch.inputs, reading)
+                except (torch.OutOfMemoryError, MemoryError) as error:
+                    raise InputError(
+                        f"memory does not suffice for a batch of {len(batch.places)}; give a "
+                        "smaller batch size, or another device"
+                    ) from error
+                for name, state in found.items():
+                    states.setdefault(name, []).append(state.double().cpu().numpy())
+                if answer is not None:
+                    answers.append(answer.double().cpu().numpy())
+        self.passes += len(places)
+        return Read(
+            {name: np.concatenate(parts) for name, parts in states.items()},
+            np.concatenate(answers) if answers else None,
+        )

@@ -1,0 +1,179 @@
+r"""How much the answer depends on a modality, read of the model itself and of no probe.
+
+An example is run with its own input and with another one's, all else as it was. In bits, the
+dependence is the Jensen–Shannon divergence of the two answers, averaged over examples,
+
+.. math:: J = E\, H\big(\tfrac{p + p'}{2}\big) - \tfrac{1}{2} E\,\big(H(p) + H(p')\big),
+
+what the answer tells of which of the two inputs it was given: at most the information of the answer
+about the modality given the other one, when inputs are drawn independently, and zero where the
+answer never moves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+
+from modalprism.estimation.analysis import Analysis, interval_around
+from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.pid.information import unit_of
+from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.check import (
+    Check,
+    atoms_of,
+    informations_of,
+    is_found,
+)
+from modalprism.studies.validation.finding import NotRunError, Rest, Seen
+
+Array = NDArray[np.float64]
+
+_AGAIN: Final = "as it is"
+LOUDNESS: Final = (0.0, 1.0, 4.0, 16.0, math.inf)
+"""Noise over what there was: standard deviations by channel."""
+HARDLY: Final = 0.05
+"""Part of what the probes find unique or synergistic below which an answer hardly moves."""
+PLAINLY: Final = 0.1
+"""Part of what the model knows of its answer above which an answer plainly moves."""
+_ROUNDING: Final = 1e-6
+
+
+def divergence(own: Array, other: Array, base: float) -> Array:
+    """Return the Jensen–Shannon divergence of every row's two answers, shape (n,).
+
+    Examples
+    --------
+    >>> divergence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 2).tolist()
+    [1.0]
+    """
+    mixed = entr((own + other) / 2).sum(1)
+    found: Array = (mixed - (entr(own).sum(1) + entr(other).sum(1)) / 2) / math.log(base)
+    return np.maximum(found, 0.0)
+
+
+def _moves(case: Case, modality: str, sigma: float, draw: int) -> Array:
+    """Return J of every row that is run again, under noise of a loudness."""
+    model = case.model()
+    own = model.noisy(modality, sigma, case.few, draw, other=False).answer
+    other = model.noisy(modality, sigma, case.few, draw, other=True).answer
+    if own is None or other is None:
+        raise NotRunError("the model gives no answer; its family may need candidates")
+    return divergence(own, other, case.settings.base)
+
+
+def _weights(case: Case) -> Array:
+    groups = {name: column[case.few] for name, column in case.sample(0).groups.items()}
+    return pigeonhole_weights(groups, len(case.few), case.settings.replicates, case.settings.seed)
+
+
+def _mean(case: Case, values: Array, name: str) -> Rest:
+    """Average over rows, with an interval from the bootstrap over groups."""
+    weights = _weights(case)
+    value = float(values.mean())
+    low, high = interval_around(value, weights @ values / weights.sum(1))
+    return Rest(name, value, low, high, unit_of(case.settings.base))
+
+
+def _ceiling(case: Case) -> float:
+    """Return the information that the model's own answer could carry at most."""
+    answer = case.model().own(case.few).answer
+    if answer is None:
+        raise NotRunError("the model gives no answer; its family may need candidates")
+    bits = entr(answer.mean(0)).sum() - entr(answer).sum(1).mean()
+    return float(bits) / math.log(case.settings.base)
+
+
+def _beyond_other(analysis: Analysis, modality: str) -> Rest:
+    """Return U + S of a modality, what it tells beyond the other, with its interval."""
+    own = analysis.modalities.index(modality)
+    value = analysis.unique[own].value + analysis.synergy.value
+    name = f"U {modality} + S"
+    if analysis.evidence is None:
+        low = analysis.unique[own].low + analysis.synergy.low
+        high = analysis.unique[own].high + analysis.synergy.high
+        return Rest(name, value, low, high, analysis.unit)
+    kept = analysis.evidence
+    moved = (kept.resampled + kept.learnt).astype(np.float64)
+    drawn = value + moved[2] - moved[1 - own]
+    low, high = interval_around(value, drawn, resolution=kept.resolution)
+    return Rest(name, value, low, high, analysis.unit)
+
+
+class AnswerMoves(Check):
+    """The answer moves with a modality's input if, and only if, the decomposition says so."""
+
+    def __init__(self, modality: str, other: str) -> None:
+        self.modality, self.other = modality, other
+        self.name = f"the answer moves with the {modality}"
+        self.expected = f"it does where U {modality} or S is found; where it does, something is"
+
+    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+        """After a surprise, ask about other rows, too: the first ones may have misled."""
+        case.analysis()
+        case.model()
+        return {_AGAIN: case.question(draw)} if draw else {}
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
+        """Hold what the probes find against what the model does."""
+        analysis = answers[_AGAIN] if draw else case.analysis()
+        moves = _mean(case, _moves(case, self.modality, 0.0, draw), f"J {self.modality}")
+        beyond = _beyond_other(analysis, self.modality)
+        atoms = atoms_of(analysis)
+        alone = informations_of(analysis)[f"I {self.modality}"]
+        matters = is_found(atoms[f"U {self.modality}"]) or is_found(atoms["S"])
+        told = matters or is_found(atoms["R"]) or is_found(alone)
+        hardly = moves.high <= max(HARDLY * beyond.low, _ROUNDING)
+        plainly = moves.low > PLAINLY * _ceiling(case)
+        surprises = set()
+        if matters and hardly:
+            surprises.add("the answer stays")
+        if plainly and not told:
+            surprises.add("nothing is told")
+        return Seen(frozenset(surprises), f"{moves}; {beyond}", moves)
+
+
+class Noise(Check):
+    """Noise over a modality's states before fusion: the louder, the less the answer depends on it.
+
+    The noise is Gaussian, by channel, and both together are scaled back to the states' own mean and
+    variance. An example with its own input and with another's is given the same noise, so that
+    under noise alone nothing of the difference is left but the number of positions.
+    """
+
+    asks: ClassVar[bool] = False
+
+    def __init__(self, modality: str) -> None:
+        self.modality = modality
+        self.name = f"noise over the {modality}"
+        self.expected = f"J {modality} never rises with σ, and falls in the end"
+
+    def passes(self, case: Case) -> int:
+        """Two a row and loudness; without noise, both were run already."""
+        return 2 * (len(LOUDNESS) - 1) * len(case.few)
+
+    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+        """Compare every loudness with the one before, row by row."""
+        before = _mean(case, _moves(case, self.modality, 0.0, draw), f"J {self.modality}")
+        if before.low <= HARDLY * _ceiling(case):
+            raise NotRunError(
+                f"the answer hardly moves with the {self.modality} ({before}): nothing can fall"
+            )
+        rows = [_moves(case, self.modality, sigma, draw) for sigma in LOUDNESS]
+        surprises = set()
+        for sigma, quieter, louder in zip(LOUDNESS[1:], rows, rows[1:], strict=False):
+            rise = _mean(case, louder - quieter, "rise")
+            if rise.low > _ROUNDING:
+                surprises.add(f"it rises to σ = {sigma:g}".replace("inf", "∞"))
+        fall = _mean(case, rows[-1] - rows[0], f"J {self.modality} under noise alone − as it was")
+        if fall.high >= 0:
+            surprises.add("it does not fall")
+        course = " → ".join(f"{of.mean():.3f}" for of in rows)
+        loudness = ", ".join("∞" if math.isinf(s) else f"{s:g}" for s in LOUDNESS)
+        words = f"{course} {fall.unit} at σ = {loudness}"
+        return Seen(frozenset(surprises), words, fall)

@@ -1,0 +1,152 @@
+"""Do all checks of a study, and write what was found into the run's folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from modalprism.errors import InputError
+from modalprism.progress import Announce, Track, silent, unheard
+from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study import Study
+from modalprism.studies.validation.case import Case
+from modalprism.studies.validation.check import Check
+from modalprism.studies.validation.embedding_checks import embedding_checks
+from modalprism.studies.validation.finding import Finding
+from modalprism.studies.validation.knockout_check import KnockOut
+from modalprism.studies.validation.outcome import Validation
+from modalprism.studies.validation.pairing_checks import Names, RowsBelong
+from modalprism.studies.validation.rounds import Asking, findings_of
+from modalprism.studies.validation.sensitivity_checks import AnswerMoves, Noise
+from modalprism.studies.views import Settings
+
+EXAMPLES: Final = 500
+RUNS: Final = 128
+REPLICATES: Final = 200
+PERMUTATIONS: Final = 199
+
+
+def checks_of(modalities: tuple[str, str]) -> list[Check]:
+    """Return every check of a store: of its embeddings, then of its model."""
+    first, second = modalities
+    return [
+        *embedding_checks(modalities),
+        RowsBelong(),
+        Names(modalities),
+        AnswerMoves(first, second),
+        AnswerMoves(second, first),
+        Noise(first),
+        Noise(second),
+        KnockOut(first, second),
+    ]
+
+
+def validate(
+    study: Study,
+    *,
+    examples: int = EXAMPLES,
+    runs: int = RUNS,
+    track: Track = silent,
+    announce: Announce = unheard,
+) -> Validation:
+    """Check a study's models, stores and estimator against relations that must hold.
+
+    Parameters
+    ----------
+    study : Study
+        Its sources are captured where they are not yet.
+    examples : int
+        Rows of a store that the estimator is asked about, drawn with the study's seed.
+    runs : int
+        How many of them are run through the model with other inputs and under noise.
+    track : Track
+        Shows progress.
+    announce : Announce
+        Hears what it will cost, before it begins.
+
+    Returns
+    -------
+    Validation
+        Written into the run's folder, too.
+
+    Raises
+    ------
+    InputError
+        If a source cannot be used, or nothing could be checked at all.
+    """
+    if min(examples, runs) < 2:
+        raise InputError("checks need two examples or more, and two of them to be run again")
+    begin = time.perf_counter()
+    stores = [
+        studied
+        for source in study.sources
+        for studied in source.stores(study.out / "store", study.seed, track)
+    ]
+    validation = validate_stores(
+        stores,
+        _settings(study),
+        examples=examples,
+        runs=runs,
+        workers=study.workers,
+        track=track,
+        announce=announce,
+    )
+    validation = replace(validation, seconds=time.perf_counter() - begin)
+    validation.write(study.out)
+    return validation
+
+
+def _settings(study: Study) -> Settings:
+    """Return the study's own settings; fewer draws do where only zero and more are told apart."""
+    return Settings(
+        study.modalities,
+        study.base,
+        study.estimator,
+        study.folds,
+        min(study.replicates, REPLICATES),
+        min(study.permutations, PERMUTATIONS),
+        study.seed,
+    )
+
+
+def validate_stores(
+    stores: Sequence[StudiedStore],
+    settings: Settings,
+    *,
+    examples: int = EXAMPLES,
+    runs: int = RUNS,
+    workers: int = 0,
+    checks: Sequence[Check] | None = None,
+    track: Track = silent,
+    announce: Announce = unheard,
+) -> Validation:
+    """Check stores that are open; see `validate`. By default by all `checks_of` them."""
+    begin = time.perf_counter()
+    cases = [Case(one, settings, examples=examples, runs=runs, track=track) for one in stores]
+    checks = checks_of(settings.modalities) if checks is None else checks
+    announce(_cost(cases, checks))
+    asking = Asking(workers or os.cpu_count() or 1, track)
+    findings: list[Finding] = []
+    passes = 0
+    while cases:
+        case = cases.pop(0)  # a model is let go once its store is done
+        findings += findings_of(case, checks, asking)
+        passes += case.passes
+    if findings and all(finding.verdict == "not run" for finding in findings):
+        raise InputError(f"nothing could be checked: {findings[0].seen}")
+    return Validation(tuple(findings), passes, time.perf_counter() - begin)
+
+
+def _cost(cases: Sequence[Case], checks: Sequence[Check]) -> str:
+    """Say what all checks take, if every one applies and none surprises."""
+    passes = sum(check.passes(case) for case in cases if case.studied.origin for check in checks)
+    # One of every store as it is, one of most checks, and two of the cut.
+    analyses = len(cases) * (1 + sum(1 + isinstance(c, KnockOut) for c in checks if c.asks))
+    stores = "a store" if len(cases) == 1 else f"{len(cases)} stores"
+    return (
+        f"{len(checks)} checks of {stores}: at most {passes:,} forward passes of one example and "
+        f"{analyses:,} analyses; what surprises is looked at again, up to twice"
+    )
