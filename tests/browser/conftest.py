@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from modalprism.reports import write_report
+from modalprism.reports.compare import read_runs, write_comparison
+from modalprism.studies.comparison import compare
 from modalprism.studies.study import Study
 
 N = 120
@@ -65,6 +67,13 @@ def runs(tmp_path_factory):
         study.run()
         write_report(study.out)
     return folder / "runs"
+
+
+@pytest.fixture(scope="session")
+def comparison(runs):
+    """The page of a comparison of the two, which lies beside them."""
+    found = read_runs([runs / "before", runs / "after"])
+    return write_comparison(found, compare(found), runs / "comparison")
 
 
 @pytest.fixture(scope="session")

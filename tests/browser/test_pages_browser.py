@@ -2,16 +2,7 @@
 
 import pytest
 
-from modalprism.reports.compare import read_runs, write_comparison
-from modalprism.studies.comparison import compare
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="session")
-def comparison(runs, tmp_path_factory):
-    found = read_runs([runs / "before", runs / "after"])
-    return write_comparison(found, compare(found), tmp_path_factory.mktemp("compared"))
 
 
 @pytest.fixture

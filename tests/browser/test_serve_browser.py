@@ -58,6 +58,22 @@ def test_a_file_is_kept_not_opened(page):
     assert download.value.suggested_filename == "profile.csv"
 
 
+@pytest.mark.usefixtures("comparison")
+def test_a_written_comparison_opens_and_its_figures_are_kept(page):
+    page.goto("/?q=before+after")
+    page.get_by_role("link", name="Comparison of before, after").click()
+    picture = page.locator("figure img")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+    with page.expect_download() as download:
+        page.get_by_role("link", name="figures/map.pdf").click()
+    assert download.value.suggested_filename == "map.pdf"
+    page.get_by_role("link", name="Open the comparison").click()
+    page.wait_for_url("**/comparisons/*/page")
+    assert page.inner_text("h1") == "Comparison of before, after"
+    assert page.locator("figure svg").count() >= 2
+    page.get_by_role("button", name="difference").click()  # its script may run
+
+
 @pytest.fixture
 def half(runs):
     """The folder of a run that is being made; gone afterwards."""
@@ -84,12 +100,14 @@ def test_a_run_is_watched_until_it_finishes(page, half, runs):
 
 @pytest.mark.parametrize("width", [320, 480, 1200])
 @pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.usefixtures("comparison")
 def test_no_page_is_wider_than_its_window(page, width, look):
     page.emulate_media(color_scheme=look)
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/")
     run = page.get_by_role("link", name="before?").get_attribute("href")
-    for address in ("/", "/?q=none", run):
+    compared = page.get_by_role("link", name="Comparison of").get_attribute("href")
+    for address in ("/", "/?q=none", run, compared):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from modalprism.look.courses import BARS, course_grid, sparkline
 from modalprism.look.reading import Reading
+from modalprism.look.readings import Readings
 
 VALUES = st.floats(-1, 3)
 
@@ -35,7 +36,7 @@ def test_nulls_speak_and_what_is_not_known_is_asked():
 
 
 def test_one_scale_for_the_whole_view(demo):
-    grid = course_grid(demo, "stream")
+    grid = course_grid(Readings(demo), "stream")
     assert len(grid.rows) == 3 * 4 * 4
     drawn = {tuple(cell.text for cell in row[:3]): row for row in grid.rows}
     assert drawn["cross_attention", "named", "R"][4].text == "▁▃▅▆█"
@@ -47,22 +48,22 @@ def test_one_scale_for_the_whole_view(demo):
 
 
 def test_the_largest_step_is_one_that_the_intervals_bear_out(demo, make_profile):
-    grid = course_grid(demo, "stream")
+    grid = course_grid(Readings(demo), "stream")
     steps = {tuple(cell.text for cell in row[:3]): row[-1].text for row in grid.rows}
     assert steps["cross_attention", "named", "U text"] == "−0.62 at layer 4"
     assert steps["late", "named", "U text"] == "none"
     unsure = make_profile(models={"cross_attention": ""}, datasets=("named",), half=9.0)
-    assert {row[-1].text for row in course_grid(unsure, "stream").rows} == {"none"}
+    assert {row[-1].text for row in course_grid(Readings(unsure), "stream").rows} == {"none"}
 
 
 def test_one_layer_has_no_step(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("kind",), depths=1)
-    assert {row[-1].text for row in course_grid(profile, "stream").rows} == {""}
+    assert {row[-1].text for row in course_grid(Readings(profile), "stream").rows} == {""}
 
 
 @pytest.mark.parametrize("view", ["stream", "encoding"])
 def test_detail_gives_intervals_and_p_values(demo, view):
-    grid = course_grid(demo, view, detail=True)
+    grid = course_grid(Readings(demo), view, detail=True)
     for row in grid.rows:
         assert all(cell.aside.startswith("[") for cell in row[3:5])
         assert ("p = " in row[3].aside) == (row[2].text == "S")

@@ -4,9 +4,9 @@ import pytest
 
 from modalprism.errors import InputError
 from modalprism.look.figures import FIGURES, figure_of
+from modalprism.look.figures.canvas import save
 from modalprism.look.settings import drawing
 from modalprism.reports import write_figures
-from modalprism.reports.figures.canvas import save
 
 
 def texts(figure):

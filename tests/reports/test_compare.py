@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from modalprism.errors import InputError
+from modalprism.look.figures.before_after import changes
 from modalprism.reports.compare import (
     difference_grid,
     difference_sentences,
@@ -48,6 +49,18 @@ def runs(tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def later(runs):
+    """The model that followed the picture, after something that made it follow the text."""
+    source = {"path": runs[0].parent / "11.npz", "model": "picture", "dataset": "kinds"}
+    study = Study(
+        sources=[source], replicates=200, permutations=19, workers=1, views=("answer",),
+        out=runs[0].parent / "later",
+    )  # fmt: skip
+    study.run()
+    return study.out
+
+
 def test_the_page_has_figures_words_and_all_differences(runs, tmp_path):
     found = read_runs(runs)
     page = write_comparison(found, compare(found), tmp_path / "out").read_text("utf-8")
@@ -56,6 +69,11 @@ def test_the_page_has_figures_words_and_all_differences(runs, tmp_path):
     for name in ("map", "prism", "differences-answer-observed", "stream"):
         for ending in ("svg", "png", "pdf"):
             assert (tmp_path / "out" / "figures" / f"{name}.{ending}").stat().st_size > 1000
+    claim = "The answer leans on the image (unique image is the largest atom): "
+    lost = "Accuracy is not above chance: </b>on kinds in &lt;b&gt;text&lt;/b&gt;."
+    assert page.index(lost) < page.index(claim)
+    assert f"<li><b>{claim}</b>on kinds in picture and again, with" in page
+    assert page.index(claim) < page.index("differences of an atom are told apart")
     assert "&lt;b&gt;text&lt;/b&gt;" in page
     assert "<b>text</b>" not in page
     assert page.count("<tr") > len(differences)
@@ -74,7 +92,36 @@ def test_the_words_name_what_differs_and_not_what_does_not(runs):
 def test_a_page_needs_no_folder(runs):
     page = render_comparison(read_runs(runs))
     assert "Files: figures/" not in page
+    assert "before-after" not in page
     assert page.count("<svg") == 4
+
+
+def test_a_model_before_and_after_is_drawn_as_such(runs, later, tmp_path):
+    found = read_runs([runs[0], later])
+    page = write_comparison(found, compare(found), tmp_path).read_text("utf-8")
+    name = "before-after-observed"
+    assert page.index(f'id="figure-{name}"') < page.index('id="figure-map"')
+    assert all((tmp_path / "figures" / f"{name}.{end}").exists() for end in ("svg", "png", "pdf"))
+    said = "".join(re.findall(r"<title>(picture on kinds[^<]*)</title>", page))
+    assert len(re.findall("before [(]one[)]: ", said)) == 5
+    assert len(re.findall("after [(]later[)]: ", said)) == 5
+    assert re.search(
+        r"unique text\nbefore .*\nafter .*\ndifference: [+]1[.]\d+ bit .* told apart", said
+    )
+    assert re.search(r"difference: −\d+ percentage points", said)
+
+
+def test_before_is_the_run_that_is_named_first(runs, later):
+    for named in ([later, runs[0]], [runs[0], later]):
+        found = changes(compare(read_runs(named)))
+        assert set(found["run_1"]) == {named[0].name}
+        assert set(found["run_2"]) == {named[1].name}
+
+
+@pytest.mark.parametrize("which", [(0, 1), (0,), (1, 2)])
+def test_other_models_are_no_before_and_after(runs, later, which):
+    named = [[*runs, later][place] for place in which]
+    assert changes(compare(read_runs(named))).empty
 
 
 def test_every_difference_is_a_row(runs):

@@ -14,13 +14,13 @@ from modalprism.look.figures import (
     depth_figure,
     prism_figure,
 )
+from modalprism.look.figures.canvas import inline_svg
 from modalprism.look.figures.heat import heat_figure
 from modalprism.look.figures.scatter import accurate, scatter_figure
 from modalprism.look.fusion import fusion_span
 from modalprism.look.readings import Readings
 from modalprism.look.settings import drawing
 from modalprism.reports.figures import write_figures
-from modalprism.reports.figures.canvas import inline_svg
 from modalprism.studies.profile import Profile
 
 

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.reports import write_report
+from modalprism.look.readings import Readings
+from modalprism.reports import headlines, write_report
 from modalprism.reports.page import render
 from modalprism.studies.profile import Profile
 
@@ -61,6 +62,19 @@ def test_the_page_says_everything_in_words_and_numbers(page, demo):
     assert "The pictures are drawn, not photographed." in text
     assert "80.25" in text
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+
+
+def test_the_page_begins_with_what_is_true_over_all_and_folds_many_cases(page, demo, small):
+    text = Reader(page).text
+    places = [text.index(" ".join(line.split())) for line in headlines(Readings(demo))]
+    assert places == sorted(places)
+    assert places[-1] < text.index("Case by case:") < text.index("late on match: accuracy")
+    assert text.index("late on match: accuracy") < text.index("Before you trust these numbers")
+    assert "<details><summary>Case by case" in page
+    assert "<details open><summary>Case by case" in render(small, {})
+    assert "With redrawn pairs every image also meets text inputs of other examples" in text
+    for question in demo.manifest["datasets"].values():
+        assert text.index(question) < text.index("Case by case:")
 
 
 def test_the_page_asks_no_network_and_runs_no_script_but_its_own(page):

@@ -33,28 +33,7 @@ def test_the_dominant_modality_is_named_with_its_interval_and_pairs(demo):
     largest = "the largest atom is unique image, 2.14 bit [2.11, 2.17]"
     assert f"{largest}, 97 % [95, 98] of the information" in said["concat on pictured"]
     assert "the text contributes 100 %" in said["late on named"]
-    assert all("(redrawn pairs)" in s for s in answer_sentences(demo)[1:])
-
-
-def test_a_single_answer_is_not_counted(demo):
-    frame = demo.frame
-    one = frame[(frame["model"] == "concat") & (frame["dataset"] == "pictured")]
-    (sentence,) = answer_sentences(Profile(one, demo.manifest))
-    assert sentence.startswith("concat on pictured: ")
-
-
-def test_the_overview_counts_every_case(demo):
-    overview = answer_sentences(demo)[0]
-    assert overview.startswith("Of 12 answers (model × dataset, redrawn pairs)")
-    assert "image contributes more in 6" in overview
-    assert "text contributes more in 3" in overview
-    assert "undetermined in 3" in overview
-    assert "not above chance in 1" in overview
-
-
-def test_the_overview_counts_what_is_neither(demo):
-    profile = rewrite(demo, lambda f: f.quantity == "contribution", low=0.3, high=0.8)
-    assert "neither contributes more, within the interval, in" in answer_sentences(profile)[0]
+    assert all("(redrawn pairs)" in s for s in answer_sentences(demo))
 
 
 def test_the_undetermined_and_the_unlearnt_are_said_to_be_so(demo):

@@ -49,6 +49,8 @@ def folder(runs, add, tmp_path):
     (run / "study.yaml").unlink()
     (run / "study.yaml").symlink_to(tmp_path / "secret.txt")
     os.symlink(tmp_path, run / "figures" / "up")
+    (run / "comparison.html").write_text("</html>")  # a comparison lies there, too
+    (run / "differences.csv").symlink_to(tmp_path / "secret.txt")
     return runs
 
 
@@ -56,10 +58,12 @@ def addresses(name):
     tails = [f"{up * depth}{target}" for up in UP for depth in (1, 2, 4) for target in TARGETS]
     tails += ["figures/secret.svg", "study.yaml", "figures/up/secret.txt", "secret.txt", "", "."]
     tails += ["figures", "figures/", "figures/../secret.txt", "analyses/", "/etc/passwd"]
+    tails += ["differences.csv", "figures/up", "./comparison.html"]
     for tail in tails:
-        yield f"/runs/{name}/files/{tail}"
-        yield f"/runs/{tail}"
-        yield f"/runs/{tail}/report"
+        for kind, page in (("runs", "report"), ("comparisons", "page")):
+            yield f"/{kind}/{name}/files/{tail}"
+            yield f"/{kind}/{tail}"
+            yield f"/{kind}/{tail}/{page}"
         yield f"/{tail}" if tail.strip("/.") else "/runs/"
 
 
@@ -78,10 +82,11 @@ def test_no_address_leads_out(folder):
 
 def test_what_is_on_the_list_is_there_all_the_same(folder):
     name = find_runs(folder).runs[0].id
-    path = f"/runs/{name}/files/manifest.json"
-    status, body = asyncio.run(ask(make_app(folder, PORT), path))
-    assert status == 200
-    assert body == (folder / "a" / "manifest.json").read_bytes()
+    for kind, file in (("runs", "manifest.json"), ("comparisons", "comparison.html")):
+        path = f"/{kind}/{name}/files/{file}"
+        status, body = asyncio.run(ask(make_app(folder, PORT), path))
+        assert status == 200
+        assert body == (folder / "a" / file).read_bytes()
 
 
 @given(
@@ -101,8 +106,10 @@ def test_no_mixture_leads_out(folder, pieces):
     app = make_app(folder, PORT)
     name = find_runs(folder).runs[0].id
     tail = "".join(piece if piece in UP else quote(piece) for piece in pieces)
-    listed = {"profile.parquet", "manifest.json", "report.html"}
-    for path in (f"/runs/{name}/files/{tail}", f"/runs/{tail}"):
+    listed = {"profile.parquet", "manifest.json", "report.html", "comparison.html"}
+    paths = [f"/{kind}/{rest}" for kind in ("runs", "comparisons")
+             for rest in (f"{name}/files/{tail}", tail)]  # fmt: skip
+    for path in paths:
         status, body = asyncio.run(ask(app, path))
         assert SECRET not in body
         assert status == 404 or (status == 200 and tail in listed)

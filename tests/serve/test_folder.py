@@ -4,7 +4,7 @@ import pytest
 
 from modalprism.serve import folder
 from modalprism.serve.files import content, offered
-from modalprism.serve.folder import Run, find_runs
+from modalprism.serve.folder import Comparison, Run, find_runs
 from modalprism.studies import study
 
 
@@ -67,6 +67,45 @@ def test_links_are_not_followed(tmp_path):
     assert found(root) == {}
 
 
+def compared(root):
+    return {one.name: one.finished for one in find_runs(root).comparisons}
+
+
+def test_comparisons_are_found_whole_or_half(tmp_path):
+    for name in ("whole", "half/deep", "own", "a/b/c/too-deep"):
+        (tmp_path / name / "figures").mkdir(parents=True)
+    for name in ("whole/comparison.html", "whole/differences.csv", "half/deep/differences.csv",
+                 "a/b/c/too-deep/comparison.html", "own/figures/comparison.html"):  # fmt: skip
+        (tmp_path / name).touch()
+    assert compared(tmp_path) == {"whole": True, "half/deep": False}
+    assert found(tmp_path) == {}
+
+
+def test_somebodys_own_table_of_that_name_is_no_comparison(tmp_path):
+    (tmp_path / "differences.csv").touch()
+    assert compared(tmp_path) == {}
+
+
+def test_links_to_comparisons_are_not_followed(tmp_path):
+    root, outside = tmp_path / "runs", tmp_path / "outside"
+    (outside / "figures").mkdir(parents=True)
+    for name in ("comparison.html", "differences.csv"):
+        (outside / name).touch()
+    (root / "files").mkdir(parents=True)
+    (root / "linked").symlink_to(outside)
+    for name in ("comparison.html", "differences.csv", "figures"):
+        (root / "files" / name).symlink_to(outside / name)
+    assert compared(root) == {}
+
+
+def test_the_comparison_written_last_comes_first(tmp_path):
+    for name, moment in (("old", 1000), ("new", 2000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "comparison.html").touch()
+        os.utime(tmp_path / name / "comparison.html", (moment, moment))
+    assert list(compared(tmp_path)) == ["new", "old"]
+
+
 def test_too_many_folders_are_said(tmp_path):
     for number in range(5):
         make_finished(tmp_path / str(number))
@@ -107,6 +146,17 @@ def test_only_files_of_a_run_are_offered(tmp_path):
     (tmp_path / "figures" / "out.svg").symlink_to("/etc/hostname")
     names = ["report.html", "profile.parquet", "manifest.json", "study.yaml", "figures/a.svg"]
     assert list(offered(Run(tmp_path, ".", True))) == names
+
+
+def test_only_files_of_a_comparison_are_offered(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "tables").mkdir()
+    for name in ("comparison.html", "differences.csv", "report.html", "manifest.json", "secret.csv",
+                 "figures/map.svg", "figures/map.exe", "tables/a.tex"):  # fmt: skip
+        (tmp_path / name).touch()
+    (tmp_path / "figures" / "out.svg").symlink_to("/etc/hostname")
+    names = ["comparison.html", "differences.csv", "figures/map.svg"]
+    assert list(offered(Comparison(tmp_path, ".", True))) == names
 
 
 def test_what_is_no_file_of_its_own_is_not_offered_and_not_read(tmp_path):

@@ -4,7 +4,16 @@ from starlette.testclient import TestClient
 from modalprism.serve import make_app
 
 PORT = 8765
-ADDRESSES = ["/", "/none", "/style.css", "/watch.js", "/favicon.ico", "/compare", "/runs/0/report"]
+ADDRESSES = [
+    "/comparisons/0/page",
+    "/",
+    "/none",
+    "/style.css",
+    "/watch.js",
+    "/favicon.ico",
+    "/compare",
+    "/runs/0/report",
+]
 
 
 @pytest.mark.parametrize("host", [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"LOCALHOST:{PORT}"])

@@ -11,7 +11,7 @@ from modalprism.look.atoms import atom_styles
 from modalprism.look.grid import Cell, Grid
 from modalprism.look.notation import NOISE_MARK, number
 from modalprism.look.reading import Reading
-from modalprism.look.readings import Case, Measured, Readings
+from modalprism.look.readings import Case, Readings
 from modalprism.look.views import ABSENT, VIEW_TITLES, amount
 
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -38,13 +38,13 @@ def sparkline(course: Sequence[Reading | None], top: float) -> str:
     return "".join(_character(reading, top) for reading in course)
 
 
-def course_grid(profile: Measured, view: str, detail: bool = False) -> Grid:
+def course_grid(readings: Readings, view: str, detail: bool = False) -> Grid:
     """Lay out a layer view, one row per model, dataset and atom.
 
     Parameters
     ----------
-    profile : Measured
-        A profile.
+    readings : Readings
+        The readings of a profile.
     view : str
         ``stream`` or ``encoding``.
     detail : bool
@@ -56,7 +56,6 @@ def course_grid(profile: Measured, view: str, detail: bool = False) -> Grid:
         First and last value, a sparkline whose height is common to the view, and the largest of
         the steps between neighbouring layers that their intervals bear out.
     """
-    readings = Readings(profile)
     cases = readings.cases(view)
     several = len(readings.pairs(view)) > 1
     names = ["model", "dataset", *(["pairs"] if several else []), "atom"]

@@ -65,9 +65,9 @@ def profile_html(profile: Measured) -> str:
     facts = f"{first} and {second}, {counts(*readings.sizes())}; brackets are 95 % intervals"
     if readings.cases("stream") or readings.cases("encoding"):
         facts += ", p-values over depth are corrected for its layers"
-    tables = [grid_html(answer_grid(profile, p_values=True))] if readings.cases("answer") else []
+    tables = [grid_html(answer_grid(readings, p_values=True))] if readings.cases("answer") else []
     tables += [
-        grid_html(course_grid(profile, view, detail=True))
+        grid_html(course_grid(readings, view, detail=True))
         for view in ("stream", "encoding")
         if readings.cases(view)
     ]

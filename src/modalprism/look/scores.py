@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from modalprism.look.grid import Cell, Grid
 from modalprism.look.notation import UNDETERMINED, interval, number
@@ -51,12 +51,13 @@ def scorings(scores: pd.DataFrame, readings: Readings) -> list[Scoring]:
         information, of the answer view.
     """
     found: dict[tuple[str, str, str, str], Scoring] = {}
-    for row in scores.itertuples(index=False):
-        key = (row.model, row.dataset, row.title, row.quantity)
-        scoring = found.setdefault(key, Scoring(*key, {}, row.headline, row.share))
-        scoring.readings[row.modality] = Reading(
-            row.value, row.low, row.high, unit=row.unit, n=row.n
-        )
+    rows: list[dict[str, Any]] = scores.to_dict("records")  # type: ignore[assignment]
+    for row in rows:
+        key = (row["model"], row["dataset"], row["title"], row["quantity"])
+        scoring = found.setdefault(key, Scoring(*key, {}, row["headline"], row["share"]))
+        value, low, high = row["value"], row["low"], row["high"]
+        reading = Reading(value, low, high, unit=row["unit"], n=row["n"])
+        scoring.readings[row["modality"]] = reading
     theirs = list(found.values())
     wanted = dict.fromkeys((one.model, one.dataset) for one in theirs)
     ours = [

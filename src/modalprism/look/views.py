@@ -16,7 +16,7 @@ from modalprism.look.notation import (
     significance,
 )
 from modalprism.look.reading import Reading
-from modalprism.look.readings import Case, Measured, Readings, Skill
+from modalprism.look.readings import Case, Readings, Skill
 
 ABSENT: Final = "–"  # the study did not measure it, which is not the same as undetermined
 VIEW_TITLES: Final = {
@@ -26,20 +26,19 @@ VIEW_TITLES: Final = {
 }
 
 
-def answer_grid(profile: Measured, detail: bool = False, p_values: bool = False) -> Grid:
+def answer_grid(readings: Readings, detail: bool = False, p_values: bool = False) -> Grid:
     """Lay out the answer view, one row per model, dataset and kind of pairs.
 
     Parameters
     ----------
-    profile : Measured
-        The profile of a run.
+    readings : Readings
+        The readings of a run's profile.
     detail : bool
         Also the fraction of the information that probes recovered, the solver's gap, and n where
         it differs from row to row.
     p_values : bool
         Also the p-value of each number that was tested.
     """
-    readings = Readings(profile)
     names = ["model", "dataset", "pairs"]
     columns = [*names, *_number_columns(readings), "accuracy (chance)"]
     if detail:
@@ -63,13 +62,12 @@ def answer_grid(profile: Measured, detail: bool = False, p_values: bool = False)
     return Grid(_title(readings, "answer"), columns, rows, len(names), _notes(rows))
 
 
-def layer_grid(profile: Measured, view: str) -> Grid:
+def layer_grid(readings: Readings, view: str) -> Grid:
     """Lay out a layer view, one row per model, dataset and depth.
 
     Where the target is codes, the last column says how far any atom's part of the information
     moves at most with half or double the codes.
     """
-    readings = Readings(profile)
     several = len(readings.pairs(view)) > 1
     names = ["model", "dataset", *(["pairs"] if several else []), "layer"]
     moves = {

@@ -7,6 +7,7 @@ in words. It computes nothing new: every number shown is a row of the profile.
 
 from modalprism.reports.cautions import cautions
 from modalprism.reports.figures import Drawing, write_figures
+from modalprism.reports.headlines import headlines
 from modalprism.reports.page import write_report
 from modalprism.reports.tables import (
     answer_latex,
@@ -26,6 +27,7 @@ __all__ = [
     "answer_sentences",
     "answer_table",
     "cautions",
+    "headlines",
     "layer_latex",
     "layer_markdown",
     "layer_table",

@@ -10,6 +10,8 @@ import pandas as pd
 
 from modalprism.files import write_whole
 from modalprism.look.figures import depth_figure, prism_figure
+from modalprism.look.figures.before_after import before_after_figure, changes
+from modalprism.look.figures.canvas import inline_svg, save, to_svg
 from modalprism.look.figures.difference import SIGNIFICANCE, difference_figure, side_name
 from modalprism.look.figures.heat import heat_figure
 from modalprism.look.figures.scatter import accurate, scatter_figure
@@ -19,7 +21,7 @@ from modalprism.look.readings import Readings
 from modalprism.look.settings import drawing
 from modalprism.look.views import answer_grid
 from modalprism.progress import Track, silent
-from modalprism.reports.figures.canvas import inline_svg, save, to_svg
+from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page
 from modalprism.studies.comparison import Run, compare
 from modalprism.studies.profile import Profile
@@ -117,6 +119,12 @@ def _figures(runs: Mapping[str, Run], differences: pd.DataFrame) -> dict[str, An
     profile = together(runs)
     readings, seed = Readings(profile), profile.manifest["seed"]
     wanted: dict[str, Any] = {}
+    changed = changes(differences)
+    of_each = {} if changed.empty else {n: Readings(run.profile) for n, run in runs.items()}
+    for pairs, frame in changed.groupby("pairs", sort=False):
+        wanted[f"before-after-{pairs}"] = lambda frame=frame: before_after_figure(
+            frame, of_each, seed
+        )
     if readings.cases("answer"):
         wanted["map"] = lambda: heat_figure(readings, seed)
         wanted["prism"] = lambda: prism_figure(readings, profile.manifest["datasets"], seed)
@@ -217,10 +225,11 @@ def _page(
         first=readings.modalities[0],
         second=readings.modalities[1],
         runs=list(runs),
+        headlines=headlines(readings),
         sentences=difference_sentences(differences),
-        answers=answer_grid(profile, detail=True) if readings.cases("answer") else None,
+        answers=answer_grid(readings, detail=True) if readings.cases("answer") else None,
         differences=difference_grid(differences),
-        figures={name: inline_svg(svg, name) for name, svg in figures.items()},
+        figures={name: {"svg": inline_svg(svg, name)} for name, svg in figures.items()},
         files=files,
         some_unpaired=not differences["paired"].all(),
         unit=readings.unit(),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from modalprism.files import write_whole
 from modalprism.look.atoms import atom_styles
+from modalprism.look.examples import ShownExample
+from modalprism.look.figures.canvas import inline_svg
+from modalprism.look.figures.examples import figure_names
 from modalprism.look.notation import counts
 from modalprism.look.readings import Readings
 from modalprism.progress import Track, silent
 from modalprism.reports.cautions import cautions
+from modalprism.reports.examples import shown_cases
 from modalprism.reports.figures import write_figures
-from modalprism.reports.figures.canvas import inline_svg
+from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page
 from modalprism.reports.tables import (
     TABLES_FOLDER,
@@ -22,6 +27,7 @@ from modalprism.reports.tables import (
     write_tables,
 )
 from modalprism.reports.words import answer_sentences, stream_sentences
+from modalprism.studies.kept_examples import read_examples
 from modalprism.studies.profile import Profile
 
 REPORT_FILE: Final = "report.html"
@@ -51,15 +57,21 @@ def write_report(run: Path, *, track: Track = silent) -> Path:
     """
     run = Path(run)
     profile = Profile.read(run)
-    drawings = write_figures(profile, run / FIGURES_FOLDER, track=track)
-    text = render(profile, {name: (d.svg, d.description) for name, d in drawings.items()})
+    examples = read_examples(run)
+    drawings = write_figures(profile, run / FIGURES_FOLDER, examples, track=track)
+    figures = {name: (d.svg, d.description) for name, d in drawings.items()}
+    text = render(profile, figures, examples)
     write_tables(profile, run / TABLES_FOLDER)
     page = run / REPORT_FILE
     write_whole(page, text)
     return page
 
 
-def render(profile: Profile, figures: dict[str, tuple[str, str]]) -> str:
+def render(
+    profile: Profile,
+    figures: dict[str, tuple[str, str]],
+    examples: Sequence[ShownExample] = (),
+) -> str:
     """Return the page as text.
 
     Parameters
@@ -68,12 +80,14 @@ def render(profile: Profile, figures: dict[str, tuple[str, str]]) -> str:
         The profile of a run.
     figures : dict of str to (str, str)
         SVG text and description of each figure, by its name.
+    examples : sequence of ShownExample
+        Those that tell most of each atom; without any, the page has no such section.
     """
     readings = Readings(profile)
     manifest = profile.manifest
     views = [view for view in ("answer", *_LAYER_VIEWS) if readings.cases(view)]
     tables: dict[str, Grid] = {
-        view: answer_grid(profile, detail=True) if view == "answer" else layer_grid(profile, view)
+        view: answer_grid(readings, detail=True) if view == "answer" else layer_grid(readings, view)
         for view in views
     }
     return render_page(
@@ -85,6 +99,8 @@ def render(profile: Profile, figures: dict[str, tuple[str, str]]) -> str:
         sizes=counts(*readings.sizes()),
         seed=manifest.get("seed"),
         styles=atom_styles(readings.modalities),
+        headlines=headlines(readings),
+        redrawn="redrawn" in readings.pairs("answer"),
         answers=answer_sentences(profile),
         streams=stream_sentences(profile),
         warnings=cautions(profile),
@@ -100,5 +116,7 @@ def render(profile: Profile, figures: dict[str, tuple[str, str]]) -> str:
             name: {"svg": inline_svg(svg, name), "description": description}
             for name, (svg, description) in figures.items()
         },
+        files=True,
+        examples=shown_cases(readings, examples, figure_names(readings, examples)),
         manifest=manifest,
     )

@@ -8,6 +8,9 @@
 ``/runs/ID/profile.csv``        its profile as CSV
 ``/runs/ID/files/NAME``         one of its files, to be kept
 ``/compare?run=ID&run=ID``      runs side by side
+``/comparisons/ID``             a comparison that was written before: what it is about, its files
+``/comparisons/ID/page``        its page
+``/comparisons/ID/files/NAME``  one of its files, to be kept
 ==============================  ==================================================================
 """
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,20 +29,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from modalprism.errors import InputError
+from modalprism.reports.compare import FIGURES, PAGE
 from modalprism.reports.page import REPORT_FILE
 from modalprism.reports.shell import policy
 from modalprism.serve import pages
 from modalprism.serve.comparison import comparison_page
 from modalprism.serve.files import TYPES, content, offered
-from modalprism.serve.folder import Found, Run, find_runs
+from modalprism.serve.folder import Comparison, Found, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import state_of
-from modalprism.serve.summaries import Summaries
+from modalprism.serve.remembered import PATIENCE, Remembered
+from modalprism.serve.summaries import Summaries, Summary
+from modalprism.serve.written import READ_FROM, summary_of
 from modalprism.studies.profile import Profile
 
 WATCH_MILLISECONDS: Final = 2000
 _READ_ON_MILLISECONDS: Final = 300
 _NOTHING_ELSE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_FOREMOST_FIGURES: Final = ("before-after-observed", "before-after-redrawn", "map", "stream")
+_Kind = TypeVar("_Kind", Run, Comparison)
 _FILE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -67,6 +75,9 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
             Route("/runs/{id}/profile.csv", views.csv),
             Route("/runs/{id}/files/{name:path}", views.file),
             Route("/compare", views.compare),
+            Route("/comparisons/{id}", views.comparison),
+            Route("/comparisons/{id}/page", views.comparison_page),
+            Route("/comparisons/{id}/files/{name:path}", views.comparison_file),
             Route("/style.css", _style),
             Route("/watch.js", _script),
             Route("/favicon.ico", _icon),
@@ -86,47 +97,41 @@ class _Views:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._summaries = Summaries()
+        self._compared = Remembered[Comparison, Summary](READ_FROM, summary_of)
 
     def read_ahead(self) -> None:
-        self._summaries.of_many(find_runs(self._root).runs, math.inf)
+        found = find_runs(self._root)
+        self._summaries.of_many(found.runs, math.inf)
+        self._compared.of_many(found.comparisons, math.inf)
 
     def runs(self, request: Request) -> Response:
         words = request.query_params.get("q", "")
         found = find_runs(self._root)
         summaries = self._summaries.of_many(found.runs)
-        shown = {
-            run: summary
-            for run, summary in summaries.items()
-            # A run that was not read yet is shown, lest a search seem to say that it is not there.
-            if summary is None or summary.matches(words, run.name)
-        }
+        compared = self._compared.of_many(found.comparisons, PATIENCE)
         unread = sum(summary is None for summary in summaries.values())
+        waiting = unread or None in compared.values()
         return _page(
             "runs.html",
             root=str(self._root),
             words=words,
             found=found,
-            shown=shown,
+            shown=_matching(summaries, words),
+            compared=_matching(compared, words),
             unread=unread,
-            refresh=_READ_ON_MILLISECONDS if unread else 0,
+            refresh=_READ_ON_MILLISECONDS if waiting else 0,
             files=offered,
         )
 
     def run(self, request: Request) -> Response:
         run = self._run(request.path_params["id"])
-        files = list(offered(run))
-        grouped: dict[str, list[str]] = {}
-        for name in files:
-            if "/" in name:
-                grouped.setdefault(name.partition(".")[0], []).append(name)
         return _page(
             "run.html",
             run=run,
             summary=self._summaries.of(run),
             words=self._summaries.sentences(run),
             state=None if run.finished else state_of(run),
-            files=files,
-            grouped=grouped,
+            files=list(offered(run)),
             refresh=0 if run.finished else WATCH_MILLISECONDS,
         )
 
@@ -154,21 +159,42 @@ class _Views:
         )
 
     def file(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        path = offered(self._run(request.path_params["id"])).get(name)
-        if path is None:
-            raise HTTPException(404, "This run has no such file.")
-        return Response(_read(path), media_type=TYPES[path.suffix], headers=_to_be_kept(path.name))
+        run = self._run(request.path_params["id"])
+        return _file(run, request.path_params["name"], "This run has no such file.")
 
     def compare(self, request: Request) -> Response:
         chosen = dict.fromkeys(request.query_params.getlist("run"))
         found = find_runs(self._root)
-        runs = [self._run(name, found) for name in chosen]
+        # The list has the last written first; what was there before is named first.
+        runs = sorted((self._run(name, found) for name in chosen), key=Run.changed)
         if not runs:
             raise InputError("tick the runs in the list that are to be compared")
         for run in runs:
             self._check(run)
         return _report(_encoded(comparison_page(runs)))
+
+    def comparison(self, request: Request) -> Response:
+        comparison = self._comparison(request.path_params["id"])
+        files = list(offered(comparison))
+        foremost = [f"{FIGURES}/{name}.svg" for name in _FOREMOST_FIGURES]
+        return _page(
+            "comparison.html",
+            comparison=comparison,
+            summary=self._compared.of(comparison),
+            files=files,
+            figure=next((name for name in foremost if name in files), ""),
+            refresh=0 if comparison.finished else WATCH_MILLISECONDS,
+        )
+
+    def comparison_page(self, request: Request) -> Response:
+        path = offered(self._comparison(request.path_params["id"])).get(PAGE)
+        if path is None:
+            raise HTTPException(404, "This comparison has no page; modalprism compare writes it.")
+        return _report(_read(path))
+
+    def comparison_file(self, request: Request) -> Response:
+        comparison = self._comparison(request.path_params["id"])
+        return _file(comparison, request.path_params["name"], "This comparison has no such file.")
 
     def _run(self, name: str, found: Found | None = None) -> Run:
         run = (found or find_runs(self._root)).by_id(name)
@@ -176,11 +202,33 @@ class _Views:
             raise HTTPException(404, "There is no such run in this folder, or no longer.")
         return run
 
+    def _comparison(self, name: str) -> Comparison:
+        comparison = find_runs(self._root).comparison_by_id(name)
+        if comparison is None:
+            raise HTTPException(404, "There is no such comparison in this folder, or no longer.")
+        return comparison
+
     def _check(self, run: Run) -> None:
         """Refuse a run that is damaged, even where its files can be read."""
         problem = self._summaries.of(run).problem
         if problem:
             raise InputError(problem)
+
+
+def _matching(summaries: dict[_Kind, Summary | None], words: str) -> dict[_Kind, Summary | None]:
+    # What was not read yet is shown, lest a search seem to say that it is not there.
+    return {
+        place: summary
+        for place, summary in summaries.items()
+        if summary is None or summary.matches(words, place.name)
+    }
+
+
+def _file(place: Run | Comparison, name: str, absent: str) -> Response:
+    path = offered(place).get(name)
+    if path is None:
+        raise HTTPException(404, absent)
+    return Response(_read(path), media_type=TYPES[path.suffix], headers=_to_be_kept(path.name))
 
 
 def _read(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Which files of a run may be had, and their content: a short list of names, and nothing else."""
+"""Which files of a run or a comparison may be had: a short list of names, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from modalprism.reports import compare
 from modalprism.reports.page import FIGURES_FOLDER, REPORT_FILE
-from modalprism.serve.folder import STUDY_FILE, Run
+from modalprism.serve.folder import STUDY_FILE, Comparison, Run
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
 
 TYPES: Final = {
+    ".csv": "text/csv; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
     ".md": "text/markdown; charset=utf-8",
@@ -24,21 +26,27 @@ TYPES: Final = {
     ".tex": "text/plain; charset=utf-8",
     ".yaml": "application/yaml; charset=utf-8",
 }
-_NAMED: Final = (REPORT_FILE, PROFILE_FILE, MANIFEST_FILE, STUDY_FILE)
-_FOLDERS: Final = {
-    FIGURES_FOLDER: re.compile(r"[A-Za-z0-9_-]+\.(?:svg|pdf|png)"),
+_FIGURE: Final = re.compile(r"[A-Za-z0-9_-]+\.(?:svg|pdf|png)")
+_OF_A_RUN: Final = (REPORT_FILE, PROFILE_FILE, MANIFEST_FILE, STUDY_FILE)
+_FOLDERS_OF_A_RUN: Final = {
+    FIGURES_FOLDER: _FIGURE,
     "tables": re.compile(r"[A-Za-z0-9_-]+\.(?:tex|md)"),
 }
+_OF_A_COMPARISON: Final = (compare.PAGE, compare.TABLE)
+_FOLDERS_OF_A_COMPARISON: Final = {compare.FIGURES: _FIGURE}
 
 
-def offered(run: Run) -> dict[str, Path]:
-    """List the files of a run that may be had, by the names that ask for them.
+def offered(place: Run | Comparison) -> dict[str, Path]:
+    """List the files of a run or a comparison that may be had, by the names that ask for them.
 
     A name is looked up here and never joined to a path, so no name can lead anywhere else.
     """
-    files = {name: run.path / name for name in _NAMED if _is_own(run.path / name, stat.S_ISREG)}
-    for name, pattern in _FOLDERS.items():
-        for path in _within(run.path / name):
+    compared = isinstance(place, Comparison)
+    named = _OF_A_COMPARISON if compared else _OF_A_RUN
+    folders = _FOLDERS_OF_A_COMPARISON if compared else _FOLDERS_OF_A_RUN
+    files = {name: place.path / name for name in named if _is_own(place.path / name, stat.S_ISREG)}
+    for name, pattern in folders.items():
+        for path in _within(place.path / name):
             if pattern.fullmatch(path.name) and _is_own(path, stat.S_ISREG):
                 files[f"{name}/{path.name}"] = path
     return files

@@ -1,4 +1,4 @@
-"""Which runs a folder holds: those that are finished, and those that are not yet.
+"""Which runs a folder holds, finished or not yet, and which comparisons of runs.
 
 Symbolic links are not followed, so that nothing outside the folder is ever found.
 """
@@ -10,8 +10,9 @@ import os
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from modalprism.reports.compare import FIGURES, PAGE, TABLE
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
 
 DEPTH: Final = 3
@@ -24,8 +25,8 @@ _FINISHED_FILES: Final = frozenset({PROFILE_FILE, MANIFEST_FILE})
 
 
 @dataclass(frozen=True)
-class Run:
-    """A folder that holds a run.
+class _Place:
+    """A folder that holds something to show.
 
     Attributes
     ----------
@@ -33,7 +34,7 @@ class Run:
     name : str
         The path from the folder that is served.
     finished : bool
-        Whether the profile and its manifest are there.
+        Whether all of it is there.
     """
 
     path: Path
@@ -42,7 +43,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """What the run is called in addresses: tells nothing of its path, and leads nowhere else.
+        """What it is called in addresses: tells nothing of its path, and leads nowhere else.
 
         Examples
         --------
@@ -50,6 +51,11 @@ class Run:
         '2a97516c354b6884'
         """
         return hashlib.sha256(os.fsencode(self.name)).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Run(_Place):
+    """A folder that holds a run, finished where the profile and its manifest are there."""
 
     def changed(self) -> float:
         """Return when the run was last written, in seconds since 1970."""
@@ -61,15 +67,32 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Comparison(_Place):
+    """A folder that `modalprism compare` wrote into, finished where the page is there."""
+
+    def changed(self) -> float:
+        """Return when it was last written, in seconds since 1970."""
+        return _written(self.path / (PAGE if self.finished else TABLE))
+
+
+@dataclass(frozen=True)
 class Found:
-    """The runs of a folder, last written first; not `whole` where there were too many folders."""
+    """What a folder holds, last written first; not `whole` where there were too many folders."""
 
     runs: tuple[Run, ...]
     whole: bool = True
+    comparisons: tuple[Comparison, ...] = ()
 
     def by_id(self, name: str) -> Run | None:
         """Return the run of this id; None where there is none."""
         return next((run for run in self.runs if run.id == name), None)
+
+    def comparison_by_id(self, name: str) -> Comparison | None:
+        """Return the comparison of this id; None where there is none."""
+        return next((one for one in self.comparisons if one.id == name), None)
+
+
+_Kind = TypeVar("_Kind", Run, Comparison)
 
 
 @dataclass(frozen=True)
@@ -79,17 +102,18 @@ class _Listing:
 
 
 def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
-    """Look for runs in a folder and in those below it, three deep.
+    """Look for runs and their comparisons in a folder and in those below it, three deep.
 
     Parameters
     ----------
     root : Path
-        May be a run itself.
+        May be a run itself, or a comparison.
     most : int
         Look through so many folders and no more.
     """
     runs: list[Run] = []
     only_planned: list[Run] = []
+    comparisons: list[Comparison] = []
     waiting = deque([(root, 0)])
     seen = 0
     while waiting and seen < most:
@@ -103,6 +127,10 @@ def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
             runs.append(Run(folder, name, finished=False))
         elif STUDY_FILE in listing.files:
             only_planned.append(Run(folder, name, finished=False))
+        # A comparison may lie in a run's own folder. Its page is written last, after the table;
+        # but a table of that name without figures beside it is somebody's own.
+        if PAGE in listing.files or (TABLE in listing.files and FIGURES in listing.folders):
+            comparisons.append(Comparison(folder, name, finished=PAGE in listing.files))
         if depth < DEPTH:
             below = sorted(listing.folders - _PARTS_OF_A_RUN)
             waiting.extend((folder / name, depth + 1) for name in below if name[0] != ".")
@@ -110,7 +138,11 @@ def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
     runs += [
         plan for plan in only_planned if not any(plan.path in run.path.parents for run in runs)
     ]
-    return Found(tuple(sorted(runs, key=lambda run: (-run.changed(), run.name))), not waiting)
+    return Found(_last_first(runs), not waiting, _last_first(comparisons))
+
+
+def _last_first(places: list[_Kind]) -> tuple[_Kind, ...]:
+    return tuple(sorted(places, key=lambda place: (-place.changed(), place.name)))
 
 
 def _list(folder: Path) -> _Listing:

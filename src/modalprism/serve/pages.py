@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -23,6 +24,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["ago"] = lambda moment: ago(time.time() - moment)
+    environment.filters["by_stem"] = by_stem
     environment.filters["sentence"] = sentence
     environment.filters["day"] = lambda moment: _written(moment, "%Y-%m-%d %H:%M")
     environment.filters["iso"] = lambda moment: _written(moment, "%Y-%m-%dT%H:%M:%S%z")
@@ -43,6 +45,21 @@ def sentence(words: str) -> str:
     'A is not b; do c.'
     """
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+def by_stem(files: Iterable[str]) -> dict[str, list[str]]:
+    """Put together the forms of each figure and each table.
+
+    Examples
+    --------
+    >>> by_stem(["report.html", "figures/map.pdf", "figures/map.svg"])
+    {'figures/map': ['figures/map.pdf', 'figures/map.svg']}
+    """
+    found: dict[str, list[str]] = {}
+    for name in files:
+        if "/" in name:
+            found.setdefault(name.partition(".")[0], []).append(name)
+    return found
 
 
 @cache

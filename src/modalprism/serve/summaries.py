@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import yaml
 
 from modalprism.errors import InputError
-from modalprism.reports import answer_sentences, cautions, stream_sentences, summary_sentences
+from modalprism.look.readings import Readings
+from modalprism.reports import cautions, headlines, summary_sentences
 from modalprism.serve.files import content, offered
 from modalprism.serve.folder import STUDY_FILE, Run
+from modalprism.serve.remembered import PATIENCE, Remembered
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
 
-PATIENCE: Final = 0.4
-"""Seconds for which a page waits for runs that were not read before; the rest it shows later."""
 # What a manifest or a table can do to code that trusts it, where somebody else wrote it.
 _SURPRISES: Final = (
     ArithmeticError,
@@ -72,30 +69,17 @@ class Summary:
         return all(word in text for word in words.casefold().split())
 
 
-class _Stamp(NamedTuple):
-    """Tells one state of a run's files from another."""
-
-    files: tuple[tuple[int, int], ...]
-
-
 class Summaries:
     """Summaries of runs, each read once for each state of its files."""
 
     def __init__(self) -> None:
-        self._kept: dict[Path, tuple[_Stamp, Summary]] = {}
-        self._reading = threading.Lock()
+        self._finished = Remembered[Run, Summary]((PROFILE_FILE, MANIFEST_FILE), _summarise)
 
     def of(self, run: Run) -> Summary:
         """Return the summary of a run, however long it takes."""
         if not run.finished:
             return Summary(_planned_title(run) or run.path.name)
-        # One at a time: two pages that open at once would otherwise read the same run twice.
-        with self._reading:
-            known = self._known(run)
-            if known is None:
-                known = _summarise(run)
-                self._kept[run.path] = (_stamp(run), known)
-            return known
+        return self._finished.of(run)
 
     def sentences(self, run: Run) -> list[str]:
         """Return all the words of a run's report; none where it cannot be read."""
@@ -105,28 +89,8 @@ class Summaries:
 
     def of_many(self, runs: Sequence[Run], patience: float = PATIENCE) -> dict[Run, Summary | None]:
         """Return the summaries of runs; None for those that there was no time to read yet."""
-        end = monotonic() + patience
-        return {
-            run: self.of(run)
-            if not run.finished or self._known(run) is not None or monotonic() < end
-            else None
-            for run in runs
-        }
-
-    def _known(self, run: Run) -> Summary | None:
-        stamp, summary = self._kept.get(run.path, (None, None))
-        return summary if stamp == _stamp(run) else None
-
-
-def _stamp(run: Run) -> _Stamp:
-    marks = []
-    for name in (PROFILE_FILE, MANIFEST_FILE):
-        try:
-            status = (run.path / name).lstat()
-            marks.append((status.st_mtime_ns, status.st_size))
-        except OSError:
-            marks.append((0, -1))
-    return _Stamp(tuple(marks))
+        read = self._finished.of_many([run for run in runs if run.finished], patience)
+        return {run: read[run] if run.finished else self.of(run) for run in runs}
 
 
 def _summarise(run: Run) -> Summary:
@@ -153,7 +117,7 @@ def _described(run: Run, profile: Profile) -> Summary:
         sizes=_sizes(int(decomposed.min()), int(decomposed.max())) if len(decomposed) else "",
         seed="" if seed is None else str(seed),
         # All sentences would take twice as long; a list of many runs shows one of each.
-        sentence=next(iter(answer_sentences(profile) or stream_sentences(profile)), ""),
+        sentence=next(iter(headlines(Readings(profile))), ""),
         warnings=tuple(cautions(profile)),
     )
 

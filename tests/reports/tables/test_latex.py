@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modalprism.look.grid import Cell
+from modalprism.look.readings import Readings
 from modalprism.look.views import answer_grid, layer_grid
 from modalprism.reports import answer_latex, layer_latex
 from modalprism.reports.tables.latex import _number, escaped
@@ -90,8 +91,8 @@ def one(make_profile):
 def test_every_row_has_as_many_cells_as_there_are_columns(one, model, dataset, target):
     profile = renamed(one, model, dataset, target)
     for text, grid in (
-        (answer_latex(profile), answer_grid(profile)),
-        (layer_latex(profile, "stream"), layer_grid(profile, "stream")),
+        (answer_latex(profile), answer_grid(Readings(profile))),
+        (layer_latex(profile, "stream"), layer_grid(Readings(profile), "stream")),
     ):
         lines = body(text)
         assert {len(line) for line in lines} == {len(grid.columns)}

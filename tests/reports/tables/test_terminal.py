@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from modalprism.look.courses import course_grid
+from modalprism.look.readings import Readings
 from modalprism.reports import answer_table, layer_table
 
 
@@ -72,7 +73,7 @@ def test_deep_networks_keep_one_line_an_atom_on_a_narrow_terminal(make_profile):
     name = "an_organisation/a-model-with-a-long-name"
     profile = make_profile(models={name: ""}, datasets=("kind",), depths=18)
     text = printed(layer_table(profile, "stream"), 100)
-    grid = course_grid(profile, "stream")
+    grid = course_grid(Readings(profile), "stream")
     for row in grid.rows:
         course, step = row[-2].text, row[-1].text
         (line,) = (line for line in text.splitlines() if f" {row[2].text} " in line)

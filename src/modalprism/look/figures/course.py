@@ -13,6 +13,7 @@ from modalprism.look.figures.grid import depth_panels
 from modalprism.look.figures.panels import footer, heading
 from modalprism.look.figures.says import hover_area
 from modalprism.look.notation import percent
+from modalprism.look.reading import Reading
 from modalprism.look.readings import Case, Readings
 
 _BEYOND = 0.15  # how far beyond 0 and 1 the axis goes
@@ -60,7 +61,6 @@ def course_figure(readings: Readings, view: str, seed: object = None) -> Figure:
 def _panel(
     axes: Axes, readings: Readings, case: Case, view: str, styles: tuple[AtomStyle, AtomStyle]
 ) -> None:
-    one, two = styles
     layers = readings.layers(case, view)
     course = [
         readings.get(case, view, "contribution", readings.modalities[0], layer) for layer in layers
@@ -69,6 +69,8 @@ def _panel(
     values = [r.value if r is not None and r.determined else np.nan for r in course]
     axes.axhline(0.5, color=INK, linewidth=0.6, linestyle=":")
     axes.plot(layers, values, color=INK, linewidth=0.9)
+    intervals: list[tuple[float, float]] = []
+    points: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for layer, reading in zip(layers, course, strict=True):
         if reading is None:
             continue
@@ -82,15 +84,14 @@ def _panel(
             )  # fmt: skip
             continue
         if reading.bounded:
-            axes.plot([layer, layer], [reading.low, reading.high], color=INK, linewidth=1.1)
-        if reading.above(0.5):
-            look = one.marker, one.colour
-        elif reading.complement.above(0.5):
-            look = two.marker, two.colour
-        else:
-            look = "o", "white"
+            intervals += [(layer, reading.low), (layer, reading.high), (np.nan, np.nan)]
+        points.setdefault(_look(reading, styles), []).append((layer, reading.value))
+    # One line with gaps, and one a look: a line for every layer would take most of the time.
+    if intervals:
+        axes.plot(*zip(*intervals, strict=True), color=INK, linewidth=1.1)
+    for (marker, colour), places in points.items():
         axes.plot(
-            layer, reading.value, look[0], markersize=4.5, markerfacecolor=look[1],
+            *zip(*places, strict=True), marker, markersize=4.5, markerfacecolor=colour,
             markeredgecolor=INK, markeredgewidth=0.7,
         )  # fmt: skip
     axes.set_xlim(layers[0] - half, layers[-1] + half)
@@ -98,3 +99,13 @@ def _panel(
     axes.set_yticks([0, 0.5, 1], ["0", "½", "1"])
     axes.grid(axis="y")
     axes.tick_params(axis="y", length=0)
+
+
+def _look(reading: Reading, styles: tuple[AtomStyle, AtomStyle]) -> tuple[str, str]:
+    """Marker and colour of a point: of the modality that contributes more, or of neither."""
+    one, two = styles
+    if reading.above(0.5):
+        return one.marker, one.colour
+    if reading.complement.above(0.5):
+        return two.marker, two.colour
+    return "o", "white"

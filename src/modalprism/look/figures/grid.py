@@ -43,14 +43,14 @@ def depth_panels(
         slots = [divmod(index, _WRAPPED_COLUMNS) for index in range(len(cases))]
     width = max(1.85 * shape[1], 1.5 * shape[1] + 2.2, 5.0) + 0.7
     figure = ShownFigure((width, 1.55 * shape[0] + 1.5), layout="constrained")
-    axes = figure.subplots(*shape, sharey=True, squeeze=False)
-    for spare in {(i, j) for i in range(shape[0]) for j in range(shape[1])} - set(slots):
-        axes[spare].set_axis_off()
+    cells = figure.add_gridspec(*shape)
     ticks = {_ticks(readings, case, view) for case in cases}
     several = len(readings.pairs(view)) > 1
     panels: list[tuple[Case, Axes]] = []
     for case, (row, column) in zip(cases, slots, strict=True):
-        panel = axes[row, column]
+        # No panels without a case: one that is hidden costs as much as one that is seen.
+        panel = figure.add_subplot(cells[row, column], sharey=panels[0][1] if panels else None)
+        panel.tick_params(labelleft=column == 0)
         panels.append((case, panel))
         places, names = zip(*_ticks(readings, case, view), strict=True)
         below_is_empty = row + 1 == shape[0] or (row + 1, column) not in slots

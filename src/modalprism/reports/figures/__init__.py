@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import joblib
+from matplotlib.figure import Figure
 
+from modalprism.look.examples import ShownExample, by_case
 from modalprism.look.figures import FIGURES, contribution_figure, depth_figure, draw, prism_figure
+from modalprism.look.figures.canvas import save_drawn
+from modalprism.look.figures.examples import examples_figure, figure_names
 from modalprism.look.readings import Readings
-from modalprism.look.settings import drawing
 from modalprism.progress import Track, silent
-from modalprism.reports.figures.canvas import save
+from modalprism.reports.figures.unchanged import key_of, remember, unchanged
 from modalprism.studies.profile import Profile
 
 __all__ = ["Drawing", "contribution_figure", "depth_figure", "prism_figure", "write_figures"]
@@ -37,7 +41,13 @@ class Drawing:
     svg: str
 
 
-def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> dict[str, Drawing]:
+def write_figures(
+    profile: Profile,
+    folder: Path,
+    examples: Sequence[ShownExample] = (),
+    *,
+    track: Track = silent,
+) -> dict[str, Drawing]:
     """Draw every figure the profile has data for.
 
     Parameters
@@ -47,13 +57,16 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
     folder : pathlib.Path
         Where those of `FIGURES` are written, each as ``.svg``, ``.png`` and ``.pdf``.
         The same profile gives the same bytes.
+    examples : sequence of ShownExample
+        Those that tell most of each atom: for every model and dataset that has any, a figure
+        ``examples-MODEL-DATASET``, which is left alone where it stands as it would be drawn.
     track : Track
         Shows progress.
 
     Returns
     -------
     dict of str to Drawing
-        The figures by name; a view that the profile lacks has none.
+        Those of `FIGURES` by name; a view that the profile lacks has none.
     """
     readings = Readings(profile)
     first, second = readings.modalities
@@ -74,23 +87,34 @@ def write_figures(profile: Profile, folder: Path, *, track: Track = silent) -> d
             f"Points over depth: the part of the unique information that {first} contributes, in "
             f"the {view} view; depths at which the data cannot tell are shaded"
         )
+    seed = profile.manifest.get("seed")
+    jobs: dict[str, Callable[[], Figure]] = {
+        name: partial(draw, readings, name, profile.manifest)
+        for name, view in FIGURES.items()
+        if readings.cases(view)
+    }
+    of_page = list(jobs)
+    keys: dict[str, str] = {}
+    found = by_case(examples)
+    for case, name in figure_names(readings, examples).items():
+        jobs[name] = partial(examples_figure, readings, case, found[case], seed)
+        atoms = [readings.atoms(case, "answer"), readings.modalities, readings.unit("answer")]
+        keys[name] = key_of(case, found[case], atoms, seed)
     folder = folder.resolve()  # a process that draws may have begun in another folder
     folder.mkdir(parents=True, exist_ok=True)
-    names = [name for name, view in FIGURES.items() if readings.cases(view)]
-    # Drawing is what a report waits for: a figure a core, where there are several.
+    standing = unchanged(folder, keys)
+    remember(folder, standing)  # before others are drawn anew, lest they are taken for the old
+    jobs = {name: job for name, job in jobs.items() if name not in standing}
+    # Drawing is what a report waits for: a figure a core, where there are several. What draws is
+    # of the look's room, so that its processes start without what tables and pages need.
     with joblib.parallel_config("loky", inner_max_num_threads=1):
-        workers = min(joblib.cpu_count(), max(len(names), 1))
+        workers = min(joblib.cpu_count(), max(len(jobs), 1))
         drawn = joblib.Parallel(n_jobs=workers, return_as="generator")(
-            joblib.delayed(_write)(readings, name, profile.manifest, folder / name)
-            for name in names
+            joblib.delayed(save_drawn)(job, folder / name) for name, job in jobs.items()
         )
-        texts = list(track(drawn, total=len(names), description="drawing figures"))
+        texts = list(track(drawn, total=len(jobs), description="drawing figures"))
+    remember(folder, keys)
     return {
         name: Drawing(name, f"{descriptions[name]}. The tables give every number.", svg)
-        for name, svg in zip(names, texts, strict=True)
+        for name, svg in zip(of_page, texts, strict=False)
     }
-
-
-def _write(readings: Readings, name: str, manifest: dict[str, Any], stem: Path) -> str:
-    with drawing():
-        return save(draw(readings, name, manifest), stem)

@@ -9,8 +9,8 @@ from modalprism.files import write_whole
 from modalprism.look.grid import Grid
 from modalprism.look.readings import Readings
 from modalprism.look.views import VIEW_TITLES, answer_grid, layer_grid
-from modalprism.reports.tables.latex import answer_latex, layer_latex
-from modalprism.reports.tables.markdown import answer_markdown, layer_markdown
+from modalprism.reports.tables.latex import answer_latex, grid_latex, layer_latex
+from modalprism.reports.tables.markdown import answer_markdown, grid_markdown, layer_markdown
 from modalprism.reports.tables.terminal import answer_table, layer_table
 from modalprism.studies.profile import Profile
 
@@ -42,12 +42,9 @@ def write_tables(profile: Profile, folder: Path) -> None:
         Where ``answer.tex``, ``answer.md``, ``stream.tex`` and so on are written.
     """
     readings = Readings(profile)
+    seed = profile.manifest.get("seed")
     for view in VIEW_TITLES:
-        if not readings.cases(view):
-            continue
-        if view == "answer":
-            latex, markdown = answer_latex(profile), answer_markdown(profile)
-        else:
-            latex, markdown = layer_latex(profile, view), layer_markdown(profile, view)
-        write_whole(folder / f"{view}.tex", latex)
-        write_whole(folder / f"{view}.md", markdown)
+        if readings.cases(view):
+            grid = answer_grid(readings) if view == "answer" else layer_grid(readings, view)
+            write_whole(folder / f"{view}.tex", grid_latex(grid, readings, view, seed))
+            write_whole(folder / f"{view}.md", grid_markdown(grid))

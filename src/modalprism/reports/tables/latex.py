@@ -50,7 +50,8 @@ def answer_latex(profile: Profile) -> str:
     str
         A floating table whose caption names target, unit, n, seed and what the brackets are.
     """
-    return _latex(profile, "answer", answer_grid(profile))
+    readings = Readings(profile)
+    return grid_latex(answer_grid(readings), readings, "answer", profile.manifest.get("seed"))
 
 
 def layer_latex(profile: Profile, view: str) -> str:
@@ -68,7 +69,38 @@ def layer_latex(profile: Profile, view: str) -> str:
     str
         A floating table whose caption names target, unit, n, seed and what the brackets are.
     """
-    return _latex(profile, view, layer_grid(profile, view))
+    readings = Readings(profile)
+    return grid_latex(layer_grid(readings, view), readings, view, profile.manifest.get("seed"))
+
+
+def grid_latex(grid: Grid, readings: Readings, view: str, seed: object) -> str:
+    """Return the grid of a view as a LaTeX table.
+
+    Parameters
+    ----------
+    grid : Grid
+        Made from the readings.
+    readings : Readings
+        What the caption tells of.
+    view : str
+        ``answer``, ``stream`` or ``encoding``.
+    seed : object
+        Seed of the study; may be None.
+    """
+    columns = "l" * grid.names + "r" * (len(grid.columns) - grid.names)
+    lines = [_line(map(escaped, grid.columns)), r"\midrule"]
+    for index, row in enumerate(grid.rows):
+        if index and row[0] != grid.rows[index - 1][0]:
+            lines.append(r"\addlinespace")
+        names = [escaped(str(cell)) for cell in row[: grid.names]]
+        lines.append(_line([*names, *map(_number, row[grid.names :])]))
+    body = "\n".join(lines)
+    return (
+        f"{_HEAD}\\begin{{table*}}\n\\centering\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
+        f"\\caption{{{_caption(grid, readings, view, seed)}}}\n\\label{{tab:{view}}}\n"
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n"
+        "\\end{tabular}\n\\end{table*}\n"
+    )
 
 
 def escaped(text: str) -> str:
@@ -85,27 +117,8 @@ def escaped(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in apart)
 
 
-def _latex(profile: Profile, view: str, grid: Grid) -> str:
-    columns = "l" * grid.names + "r" * (len(grid.columns) - grid.names)
-    lines = [_line(map(escaped, grid.columns)), r"\midrule"]
-    for index, row in enumerate(grid.rows):
-        if index and row[0] != grid.rows[index - 1][0]:
-            lines.append(r"\addlinespace")
-        names = [escaped(str(cell)) for cell in row[: grid.names]]
-        lines.append(_line([*names, *map(_number, row[grid.names :])]))
-    body = "\n".join(lines)
-    return (
-        f"{_HEAD}\\begin{{table*}}\n\\centering\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
-        f"\\caption{{{_caption(profile, view, grid)}}}\n\\label{{tab:{view}}}\n"
-        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n"
-        "\\end{tabular}\n\\end{table*}\n"
-    )
-
-
-def _caption(profile: Profile, view: str, grid: Grid) -> str:
-    readings = Readings(profile)
+def _caption(grid: Grid, readings: Readings, view: str, seed: object) -> str:
     first, second = readings.modalities
-    seed = profile.manifest.get("seed")
     facts = [counts(*readings.sizes(view)), *([f"seed {seed}"] if seed is not None else [])]
     sentences = [
         VIEW_TITLES[view],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modalprism.look.grid import Grid
+from modalprism.look.readings import Readings
 from modalprism.look.views import answer_grid, layer_grid
 from modalprism.studies.profile import Profile
 
@@ -15,7 +16,7 @@ def answer_markdown(profile: Profile) -> str:
     profile : Profile
         The profile of a run.
     """
-    return _markdown(answer_grid(profile))
+    return grid_markdown(answer_grid(Readings(profile)))
 
 
 def layer_markdown(profile: Profile, view: str) -> str:
@@ -28,10 +29,11 @@ def layer_markdown(profile: Profile, view: str) -> str:
     view : str
         ``stream`` or ``encoding``.
     """
-    return _markdown(layer_grid(profile, view))
+    return grid_markdown(layer_grid(Readings(profile), view))
 
 
-def _markdown(grid: Grid) -> str:
+def grid_markdown(grid: Grid) -> str:
+    """Return a grid as a Markdown table with its title and notes."""
     align = [":--"] * grid.names + ["--:"] * (len(grid.columns) - grid.names)
     lines = [[_escaped(column) for column in grid.columns], align]
     lines += [[_escaped(str(cell)) for cell in row] for row in grid.rows]

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from modalprism.look.courses import course_grid
 from modalprism.look.grid import Cell, Grid
+from modalprism.look.readings import Readings
 from modalprism.look.views import answer_grid, layer_grid
 from modalprism.studies.profile import Profile
 
@@ -55,7 +56,7 @@ def answer_table(profile: Profile) -> TerminalTable:
         One row per model, dataset and kind of pairs: atoms and information with their intervals,
         the first modality's contribution, and accuracy beside chance.
     """
-    return TerminalTable(answer_grid(profile))
+    return TerminalTable(answer_grid(Readings(profile)))
 
 
 def layer_table(profile: Profile, view: str) -> TerminalTable:
@@ -74,10 +75,11 @@ def layer_table(profile: Profile, view: str) -> TerminalTable:
         One row per model, dataset and depth; where these are more than `MOST_ROWS`, one row per
         model, dataset and atom, with its course over depth as a sparkline.
     """
-    grid = layer_grid(profile, view)
+    readings = Readings(profile)
+    grid = layer_grid(readings, view)
     if len(grid.rows) <= MOST_ROWS:
         return TerminalTable(grid)
-    courses = course_grid(profile, view)
+    courses = course_grid(readings, view)
     told = f"every layer's numbers and intervals: tables/{view}.md in the run's folder"
     return TerminalTable(replace(courses, notes=[*courses.notes, told]), (_wide, _by_case))
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from modalprism.files import write_whole
 from modalprism.look.figures.says import titled
+from modalprism.look.settings import drawing
 
 # No date and no program version: the same profile gives the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {
@@ -27,18 +28,21 @@ _METADATA: Final[dict[str, dict[str, Any]]] = {
 _DPI: Final = 200
 
 
+def save_drawn(make: Callable[[], Figure], stem: Path) -> str:
+    """Draw a figure under the house's settings, and save it; see `save`."""
+    with drawing():
+        return save(make(), stem)
+
+
 def save(figure: Figure, stem: Path) -> str:
     """Write a figure as SVG, PNG and PDF, each whole or not at all, and return the SVG."""
     with _unseen_glyphs():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # one layout for all three files
         figure.dpi = _DPI
         # Straight to each format: savefig draws every figure once more before it draws it.
-        files = {
-            "png": _written(FigureCanvasAgg(figure).print_png, "png"),
-            "svg": _written(FigureCanvasSVG(figure).print_svg, "svg"),
-            "pdf": _written(FigureCanvasPdf(figure).print_pdf, "pdf"),
-        }
+        files = {"png": _written(FigureCanvasAgg(figure).print_png, "png")}
+        figure.set_layout_engine("none")  # the layout that the first has found serves all three
+        files["svg"] = _written(FigureCanvasSVG(figure).print_svg, "svg")
+        files["pdf"] = _written(FigureCanvasPdf(figure).print_pdf, "pdf")
     files["svg"] = titled(files["svg"].decode("utf-8")).encode("utf-8")
     for ending, content in files.items():
         write_whole(stem.with_name(f"{stem.name}.{ending}"), content)

@@ -1,0 +1,298 @@
+"""What a run shows, in a few sentences over all its models and datasets.
+
+Each says of which model on which dataset it is true, and claims only what whole intervals permit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from modalprism.look.fusion import FusionSpan
+from modalprism.look.notation import number
+from modalprism.look.reading import Reading
+from modalprism.look.readings import Case, Readings
+from modalprism.reports.groups import Group, Mark, Place, groups, listed, where
+from modalprism.reports.verdicts import (
+    Lean,
+    atom_names,
+    exchange,
+    largest,
+    lean,
+    part_of_all,
+    smaller,
+    speaking,
+    unlearnt,
+)
+
+_MOST_GROUPS: Final = 4  # of more, the largest are said and the rest counted
+_MOST_DENIED: Final = 3  # a longer list of models of which a claim is false tells nothing
+_NOT_UNIQUE: Final = ("redundancy", "synergy")
+_UNTOLD: Final = "No atom can be told to be the largest"
+_NOTHING: Final = "No atom is above zero within its interval"
+_NO_INTERVAL: Final = "Without intervals nothing can be compared"
+
+
+def headlines(readings: Readings) -> list[str]:
+    """Say what is true of which models on which datasets: answers first, then streams.
+
+    Parameters
+    ----------
+    readings : Readings
+        Those of a run, or of several.
+
+    Returns
+    -------
+    list of str
+        A few sentences; what is claimed stands before the colon. Where nothing shows that a
+        dataset was learnt, that is said first, and its answer and its streams are counted nowhere
+        else. Redrawn pairs speak where there are any.
+    """
+    answers = _Answers(readings)
+    streams = {
+        _place(case): case
+        for case in readings.cases("stream")
+        if len(readings.layers(case, "stream")) > 1 and not unlearnt(readings, case)
+    }
+    everything = {_place(case) for case in readings.cases("stream")}
+    said = [*answers.by_largest(), *answers.without_synergy(), *answers.with_other_pairs()]
+    said += _streams(readings, streams, everything)
+    return answers.unlearnt(said) + said
+
+
+class _Mark(NamedTuple):
+    """What answers have in common where one phrase speaks of them."""
+
+    pairs: str
+    aside: Lean | None = None  # their contribution, where it is the same for the whole dataset
+    denied: tuple[str, ...] = ()  # models of which the claim is told to be false
+    name: str = ""
+
+
+class _Answers:
+    """The answers of a run: each model on each dataset is spoken of once."""
+
+    def __init__(self, readings: Readings) -> None:
+        self.readings = readings
+        self.cases = {_place(case): case for case in speaking(readings)}
+        self.learnt = {p: case for p, case in self.cases.items() if not unlearnt(readings, case)}
+        self.leans = {place: lean(readings, case) for place, case in self.learnt.items()}
+        self.verdicts = {place: self._verdict(case) for place, case in self.learnt.items()}
+
+    def unlearnt(self, follows: Sequence[str]) -> list[str]:
+        """Say which answers are no evidence, for nothing shows that they were learnt."""
+        lost = {place: None for place in self.cases if place not in self.learnt}
+        if not lost:
+            return []
+        places = _phrases(groups(lost), lambda group: where(group, self.cases))
+        out = ", so it is left out of what follows" if follows else ""
+        return [f"Accuracy is not above chance: {places}. Nothing shows that this was learnt{out}."]
+
+    def by_largest(self) -> list[str]:
+        """Say of every answer which atom is the largest, or why that cannot be told."""
+        first, second = self.readings.modalities
+        redundancy, unique_first, unique_second, synergy = atom_names(self.readings)
+        claims = {
+            unique_first: f"The answer leans on the {first} ({unique_first} is the largest atom)",
+            unique_second: f"The answer leans on the {second} "
+            f"({unique_second} is the largest atom)",
+            synergy: f"The answer needs both {first} and {second} (synergy is the largest atom)",
+            redundancy: f"The {first} and the {second} tell the same "
+            "(redundancy is the largest atom)",
+            **{words: words for words in (_UNTOLD, _NOTHING, _NO_INTERVAL)},
+        }
+        return [
+            self._sentence(claim, verdict)
+            for verdict, claim in claims.items()
+            if verdict in self.verdicts.values()
+        ]
+
+    def without_synergy(self) -> list[str]:
+        """Say that no answer needs both most of all, where that is told of every answer."""
+        smallest = all(smaller(self.readings, case, "synergy") for case in self.learnt.values())
+        if not self.learnt or not smallest:
+            return []
+        found = groups({place: _Mark(case.pairs) for place, case in self.learnt.items()})
+        places = self._places(found, lambda group: self._part(group, "synergy"))
+        return [f"Synergy is not the largest atom: {places}."]
+
+    def with_other_pairs(self) -> list[str]:
+        """Say where another kind of pairs than the one that speaks has another largest atom."""
+        marks: dict[Place, _Mark] = {}
+        for case in self.readings.cases("answer"):
+            told, other = self.verdicts.get(_place(case)), self._verdict(case)
+            if other != told and {told, other} <= set(atom_names(self.readings)):
+                marks[_place(case)] = _Mark(case.pairs, name=other)
+        kinds = dict.fromkeys(mark.pairs for mark in marks.values())
+        said = []
+        for pairs in kinds:
+            found = groups({place: mark for place, mark in marks.items() if mark.pairs == pairs})
+            text = _phrases(found, lambda g: f"{g.mark.name} {where(g, self.cases)}")
+            meant = " (the examples as they are)" if pairs == "observed" else ""
+            said.append(f"With {pairs} pairs{meant} the largest atom is another: {text}.")
+        return said
+
+    def _verdict(self, case: Case) -> str:
+        found = largest(self.readings, case)
+        if found is None:
+            return _UNTOLD
+        if not found.atom.bounded:
+            return _NO_INTERVAL
+        if not found.some_positive:
+            return _NOTHING
+        return found.name if found.told else _UNTOLD
+
+    def _sentence(self, claim: str, verdict: str) -> str:
+        true_of = [place for place, found in self.verdicts.items() if found == verdict]
+        leans: dict[str, set[Lean]] = {}
+        for place in true_of:
+            leans.setdefault(place[1], set()).add(self.leans[place])
+        marks: dict[Place, _Mark] = {}
+        for place in true_of:
+            alike = leans[place[1]] if verdict in (*_NOT_UNIQUE, _UNTOLD) else ()
+            aside = next(iter(alike)) if len(alike) == 1 else None
+            denied = tuple(
+                model
+                for (model, dataset), case in self.learnt.items()
+                if dataset == place[1] and smaller(self.readings, case, verdict)
+            )
+            marks[place] = _Mark(self.cases[place].pairs, aside, denied)
+        places = self._places(groups(marks), lambda group: self._numbers(group, verdict))
+        return f"{claim}: {places}."
+
+    def _places(self, found: Sequence[Group[_Mark]], numbers: Callable[[Group[_Mark]], str]) -> str:
+        """Write the groups, their numbers, and the kind of pairs: once where all have the same."""
+        kinds = {case.pairs for case in self.cases.values()}
+        pairs = f" ({next(iter(kinds))} pairs)" if len(kinds) == 1 and "" not in kinds else ""
+
+        def phrase(group: Group[_Mark]) -> str:
+            denied = group.mark.denied
+            but = f" (not in {listed(denied)})" if 0 < len(denied) <= _MOST_DENIED else ""
+            kind = f" ({group.mark.pairs} pairs)" if group.mark.pairs and len(kinds) > 1 else ""
+            parts = (where(group, self.cases) + but + kind, numbers(group))
+            return ", ".join(part for part in parts if part)
+
+        return _phrases(found, phrase) + pairs
+
+    def _numbers(self, group: Group[_Mark], verdict: str) -> str:
+        first, second = self.readings.modalities
+        if verdict == f"unique {first}":
+            return f"with {self._contribution(group, first) or self._part(group, verdict)}"
+        if verdict == f"unique {second}":
+            return f"with {self._contribution(group, second) or self._part(group, verdict)}"
+        asides = {
+            None: "",
+            Lean.FIRST: f"the {first} contributing {self._contribution(group, first)}",
+            Lean.SECOND: f"the {second} contributing {self._contribution(group, second)}",
+            Lean.NEITHER: "neither modality contributing more within the interval",
+            Lean.UNDETERMINED: "the contribution undetermined",
+        }
+        aside = asides.get(group.mark.aside, "")
+        part = self._part(group, verdict) if verdict in _NOT_UNIQUE else ""
+        return ", ".join(words for words in (part, aside) if words)
+
+    def _contribution(self, group: Group[_Mark], modality: str) -> str:
+        first = self.readings.modalities[0]
+        known = []
+        for place in group.places:
+            reading = self.readings.get(self.cases[place], "answer", "contribution", first)
+            if reading is None or not reading.determined:
+                return ""
+            known.append(reading if modality == first else reading.complement)
+        return f"{_percent(known)} of the unique information"
+
+    def _part(self, group: Group[_Mark], name: str) -> str:
+        """Write an atom's part of the information; the atom itself where that is no part."""
+        cases = [self.cases[place] for place in group.places]
+        parts = [part_of_all(self.readings, case, name) for case in cases]
+        known = [part for part in parts if part is not None and part.value <= 1]
+        if len(known) == len(cases):
+            return f"{_percent(known)} of the information"
+        index = atom_names(self.readings).index(name)
+        atoms = [self.readings.atoms(case, "answer")[index] for case in cases]
+        return _amount([atom for atom in atoms if atom is not None])
+
+
+def _streams(
+    readings: Readings, cases: Mapping[Place, Case], everything: Collection[Place]
+) -> list[str]:
+    """Say where streams fuse, in which no exchange is seen, and of which neither can be told."""
+    fused: dict[Place, FusionSpan] = {}
+    apart: dict[Place, None] = {}
+    unknown: dict[Place, None] = {}
+    for place, case in cases.items():
+        found = exchange(readings, case)
+        if found is None:
+            unknown[place] = None
+        elif found.span is None:
+            apart[place] = None
+        else:
+            fused[place] = found.span
+    parts = []
+    if fused:
+        # Over its datasets a model fuses within one range of layers: that is what a reader asks.
+        ranges = {
+            model: FusionSpan(
+                min(span.first for (m, _), span in fused.items() if m == model),
+                max(span.last for (m, _), span in fused.items() if m == model),
+            )
+            for model, _ in fused
+        }
+        found_groups = groups({place: ranges[place[0]] for place in fused})
+        text = _phrases(found_groups, lambda g: f"{where(g, everything)}, {_within(g.mark)}")
+        parts.append(f"The streams fuse (redundancy rises as another atom falls): {text}")
+    if apart:
+        text = _phrases(groups(apart), lambda group: where(group, everything, "any"))
+        start = "no exchange is seen" if fused else "No exchange between the streams is seen:"
+        parts.append(f"{start} {text}")
+    if unknown:
+        text = _phrases(groups(unknown), lambda group: where(group, everything))
+        start = "depths without intervals" if parts else "Depths without intervals"
+        parts.append(f"{start} cannot be compared: {text}")
+    return [f"{'; '.join(parts)}."] if parts else []
+
+
+def _phrases(found: Sequence[Group[Mark]], phrase: Callable[[Group[Mark]], str]) -> str:
+    said = [phrase(group) for group in found[:_MOST_GROUPS]]
+    more = sum(len(group.places) for group in found[_MOST_GROUPS:])
+    return "; ".join([*said, f"and in {more} more cases"] if more else said)
+
+
+def _place(case: Case) -> Place:
+    return case.model, case.dataset
+
+
+def _within(span: FusionSpan) -> str:
+    return f"{'in' if span.first == span.last else 'within'} {span}"
+
+
+def _percent(readings: Sequence[Reading]) -> str:
+    """Write ratios as their range in per cent, with what holds all their intervals.
+
+    Examples
+    --------
+    >>> _percent([Reading(0.95, 0.92, 0.99), Reading(0.96, 0.91, 1.0)])
+    '95 to 96 % [91, 100]'
+    """
+    return _range(readings, "%", scale=100, digits=0)
+
+
+def _amount(readings: Sequence[Reading]) -> str:
+    """Write atoms as their range, with what holds all their intervals.
+
+    Examples
+    --------
+    >>> _amount([Reading(0.31, 0.28, 0.34, unit="bit")])
+    '0.31 bit [0.28, 0.34]'
+    """
+    return _range(readings, readings[0].unit, scale=1, digits=2)
+
+
+def _range(readings: Sequence[Reading], unit: str, scale: float, digits: int) -> str:
+    ends = [f(r.value for r in readings) * scale for f in (min, max)]
+    values = dict.fromkeys(number(end, digits) for end in ends)
+    text = f"{' to '.join(values)} {unit}"
+    if not all(reading.bounded for reading in readings):
+        return text
+    low, high = min(r.low for r in readings), max(r.high for r in readings)
+    return f"{text} [{number(low * scale, digits)}, {number(high * scale, digits)}]"

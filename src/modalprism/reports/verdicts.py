@@ -1,0 +1,167 @@
+"""What whole intervals permit to say of one case: its largest atom, its contribution, its streams.
+
+Sentences about one case and sentences about many stand on the same verdicts.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from modalprism.look.fusion import FusionSpan, fusion_span
+from modalprism.look.reading import Reading
+from modalprism.look.readings import Case, Readings
+
+
+class Lean(Enum):
+    """Which modality contributes more of the unique information."""
+
+    FIRST = "the first"
+    SECOND = "the second"
+    NEITHER = "neither, within the interval"
+    UNDETERMINED = "undetermined"
+    UNBOUNDED = "there is no interval"
+    UNMEASURED = "not measured"
+
+
+class Largest(NamedTuple):
+    """The atom of the largest value, and how surely it is the largest.
+
+    Attributes
+    ----------
+    name : str
+        ``redundancy``, ``unique`` and its modality, or ``synergy``.
+    atom : Reading
+        Its value.
+    part : Reading or None
+        Its part of the information.
+    rivals : tuple of str
+        The atoms whose intervals it does not lie above.
+    some_positive : bool
+        Whether any atom is above zero.
+    """
+
+    name: str
+    atom: Reading
+    part: Reading | None
+    rivals: tuple[str, ...]
+    some_positive: bool
+
+    @property
+    def told(self) -> bool:
+        """Whether it is above zero, and its whole interval above that of every other atom."""
+        return self.atom.positive and not self.rivals
+
+
+class Exchange(NamedTuple):
+    """What changes in two streams from the first depth to the last.
+
+    Attributes
+    ----------
+    falls, rises : tuple of str
+        The atoms that are lower, or higher, at the last depth than at the first.
+    ends : dict of str to (Reading, Reading)
+        Each atom at the first and at the last depth.
+    still : bool
+        Whether no atom differs from that at the first depth anywhere.
+    span : FusionSpan or None
+        Where the streams fuse; None where no exchange is seen.
+    """
+
+    falls: tuple[str, ...]
+    rises: tuple[str, ...]
+    ends: dict[str, tuple[Reading, Reading]]
+    still: bool
+    span: FusionSpan | None
+
+
+def speaking(readings: Readings) -> list[Case]:
+    """Return the case that speaks for each model on each dataset.
+
+    Redrawn pairs speak where the study has them: their atoms come from the model's own answers,
+    without a probe.
+    """
+    chosen: dict[tuple[str, str], Case] = {}
+    for case in readings.cases("answer"):  # observed come before redrawn, so redrawn stay
+        chosen[case.model, case.dataset] = case
+    return list(chosen.values())
+
+
+def unlearnt(readings: Readings, case: Case) -> bool:
+    """Whether the accuracy of a case was measured and is not above chance."""
+    skill = readings.skill(case.model, case.dataset)
+    return skill is not None and not skill.above_chance
+
+
+def atom_names(readings: Readings) -> tuple[str, str, str, str]:
+    """Name the four atoms in order, each unique one with its modality."""
+    first, second = readings.modalities
+    return ("redundancy", f"unique {first}", f"unique {second}", "synergy")
+
+
+def lean(readings: Readings, case: Case) -> Lean:
+    """Tell which modality contributes more of the unique information of an answer."""
+    reading = readings.get(case, "answer", "contribution", readings.modalities[0])
+    if reading is None:
+        return Lean.UNMEASURED
+    if not reading.determined:
+        return Lean.UNDETERMINED
+    if reading.above(0.5):
+        return Lean.FIRST
+    if reading.complement.above(0.5):
+        return Lean.SECOND
+    return Lean.NEITHER if reading.bounded else Lean.UNBOUNDED
+
+
+def largest(readings: Readings, case: Case) -> Largest | None:
+    """Return the largest atom of an answer; None where no atom is determined."""
+    known = _known_atoms(readings, case)
+    if not known:
+        return None
+    name, most = max(known.items(), key=lambda item: item[1].value)
+    rivals = tuple(other for other, atom in known.items() if other != name and not most.above(atom))
+    return Largest(
+        name,
+        most,
+        part_of_all(readings, case, name),
+        rivals,
+        any(atom.positive for atom in known.values()),
+    )
+
+
+def smaller(readings: Readings, case: Case, name: str) -> bool:
+    """Whether another atom of an answer is told to be larger than the named one."""
+    known = _known_atoms(readings, case)
+    return name in known and any(atom.above(known[name]) for atom in known.values())
+
+
+def part_of_all(readings: Readings, case: Case, name: str) -> Reading | None:
+    """Return an atom's part of the information behind an answer, by the atom's name."""
+    quantity, _, modality = name.partition(" ")
+    return readings.get(case, "answer", f"{quantity}_fraction", modality)
+
+
+def exchange(readings: Readings, case: Case) -> Exchange | None:
+    """Compare the streams' depths; None where some depth has no interval to compare."""
+    layers = readings.layers(case, "stream")
+    courses: dict[str, list[Reading]] = {}
+    for index, name in enumerate(atom_names(readings)):
+        course = [readings.atoms(case, "stream", layer)[index] for layer in layers]
+        courses[name] = [r for r in course if r is not None and r.bounded]
+        if len(courses[name]) < len(layers):
+            return None
+    falls = tuple(name for name, course in courses.items() if course[0].above(course[-1]))
+    rises = tuple(name for name, course in courses.items() if course[-1].above(course[0]))
+    fuses = "redundancy" in rises and bool(falls)
+    return Exchange(
+        falls,
+        rises,
+        {name: (course[0], course[-1]) for name, course in courses.items()},
+        all(r.overlaps(course[0]) for course in courses.values() for r in course),
+        fusion_span(readings, case) if fuses else None,
+    )
+
+
+def _known_atoms(readings: Readings, case: Case) -> dict[str, Reading]:
+    atoms = zip(atom_names(readings), readings.atoms(case, "answer"), strict=True)
+    return {name: atom for name, atom in atoms if atom is not None and atom.determined}
