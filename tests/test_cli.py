@@ -13,7 +13,7 @@ import yaml
 from modalprism.capture import emoji_family
 from modalprism.pid.gates import GATES
 from modalprism.pid.stopping import Watch
-from modalprism.studies import sources
+from modalprism.studies import emoji_source
 
 N = 120
 RNG = np.random.default_rng(0)
@@ -336,7 +336,7 @@ def test_report_refuses(run, refused):
 
 def test_demo_refuses(refused, monkeypatch):
     assert "seed: Input should be greater than or equal to 0" in refused("demo", "--seed", -1)
-    for module in (emoji_family, sources):
+    for module in (emoji_family, emoji_source):
         monkeypatch.setattr(module, "checkpoint_folder", lambda: Path("none"))
     assert "the checkpoint none/concat.safetensors is missing" in refused("demo")
 

@@ -131,8 +131,11 @@ def test_a_run_has_its_words_warnings_and_files(read, add, runs, real_run):
     for sentence in (*summary_sentences(profile), *cautions(profile)):
         assert sentence in page.text
     names = [link.partition("/files/")[2] for link in page.all("a", "href") if "/files/" in link]
-    on_disk = {path.relative_to(real_run).as_posix() for path in real_run.glob("figures/*")}
-    named = {"report.html", "profile.parquet", "manifest.json", "study.yaml"}
+    drawn = [
+        path for ending in ("svg", "png", "pdf") for path in real_run.glob(f"figures/*.{ending}")
+    ]
+    on_disk = {path.relative_to(real_run).as_posix() for path in drawn}
+    named = {"report.html", "profile.parquet", "manifest.json", "study.yaml", "examples.parquet"}
     assert {name for name in names if not name.startswith("tables/")} == on_disk | named
     assert on_disk
 
@@ -142,7 +145,7 @@ def test_files_come_as_they_are_and_are_kept_not_opened(client, add, runs):
     address = f"/runs/{id_of(runs, 'a')}"
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        if name.startswith(("analyses", "evidence")):
+        if name.startswith(("analyses", "evidence", "figures/examples.json")):
             continue
         answer = client.get(f"{address}/files/{name}")
         assert answer.content == path.read_bytes()

@@ -18,6 +18,7 @@ from modalprism.reports.cautions import cautions
 from modalprism.reports.examples import shown_cases
 from modalprism.reports.figures import write_figures
 from modalprism.reports.headlines import headlines
+from modalprism.reports.scores import Scores, scores_of
 from modalprism.reports.shell import render_page
 from modalprism.reports.tables import (
     TABLES_FOLDER,
@@ -26,7 +27,9 @@ from modalprism.reports.tables import (
     layer_grid,
     write_tables,
 )
+from modalprism.reports.tables.markdown import grid_markdown
 from modalprism.reports.words import answer_sentences, stream_sentences
+from modalprism.studies.baselines import read_baselines
 from modalprism.studies.kept_examples import read_examples
 from modalprism.studies.profile import Profile
 
@@ -58,10 +61,14 @@ def write_report(run: Path, *, track: Track = silent) -> Path:
     run = Path(run)
     profile = Profile.read(run)
     examples = read_examples(run)
-    drawings = write_figures(profile, run / FIGURES_FOLDER, examples, track=track)
+    scores = scores_of(profile, read_baselines(run))
+    scored = scores.scored if scores else ()
+    drawings = write_figures(profile, run / FIGURES_FOLDER, examples, scored, track=track)
     figures = {name: (d.svg, d.description) for name, d in drawings.items()}
-    text = render(profile, figures, examples)
+    text = render(profile, figures, examples, scores)
     write_tables(profile, run / TABLES_FOLDER)
+    if scores and scores.scored:
+        write_whole(run / TABLES_FOLDER / "baselines.md", grid_markdown(scores.full))
     page = run / REPORT_FILE
     write_whole(page, text)
     return page
@@ -71,6 +78,7 @@ def render(
     profile: Profile,
     figures: dict[str, tuple[str, str]],
     examples: Sequence[ShownExample] = (),
+    scores: Scores | None = None,
 ) -> str:
     """Return the page as text.
 
@@ -82,6 +90,8 @@ def render(
         SVG text and description of each figure, by its name.
     examples : sequence of ShownExample
         Those that tell most of each atom; without any, the page has no such section.
+    scores : Scores, optional
+        Of baselines; without, the page has no such section.
     """
     readings = Readings(profile)
     manifest = profile.manifest
@@ -118,5 +128,6 @@ def render(
         },
         files=True,
         examples=shown_cases(readings, examples, figure_names(readings, examples)),
+        scores=scores,
         manifest=manifest,
     )

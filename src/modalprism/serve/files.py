@@ -12,7 +12,10 @@ from typing import Final
 from modalprism.reports import compare
 from modalprism.reports.page import FIGURES_FOLDER, REPORT_FILE
 from modalprism.serve.folder import STUDY_FILE, Comparison, Run
+from modalprism.studies.baselines import BASELINES_FILE
+from modalprism.studies.kept_examples import EXAMPLES_FILE
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
+from modalprism.studies.validation import VALIDATION_FILE, VALIDATION_TABLE
 
 TYPES: Final = {
     ".csv": "text/csv; charset=utf-8",
@@ -27,7 +30,10 @@ TYPES: Final = {
     ".yaml": "application/yaml; charset=utf-8",
 }
 _FIGURE: Final = re.compile(r"[A-Za-z0-9_-]+\.(?:svg|pdf|png)")
-_OF_A_RUN: Final = (REPORT_FILE, PROFILE_FILE, MANIFEST_FILE, STUDY_FILE)
+_OF_A_RUN: Final = (
+    *(REPORT_FILE, PROFILE_FILE, MANIFEST_FILE, STUDY_FILE),
+    *(BASELINES_FILE, EXAMPLES_FILE, VALIDATION_FILE, VALIDATION_TABLE),
+)
 _FOLDERS_OF_A_RUN: Final = {
     FIGURES_FOLDER: _FIGURE,
     "tables": re.compile(r"[A-Za-z0-9_-]+\.(?:tex|md)"),

@@ -93,20 +93,22 @@ def _panel(
     for index, style in enumerate(styles):
         value, low, high = atoms[:, index].T
         axes.fill_between(layers, low, high, color=style.colour, alpha=0.22, linewidth=0)
-        axes.fill_between(
-            layers, low, high, where=noise[:, index], facecolor="none", edgecolor=style.colour,
-            hatch="////", alpha=0.5, linewidth=0,
-        )  # fmt: skip
+        if noise[:, index].any():
+            axes.fill_between(
+                layers, low, high, where=noise[:, index], facecolor="none",
+                edgecolor=style.colour, hatch="////", alpha=0.5, linewidth=0,
+            )  # fmt: skip
         size = 3.6 if len(layers) <= 16 else 2.4
         axes.plot(layers, value, style.dashes, color=style.colour, linewidth=1.3)
         for told in (True, False):
             shown = noise[:, index] != told
-            axes.plot(
-                np.array(layers)[shown], value[shown], style.marker, markersize=size,
-                color=style.colour, markerfacecolor=style.colour if told else "white",
-                markeredgecolor="white" if told else style.colour,
-                markeredgewidth=0.3 if told else 0.8,
-            )  # fmt: skip
+            if shown.any():
+                axes.plot(
+                    np.array(layers)[shown], value[shown], style.marker, markersize=size,
+                    color=style.colour, markerfacecolor=style.colour if told else "white",
+                    markeredgecolor="white" if told else style.colour,
+                    markeredgewidth=0.3 if told else 0.8,
+                )  # fmt: skip
     for layer in layers:
         lines = [
             f"{style.name}: {amount(atom)}"

@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 
 from modalprism.look.examples import ShownExample, by_case
 from modalprism.look.figures import FIGURES, contribution_figure, depth_figure, draw, prism_figure
+from modalprism.look.figures.beside import beside_figure
 from modalprism.look.figures.canvas import save_drawn
 from modalprism.look.figures.examples import examples_figure, figure_names
 from modalprism.look.readings import Readings
+from modalprism.look.scores import Scoring
 from modalprism.progress import Track, silent
 from modalprism.reports.figures.unchanged import key_of, remember, unchanged
 from modalprism.studies.profile import Profile
@@ -45,6 +47,7 @@ def write_figures(
     profile: Profile,
     folder: Path,
     examples: Sequence[ShownExample] = (),
+    scored: Sequence[Scoring] = (),
     *,
     track: Track = silent,
 ) -> dict[str, Drawing]:
@@ -60,13 +63,15 @@ def write_figures(
     examples : sequence of ShownExample
         Those that tell most of each atom: for every model and dataset that has any, a figure
         ``examples-MODEL-DATASET``, which is left alone where it stands as it would be drawn.
+    scored : sequence of Scoring
+        Of baselines, beside our own; a figure ``baselines`` where any shares out.
     track : Track
         Shows progress.
 
     Returns
     -------
     dict of str to Drawing
-        Those of `FIGURES` by name; a view that the profile lacks has none.
+        Those of `FIGURES` and ``baselines`` by name; a view that the profile lacks has none.
     """
     readings = Readings(profile)
     first, second = readings.modalities
@@ -82,6 +87,9 @@ def write_figures(
         "encoding": f"Lines over depth: the four atoms of the information about "
         f"{readings.target('encoding')} in the embeddings before fusion",
     }
+    descriptions["baselines"] = (
+        f"Points with intervals: the part that each method of scoring gives {first}, ours on top"
+    )
     for view in ("stream", "encoding"):
         descriptions[f"{view}-contribution"] = (
             f"Points over depth: the part of the unique information that {first} contributes, in "
@@ -93,6 +101,8 @@ def write_figures(
         for name, view in FIGURES.items()
         if readings.cases(view)
     }
+    if any(one.share for one in scored):
+        jobs["baselines"] = partial(beside_figure, scored, readings, seed)
     of_page = list(jobs)
     keys: dict[str, str] = {}
     found = by_case(examples)
