@@ -1,0 +1,124 @@
+"""Every kind of figure beside its reference image, pixel by pixel.
+
+The references are ``tests/look/baseline/``. After a change that is meant, draw them anew, look at
+each, and commit them with the change::
+
+    pytest tests/look/test_visual.py --mpl-generate-path=tests/look/baseline
+
+A word is drawn as a bar of its size and colour. So words that move, grow or lie over marks are seen
+here, while the edges of letters, which every FreeType draws in its own way, are not; what the words
+are is tested elsewhere.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+from matplotlib.backend_bases import RendererBase
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
+
+from modalprism.look.bar import atoms_axes
+from modalprism.look.figures import FIGURES, draw
+from modalprism.look.figures.difference import difference_figure
+from modalprism.look.figures.heat import heat_figure
+from modalprism.look.figures.scatter import scatter_figure
+from modalprism.look.readings import ATOM_QUANTITIES, Case, Readings
+from modalprism.look.settings import drawing
+
+# The root of the mean square of the difference, of 255. One atom's colour makes 2.5 to 24, points
+# that move by a tenth of an axis 4.5 to 15, and numbers that grow by two points 9 to 22.
+TOLERANCE = 1.5
+DPI = 60
+
+
+def as_bar(text: Text, renderer: RendererBase) -> None:
+    """Draw the box of a text, on whole pixels, in place of its letters."""
+    if not (text.get_visible() and text.get_text().strip()):
+        return
+    box = text.get_window_extent(renderer)
+    (left, bottom), (right, top) = box.get_points().round()
+    place = Affine2D().scale(right - left, top - bottom).translate(left, bottom)
+    pen = renderer.new_gc()
+    pen.set_linewidth(0)
+    renderer.draw_path(pen, Path.unit_rectangle(), place, to_rgba(text.get_color(), 0.4))
+    pen.restore()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that is saved under the house's settings, which the plugin's do not replace."""
+
+    figure: Figure
+
+    def savefig(self, path: FilePath | str, **options: Any) -> None:
+        with drawing(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Text, "draw", as_bar)
+            self.figure.savefig(path, dpi=DPI, **options)
+
+
+@pytest.fixture(scope="module")
+def profile(make_profile):
+    """Two models, three datasets: atoms below zero, undetermined, noise, fusion, one not learnt."""
+    models = {"cross_attention": "", "late": ""}
+    return make_profile(models=models, datasets=("kind", "pictured", "match"))
+
+
+@pytest.fixture(scope="module")
+def readings(profile):
+    return Readings(profile)
+
+
+def one_bar(readings):
+    case = Case("cross_attention", "pictured", "observed")
+    axes = atoms_axes(
+        readings.atoms(case, "answer"),
+        readings.get(case, "answer", "information"),
+        modalities=readings.modalities,
+        title="One decomposition",
+        quantity="information (bit)",
+    )
+    pyplot.close(axes.figure)  # of pyplot's own list; the figure is still there
+    return axes.figure
+
+
+def two_differences(readings):
+    rows = []
+    owners = ("", *readings.modalities, "")
+    for place, (quantity, modality) in enumerate(zip(ATOM_QUANTITIES, owners, strict=True)):
+        for dataset, value in (("pictured", 0.4 - 0.3 * place), ("match", 0.05)):
+            row = {f"{name}_{side}": dataset for side in "12" for name in ("run", "dataset")}
+            row |= {"model_1": "late", "model_2": "cross_attention", "n_1": 2000, "unit": "bit"}
+            row |= {"quantity": quantity, "modality": modality, "difference": value}
+            row |= {"low": value - 0.1, "high": value + 0.1, "q_value": float(abs(value) < 0.1)}
+            rows.append(row)
+    return difference_figure(pd.DataFrame(rows), readings.modalities)
+
+
+ACROSS = {
+    "map": partial(heat_figure, seed=0),
+    "accuracy": partial(scatter_figure, seed=0),
+    "difference": two_differences,
+    "bar": one_bar,
+}
+
+
+@pytest.mark.mpl_image_compare(tolerance=TOLERANCE)
+@pytest.mark.parametrize("name", FIGURES)
+def test_profile(profile, readings, name):
+    with drawing():
+        return Drawn(draw(readings, name, profile.manifest))
+
+
+@pytest.mark.mpl_image_compare(tolerance=TOLERANCE)
+@pytest.mark.parametrize("name", ACROSS)
+def test_readings(readings, name):
+    with drawing():
+        return Drawn(ACROSS[name](readings))
