@@ -48,7 +48,8 @@ def decompose(
     time_limit : float, optional
         Seconds after which to stop in any case, once the iteration that runs is over.
     device : str or torch.device, optional
-        Where to compute; the processor by default, and always with "newton".
+        Where to compute; the processor by default, and always with "newton". "cuda" is a GPU;
+        "auto" is a GPU where there is one that the problem fits on, and says in the log where not.
 
     Returns
     -------
