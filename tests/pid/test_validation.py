@@ -8,7 +8,6 @@ import torch
 
 from modalprism.errors import InputError
 from modalprism.pid import decompose, decompose_marginals, validation
-from modalprism.pid.validation import check_solver
 
 GOOD = np.ones((2, 3, 2)) / 12
 
@@ -129,11 +128,6 @@ def test_whole_numbers_and_booleans_count():
     counts = np.eye(2)[:, :, None] * np.eye(2)[None]
     assert decompose(counts.astype(bool)).redundancy == pytest.approx(1)
     assert decompose(counts.astype(np.uint8) * 200).redundancy == pytest.approx(1)
-
-
-def test_newton_is_refused_on_a_gpu():
-    with pytest.raises(InputError, match='"newton" runs on the processor, not on cuda'):
-        check_solver("newton", torch.device("cuda"))
 
 
 def test_counts_that_overflowed_are_recognised():

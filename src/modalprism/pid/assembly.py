@@ -61,7 +61,7 @@ def assemble(
     base = validation.check_base(base)
     max_iter = validation.check_stopping(tol, max_iter, time_limit)
     place = validation.check_device(device)
-    validation.check_solver(solver, place)
+    validation.check_solver(solver)
     nats = math.log(base)
     batch, n1, n_classes = p_x1y.shape
     shape = n1, p_x2y.shape[1], n_classes

@@ -94,6 +94,11 @@ class Coupling:
         factors = self.reference, self.u, self.v, self.e, self.f
         return type(self)(*(factor[k : k + 1] for factor in factors))
 
+    def select(self, problems: Tensor) -> Self:
+        """Return the couplings of the problems of a mask."""
+        factors = self.reference, self.u, self.v, self.e, self.f
+        return type(self)(*(take(factor, problems) for factor in factors))
+
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield blocks of rows x₁ and q on them, (B, C, rows, n2), float64."""
         u, v, e, f = (factor.mT[..., None] for factor in (self.u, self.v, self.e, self.f))
@@ -138,6 +143,11 @@ def slack(eps: float, terms: int, magnitude: Magnitude) -> Magnitude:
     handful of roundings.
     """
     return (40.0 + math.log2(max(terms, 1))) * eps * magnitude
+
+
+def take(table: Tensor, problems: Tensor) -> Tensor:
+    """Rows of a mask; the table itself, not a copy, where that is all of them."""
+    return table if bool(problems.all()) else table[problems]
 
 
 def _product(reference: Tensor, v: Tensor) -> Tensor:

@@ -15,14 +15,14 @@ docs/ipfp.md says what else was tried.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 
 import torch
 from torch import Tensor
 
 from modalprism.pid.acceleration import Acceleration, Momentum
+from modalprism.pid.answers import Answers, select
 from modalprism.pid.certificate import dual_value
-from modalprism.pid.coupling import Coupling
+from modalprism.pid.coupling import Coupling, take
 from modalprism.pid.memory import FLOAT32_TOL, can_widen
 from modalprism.pid.mirror_step import MirrorStep
 from modalprism.pid.ranks import ONE_RANK, Ranks
@@ -44,7 +44,6 @@ _LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
 # A gap that has not improved by a tenth for this multiple of the iterations, and these more, will
 # not: swings end sooner. Then float32 gives way to float64, and float64 to the floor of accuracy.
 _PATIENCE32, _PATIENCE64 = (3, 300), (10, 1_000)
-_BOUND_FIELDS = ("lower", "upper", "alpha", "beta")
 
 
 def solve_ipfp(
@@ -79,7 +78,7 @@ def solve_ipfp(
     if dtype is None:
         dtype = torch.float32 if watch.stopping.tol >= FLOAT32_TOL else torch.float64
     acceleration = acceleration or Momentum()
-    answers = _Answers(p_x1y, p_x2y)
+    answers = Answers(p_x1y, p_x2y)
     batch = p_x1y.shape[0]
     elements = _CHUNK_ELEMENTS if p_x1y.device.type == "cpu" else _DEVICE_CHUNK_ELEMENTS
     size = max(1, elements // (p_x1y.shape[1] * p_x2y.shape[1]))
@@ -94,40 +93,6 @@ def solve_ipfp(
                     break
             run.advance()
     return answers.solution()
-
-
-class _Answers:
-    """Collects the problems of a batch as they are finished."""
-
-    def __init__(self, p_x1y: Tensor, p_x2y: Tensor) -> None:
-        self.bounds = Bounds(p_x1y, p_x2y)
-        self.iterations = torch.zeros(p_x1y.shape[0], dtype=torch.int64)
-        self.reasons: dict[int, Reason] = {}
-        self.couplings: list[Coupling] = []
-
-    def add(
-        self, problems: Tensor, bounds: Bounds, coupling: Coupling, iteration: int, reason: Reason
-    ) -> None:
-        """Take some problems, all finished for one reason."""
-        for name in _BOUND_FIELDS:
-            getattr(self.bounds, name)[problems] = getattr(bounds, name)
-        self.iterations[problems.cpu()] = iteration
-        self.reasons |= dict.fromkeys(problems.tolist(), reason)
-        self.couplings.append(coupling)
-
-    def solution(self) -> Solution:
-        """Return all problems in their order."""
-        coupling = self.couplings[0]
-        if len(self.couplings) > 1:
-            order = torch.tensor(list(self.reasons), device=self.bounds.lower.device).argsort()
-            coupling = Coupling(
-                *(
-                    torch.cat([getattr(part, field.name) for part in self.couplings])[order]
-                    for field in fields(Coupling)
-                )
-            )
-        reasons = tuple(self.reasons[problem] for problem in sorted(self.reasons))
-        return Solution(self.bounds, self.iterations, reasons, coupling)
 
 
 class _Run:
@@ -186,7 +151,7 @@ class _Run:
             iterate.fit()
         self.iteration += 1
 
-    def certify(self, answers: _Answers, tol: float, reason: Reason | None) -> None:
+    def certify(self, answers: Answers, tol: float, reason: Reason | None) -> None:
         """Evaluate the bounds, hand in the problems that are finished, and plan the next check."""
         gap = self._offer_potentials()
         better = gap < 0.9 * self.best_gap
@@ -228,7 +193,7 @@ class _Run:
 
     def _hand_in(
         self,
-        answers: _Answers,
+        answers: Answers,
         ready: Tensor,
         stalled: Tensor,
         tol: float,
@@ -239,7 +204,7 @@ class _Run:
         u = (iterate.p_x1 * iterate.fitted).double()
         v = (iterate.p_x2 * iterate.v).mT.double()
         p_x1y, p_x2y, kernel, u, v = (
-            _take(table, ready) for table in (bounds.p_x1y, bounds.p_x2y, iterate.kernel, u, v)
+            take(table, ready) for table in (bounds.p_x1y, bounds.p_x2y, iterate.kernel, u, v)
         )
         coupling = Coupling.rounded(p_x1y, p_x2y, kernel, u, v, self.ranks)
         information = coupling.information(self.ranks)
@@ -248,9 +213,8 @@ class _Run:
         stopped = ready & ~converged & (stalled if reason is None else ready)
         for done, why in ((converged, Reason.CONVERGED), (stopped, reason or Reason.ACCURACY)):
             if bool(done.any()):
-                factors = (getattr(coupling, field.name) for field in fields(Coupling))
-                part = Coupling(*(_take(factor, done[ready]) for factor in factors))
-                answers.add(self.problems[done], _select(bounds, done), part, self.iteration, why)
+                part = coupling.select(done[ready])
+                answers.add(self.problems[done], select(bounds, done), part, self.iteration, why)
         finished = converged | stopped
         if bool(finished.any()):
             self._keep(~finished)
@@ -259,7 +223,7 @@ class _Run:
         """Go on with some of the problems."""
         self.problems = self.problems[keep]
         if self.problems.numel():
-            self.bounds = _select(self.bounds, keep)
+            self.bounds = select(self.bounds, keep)
             self.iterate.select(keep)
             self._replace(lambda table: table[keep])
             self.best_gap, self.best_at = self.best_gap[keep], self.best_at[keep]
@@ -291,16 +255,3 @@ def agreed(reason: Reason | None, ranks: Ranks, device: torch.device) -> Reason 
     place = 0 if reason is None else 1 + reasons.index(reason)
     place = int(ranks.max(torch.tensor([place], device=device)))
     return reasons[place - 1] if place else None
-
-
-def _take(table: Tensor, problems: Tensor) -> Tensor:
-    """Rows of a mask; the table itself, not a copy, where that is all of them."""
-    return table if bool(problems.all()) else table[problems]
-
-
-def _select(bounds: Bounds, problems: Tensor) -> Bounds:
-    """Bounds of the problems of a mask."""
-    selected = Bounds(bounds.p_x1y[problems], bounds.p_x2y[problems], bounds.ranks)
-    for name in _BOUND_FIELDS:
-        setattr(selected, name, getattr(bounds, name)[problems])
-    return selected

@@ -60,16 +60,18 @@ def needed_bytes(
     '32 GB'
     """
     cell, tables, blocks = 8, _FITTING_TABLES, 0
+    on_device = device is not None and device.type != "cpu"
     if solver == "newton":
         tables = _NEWTON_TABLES
         blocks = 2 * (n1 + n2) * n_classes**2
-        if math.isfinite(factorisation_seconds(max(n1, n2), min(n1, n2), n_classes)):
+        seconds = factorisation_seconds(max(n1, n2), min(n1, n2), n_classes)
+        if on_device or math.isfinite(seconds):  # A GPU always factorises.
             blocks += 3 * n1 * n2 * n_classes**2 + 3 * (min(n1, n2) * n_classes) ** 2
     elif tol >= FLOAT32_TOL:
         cell = 4
     couplings = _COUPLING_TABLES * batch if batch > 1 else 0
     scalings = _SCALINGS * batch * (n1 + n2) * n_classes
-    fixed = _BLOCKS if device is None or device.type == "cpu" else _DEVICE_BLOCKS
+    fixed = _DEVICE_BLOCKS if on_device else _BLOCKS
     return cell * (tables + couplings) * n1 * n2 + 8 * (blocks + scalings) + fixed
 
 

@@ -188,16 +188,11 @@ def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None
     return operator.index(max_iter)
 
 
-def check_solver(solver: str, device: torch.device) -> None:
-    """Check the name of a solver, and that it runs on the device."""
+def check_solver(solver: str) -> None:
+    """Check the name of a solver."""
     if solver not in SOLVERS:
         names = ", ".join(f'"{name}"' for name in SOLVERS)
         raise InputError(f"solver {solver!r} is not available: choose one of {names}")
-    if solver == "newton" and device.type != "cpu":
-        raise InputError(
-            f'solver "newton" runs on the processor, not on {device}: leave device out, or pass'
-            ' solver="ipfp"'
-        )
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
