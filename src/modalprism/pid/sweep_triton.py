@@ -138,33 +138,35 @@ class TritonSweeper:
         products = fitted.new_empty(chunks, batch, n_rows, n_classes)
         told = fitted.new_empty(chunks * row_tiles, batch, 2)
         least_log, most_log = iterate.log_range
-        _move[(row_tiles, chunks, batch)](
-            iterate.kernel,
-            step.log_r,
-            step.previous,
-            fitted,
-            iterate.v.contiguous(),
-            iterate.weighted.contiguous(),
-            iterate.p_x1,
-            iterate.p_x2,
-            step.weight,
-            products,
-            told,
-            rows.start,
-            n_rows,
-            n1,
-            n2,
-            n_classes,
-            per_chunk,
-            step.acceleration.relaxation,
-            iterate.least_s,
-            least_log,
-            most_log,
-            LOOKS=step.looks,
-            ROWS=_TILE_ROWS,
-            COLUMNS=_TILE_COLUMNS,
-            CLASSES=max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes))),
-        )
+        # Triton launches on the current card, which need not be that of the tables.
+        with torch.cuda.device_of(fitted):  # type: ignore[no-untyped-call]
+            _move[(row_tiles, chunks, batch)](
+                iterate.kernel,
+                step.log_r,
+                step.previous,
+                fitted,
+                iterate.v.contiguous(),
+                iterate.weighted.contiguous(),
+                iterate.p_x1,
+                iterate.p_x2,
+                step.weight,
+                products,
+                told,
+                rows.start,
+                n_rows,
+                n1,
+                n2,
+                n_classes,
+                per_chunk,
+                step.acceleration.relaxation,
+                iterate.least_s,
+                least_log,
+                most_log,
+                LOOKS=step.looks,
+                ROWS=_TILE_ROWS,
+                COLUMNS=_TILE_COLUMNS,
+                CLASSES=max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes))),
+            )
         if step.looks:
             step.told += told.sum(0).mT[:, :, None, None]
         return products.sum(0)
