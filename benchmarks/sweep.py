@@ -43,7 +43,7 @@ def main() -> None:
     iterate = Iterate(*tables, torch.float32)
 
     def fused() -> None:
-        iterate.update(lambda rows, s: iterate.kernel[:, rows].mul_(s), refit=False)
+        iterate.update(lambda tile, s: iterate.kernel[tile].mul_(s), refit=False)
 
     fused_time = best(fused)
     r = iterate.kernel[0].clone()

@@ -1,10 +1,15 @@
 """Tables with known atoms, and random ones."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+if not torch.cuda.is_available():  # Before anything imports Triton: its kernels are interpreted.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 GATES = json.loads(Path(__file__).with_name("gates.json").read_text())["gates"]
 

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from modalprism.errors import InputError
-from modalprism.pid import decompose, decompose_batch, memory
+from modalprism.pid import Reason, decompose, decompose_batch, memory
+from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.stopping import Stopping, Watch
 
 GIB = 2**30
 
@@ -46,3 +48,47 @@ def test_memory_grows_with_every_size():
         assert memory.needed_bytes("newton", *larger) > least
     assert memory.needed_bytes("ipfp", 50, 40, 5) < least
     assert memory.needed_bytes("ipfp", 50, 40, 5, batch=10) > memory.needed_bytes("ipfp", 50, 40, 5)
+
+
+def test_fifty_thousand_states_fit_one_card_of_80_gb(monkeypatch):
+    """Three float32 tables of 10 GB; once they are float64, 60 GB and one of them twice."""
+    card, shape = torch.device("cuda"), (50_000, 50_000, 16)
+    table = 50_000**2 * 4
+    needed = memory.needed_bytes("ipfp", *shape, tol=1e-4, device=card)
+    assert 3 * table < needed < 3.3 * table
+    assert needed + memory._WIDENING * 50_000**2 < 80e9
+    assert memory.needed_bytes("ipfp", *shape, tol=1e-6, device=card) < 80e9
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 79 * GIB)
+    memory.check_fits("ipfp", shape, 1, card, 1e-4)
+    with pytest.raises(InputError, match=r"90,000 × 90,000 states takes 92\.\d GiB and 79\.0 GiB"):
+        memory.check_fits("ipfp", (90_000, 90_000, 16), 1, card, 1e-4)
+
+
+def test_the_count_is_what_torch_allocates(random_posteriors):
+    """The largest amount alive at once, by the profiler, is what was said beforehand."""
+    n, n_classes = 1_500, 4
+    tables = [torch.as_tensor(t)[None] for t in random_posteriors(0, n, n_classes)]
+    for dtype, tol in ((torch.float32, 1e-2), (torch.float64, 1e-5)):
+        with (
+            torch.profiler.profile(profile_memory=True) as profile,
+            Watch(Stopping(tol, 4)) as watch,
+        ):
+            solve_ipfp(*tables, watch, dtype=dtype)
+        alive = most = 0
+        for event in sorted(profile.profiler.kineto_results.events(), key=lambda e: e.start_ns()):
+            if event.name() == "[memory]":
+                alive += event.nbytes()
+                most = max(most, alive)
+        needed = memory.needed_bytes("ipfp", n, n, n_classes, tol=tol)
+        assert 0.5 * needed < most <= needed
+
+
+def test_without_room_float32_does_not_become_float64(monkeypatch, random_joint):
+    monkeypatch.setattr("modalprism.pid.ipfp._PATIENCE32", (1, 20))
+    monkeypatch.setattr("modalprism.pid.ipfp.can_widen", lambda _: False)
+    joint = torch.as_tensor(random_joint(0, (3, 3, 2)))[None]
+    with Watch(Stopping(1e-12, 5_000)) as watch:
+        solution = solve_ipfp(joint.sum(2), joint.sum(1), watch, dtype=torch.float32)
+    assert solution.coupling.reference.dtype == torch.float32
+    assert solution.reasons == (Reason.ACCURACY,)
+    assert 0 <= float(solution.bounds.gap) < 1e-3

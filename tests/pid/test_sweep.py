@@ -16,12 +16,12 @@ def make(random_joint, dtype, batch=1, shape=(9, 7, 4), zeros=0.3):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("modalprism.pid.sweep._BLOCK_BYTES", 128)
+    monkeypatch.setattr("modalprism.pid.sweepers._BLOCK_BYTES", 128)
 
 
 def multiply(iterate):
     """Move of the plain iteration."""
-    return lambda rows, s: iterate.kernel[:, rows].mul_(s)
+    return lambda tile, s: iterate.kernel[tile].mul_(s)
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
@@ -53,7 +53,7 @@ def test_equals_separate_products(random_joint, dtype, within, batch, refit):
 def test_blocks_do_not_matter(random_joint, monkeypatch):
     results = []
     for size in (64, 200, 1 << 20):
-        monkeypatch.setattr("modalprism.pid.sweep._BLOCK_BYTES", size)
+        monkeypatch.setattr("modalprism.pid.sweepers._BLOCK_BYTES", size)
         _, _, iterate = make(random_joint, torch.float64)
         for _ in range(5):
             iterate.update(multiply(iterate))
@@ -88,10 +88,10 @@ def test_no_table_holds_a_denormal_number(dtype, tiny):
     iterate = Iterate(p, p, dtype)
     least = torch.finfo(dtype).tiny
 
-    def move(rows, s):
+    def move(tile, s):
         assert float(s[s > 0].min()) >= least
-        log_kernel = 1.9 * iterate.log(s) + iterate.kernel[:, rows].log()
-        iterate.write(rows, log_kernel)
+        log_kernel = 1.9 * iterate.log(s) + iterate.kernel[tile].log()
+        iterate.write(tile, log_kernel)
 
     for _ in range(200):
         iterate.update(move)

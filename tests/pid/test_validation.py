@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from modalprism.errors import InputError
-from modalprism.pid import decompose, decompose_marginals
-from modalprism.pid.validation import check_solver
+from modalprism.pid import decompose, decompose_marginals, validation
 
 GOOD = np.ones((2, 3, 2)) / 12
 
@@ -116,7 +115,7 @@ def test_information_is_refused(information):
 def test_what_cannot_fit_is_refused_before_it_is_allocated():
     n = 2_000_000
     table = np.ones((n, 1))
-    with pytest.raises(InputError, match=r"2,000,000 × 2,000,000 states takes 104,\d+.\d GiB"):
+    with pytest.raises(InputError, match=r"2,000,000 × 2,000,000 states takes 89,\d+.\d GiB"):
         decompose_marginals(table, table)
 
 
@@ -129,11 +128,6 @@ def test_whole_numbers_and_booleans_count():
     counts = np.eye(2)[:, :, None] * np.eye(2)[None]
     assert decompose(counts.astype(bool)).redundancy == pytest.approx(1)
     assert decompose(counts.astype(np.uint8) * 200).redundancy == pytest.approx(1)
-
-
-def test_newton_is_refused_on_a_gpu():
-    with pytest.raises(InputError, match='"newton" runs on the processor, not on cuda'):
-        check_solver("newton", torch.device("cuda"))
 
 
 def test_counts_that_overflowed_are_recognised():
@@ -149,3 +143,20 @@ def test_sums_of_large_counts_do_not_overflow(dtype):
     counts = np.zeros((2, 2, 2), dtype=dtype)
     counts[0, 0, 0] = counts[0, 1, 1] = counts[1, 0, 1] = counts[1, 1, 0] = largest
     assert decompose(counts).synergy == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_no_gpu_where_one_is_asked_for():
+    with pytest.raises(InputError, match="device 'cuda' asks for a GPU and torch finds none here"):
+        decompose(np.ones((2, 2, 2)), device="cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_auto_falls_back_to_the_processor_and_says_so_once(caplog):
+    validation._say_that_there_is_no_gpu.cache_clear()
+    joint = np.arange(1.0, 9.0).reshape(2, 2, 2)
+    for _ in range(2):
+        assert decompose(joint, device="auto").upper == decompose(joint).upper
+    (line,) = caplog.records
+    assert line.name == "modalprism.pid"
+    assert "no GPU here" in line.message

@@ -4,7 +4,8 @@
 `Decomposition` with a proven bound on its numerical error. `decompose_batch` and
 `decompose_marginals_batch` take many of one shape. `decompose_each_against_rest`,
 `decompose_pairs` and `decompose_conditional` take more than two sources, or a third variable to
-condition on; `decompose_pointwise` splits the atoms among samples. `gates` holds distributions
+condition on; `decompose_pointwise` splits the atoms among samples; `decompose_sharded` solves one
+problem on several processes. `gates` holds distributions
 whose atoms are known. `solve_union_information` is the optimisation by itself, in nats, with the
 dual potentials that prove its lower bound.
 """
@@ -20,6 +21,7 @@ from modalprism.pid.many import (
 )
 from modalprism.pid.pointwise import PointwiseDecomposition, decompose_pointwise
 from modalprism.pid.result import Decomposition
+from modalprism.pid.sharded import decompose_sharded
 from modalprism.pid.solve import solve_batch, solve_union_information
 from modalprism.pid.stopping import Interrupted, Reason
 from modalprism.pid.union import UnionInformation
@@ -41,6 +43,7 @@ __all__ = [
     "decompose_marginals_batch",
     "decompose_pairs",
     "decompose_pointwise",
+    "decompose_sharded",
     "entropy",
     "gate",
     "mutual_information",

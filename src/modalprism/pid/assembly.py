@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import TypedDict
@@ -17,6 +18,8 @@ from modalprism.pid.result import Decomposition
 from modalprism.pid.solve import chosen, solve_batch
 from modalprism.pid.stopping import Interrupted
 from modalprism.pid.union import UnionInformation
+
+logger = logging.getLogger("modalprism.pid")
 
 
 class Options(TypedDict, total=False):
@@ -58,14 +61,18 @@ def assemble(
     base = validation.check_base(base)
     max_iter = validation.check_stopping(tol, max_iter, time_limit)
     place = validation.check_device(device)
-    validation.check_solver(solver, place)
+    validation.check_solver(solver)
     nats = math.log(base)
     batch, n1, n_classes = p_x1y.shape
     shape = n1, p_x2y.shape[1], n_classes
     first = chosen(solver, shape, batch, tol * nats, place)
+    if device == "auto" and not fits(first, shape, batch, place, tol * nats):
+        logger.warning("the problem does not fit on %s, so the processor computes", place)
+        place = torch.device("cpu")
+        first = chosen(solver, shape, batch, tol * nats, place)
     if solver == "auto" and not fits(first, shape, batch, place):
         solver = first = "ipfp"
-    check_fits(first, shape, batch, place)
+    check_fits(first, shape, batch, place, tol * nats)
 
     def in_base(unions: Sequence[UnionInformation]) -> list[Decomposition]:
         return [

@@ -28,12 +28,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.pid.coupling import row_blocks, slack
+from modalprism.pid.ranks import ONE_RANK, Ranks
 
 _EPS = torch.finfo(torch.float64).eps
 SAME = 1e-14
 
 
-def dual_value(p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+def dual_value(
+    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, ranks: Ranks = ONE_RANK
+) -> Tensor:
     """Σ p(x₁,y) α + Σ p(x₂,y) β in nats, (B,), with 0·(−inf) = 0, rounded downwards.
 
     Parameters
@@ -42,16 +45,21 @@ def dual_value(p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor) -> Ten
         (B, n1, C), float64.
     p_x2y, beta : Tensor
         (B, n2, C), float64.
+    ranks : Ranks
+        Where the other rows x₁ are.
     """
     first = torch.where(p_x1y > 0, p_x1y * alpha, 0.0)
     second = torch.where(p_x2y > 0, p_x2y * beta, 0.0)
-    value = first.sum((1, 2)) + second.sum((1, 2))
-    magnitude = first.abs_().sum((1, 2)) + second.abs_().sum((1, 2))
-    return value - slack(_EPS, first[0].numel() + second[0].numel(), magnitude)
+    rows = torch.full_like(first[:, 0, 0], first[0].numel())
+    of_first = torch.stack([first.sum((1, 2)), first.abs_().sum((1, 2)), rows])
+    of_first = ranks.sum(of_first)
+    value = of_first[0] + second.sum((1, 2))
+    magnitude = of_first[1] + second.abs_().sum((1, 2))
+    return value - slack(_EPS, int(of_first[2, 0]) + second[0].numel(), magnitude)
 
 
 def feasible_potentials(
-    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor
+    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, ranks: Ranks = ONE_RANK
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Shift potentials until they are dual feasible; their values are lower bounds on I_Q.
 
@@ -64,6 +72,8 @@ def feasible_potentials(
         (B, n1, C), float64; α is −inf where p(x₁,y) = 0, and finite elsewhere.
     p_x2y, beta : Tensor
         (B, n2, C), float64; the same.
+    ranks : Ranks
+        Where the other rows x₁ are.
 
     Returns
     -------
@@ -72,44 +82,49 @@ def feasible_potentials(
     alpha, beta : Tensor
         The shifted potentials: Σ_y p(y) e^{α+β} ≤ 1 for every (x₁,x₂).
     """
-    p_y = p_x1y.sum(1)
+    p_y = p_x2y.sum(1)
     p_x1, p_x2 = p_x1y.sum(2), p_x2y.sum(2)
     # The gauge (α + c, β − c), free in every class, is chosen so that e^α cannot overflow.
-    gauge = alpha.amax(1, keepdim=True).clamp(min=-1e4)
+    gauge = ranks.max(alpha.amax(1, keepdim=True)).clamp(min=-1e4)
     alpha, beta = alpha - gauge, beta + gauge
     first, second = alpha.exp() * p_y[:, None], beta.exp().mT
 
     # Rows first needs the largest entry of each row before it can visit the columns; columns
     # first the reverse. So s is visited twice, in blocks, and never kept.
     batch, n1, n2 = p_x1.shape[0], p_x1.shape[1], p_x2.shape[1]
-    blocks = list(row_blocks(batch, n1, n2))
+    blocks = list(row_blocks(batch, n1, n2, p_x1.device))
     row, column_first = torch.empty_like(p_x1), torch.zeros_like(p_x2)
     row_second, column = torch.empty_like(p_x1), torch.zeros_like(p_x2)
     for rows in blocks:
         s = first[:, rows] @ second
         row[:, rows] = s.amax(2)
         column_first = torch.maximum(column_first, s.amax(1))
+    column_first = ranks.max(column_first)
     # Unused symbols have s = 0: they need no shift, and must not make one of 0/0.
     row, column_first = row.where(p_x1 > 0, 1.0), column_first.where(p_x2 > 0, 1.0)
     for rows in blocks:
         s = first[:, rows] @ second
         row_second[:, rows] = (s / column_first[:, None]).amax(2)
         column = torch.maximum(column, s.div_(row[:, rows, None]).amax(1))
+    column = ranks.max(column)
     row_second, column = row_second.where(p_x1 > 0, 1.0), column.where(p_x2 > 0, 1.0)
     row, column, row_second, column_first = (
         largest.log_() for largest in (row, column, row_second, column_first)
     )
-    cost = (p_x1 * row).sum(1) + (p_x2 * column).sum(1)
-    cost_second = (p_x1 * row_second).sum(1) + (p_x2 * column_first).sum(1)
-    columns_first = (cost_second < cost)[:, None]
+    cost = ranks.sum(torch.stack([(p_x1 * row).sum(1), (p_x1 * row_second).sum(1)]))
+    cost = cost + torch.stack([(p_x2 * column).sum(1), (p_x2 * column_first).sum(1)])
+    # One order for all rows, wherever they are: two orders mixed would prove nothing.
+    cost = ranks.max(cost)
+    columns_first = (cost[1] < cost[0])[:, None]
     row = torch.where(columns_first, row_second, row)
     column = torch.where(columns_first, column_first, column)
 
-    largest = p_y.shape[1] + 4.0 + _largest(alpha) + _largest(beta) + _largest(row)
-    largest = largest + _largest(column)
+    largest = ranks.max(_largest(alpha) + _largest(row))
+    largest = p_y.shape[1] + 4.0 + largest + _largest(beta) + _largest(column)
     alpha = alpha - row[:, :, None] - 4 * _EPS * largest[:, None, None]
     beta = beta - column[:, :, None]
-    return dual_value(p_x1y, p_x2y, alpha, beta), alpha, beta
+    lower = dual_value(p_x1y, p_x2y, alpha, beta, ranks)
+    return -ranks.max(-lower), alpha, beta
 
 
 def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:

@@ -21,13 +21,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from modalprism.pid.ranks import ONE_RANK, Ranks
+
 _TINY = 1e-300
 _BLOCK_ELEMENTS = 1 << 18  # 2 MiB of float64: a block of the coupling stays in cache.
+_DEVICE_BLOCK_ELEMENTS = 1 << 25  # Where it is the number of operations that counts.
 
 
-def row_blocks(batch: int, n1: int, row_elements: int) -> Iterator[slice]:
+def row_blocks(batch: int, n1: int, row_elements: int, device: torch.device) -> Iterator[slice]:
     """Cut n1 rows, of so many elements each in every problem of a batch, into blocks that fit."""
-    step = max(1, _BLOCK_ELEMENTS // max(1, batch * row_elements))
+    elements = _BLOCK_ELEMENTS if device.type == "cpu" else _DEVICE_BLOCK_ELEMENTS
+    step = max(1, elements // max(1, batch * row_elements))
     for start in range(0, n1, step):
         yield slice(start, min(start + step, n1))
 
@@ -53,7 +57,15 @@ class Coupling:
     f: Tensor
 
     @classmethod
-    def rounded(cls, p_x1y: Tensor, p_x2y: Tensor, reference: Tensor, u: Tensor, v: Tensor) -> Self:
+    def rounded(
+        cls,
+        p_x1y: Tensor,
+        p_x2y: Tensor,
+        reference: Tensor,
+        u: Tensor,
+        v: Tensor,
+        ranks: Ranks = ONE_RANK,
+    ) -> Self:
         """Round the iterate u r v onto the marginals.
 
         Parameters
@@ -64,11 +76,17 @@ class Coupling:
             (B, n2, C), float64: p(x₂,y), with the same p(y), and the scaling.
         reference : Tensor
             (B, n1, n2), float32 or float64, nonnegative.
+        ranks : Ranks
+            Where the other rows x₁ are.
         """
+
+        def columns() -> Tensor:
+            return ranks.sum(_product_transposed(reference, u))
+
         u = u * (p_x1y / (u * _product(reference, v)).clamp(min=_TINY)).clamp(max=1.0)
-        v = v * (p_x2y / (v * _product_transposed(reference, u)).clamp(min=_TINY)).clamp(max=1.0)
+        v = v * (p_x2y / (v * columns()).clamp(min=_TINY)).clamp(max=1.0)
         e = (p_x1y - u * _product(reference, v)).clamp(min=0.0)
-        f = (p_x2y - v * _product_transposed(reference, u)).clamp(min=0.0)
+        f = (p_x2y - v * columns()).clamp(min=0.0)
         return cls(reference, u, v, e, f / f.sum(1, keepdim=True).clamp(min=_TINY))
 
     def problem(self, k: int) -> Self:
@@ -76,27 +94,36 @@ class Coupling:
         factors = self.reference, self.u, self.v, self.e, self.f
         return type(self)(*(factor[k : k + 1] for factor in factors))
 
+    def select(self, problems: Tensor) -> Self:
+        """Return the couplings of the problems of a mask."""
+        factors = self.reference, self.u, self.v, self.e, self.f
+        return type(self)(*(take(factor, problems) for factor in factors))
+
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield blocks of rows x₁ and q on them, (B, C, rows, n2), float64."""
         u, v, e, f = (factor.mT[..., None] for factor in (self.u, self.v, self.e, self.f))
         v, f = v.mT, f.mT
         batch, n1, n2 = self.reference.shape
-        for rows in row_blocks(batch, n1, n2 * self.u.shape[2]):
+        for rows in row_blocks(batch, n1, n2 * self.u.shape[2], u.device):
             q = (u[:, :, rows] * self.reference[:, None, rows]).mul_(v)
             yield rows, q.addcmul_(e[:, :, rows], f)
 
-    def information(self) -> Tensor:
-        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards."""
-        p_y = (self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1)
+    def information(self, ranks: Ranks = ONE_RANK) -> Tensor:
+        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards; `ranks` have the other rows."""
+        p_y = ranks.sum((self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1))
         eps = torch.finfo(p_y.dtype).eps
-        total, magnitude = torch.zeros_like(p_y[:, 0]), torch.zeros_like(p_y[:, 0])
+        sums = torch.zeros_like(p_y[:, 0]).repeat(3, 1)
+        total, magnitude, n_cells = sums
         for _, q in self.blocks():
             independent = p_y[:, :, None, None] * q.sum(1, keepdim=True)
             log_ratio = (q / independent.clamp_(min=_TINY)).clamp_(min=_TINY).log_()
             terms = q.mul_(log_ratio)
             total += terms.sum((1, 2, 3))
             magnitude += terms.abs_().sum((1, 2, 3))
-        return total + slack(eps, self.reference[0].numel() * p_y.shape[1], 1.0 + magnitude)
+        n_cells += self.reference[0].numel()
+        total, magnitude, n_cells = ranks.sum(sums)
+        error = slack(eps, int(n_cells[0]) * p_y.shape[1], 1.0 + magnitude)
+        return ranks.max(total + error)
 
     def cells(self) -> NDArray[np.float64]:
         """Return q, (B, n1, n2, C), float64, as one table."""
@@ -118,12 +145,17 @@ def slack(eps: float, terms: int, magnitude: Magnitude) -> Magnitude:
     return (40.0 + math.log2(max(terms, 1))) * eps * magnitude
 
 
+def take(table: Tensor, problems: Tensor) -> Tensor:
+    """Rows of a mask; the table itself, not a copy, where that is all of them."""
+    return table if bool(problems.all()) else table[problems]
+
+
 def _product(reference: Tensor, v: Tensor) -> Tensor:
     """R v in float64, also where R is kept in float32."""
     if reference.dtype == v.dtype:
         return reference @ v
     batch, n1, n2 = reference.shape
-    parts = [reference[:, rows].to(v.dtype) @ v for rows in row_blocks(batch, n1, n2)]
+    parts = [reference[:, rows].to(v.dtype) @ v for rows in row_blocks(batch, n1, n2, v.device)]
     return torch.cat(parts, 1)
 
 
@@ -133,6 +165,6 @@ def _product_transposed(reference: Tensor, u: Tensor) -> Tensor:
         return reference.mT @ u
     batch, n1, n2 = reference.shape
     total = torch.zeros(batch, n2, u.shape[2], dtype=u.dtype, device=u.device)
-    for rows in row_blocks(batch, n1, n2):
+    for rows in row_blocks(batch, n1, n2, u.device):
         total.baddbmm_(reference[:, rows].to(u.dtype).mT, u[:, rows])
     return total

@@ -48,7 +48,9 @@ def decompose(
     time_limit : float, optional
         Seconds after which to stop in any case, once the iteration that runs is over.
     device : str or torch.device, optional
-        Where to compute; the processor by default, and always with "newton".
+        Where to compute; the processor by default. "cuda" is a GPU, where the solver "auto" is
+        "ipfp", and "newton" is for batches of small tables. The device "auto" is a GPU where there
+        is one that the problem fits on; where not, the log says so.
 
     Returns
     -------

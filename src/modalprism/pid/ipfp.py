@@ -15,20 +15,23 @@ docs/ipfp.md says what else was tried.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 
 import torch
 from torch import Tensor
 
 from modalprism.pid.acceleration import Acceleration, Momentum
+from modalprism.pid.answers import Answers, select
 from modalprism.pid.certificate import dual_value
-from modalprism.pid.coupling import Coupling
+from modalprism.pid.coupling import Coupling, take
+from modalprism.pid.memory import FLOAT32_TOL, can_widen
+from modalprism.pid.mirror_step import MirrorStep
+from modalprism.pid.ranks import ONE_RANK, Ranks
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.sweep import Iterate
 from modalprism.pid.union import Bounds, Solution
 
-_FLOAT32_TOL = 5e-5  # Nats. Down to 1e-5 either type took the same iterations, but on sharp tables.
 _CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
+_DEVICE_CHUNK_ELEMENTS = 1 << 23  # A GPU wants many problems at once more than it wants cache.
 # With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings. One is
 # added where, by Σ p(x₁,y) |Δ ln u|, they lag by more than this part of Σ r |ln s|.
 _LAG = 0.5
@@ -41,7 +44,6 @@ _LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
 # A gap that has not improved by a tenth for this multiple of the iterations, and these more, will
 # not: swings end sooner. Then float32 gives way to float64, and float64 to the floor of accuracy.
 _PATIENCE32, _PATIENCE64 = (3, 300), (10, 1_000)
-_BOUND_FIELDS = ("lower", "upper", "alpha", "beta")
 
 
 def solve_ipfp(
@@ -51,6 +53,7 @@ def solve_ipfp(
     *,
     acceleration: Acceleration | None = None,
     dtype: torch.dtype | None = None,
+    ranks: Ranks = ONE_RANK,
 ) -> Solution:
     """Minimise I_q(X₁X₂;Y) over the couplings of a batch of marginals.
 
@@ -65,59 +68,31 @@ def solve_ipfp(
         How to accelerate; the default has been measured.
     dtype : torch.dtype, optional
         Of the tables: by default float32 where the tolerance allows it, and float64 from where
-        float32 makes no more progress. The bounds are proven in float64 in any case.
+        float32 makes no more progress, if there is room for it. The bounds are proven in float64 in
+        any case.
+    ranks : Ranks
+        What joins these rows x₁ to those of other processes, which call this with the same
+        p(x₂,y), watch and options; the bounds are those of the whole problem on each of them, α and
+        the coupling those of the rows here.
     """
     if dtype is None:
-        dtype = torch.float32 if watch.stopping.tol >= _FLOAT32_TOL else torch.float64
+        dtype = torch.float32 if watch.stopping.tol >= FLOAT32_TOL else torch.float64
     acceleration = acceleration or Momentum()
-    answers = _Answers(p_x1y, p_x2y)
+    answers = Answers(p_x1y, p_x2y)
     batch = p_x1y.shape[0]
-    size = max(1, _CHUNK_ELEMENTS // (p_x1y.shape[1] * p_x2y.shape[1]))
+    elements = _CHUNK_ELEMENTS if p_x1y.device.type == "cpu" else _DEVICE_CHUNK_ELEMENTS
+    size = max(1, elements // (p_x1y.shape[1] * p_x2y.shape[1]))
     for start in range(0, batch, size):
         problems = torch.arange(start, min(start + size, batch), device=p_x1y.device)
-        run = _Run(p_x1y[problems], p_x2y[problems], problems, acceleration, dtype)
+        run = _Run(p_x1y[problems], p_x2y[problems], problems, acceleration, dtype, ranks)
         while True:
-            reason = watch.reason(run.iteration)
+            reason = agreed(watch.reason(run.iteration), ranks, p_x1y.device)
             if reason or run.iteration >= run.check:
                 run.certify(answers, watch.stopping.tol, reason)
                 if not run.problems.numel():
                     break
             run.advance()
     return answers.solution()
-
-
-class _Answers:
-    """Collects the problems of a batch as they are finished."""
-
-    def __init__(self, p_x1y: Tensor, p_x2y: Tensor) -> None:
-        self.bounds = Bounds(p_x1y, p_x2y)
-        self.iterations = torch.zeros(p_x1y.shape[0], dtype=torch.int64)
-        self.reasons: dict[int, Reason] = {}
-        self.couplings: list[Coupling] = []
-
-    def add(
-        self, problems: Tensor, bounds: Bounds, coupling: Coupling, iteration: int, reason: Reason
-    ) -> None:
-        """Take some problems, all finished for one reason."""
-        for name in _BOUND_FIELDS:
-            getattr(self.bounds, name)[problems] = getattr(bounds, name)
-        self.iterations[problems.cpu()] = iteration
-        self.reasons |= dict.fromkeys(problems.tolist(), reason)
-        self.couplings.append(coupling)
-
-    def solution(self) -> Solution:
-        """Return all problems in their order."""
-        coupling = self.couplings[0]
-        if len(self.couplings) > 1:
-            order = torch.tensor(list(self.reasons), device=self.bounds.lower.device).argsort()
-            coupling = Coupling(
-                *(
-                    torch.cat([getattr(part, field.name) for part in self.couplings])[order]
-                    for field in fields(Coupling)
-                )
-            )
-        reasons = tuple(self.reasons[problem] for problem in sorted(self.reasons))
-        return Solution(self.bounds, self.iterations, reasons, coupling)
 
 
 class _Run:
@@ -130,10 +105,11 @@ class _Run:
         problems: Tensor,
         acceleration: Acceleration,
         dtype: torch.dtype,
+        ranks: Ranks,
     ) -> None:
-        self.problems, self.acceleration = problems, acceleration
-        self.bounds = Bounds(p_x1y, p_x2y)
-        self.iterate = Iterate(p_x1y, p_x2y, dtype)
+        self.problems, self.acceleration, self.ranks = problems, acceleration, ranks
+        self.bounds = Bounds(p_x1y, p_x2y, ranks)
+        self.iterate = Iterate(p_x1y, p_x2y, dtype, ranks)
         self.log_r = torch.zeros_like(self.iterate.kernel)
         self.previous = torch.zeros_like(self.log_r)
         self.mean_log_u = torch.zeros_like(self.iterate.u)
@@ -146,24 +122,17 @@ class _Run:
     def advance(self) -> None:
         """Update and extrapolate r, and fit u and v to it."""
         iterate = self.iterate
-        weight = self.acceleration.weight(self.age)
         looks = self.iteration >= self.look
-        moved, ascent = torch.zeros_like(self.age), torch.zeros_like(self.age)
-
-        def move(rows: slice, s: Tensor) -> None:
-            log_s, p_x1 = iterate.log(s), iterate.p_x1[:, rows].mT
-            log_r, previous = self.log_r[:, rows], self.previous[:, rows]
-            if looks:
-                change = iterate.kernel[:, rows] * log_s
-                moved.baddbmm_(p_x1, change.abs() @ iterate.p_x2.mT)
-            self.acceleration.advance(log_r, previous, log_s, weight)
-            if looks:  # −r ln s is the gradient of the objective with respect to ln r.
-                change.mul_(torch.sub(previous, log_r, out=log_s))
-                ascent.baddbmm_(p_x1, change @ iterate.p_x2.mT, alpha=-1.0)
-            iterate.write(rows, previous)
-
+        step = MirrorStep(
+            iterate,
+            self.acceleration,
+            self.log_r,
+            self.previous,
+            self.acceleration.weight(self.age),
+            looks=looks,
+        )
         u, v = iterate.u, iterate.v
-        iterate.update(move)
+        iterate.update(step)
         self.log_r, self.previous = self.previous, self.log_r
         # Cells of the marginals that are 0 have u = 0: their logarithms must stay finite.
         tiny = torch.finfo(u.dtype).tiny
@@ -171,6 +140,7 @@ class _Run:
         self.mean_log_v.lerp_(v.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
         self.age.add_(1.0)
         if looks:
+            moved, ascent = self.ranks.sum(step.told)
             ascends = ascent > 0
             lags = bool(iterate.lag(u).sum() > _LAG * moved.sum())
             self.age.mul_(torch.where(ascends, _EASE, 1.0))
@@ -181,7 +151,7 @@ class _Run:
             iterate.fit()
         self.iteration += 1
 
-    def certify(self, answers: _Answers, tol: float, reason: Reason | None) -> None:
+    def certify(self, answers: Answers, tol: float, reason: Reason | None) -> None:
         """Evaluate the bounds, hand in the problems that are finished, and plan the next check."""
         gap = self._offer_potentials()
         better = gap < 0.9 * self.best_gap
@@ -194,7 +164,7 @@ class _Run:
         single = self.log_r.dtype == torch.float32
         patience, least = _PATIENCE32 if single else _PATIENCE64
         stalled = self.iteration > patience * self.best_at + least
-        if single and bool(stalled.any()):
+        if single and bool(stalled.any()) and self._has_room():
             self._widen()
             stalled = torch.zeros_like(stalled)
         ready = torch.ones_like(stalled) if reason else (gap <= tol) | stalled
@@ -208,7 +178,7 @@ class _Run:
         """Improve the lower bounds; return about what is missing to the upper ones, (B,)."""
         iterate, p_x1y, p_x2y = self.iterate, self.bounds.p_x1y, self.bounds.p_x2y
         iterate.fit_rows()
-        log_p_y = p_x1y.sum(1, keepdim=True).log()
+        log_p_y = p_x2y.sum(1, keepdim=True).log()
         last = iterate.fitted.double().log(), iterate.v.mT.double().log()
         mean = self.mean_log_u.double(), self.mean_log_v.mT.double()
         estimate = torch.empty(0)
@@ -217,12 +187,13 @@ class _Run:
             beta = torch.where(p_x2y > 0, log_v, -torch.inf)
             self.bounds.offer_potentials(alpha, beta)
             if log_u is last[0]:
-                estimate = dual_value(p_x1y, p_x2y, alpha, beta) + iterate.mass().double().log()
-        return (estimate - self.bounds.lower).clamp(min=0.0)
+                value = dual_value(p_x1y, p_x2y, alpha, beta, self.ranks)
+                estimate = value + iterate.mass().double().log()
+        return self.ranks.max((estimate - self.bounds.lower).clamp(min=0.0))
 
     def _hand_in(
         self,
-        answers: _Answers,
+        answers: Answers,
         ready: Tensor,
         stalled: Tensor,
         tol: float,
@@ -232,16 +203,18 @@ class _Run:
         iterate, bounds = self.iterate, self.bounds
         u = (iterate.p_x1 * iterate.fitted).double()
         v = (iterate.p_x2 * iterate.v).mT.double()
-        tables = bounds.p_x1y, bounds.p_x2y, iterate.kernel, u, v
-        coupling = Coupling.rounded(*(_take(table, ready) for table in tables))
-        bounds.upper[ready] = torch.fmin(bounds.upper[ready], coupling.information())
+        p_x1y, p_x2y, kernel, u, v = (
+            take(table, ready) for table in (bounds.p_x1y, bounds.p_x2y, iterate.kernel, u, v)
+        )
+        coupling = Coupling.rounded(p_x1y, p_x2y, kernel, u, v, self.ranks)
+        information = coupling.information(self.ranks)
+        bounds.upper[ready] = torch.fmin(bounds.upper[ready], information)
         converged = ready & (bounds.gap <= tol)
         stopped = ready & ~converged & (stalled if reason is None else ready)
         for done, why in ((converged, Reason.CONVERGED), (stopped, reason or Reason.ACCURACY)):
             if bool(done.any()):
-                factors = (getattr(coupling, field.name) for field in fields(Coupling))
-                part = Coupling(*(_take(factor, done[ready]) for factor in factors))
-                answers.add(self.problems[done], _select(bounds, done), part, self.iteration, why)
+                part = coupling.select(done[ready])
+                answers.add(self.problems[done], select(bounds, done), part, self.iteration, why)
         finished = converged | stopped
         if bool(finished.any()):
             self._keep(~finished)
@@ -250,11 +223,16 @@ class _Run:
         """Go on with some of the problems."""
         self.problems = self.problems[keep]
         if self.problems.numel():
-            self.bounds = _select(self.bounds, keep)
+            self.bounds = select(self.bounds, keep)
             self.iterate.select(keep)
             self._replace(lambda table: table[keep])
             self.best_gap, self.best_at = self.best_gap[keep], self.best_at[keep]
             self.fresh_at = self.fresh_at[keep]
+
+    def _has_room(self) -> bool:
+        """Whether float64 tables fit on every process: this one's, but for the float32 ones."""
+        lacks = not can_widen(self.log_r)
+        return not bool(self.ranks.max(torch.tensor([lacks], device=self.log_r.device).int()))
 
     def _widen(self) -> None:
         """Go on in float64."""
@@ -269,14 +247,11 @@ class _Run:
         self.age = by(self.age)
 
 
-def _take(table: Tensor, problems: Tensor) -> Tensor:
-    """Rows of a mask; the table itself, not a copy, where that is all of them."""
-    return table if bool(problems.all()) else table[problems]
-
-
-def _select(bounds: Bounds, problems: Tensor) -> Bounds:
-    """Bounds of the problems of a mask."""
-    selected = Bounds(bounds.p_x1y[problems], bounds.p_x2y[problems])
-    for name in _BOUND_FIELDS:
-        setattr(selected, name, getattr(bounds, name)[problems])
-    return selected
+def agreed(reason: Reason | None, ranks: Ranks, device: torch.device) -> Reason | None:
+    """Let all processes stop for the same reason, whichever of them has one: clocks differ."""
+    if ranks is ONE_RANK:
+        return reason
+    reasons = list(Reason)
+    place = 0 if reason is None else 1 + reasons.index(reason)
+    place = int(ranks.max(torch.tensor([place], device=device)))
+    return reasons[place - 1] if place else None

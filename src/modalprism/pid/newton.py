@@ -130,7 +130,7 @@ def solve_newton(
         if p_x1y.shape[1] >= p_x2y.shape[1]:
             return _follow(p_x1y, p_x2y, watch, path)
         # The states of the larger source are eliminated, and that is the first.
-        return _swapped(_follow(p_x2y, p_x1y, watch, path))
+        return swapped(_follow(p_x2y, p_x1y, watch, path))
 
 
 def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> Solution:
@@ -226,7 +226,7 @@ def _filled(potential: Array, dropped: Array, other: Array, p_y: Array) -> Array
     return np.where(dropped > 0, np.log(1e-14 / (p_y * other.max(0))), potential)
 
 
-def _swapped(solution: Solution) -> Solution:
+def swapped(solution: Solution) -> Solution:
     """Exchange the sources of a solution."""
     bounds = solution.bounds
     back = Bounds(bounds.p_x2y, bounds.p_x1y)

@@ -14,6 +14,7 @@ from modalprism.pid.closed_form import closed_form
 from modalprism.pid.cost import cheapest
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton import solve_newton
+from modalprism.pid.newton_batch import solve_newton_batch
 from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
 from modalprism.pid.support import Support
 from modalprism.pid.threads import one_thread
@@ -52,7 +53,7 @@ def solve_union_information(
     time_limit : float, optional
         Stop after this many seconds in any case.
     device : str or torch.device, optional
-        Where to compute; the processor by default, and always with "newton".
+        Where to compute; the processor by default.
 
     Returns
     -------
@@ -115,8 +116,10 @@ def solve_batch(
     """
     batch, n1, n_classes = p_x1y.shape
     shape = n1, p_x2y.shape[1], n_classes
-    name = chosen(solver, shape, batch, tol, torch.device(device or "cpu"))
-    together = name == "ipfp" and (batch > 1 or solver == "ipfp")
+    place = torch.device(device or "cpu")
+    name = chosen(solver, shape, batch, tol, place)
+    on_device = name == "newton" and place.type != "cpu"
+    together = on_device or (name == "ipfp" and (batch > 1 or solver == "ipfp"))
     unions: list[UnionInformation | None] = [None] * batch
     if solver == "auto" and not together:
         unions = [closed_form(*pair, tol) for pair in zip(p_x1y, p_x2y, strict=True)]
@@ -125,8 +128,9 @@ def solve_batch(
     with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
         if together:
             support = Support.of(p_x1y, p_x2y)
-            solution = solve_ipfp(*support.restrict(p_x1y, p_x2y, device), watch)
-            solved = support.answers(solution, "ipfp")
+            solve = solve_newton_batch if on_device else solve_ipfp
+            solution = solve(*support.restrict(p_x1y, p_x2y, device), watch)
+            solved = support.answers(solution, name)
         else:
             solved = [
                 union or _solve_one(first, second, watch, name, device, resume=solver == "auto")

@@ -24,8 +24,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_BLOCK_BYTES = 1 << 19  # Of one table; the few such blocks that a sweep handles stay in cache.
-_DEVICE_BLOCK_BYTES = 1 << 28
+from modalprism.pid.ranks import ONE_RANK, Ranks
+from modalprism.pid.sweepers import Step, Tile, sweeper_for
+
 _LOG_RANGE = {torch.float32: (-35.0, 80.0), torch.float64: (-230.0, 690.0)}
 
 
@@ -38,6 +39,8 @@ class Iterate:
         (B, n1, C) and (B, n2, C), float64: the marginals. Unused symbols have no effect.
     dtype : torch.dtype
         Of the tables: float32 or float64.
+    ranks : Ranks
+        What joins these rows x₁ to those of other processes, which have the same p(x₂,y).
 
     Attributes
     ----------
@@ -47,15 +50,23 @@ class Iterate:
         (B, n1, C) and (B, C, n2): the scalings, of which v was fitted last.
     fitted : Tensor
         (B, n1, C): u fitted once more, by `update` to the k and v before it, or by `fit_rows`.
+    weighted : Tensor
+        (B, C, n2): p(x₂) v.
+    log_range : tuple of float
+        Least and largest ln k.
+    least_s : float
+        What a smaller s counts as.
     """
 
-    def __init__(self, p_x1y: Tensor, p_x2y: Tensor, dtype: torch.dtype) -> None:
-        self._marginals = p_x1y, p_x2y
+    def __init__(
+        self, p_x1y: Tensor, p_x2y: Tensor, dtype: torch.dtype, ranks: Ranks = ONE_RANK
+    ) -> None:
+        self._marginals, self._ranks = (p_x1y, p_x2y), ranks
         self._set_constants(dtype)
         batch, n1, n2 = p_x1y.shape[0], p_x1y.shape[1], p_x2y.shape[1]
         self.kernel = torch.ones(batch, n1, n2, dtype=dtype, device=p_x1y.device)
         # Since Σ p(x₁) p(y|x₁) = p(y), from here u and v both keep to about √p(y).
-        self._set_v(p_x1y.sum(1).sqrt().to(dtype)[:, :, None].expand(-1, -1, n2))
+        self._set_v(p_x2y.sum(1).sqrt().to(dtype)[:, :, None].expand(-1, -1, n2))
         self.u = self.fitted = self._first
         self.fit()
 
@@ -65,39 +76,39 @@ class Iterate:
 
     def fit_rows(self) -> None:
         """Fit `fitted` to v."""
-        parts = [self._fit_rows(rows) for rows in self._blocks()]
+        parts = [self._fit_rows(rows) for rows in self._sweeper.blocks(self)]
         self.fitted = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
-    def update(self, move: Callable[[slice, Tensor], None], *, refit: bool = True) -> None:
-        """Let `move` rewrite k, and fit u and v to it, in one pass.
+    def update(self, step: Step, *, refit: bool = True) -> None:
+        """Let a step rewrite k, and fit u and v to it, in one pass.
 
         Parameters
         ----------
-        move : callable
-            Is given a block of rows and s on it, (B, rows, n2), which it may overwrite, and writes
-            ``kernel[:, rows]``.
+        step : Step
+            Is given a tile and s on it, which it may overwrite, and writes ``kernel[tile]``.
         refit : bool
             Fit u once more to the old k first, which makes the sweeps between two updates
             symmetric: u, v, u.
         """
-        self._sweep(move, refit=refit)
+        self._sweep(step, refit=refit)
 
     def log(self, s: Tensor) -> Tensor:
         """Return ln s in place, and a very negative number where s is 0."""
-        return s.clamp_(min=math.sqrt(self._tiny)).log_()
+        return s.clamp_(min=self.least_s).log_()
 
-    def write(self, rows: slice, log_kernel: Tensor) -> None:
-        """Bring ln k into range, in place, and set k on these rows."""
-        torch.exp(log_kernel.clamp_(*_LOG_RANGE[log_kernel.dtype]), out=self.kernel[:, rows])
+    def write(self, tile: Tile, log_kernel: Tensor) -> None:
+        """Bring ln k into range, in place, and set k on a tile."""
+        torch.exp(log_kernel.clamp_(*self.log_range), out=self.kernel[tile])
 
     def lag(self, u: Tensor) -> Tensor:
         """Σ p(x₁,y) |fitted/u − 1|, (B,): by how much the rows were off after v was fitted to u."""
         off = (self.fitted - u).abs_().div_(u.clamp(min=self._tiny)).mul_(self._first)
-        return torch.bmm(self.p_x1.mT, off).sum((1, 2))
+        return self._ranks.sum(torch.bmm(self.p_x1.mT, off).sum((1, 2)))
 
     def mass(self) -> Tensor:
         """Σ r, (B,)."""
-        return torch.bmm(self.p_x1.mT, torch.bmm(self.kernel, self.p_x2.mT)).flatten()
+        mass = torch.bmm(self.p_x1.mT, torch.bmm(self.kernel, self.p_x2.mT)).flatten()
+        return self._ranks.sum(mass)
 
     def select(self, keep: Tensor) -> None:
         """Go on with the problems of a mask only."""
@@ -110,34 +121,30 @@ class Iterate:
         self._set_constants(dtype)
         self._replace(lambda table: table.to(dtype))
 
-    def _sweep(self, move: Callable[[slice, Tensor], None] | None, *, refit: bool) -> None:
-        blocks = self._blocks()
+    def _sweep(self, step: Step | None, *, refit: bool) -> None:
         u, total = torch.empty_like(self._first), torch.zeros_like(self._second)
         fitted = torch.empty_like(u) if refit else self.u
-        scratch = torch.empty_like(self.kernel[:, blocks[0]]) if move else u
-        for rows in blocks:
+        for rows in self._sweeper.blocks(self):
             if refit:
                 fitted[:, rows] = self._fit_rows(rows)
-            if move:
-                s = scratch[:, : rows.stop - rows.start]
-                move(rows, torch.bmm(fitted[:, rows], self.v, out=s))
-            u[:, rows] = self._fit_rows(rows)
+            if step:
+                product = self._sweeper.move(self, rows, fitted[:, rows], step)
+                u[:, rows] = self._fit_to(product, rows)
+            else:
+                u[:, rows] = self._fit_rows(rows)
             total.baddbmm_((u[:, rows] * self.p_x1[:, rows]).mT, self.kernel[:, rows])
         self.u, self.fitted = u, fitted
+        total = self._ranks.sum(total)
         self._set_v(torch.div(self._second, total.clamp_(min=self._tiny), out=total))
 
     def _fit_rows(self, rows: slice) -> Tensor:
-        product = torch.bmm(self.kernel[:, rows], self._weighted.mT)
+        return self._fit_to(torch.bmm(self.kernel[:, rows], self.weighted.mT), rows)
+
+    def _fit_to(self, product: Tensor, rows: slice) -> Tensor:
         return torch.div(self._first[:, rows], product.clamp_(min=self._tiny), out=product)
 
-    def _blocks(self) -> list[slice]:
-        batch, n1, n2 = self.kernel.shape
-        size = _BLOCK_BYTES if self.kernel.device.type == "cpu" else _DEVICE_BLOCK_BYTES
-        step = max(1, size // (batch * n2 * self.kernel.element_size()))
-        return [slice(start, min(start + step, n1)) for start in range(0, n1, step)]
-
     def _set_v(self, v: Tensor) -> None:
-        self.v, self._weighted = v, v * self.p_x2
+        self.v, self.weighted = v, v * self.p_x2
 
     def _set_constants(self, dtype: torch.dtype) -> None:
         p_x1y, p_x2y = self._marginals
@@ -146,6 +153,8 @@ class Iterate:
         self._first = _posterior(p_x1y, p_x1, dtype)
         self._second = _posterior(p_x2y, p_x2, dtype).mT.contiguous()
         self._tiny = torch.finfo(dtype).tiny
+        self.least_s, self.log_range = math.sqrt(self._tiny), _LOG_RANGE[dtype]
+        self._sweeper = sweeper_for(p_x1y.device, dtype, p_x1y.shape[2])
 
     def _replace(self, by: Callable[[Tensor], Tensor]) -> None:
         self.kernel, self.u, self.fitted = by(self.kernel), by(self.u), by(self.fitted)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -12,6 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
+
+logger = logging.getLogger("modalprism.pid")
 
 SOLVERS = ("auto", "newton", "ipfp")
 
@@ -86,6 +90,20 @@ def check_marginals(
         )
     first, second = first / total_1, second / total_2
     return _share_classes(first, second, tolerance)
+
+
+def check_shard(
+    p_x1y_rows: ArrayLike, p_x2y: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Check some rows (n, C) of one marginal, which may all be zero, and the other, (n2, C)."""
+    rows = _check_table(p_x1y_rows, "p_x1y_rows", ("n", "C"))
+    second = _check_table(p_x2y, "p_x2y", ("n2", "C"))
+    if rows.shape[1] != second.shape[1]:
+        raise InputError(
+            f"p_x1y_rows has {rows.shape[1]} classes and p_x2y has {second.shape[1]}: give both the"
+            " same columns, with zeros for a class that one of them lacks"
+        )
+    return rows, second
 
 
 def check_marginal_pairs(
@@ -170,22 +188,27 @@ def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None
     return operator.index(max_iter)
 
 
-def check_solver(solver: str, device: torch.device) -> None:
-    """Check the name of a solver, and that it runs on the device."""
+def check_solver(solver: str) -> None:
+    """Check the name of a solver."""
     if solver not in SOLVERS:
         names = ", ".join(f'"{name}"' for name in SOLVERS)
         raise InputError(f"solver {solver!r} is not available: choose one of {names}")
-    if solver == "newton" and device.type != "cpu":
-        raise InputError(
-            f'solver "newton" runs on the processor, not on {device}: leave device out, or pass'
-            ' solver="ipfp"'
-        )
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
-    """Check that a device exists and computes in float64."""
+    """Check that a device exists and computes in float64; "auto" is a GPU where there is one."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        _say_that_there_is_no_gpu()
+        return torch.device("cpu")
     try:
         checked = torch.device("cpu" if device is None else device)
+        if checked.type == "cuda" and not torch.cuda.is_available():
+            raise InputError(
+                f"device {str(device)!r} asks for a GPU and torch finds none here: leave device"
+                ' out, or pass "auto" to take a GPU only where there is one'
+            )
         torch.zeros(1, dtype=torch.float64, device=checked).item()  # "meta" holds no numbers.
     except (RuntimeError, TypeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -193,6 +216,12 @@ def check_device(device: str | torch.device | None) -> torch.device:
             f'device {device!r} cannot be used ({reason}): pass "cpu" or leave it out'
         ) from error
     return checked
+
+
+@cache
+def _say_that_there_is_no_gpu() -> None:
+    """Say it once, however many problems there are."""
+    logger.warning('device "auto": there is no GPU here, so the processor computes')
 
 
 def check_many(joint: ArrayLike, least_sources: int) -> NDArray[np.float64]:

@@ -1,0 +1,168 @@
+"""Many small problems of one shape by Newton's method at once: the method of `newton`, for a GPU.
+
+A small problem leaves a GPU idle; a thousand of them do not. The path is followed as in `newton`,
+with Mehrotra's predictor and corrector (1992, doi:10.1137/0802028), each problem with steps of its
+own length; `newton_batch_system` factorises the systems together, by batched Cholesky factors. A
+problem that is finished leaves the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from modalprism.pid.answers import Answers, select
+from modalprism.pid.coupling import Coupling
+from modalprism.pid.newton import PathFollowing, swapped
+from modalprism.pid.newton_batch_system import BatchSystem
+from modalprism.pid.stopping import Reason, Watch
+from modalprism.pid.union import Bounds, Solution
+
+_CHUNK_ELEMENTS = 1 << 18  # Of the cross blocks of a chunk, float64: what stays in cache,
+_DEVICE_CHUNK_ELEMENTS = 1 << 25  # and what a card has room for.
+_PATIENCE = 12  # Iterations without progress of the barrier or of the gap, after which to give up.
+
+
+def solve_newton_batch(
+    p_x1y: Tensor, p_x2y: Tensor, watch: Watch, *, path: PathFollowing | None = None
+) -> Solution:
+    """Minimise I_q(X₁X₂;Y) over the couplings of a batch of marginals.
+
+    Parameters
+    ----------
+    p_x1y, p_x2y : Tensor
+        (B, n1, C) and (B, n2, C), float64, on any device: valid, with the same p(y) in each
+        problem. Symbols and classes that a problem does not use have no effect.
+    watch : Watch
+        Says when to stop; besides, each problem stops when its own gap is small enough.
+    path : PathFollowing, optional
+        How the central path is followed.
+
+    Returns
+    -------
+    Solution
+        Of all problems, in order.
+    """
+    if p_x1y.shape[1] < p_x2y.shape[1]:  # The larger source is eliminated, and that is the first.
+        return swapped(solve_newton_batch(p_x2y, p_x1y, watch, path=path))
+    answers, path = Answers(p_x1y, p_x2y), path or PathFollowing()
+    batch, n1, n_classes = p_x1y.shape
+    elements = _CHUNK_ELEMENTS if p_x1y.device.type == "cpu" else _DEVICE_CHUNK_ELEMENTS
+    size = max(1, elements // (n1 * p_x2y.shape[1] * n_classes**2))
+    for start in range(0, batch, size):
+        problems = torch.arange(start, min(start + size, batch), device=p_x1y.device)
+        run = _Run(p_x1y[problems], p_x2y[problems], problems, watch.stopping.tol, path)
+        iteration = 0
+        while run.problems.numel():
+            iteration += 1
+            if run.finish(answers, iteration, watch.reason(iteration)):
+                break
+            run.advance()
+    return answers.solution()
+
+
+class _Run:
+    """The problems of a chunk that are not finished: potentials, slacks ρ and multipliers R."""
+
+    def __init__(
+        self, p_x1y: Tensor, p_x2y: Tensor, problems: Tensor, tol: float, path: PathFollowing
+    ) -> None:
+        self.problems, self.path, self.tol = problems, path, tol
+        self.bounds, self.p_y = Bounds(p_x1y, p_x2y), p_x2y.sum(1, keepdim=True)
+        p_x1, p_x2 = p_x1y.sum(2, keepdim=True), p_x2y.sum(2, keepdim=True)
+        # α = w ln p(y|x₁)/p(y), β = (1 − w) ln p(y|x₂)/p(y): s ≤ 1 by Hölder's inequality.
+        log_1 = torch.where(p_x1y > 0, (p_x1y / (p_x1 * self.p_y)).log(), -torch.inf)
+        log_2 = torch.where(p_x2y > 0, (p_x2y / (p_x2 * self.p_y)).log(), -torch.inf)
+        told_1, told_2 = (
+            torch.where(p > 0, p * log, 0.0).sum((1, 2), keepdim=True)
+            for p, log in ((p_x1y, log_1), (p_x2y, log_2))
+        )
+        told = told_1 + told_2
+        weight = torch.where(told < 1e-12, 0.5, (told_1 / told.clamp(min=1e-300)).clamp(0.0, 1.0))
+        self.alpha = torch.where(p_x1y > 0, weight * log_1, -torch.inf)
+        self.beta = torch.where(p_x2y > 0, (1 - weight) * log_2, -torch.inf)
+        s = (self.alpha.exp() * self.p_y) @ self.beta.exp().mT
+        self.rho, self.R = (1 - s).clamp(min=path.first_slack), p_x1 * p_x2.mT
+        self.failed = torch.zeros_like(problems, dtype=torch.bool)
+        self.best = torch.full_like(self.bounds.lower, torch.inf)
+        self.since = torch.zeros_like(problems)
+
+    def finish(self, answers: Answers, iteration: int, reason: Reason | None) -> bool:
+        """Hand in the problems that are finished; whether that was all of them."""
+        barrier = (self.R * self.rho).sum((1, 2))
+        promising = (barrier <= self.tol) | (iteration == 1) | self.failed | (reason is not None)
+        promising |= self.since >= _PATIENCE
+        progress = barrier < 0.9 * self.best
+        if bool(promising.any()):
+            A, B = self.alpha.exp() * self.p_y, self.beta.exp()
+            self.bounds.offer_potentials(self.alpha, self.beta)
+            coupling = Coupling.rounded(self.bounds.p_x1y, self.bounds.p_x2y, self.R, A, B)
+            before = self.bounds.gap
+            self.bounds.offer_coupling(coupling)
+            progress |= self.bounds.gap < 0.5 * before
+        self.best = torch.minimum(self.best, barrier)
+        self.since = torch.where(progress, 0, self.since + 1)
+        converged = self.bounds.gap <= self.tol
+        stopped = ~converged & (self.failed | (self.since > _PATIENCE) | (reason is not None))
+        for done, why in ((converged, Reason.CONVERGED), (stopped, reason or Reason.ACCURACY)):
+            if bool(done.any()):
+                part = coupling.select(done)
+                answers.add(self.problems[done], select(self.bounds, done), part, iteration, why)
+        if bool((converged | stopped).any()):
+            self._keep(~(converged | stopped))
+        return not self.problems.numel()
+
+    def advance(self) -> None:
+        """Make one step along the central path: predictor, then corrector."""
+        R, rho = self.R, self.rho
+        A, B = self.alpha.exp() * self.p_y, self.beta.exp()
+        missed = self.bounds.p_x1y - A * (R @ B), self.bounds.p_x2y - B * (R.mT @ A)
+        infeasible, W = 1 - A @ B.mT - rho, R / rho
+        system = BatchSystem(A, B, R, W)
+
+        def towards(complementarity: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            """Solve for dα, dβ, dρ and dR that change R ∘ ρ by `complementarity`."""
+            d_R = complementarity / rho - W * infeasible
+            r1, r2 = missed[0] - A * (d_R @ B), missed[1] - B * (d_R.mT @ A)
+            d_alpha, d_beta, d_s = system.solve(r1, r2)
+            return d_alpha, d_beta, infeasible - d_s, d_R + W * d_s
+
+        cells, mu = R[0].numel(), (R * rho).mean((1, 2), keepdim=True)
+        _, _, d_rho, d_R = towards(-R * rho)
+        primal, dual = _step_length(rho, d_rho, 1.0), _step_length(R, d_R, 1.0)
+        reached = ((R + dual * d_R) * (rho + primal * d_rho)).mean((1, 2), keepdim=True)
+        centring = ((reached / mu) ** 3).clamp(self.path.least_centring, 1.0)
+        target = (centring * mu).clamp(min=self.path.least_barrier * self.tol / cells)
+        d_alpha, d_beta, d_rho, d_R = towards(target - R * rho - d_R * d_rho)
+        boundary, longest = self.path.boundary, self.path.longest_step
+        largest = torch.maximum(d_alpha.abs().amax((1, 2)), d_beta.abs().amax((1, 2)))
+        primal = torch.minimum(
+            _step_length(rho, d_rho, boundary), (longest / largest.clamp(min=1e-300))[:, None, None]
+        )
+        dual = _step_length(R, d_R, boundary)
+        sound = system.sound & largest.isfinite() & d_R.isfinite().all(2).all(1)
+        self.failed |= ~sound  # and stays where it is
+        whole = sound[:, None, None]
+        self.alpha = torch.where(whole, self.alpha + primal * d_alpha, self.alpha)
+        self.beta = torch.where(whole, self.beta + primal * d_beta, self.beta)
+        self.rho = torch.where(whole, rho + primal * d_rho, rho)
+        self.R = torch.where(whole, R + dual * d_R, R)
+
+    def _keep(self, keep: Tensor) -> None:
+        """Go on with some of the problems."""
+        self.problems = self.problems[keep]
+        if self.problems.numel():
+            self.bounds, self.p_y = select(self.bounds, keep), self.p_y[keep]
+            self.alpha, self.beta = self.alpha[keep], self.beta[keep]
+            self.rho, self.R = self.rho[keep], self.R[keep]
+            self.failed, self.best, self.since = (
+                self.failed[keep],
+                self.best[keep],
+                self.since[keep],
+            )
+
+
+def _step_length(x: Tensor, d_x: Tensor, boundary: float) -> Tensor:
+    """Largest step of each problem, (B, 1, 1), at most 1, that keeps x + step d_x positive."""
+    furthest = torch.where(d_x < 0, d_x / x, 0.0).amin((1, 2), keepdim=True)
+    return torch.where(furthest < 0, -boundary / furthest, 1.0).clamp(max=1.0)

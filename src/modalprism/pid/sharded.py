@@ -1,0 +1,181 @@
+"""One problem on several processes or machines: each holds some of the rows x₁ and all of x₂.
+
+The tables of n₁ × n₂ cells, which are all that is large, are cut into rows: process i holds p(x₁,y)
+and k on its own. An iteration is local but for what v is fitted to, a sum over all x₁ of n₂ × C
+numbers, and the certificate but for as many maxima; so both are those of one process, proven on all
+rows, and every process returns the same. `ipfp` is the solver, unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import torch
+import torch.distributed as distributed
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import rel_entr
+
+from modalprism.errors import InputError
+from modalprism.pid import validation
+from modalprism.pid.information import mutual_information, unit_of
+from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.memory import check_fits
+from modalprism.pid.ranks import ProcessRanks
+from modalprism.pid.result import Decomposition
+from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
+from modalprism.pid.threads import one_thread
+
+Array = NDArray[np.float64]
+
+
+def decompose_sharded(
+    p_x1y_rows: ArrayLike,
+    p_x2y: ArrayLike,
+    information: float | None = None,
+    *,
+    base: float = 2,
+    tol: float = 1e-3,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    device: str | torch.device | None = None,
+    group: distributed.ProcessGroup | None = None,
+    marginal_tolerance: float = 1e-9,
+) -> Decomposition:
+    """Decompose a problem whose rows x₁ are spread over the processes of torch.distributed.
+
+    The problem of `decompose_marginals` (Bertschinger et al. 2014, doi:10.3390/e16042161) with the
+    solver "ipfp". Every process of the group calls this at the same time with its own rows and
+    otherwise the same arguments, after ``torch.distributed.init_process_group``: with "gloo" on
+    processors, with "nccl" on one GPU a process. The processes should be on machines of one kind.
+
+    Parameters
+    ----------
+    p_x1y_rows : array_like
+        (n1 of this process, C), at least one row: counts or probabilities of (x₁, y). The rows of
+        all processes together are the marginal; how many each has is free, and so is the order.
+    p_x2y : array_like
+        (n2, C): counts or probabilities of (x₂, y), the same on every process, with the same total
+        and the same p(y) as the rows of all processes together.
+    information : float, optional
+        I(X₁X₂;Y) in the unit of `base`.
+    base, tol, max_iter, time_limit
+        As in `decompose`; the same on every process. Time is up when it is on any of them.
+    device : str or torch.device, optional
+        Where this process computes, the processor by default.
+    group : torch.distributed.ProcessGroup, optional
+        Which processes; all by default.
+    marginal_tolerance : float
+        Largest difference in p(y) between the marginals, as in `decompose_marginals`.
+
+    Returns
+    -------
+    Decomposition
+        Of the whole problem, the same on every process, in the unit of `base`.
+
+    Raises
+    ------
+    InputError
+        On every process at once, if there is no process group, if an input of any process cannot
+        be used, or if two of them differ in what must be the same; the message says which.
+    Interrupted
+        On Ctrl-C on any of them, with what was reached.
+
+    Examples
+    --------
+    A group of one process, which `torchrun` would make one of many:
+
+    >>> import tempfile
+    >>> import torch.distributed as distributed
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     place = f"file://{folder}/meeting"
+    ...     distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
+    ...     d = decompose_sharded([[0.5, 0.0], [0.0, 0.5]], [[0.5, 0.0], [0.0, 0.5]])
+    ...     distributed.destroy_process_group()
+    >>> f"{d.redundancy:.3f} {d.unit}"
+    '1.000 bit'
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        raise InputError(
+            "decompose_sharded runs on the processes of a group and there is none: call"
+            " torch.distributed.init_process_group first, or decompose_marginals on one process"
+        )
+    settings: dict[str, object] = {
+        "information": information,
+        "base": base,
+        "tol": tol,
+        "max_iter": max_iter,
+        "time_limit": time_limit,
+        "marginal_tolerance": marginal_tolerance,
+    }
+    try:
+        validation.check_base(base)
+        validation.check_information(information)
+        validation.check_stopping(tol, max_iter, time_limit)
+        place = validation.check_device(device)
+        rows, second = validation.check_shard(p_x1y_rows, p_x2y)
+        check_fits("ipfp", (len(rows), *second.shape), 1, place, tol * math.log(base))
+        settings["n2"], settings["classes"] = second.shape
+        settings["p_x2y"] = hashlib.sha256(second.tobytes()).hexdigest()[:12]
+        refusal = None
+    except InputError as error:
+        refusal = str(error)
+    _agree_on(settings, refusal, group)
+
+    ranks, nats = ProcessRanks(group), math.log(base)
+    p_y = ranks.sum(torch.from_numpy(rows.sum(0)).to(place)).cpu().numpy()
+    # All processes see the same sums, so from here on all refuse or none does.
+    scale, second = _one_p_y(p_y, second, marginal_tolerance)
+    rows = rows * scale
+    p_y = second.sum(0)
+    first = torch.from_numpy(rows).to(place)[None]
+    with one_thread(), Watch(Stopping(tol * nats, max_iter, time_limit)) as watch:
+        solution = solve_ipfp(first, torch.from_numpy(second).to(place)[None], watch, ranks=ranks)
+    told = torch.tensor([_told(rows, p_y)], dtype=torch.float64, device=place)
+    lower, upper = float(solution.bounds.lower), float(solution.bounds.upper)
+    d = Decomposition(
+        information=information,
+        marginal_information=(float(ranks.sum(told)) / nats, mutual_information(second) / nats),
+        lower=lower / nats,
+        upper=max(upper, lower) / nats,  # The bounds can cross by rounding only; upwards is safe.
+        stopped=solution.reasons[0],
+        solver="ipfp",
+        iterations=int(solution.iterations),
+        unit=unit_of(base),
+    )
+    if d.stopped is Reason.INTERRUPT:
+        raise Interrupted((d,))
+    return d
+
+
+def _agree_on(
+    settings: dict[str, object], refusal: str | None, group: distributed.ProcessGroup | None
+) -> None:
+    """Refuse everywhere what any process refuses, and settings that differ."""
+    size = distributed.get_world_size(group)
+    every: list[tuple[dict[str, object], str | None]] = [({}, None)] * size
+    distributed.all_gather_object(every, (settings, refusal), group=group)
+    for rank, (_, refused) in enumerate(every):
+        if refused:
+            raise InputError(f"process {rank}: {refused}")
+    reference = every[0][0]
+    for rank, (own, _) in enumerate(every):
+        for name, value in own.items():
+            if value != reference[name]:
+                raise InputError(
+                    f"{name} is {reference[name]!r} on process 0 and {value!r} on process {rank}:"
+                    " give every process the same, and only p_x1y_rows of its own"
+                )
+
+
+def _one_p_y(p_y: Array, second: Array, tolerance: float) -> tuple[Array, Array]:
+    """Give both marginals one p(y): what to scale each class of the rows by, and p(x₂,y)."""
+    ((whole, shared),) = validation.check_marginal_pairs(p_y[None, None], second[None], tolerance)
+    scale = np.divide(whole[0], p_y, out=np.zeros_like(p_y), where=p_y > 0)
+    return scale, shared
+
+
+def _told(rows: Array, p_y: Array) -> float:
+    """Σ p(x₁,y) ln[p(y|x₁)/p(y)] over some of the rows: their part of I(X₁;Y) in nats."""
+    return float(rel_entr(rows, rows.sum(1, keepdims=True) * p_y).sum())

@@ -1,0 +1,100 @@
+"""The GPU's kernel does what torch does: on a GPU where there is one, else in Triton's interpreter.
+
+`conftest` chooses the interpreter, which has to happen before Triton is imported.
+"""
+
+import pytest
+import torch
+
+pytest.importorskip("triton", reason="Triton, which the kernel is written in, is not installed")
+
+from modalprism.pid import sweep, sweepers
+from modalprism.pid.acceleration import Momentum
+from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.mirror_step import MirrorStep
+from modalprism.pid.stopping import Reason, Stopping, Watch
+from modalprism.pid.sweep_triton import TritonSweeper
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def marginals(random_joint, batch, shape, zeros=0.3):
+    joints = torch.stack(
+        [torch.as_tensor(random_joint(k, shape, zeros=zeros)) for k in range(batch)]
+    ).to(DEVICE)
+    return joints.sum(2), joints.sum(1)
+
+
+@pytest.fixture
+def triton_sweeps(monkeypatch):
+    monkeypatch.setattr(sweep, "sweeper_for", lambda *_: TritonSweeper())
+
+
+@pytest.mark.parametrize(
+    ("batch", "shape"),
+    [(1, (70, 130, 5)), (3, (9, 7, 4)), (1, (33, 65, 17)), (1, (1, 200, 1))],
+)
+@pytest.mark.parametrize("looks", [False, True])
+def test_the_kernel_equals_torch(random_joint, monkeypatch, batch, shape, looks):
+    monkeypatch.setattr("modalprism.pid.sweep_triton._CACHE_BYTES", 20_000)  # Several blocks.
+    tables = marginals(random_joint, batch, shape)
+    results = []
+    for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
+        monkeypatch.setattr(sweep, "sweeper_for", lambda *_, sweeper=sweeper: sweeper)
+        iterate = sweep.Iterate(*tables, torch.float32)
+        log_r, previous = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
+        told = []
+        for age in range(4):
+            weight = torch.full((batch, 1, 1), age / (age + 3.0), device=DEVICE)
+            step = MirrorStep(iterate, Momentum(), log_r, previous, weight, looks=looks)
+            iterate.update(step)
+            log_r, previous = previous, log_r
+            told.append(step.told)
+        results.append(
+            (iterate.kernel, iterate.u, iterate.v, iterate.fitted, log_r, previous, *told)
+        )
+    for ours, torchs in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.usefixtures("triton_sweeps")
+def test_the_bounds_hold_and_enclose_those_of_torch(random_joint):
+    tables = marginals(random_joint, 2, (20, 17, 4))
+    with Watch(Stopping(1e-3, 500)) as watch:
+        solution = solve_ipfp(*tables, watch, dtype=torch.float32)
+    assert solution.reasons == (Reason.CONVERGED,) * 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "sweeper_for", lambda *_: sweepers.TorchSweeper())
+        with Watch(Stopping(1e-7, 5_000)) as watch:
+            tight = solve_ipfp(*tables, watch)
+    assert (solution.bounds.lower <= tight.bounds.upper).all()
+    assert (solution.bounds.upper >= tight.bounds.lower).all()
+
+
+@pytest.mark.usefixtures("triton_sweeps")
+def test_what_is_too_small_for_float32_does_not_underflow():
+    p = torch.rand(1, 20, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 3
+    p[0, ::3, 1], p[0, 1::3, 2], p[0, 5] = 1e-200, 0.0, 1e-200
+    p = (p / p.sum()).to(DEVICE)
+    iterate = sweep.Iterate(p, p, torch.float32)
+    tables = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
+    weight = torch.full((1, 1, 1), 0.8, device=DEVICE)
+    for _ in range(40):
+        iterate.update(MirrorStep(iterate, Momentum(), *tables, weight, looks=True))
+        tables = tables[::-1]
+    for table in (iterate.kernel, iterate.u, iterate.v, iterate.fitted):
+        assert table.isfinite().all()
+        assert float(table[table > 0].min()) >= torch.finfo(torch.float32).tiny
+
+
+def test_another_step_goes_through_torch(random_joint):
+    iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
+    plain = sweepers.TorchSweeper(), TritonSweeper()
+    kernels = []
+    for sweeper in plain:
+        iterate.kernel.fill_(1.0)
+        product = sweeper.move(
+            iterate, slice(0, 9), iterate.u, lambda tile, s: iterate.kernel[tile].mul_(s)
+        )
+        kernels.append((iterate.kernel.clone(), product))
+    torch.testing.assert_close(kernels[0], kernels[1])
