@@ -247,7 +247,7 @@ def tables(results: pd.DataFrame) -> Iterator[tuple[str, str]]:
             yield f"rank agreement, {words}", agreement(some)
     yield "match", match(alike)
     yield "layers of match", layers(alike)
-    yield "cost", costs(results)
+    yield "cost", costs(alike)
 
 
 def main() -> None:
