@@ -13,24 +13,30 @@ from modalprism.studies.baselines import write_baselines
 
 
 @pytest.fixture
-def frame(demo):
+def small(make_profile):
+    """One network on two questions: a page with all its figures takes seconds for a whole demo."""
+    return make_profile(models={"late": ""}, datasets=("kind", "match"))
+
+
+@pytest.fixture
+def frame(small):
     """Shares of one baseline for every model and dataset, and a name that must be escaped."""
     rows = []
     for model, dataset in dict.fromkeys(
-        (case.model, case.dataset) for case in Readings(demo).cases("answer")
+        (case.model, case.dataset) for case in Readings(small).cases("answer")
     ):
         rows += [
             dict(zip(COLUMNS, (
                 model, dataset, "mm_shap", "MM-SHAP <b>", "share", modality, True, True,
                 value, value - 0.1, value + 0.1, "1", 60, 7200, 0, 12.0, 0,
             ), strict=True))
-            for modality, value in zip(demo.modalities, (0.8, 0.2), strict=True)
+            for modality, value in zip(small.modalities, (0.8, 0.2), strict=True)
         ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def test_scores_stand_on_the_page_and_in_files(demo, frame, tmp_path):
-    demo.write(tmp_path)
+def test_scores_stand_on_the_page_and_in_files(small, frame, tmp_path):
+    small.write(tmp_path)
     write_baselines(tmp_path, frame)
     page = write_report(tmp_path).read_text("utf-8")
     assert 'id="scores"' in page
@@ -41,17 +47,17 @@ def test_scores_stand_on_the_page_and_in_files(demo, frame, tmp_path):
     assert "share" in (tmp_path / "tables" / "baselines.md").read_text("utf-8")
 
 
-def test_without_baselines_there_is_no_such_section(demo, tmp_path):
-    demo.write(tmp_path)
+def test_without_baselines_there_is_no_such_section(small, tmp_path):
+    small.write(tmp_path)
     page = write_report(tmp_path).read_text("utf-8")
     assert 'id="scores"' not in page
     assert "#scores" not in page
     assert not (tmp_path / "figures" / "baselines.pdf").exists()
 
 
-def test_what_was_left_out_is_said(demo, frame, tmp_path):
+def test_what_was_left_out_is_said(small, frame, tmp_path):
     why = "Attention mass of late on match: it names no attention"
-    told = replace(demo, manifest=demo.manifest | {"baselines": {"left_out": [why]}})
+    told = replace(small, manifest=small.manifest | {"baselines": {"left_out": [why]}})
     assert scores_of(told, frame).left_out == [why]
     told.write(tmp_path)
     page = write_report(tmp_path).read_text("utf-8")
@@ -59,8 +65,8 @@ def test_what_was_left_out_is_said(demo, frame, tmp_path):
     assert 'id="figure-baselines"' not in page
 
 
-def test_ours_is_beside_theirs_in_the_short_table(demo, frame):
-    scores = scores_of(demo, frame)
+def test_ours_is_beside_theirs_in_the_short_table(small, frame):
+    scores = scores_of(small, frame)
     methods = {row[2].text for row in scores.short.rows}
     assert "MM-SHAP <b>" in methods
     assert any(method.startswith("Modalprism") for method in methods)
