@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from scipy.special import entr
 
 import modalprism as mp
 from modalprism.estimation import significance
@@ -15,6 +16,7 @@ from modalprism.estimation.significance import (
     p_value,
     p_values_of,
 )
+from modalprism.pid.solve import solve_batch
 
 
 def test_a_p_value_counts_the_sample_itself():
@@ -22,19 +24,35 @@ def test_a_p_value_counts_the_sample_itself():
     assert p_value(np.zeros(19), 0.0) == 1.0
 
 
-def test_a_draw_without_an_upper_bound_is_read_at_its_lower_one(monkeypatch):
+def test_a_draw_without_an_upper_bound_is_solved_by_the_other_method(monkeypatch):
     copies = np.array([[[0.4, 0.1], [0.1, 0.4]]] * 2)
     whole = _statistics(copies, copies)
     told = whole[0, 0]
     np.testing.assert_allclose(whole[2:], [[told] * 2, [0, 0], [0, 0], [0, 0]], atol=1e-6)
 
     bounds = namedtuple("bounds", "upper lower")
+    asked = []
 
-    def stopped(*_pair, **_options):
-        return [bounds(float("inf"), told), bounds(told, told)]
+    def stopped(first, second, *, solver="auto", **options):
+        asked.append((solver, len(first)))
+        if solver == "newton":
+            return solve_batch(first, second, solver=solver, **options)
+        return [bounds(float("inf"), 0.0), bounds(told, told)]
 
     monkeypatch.setattr(significance, "solve_batch", stopped)
     np.testing.assert_allclose(_statistics(copies, copies), whole, atol=1e-6)
+    assert asked == [("auto", 2), ("newton", 1)]
+
+
+def test_sparse_tables_have_unions_that_are_bounded():
+    generator = np.random.default_rng(0)
+    tables = np.zeros((100, 10, 10, 10))
+    for table in tables:
+        np.add.at(table, tuple(generator.integers(10, size=(3, 20))), 1 / 20)
+    first, second = tables.sum(2), tables.sum(1)
+    unions = significance._unions(first, second)
+    assert np.isfinite(unions).all()
+    assert (unions <= entr(first.sum(1)).sum(1) + 1e-6).all()  # no more than the target's entropy
 
 
 def test_rows_change_places_within_folds_and_in_blocks():

@@ -29,7 +29,7 @@ docs/estimation.md has the measured rates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -317,18 +317,22 @@ def _statistics(first: Array, second: Array) -> Array:
     both = np.flatnonzero((one > _EQUAL) & (other > _EQUAL))
     if len(both):
         p_y = first[both].sum(1, keepdims=True)
-        solved = solve_batch(
-            first[both],
-            second[both] * (p_y / second[both].sum(1, keepdims=True)),
-            tol=_TOLERANCE,
-            max_iter=_MOST_ITERATIONS,
-        )
-        # A draw that did not converge may have no upper bound yet; both would be near each other.
-        bounds = [(found.upper, found.lower) for found in solved]
-        reached = [upper if np.isfinite(upper) else lower for upper, lower in bounds]
-        union[both] = np.maximum(union[both], reached)
+        matched = second[both] * (p_y / second[both].sum(1, keepdims=True))
+        union[both] = np.maximum(union[both], _unions(first[both], matched))
     atoms = split_information(one, other, union, union)
     return np.stack([one, other, atoms[0], atoms[1], atoms[2], atoms[1] + atoms[2]])
+
+
+def _unions(first: Array, second: Array) -> Array:
+    """Return the union information of marginals with the same p(y), (B,), in nats."""
+    how: dict[str, Any] = {"tol": _TOLERANCE, "max_iter": _MOST_ITERATIONS}
+    found = np.array([one.upper for one in solve_batch(first, second, **how)])
+    # Proportional fitting may be stopped before it has an upper bound: Newton's method is asked.
+    open_ = np.flatnonzero(~np.isfinite(found))
+    if len(open_):
+        again = solve_batch(first[open_], second[open_], solver="newton", **how)
+        found[open_] = [one.upper if np.isfinite(one.upper) else one.lower for one in again]
+    return found
 
 
 def _tail(value: Array, moved: Array, name: str, floor: float) -> float:

@@ -148,7 +148,7 @@ class RandomLabels(Check):
 
 
 class Twice(Check):
-    """The same question once more, in another process: the same bits."""
+    """The same question once more: the same bits."""
 
     name = "same run twice"
     expected = "identical numbers"
