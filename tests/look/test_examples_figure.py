@@ -118,9 +118,10 @@ def test_embeddings_alone_have_their_row(readings):
 
 
 def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile):
-    models = {"a/b": "", "a_b": "", "c": ""}
+    models = {"a/b": "", "a_b": "", "c": "", "llava-1.5": ""}
     readings = Readings(make_profile(models=models, datasets=("pictured",), views=("answer",)))
     examples = [
+        made(model="llava-1.5"),
         made(model="a/b"),
         made(model="a_b"),
         made(model="c", modality="text"),  # not told from zero
@@ -130,4 +131,5 @@ def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile):
     assert {case.model: name for case, name in names.items()} == {
         "a/b": "examples-a_b-pictured",
         "a_b": "examples-a_b-pictured-2",
+        "llava-1.5": "examples-llava-1_5-pictured",  # serve offers no name with a dot in it
     }

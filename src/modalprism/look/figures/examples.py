@@ -234,7 +234,8 @@ def figure_names(readings: Readings, examples: Iterable[ShownExample]) -> dict[C
     for case in readings.cases("answer"):
         if not any(shown for _, shown in _rows(readings, case, found.get(case, {}))):
             continue
-        plain = re.sub(r"[^\w.-]+", "_", f"examples-{case.model}-{case.dataset}")[:120]
+        # Without dots: what follows one is a file's kind, wherever figures are listed.
+        plain = re.sub(r"[^A-Za-z0-9-]+", "_", f"examples-{case.model}-{case.dataset}")[:120]
         name, number_ = plain, 1
         while name in names.values():
             number_ += 1
