@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from modalprism.baselines.interface import Cost, Subject
-from modalprism.baselines.mm_shap import MmShap, sampled, shapley_values
+from modalprism.baselines.mm_shap import MmShap, shapley_values
 from modalprism.baselines.players import MeanStates, masked, player_of, read_means, tiled
-from modalprism.baselines.running import Runner
+from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.fusion_adapter import FusionAdapter
 from modalprism.capture.fusion_network import FusionConfig, FusionNetwork
@@ -176,10 +176,10 @@ def test_same_seed_same_numbers_and_the_global_generator_is_left(subject_of):
 
 def test_a_sample_is_drawn_in_order(subject_of):
     subject = subject_of(additive)
-    drawn = [example.id for example in sampled(subject, 3, seed=0).examples]
-    assert len(drawn) == 3
+    drawn = drawn_rows(6, 3, seed=0).tolist()
+    assert len(set(drawn)) == 3
     assert drawn == sorted(drawn)
-    assert sampled(subject, 6, seed=0) is subject
+    assert drawn_rows(6, 6, seed=0).tolist() == list(range(6))
     assert MmShap(examples=3, players=1).score(subject, replicates=5).n == 3
 
 

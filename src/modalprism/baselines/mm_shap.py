@@ -28,7 +28,7 @@ from torch import Tensor
 from modalprism.baselines.interface import Baseline, Cost, Result, Subject
 from modalprism.baselines.intervals import average, sample_weights, scored
 from modalprism.baselines.players import MeanStates, masked, read_means, tiled
-from modalprism.baselines.running import Batch, Runner
+from modalprism.baselines.running import Batch, Runner, drawn_rows
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
@@ -82,7 +82,8 @@ class MmShap(Baseline):
     ) -> Result:
         """Score the modalities; see `Baseline.score`."""
         _shap()  # what is missing is said before anything runs
-        sample = sampled(subject, self.examples, seed)
+        chosen = drawn_rows(len(subject.examples), self.examples, seed)
+        sample = replace(subject, examples=[subject.examples[row] for row in chosen])
         runner = Runner(sample, track)
         modalities = subject.adapter.modalities
         answers, means = read_means(runner, f"explaining {subject.model}: whole examples")
@@ -110,15 +111,6 @@ class MmShap(Baseline):
                 rows[f"{quantity} ({modality})"] = of
                 scores.append(scored(quantity, modality, average(weights, of)))
         return runner.result(self, scores, rows, seed)
-
-
-def sampled(subject: Subject, most: int, seed: int) -> Subject:
-    """Return a subject with at most so many of its examples, drawn, in their order."""
-    n = len(subject.examples)
-    if n <= most:
-        return subject
-    places = np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
-    return replace(subject, examples=[subject.examples[int(place)] for place in places])
 
 
 @dataclass

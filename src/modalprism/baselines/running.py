@@ -224,6 +224,19 @@ class Runner:
         return np.concatenate(found)
 
 
+def drawn_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Draw at most so many of a number of rows, in their order; all where there are no more.
+
+    Examples
+    --------
+    >>> drawn_rows(3, 5, seed=0).tolist()
+    [0, 1, 2]
+    """
+    if most >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
 def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np.int64]) -> Change:
     """Give every example one modality of another, fetched only when it is its turn.
 

@@ -27,6 +27,7 @@ from modalprism.capture.parts import (
 )
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.parquet import parquet_bytes
 
 PART_ROWS: Final = 512
 PART_BYTES: Final = 256 * 2**20
@@ -176,7 +177,4 @@ def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
     for name in sorted({name for row in rows for name in row.groups}):
         columns[f"group/{name}"] = pa.array([str(row.groups.get(name)) for row in rows])
     table = pa.table(columns).replace_schema_metadata({INDEX: json.dumps(words).encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
+    return parquet_bytes(table)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from modalprism.baselines import BASELINES
 from modalprism.cli.capture import capture
 from modalprism.cli.compare import compare
 from modalprism.cli.console import (
@@ -19,6 +20,7 @@ from modalprism.cli.console import (
     Base,
     Fresh,
     Json,
+    announce_to,
     base_of,
     print_json,
     show_progress,
@@ -45,8 +47,7 @@ Baselines = Annotated[
     str | None,
     typer.Option(
         help="Also score by what people use today, on the same examples: all, or names with commas "
-        "between, of ablation, perceptual, input_x_gradient, integrated_gradients, attention, "
-        "mm_shap, intershap, paper. What they cost is said before they begin.",
+        f"between, of {', '.join(BASELINES)}. What they cost is said before they begin.",
     ),
 ]
 
@@ -129,14 +130,10 @@ def analyze(
 def _run_and_report(study: Any, *, baselines: str | None, fresh: bool, as_json: bool) -> None:
     from modalprism.reports import write_report
 
-    def announce(words: str) -> None:
-        if not as_json:
-            ERR.print(words, markup=False, highlight=False, soft_wrap=True)
-
     if baselines is not None:
         study = study.with_baselines(baselines)
     with show_progress(as_json) as progress:
-        profile = study.run(track=progress.track, announce=announce, fresh=fresh)
+        profile = study.run(track=progress.track, announce=announce_to(as_json), fresh=fresh)
         page = write_report(study.out, track=progress.track)
     _show(profile, page, as_json)
 

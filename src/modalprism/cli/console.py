@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from modalprism.errors import InputError
+from modalprism.progress import Announce
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -68,6 +69,16 @@ def bars() -> tuple[ProgressColumn, ...]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+
+
+def announce_to(quiet: bool) -> Announce:
+    """Say beforehand what work will cost, on standard error."""
+
+    def announce(words: str) -> None:
+        if not quiet:
+            ERR.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    return announce
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
+from modalprism.cli.console import OUT, Json, announce_to, print_json, show_progress
 
 
 def validate(
@@ -52,13 +52,15 @@ def validate(
     from modalprism.studies.validation import VALIDATION_FILE
     from modalprism.studies.validation import validate as check
 
-    def announce(words: str) -> None:
-        if not as_json:
-            ERR.print(words, markup=False, highlight=False, soft_wrap=True)
-
     asked = Study.from_yaml(study)
     with show_progress(as_json) as progress:
-        found = check(asked, examples=examples, runs=runs, track=progress.track, announce=announce)
+        found = check(
+            asked,
+            examples=examples,
+            runs=runs,
+            track=progress.track,
+            announce=announce_to(as_json),
+        )
     if as_json:
         print_json(found.record())
     else:

@@ -10,24 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modalprism.baselines import BASELINES, baseline_named
 from modalprism.baselines.interface import Cost, Subject
-from modalprism.baselines.running import Runner
+from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.baselines.table import COLUMNS, frame_of
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
 from modalprism.studies.runner import code_digest
 from modalprism.studies.studied import Origin, StudiedStore
 
 BASELINES_FILE: Final = "baselines.parquet"
-_ROOMS: Final = ("baselines", "capture", "estimation", "pid")
+_ROOMS: Final = ("baselines", "capture", "datasets", "estimation", "pid", "studies")
 _BACKWARD: Final = 2
 """Forward passes that a backward pass takes, about."""
 
@@ -81,7 +80,7 @@ class Scored:
 
 def run_baselines(
     stores: Sequence[StudiedStore],
-    asked: BaselinesAsked,
+    asked: BaselinesAsked | None,
     folder: Path,
     *,
     seed: int,
@@ -95,7 +94,8 @@ def run_baselines(
     Parameters
     ----------
     stores : sequence of StudiedStore
-    asked : BaselinesAsked
+    asked : BaselinesAsked, optional
+        Without, nothing is scored.
     folder : Path
         Where finished results are kept, and taken up again.
     seed, replicates : int
@@ -118,6 +118,8 @@ def run_baselines(
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
+    if asked is None:
+        return Scored(pd.DataFrame(columns=list(COLUMNS)), ())
     for studied in stores:
         where = f"{studied.model} on {studied.dataset}"
         if studied.origin is None:
@@ -127,8 +129,9 @@ def run_baselines(
             )
             continue
         keys = {name: _key(name, studied, asked.examples, seed, replicates) for name in asked.names}
-        known = {} if fresh else {name: _read(folder, key) for name, key in keys.items()}
-        missing = [name for name in asked.names if known.get(name) is None]
+        kept = {} if fresh else {name: _read(folder, key) for name, key in keys.items()}
+        known = {name: found for name, found in kept.items() if found is not None}
+        missing = [name for name in asked.names if name not in known]
         if missing:
             subject = _subject(studied, studied.origin, asked, seed, missing, track)
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
@@ -136,7 +139,7 @@ def run_baselines(
                 known[name] = _score(subject, name, seed, replicates, track)
                 write_whole(folder / f"{keys[name]}.json", json.dumps(known[name]))
         for name in asked.names:
-            found = known[name] or {}
+            found = known[name]
             rows += found["rows"]
             if found["left_out"]:
                 title = baseline_named(name).title
@@ -153,9 +156,7 @@ def _subject(
     track: Track,
 ) -> Subject:
     count = len(studied.store.array("answer" if "answer" in studied.store.names else "label"))
-    rows = np.arange(count)
-    if asked.examples < count:
-        rows = np.sort(np.random.default_rng(seed).choice(count, asked.examples, replace=False))
+    rows = drawn_rows(count, asked.examples, seed)
     subject = origin.subject(rows, attention="attention" in names, track=track)
     return replace(subject, model=studied.model, dataset=studied.dataset)
 
@@ -235,9 +236,8 @@ def _read(folder: Path, key: str) -> dict[str, Any] | None:
 
 def write_baselines(folder: Path, frame: pd.DataFrame) -> None:
     """Write the scores of a run; the file appears whole or not at all."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
-    write_whole(folder / BASELINES_FILE, sink.getvalue().to_pybytes())
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    write_whole(folder / BASELINES_FILE, parquet_bytes(table))
 
 
 def read_baselines(folder: Path) -> pd.DataFrame:
@@ -251,11 +251,7 @@ def read_baselines(folder: Path) -> pd.DataFrame:
     path = folder / BASELINES_FILE
     if not path.is_file():
         return pd.DataFrame(columns=list(COLUMNS))
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (ValueError, OSError, pa.ArrowException) as error:
-        words = " ".join(str(error).split())
-        raise InputError(f"{path} is damaged ({words}); run the study again") from error
+    frame: pd.DataFrame = read_parquet(path).to_pandas()
     if not set(COLUMNS) <= set(frame.columns):
         raise InputError(f"{path} lacks columns of baselines; run the study again")
     return frame

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.look.examples import ShownExample
+from modalprism.parquet import parquet_bytes, read_parquet
 
 EXAMPLES_FILE: Final = "examples.parquet"
 _KEYS: Final = b"modalprism"
@@ -63,9 +64,7 @@ def write_examples(
     table = pa.Table.from_pylist(
         [_record(example) for example in examples], schema=SCHEMA.with_metadata(words)
     )
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+    write_whole(path, parquet_bytes(table))
 
 
 def read_examples(folder: Path) -> list[ShownExample]:
@@ -79,11 +78,7 @@ def read_examples(folder: Path) -> list[ShownExample]:
     path = folder / EXAMPLES_FILE
     if not path.is_file():
         return []
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        words = " ".join(str(error).split())
-        raise InputError(f"{path} is damaged ({words}); run the study again") from error
+    table = read_parquet(path)
     if not table.schema.equals(SCHEMA):
         raise InputError(f"{path} lacks columns of examples; run the study again")
     return [_example(record) for record in table.to_pylist()]

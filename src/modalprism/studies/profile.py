@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.look.notebook import profile_html
+from modalprism.parquet import parquet_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,9 +133,7 @@ class Profile:
     def write(self, folder: Path) -> None:
         """Write the table and the manifest into `folder`; each file appears whole or not at all."""
         table = pa.Table.from_pandas(self.frame, schema=SCHEMA, preserve_index=False)
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink)
-        write_whole(folder / PROFILE_FILE, sink.getvalue().to_pybytes())
+        write_whole(folder / PROFILE_FILE, parquet_bytes(table))
         manifest = json.dumps(self.manifest, indent=2, ensure_ascii=False)
         write_whole(folder / MANIFEST_FILE, manifest + "\n")
 

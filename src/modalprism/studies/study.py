@@ -260,8 +260,8 @@ class Study(BaseModel):
         self, stores: list[StudiedStore], fresh: bool, track: Track, announce: Announce
     ) -> Scored:
         return run_baselines(
-            stores if self.baselines else (),
-            self.baselines or BaselinesAsked(),
+            stores,
+            self.baselines,
             self.out / "baselines",
             seed=self.seed,
             replicates=self.replicates,

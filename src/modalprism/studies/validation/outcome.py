@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from modalprism.files import write_whole
+from modalprism.parquet import parquet_bytes
 from modalprism.studies.validation.finding import COLUMNS, Finding
 
 VALIDATION_FILE: Final = "validation.json"
@@ -53,9 +53,8 @@ class Validation:
 
     def write(self, folder: Path) -> Path:
         """Write the table, for people's tools and for others; return the former's path."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pandas(self.frame(), preserve_index=False), sink)
-        write_whole(folder / VALIDATION_TABLE, sink.getvalue().to_pybytes())
+        table = pa.Table.from_pandas(self.frame(), preserve_index=False)
+        write_whole(folder / VALIDATION_TABLE, parquet_bytes(table))
         words = json.dumps(self.record(), indent=2, ensure_ascii=False)
         write_whole(folder / VALIDATION_FILE, words + "\n")
         return folder / VALIDATION_FILE

@@ -1,0 +1,39 @@
+"""Tables as parquet: to bytes, which `write_whole` writes, and back with an error in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from modalprism.errors import InputError
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return the content of a parquet file.
+
+    Examples
+    --------
+    >>> parquet_bytes(pa.table({"n": [1, 2]}))[:4]
+    b'PAR1'
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Read a parquet file of a run.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        words = " ".join(str(error).split())
+        raise InputError(f"{path} is damaged ({words}); run the study again") from error
