@@ -10,7 +10,9 @@ here, while the edges of letters, which every FreeType draws in its own way, are
 are is tested elsewhere.
 """
 
-from dataclasses import dataclass
+import io
+import math
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -24,13 +26,20 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
+from PIL import Image
 
 from modalprism.look.bar import atoms_axes
+from modalprism.look.examples import ShownExample
 from modalprism.look.figures import FIGURES, draw
+from modalprism.look.figures.before_after import before_after_figure
+from modalprism.look.figures.beside import beside_figure
 from modalprism.look.figures.difference import difference_figure
+from modalprism.look.figures.examples import examples_figure
 from modalprism.look.figures.heat import heat_figure
 from modalprism.look.figures.scatter import scatter_figure
+from modalprism.look.reading import Reading
 from modalprism.look.readings import ATOM_QUANTITIES, Case, Readings
+from modalprism.look.scores import Scoring
 from modalprism.look.settings import drawing
 
 # The root of the mean square of the difference, of 255. One atom's colour makes 2.5 to 24, points
@@ -102,7 +111,57 @@ def two_differences(readings):
     return difference_figure(pd.DataFrame(rows), readings.modalities)
 
 
+def every_method(readings):
+    """Shares of one baseline beside ours; one lies beyond its range, one is undetermined."""
+    scored = [
+        Scoring(case.model, case.dataset, f"Modalprism, {case.pairs} pairs", "contribution",
+                {"image": readings.get(case, "answer", "contribution", "image")}, True, True)
+        for case in readings.cases("answer")
+        if case.pairs == "observed"
+    ]  # fmt: skip
+    values = iter((0.7, 0.2, math.nan, 0.5, 1.4, 0.9))
+    for ours in list(scored):
+        value = next(values)
+        reading = Reading(value, value - 0.1, value + 0.1, n=200)
+        scored.append(ours._replace(method="MM-SHAP", readings={"image": reading}))
+    return beside_figure(scored, readings, 0)
+
+
+def two_runs(readings):
+    """The same run twice, of which the unique atoms are said to differ."""
+    runs = {"before": readings, "after": readings}
+    rows = []
+    owners = ("", *readings.modalities, "")
+    for case in readings.cases("answer"):
+        if case.pairs != "observed":
+            continue
+        for quantity, modality in zip(ATOM_QUANTITIES, owners, strict=True):
+            told = quantity == "unique"
+            row = {f"{name}_{side}": getattr(case, name) for side in "12"
+                   for name in ("model", "dataset")}  # fmt: skip
+            row |= {"run_1": "before", "run_2": "after", "view": "answer", "pairs": case.pairs}
+            row |= {"quantity": quantity, "modality": modality, "difference": 0.3 * told}
+            row |= {"low": -0.1, "high": 0.4, "q_value": 0.5 - 0.499 * told, "unit": "bit"}
+            rows.append(row | {"n_1": 2000, "n_2": 2000, "paired": True})
+    return before_after_figure(pd.DataFrame(rows), runs, 0)
+
+
+def two_examples(readings):
+    buffer = io.BytesIO()
+    Image.new("RGB", (48, 32), "teal").save(buffer, "WEBP", lossless=True)
+    case = Case("late", "pictured", "observed")
+    example = ShownExample(
+        case.model, case.dataset, "unique", "image", 0, 7, "", readings.modalities,
+        (0.1, 2.0, -0.5, 0.2), "bit", "cat", "dog", 0.93, (buffer.getvalue(), None), (None, "cat"),
+    )  # fmt: skip
+    other = replace(example, rank=1, atoms=(1.0, 0.2, 0.0, 0.1), answer="cat")
+    return examples_figure(readings, case, {("unique", "image"): [example, other]}, 0)
+
+
 ACROSS = {
+    "baselines": every_method,
+    "before-after": two_runs,
+    "examples": two_examples,
     "map": partial(heat_figure, seed=0),
     "accuracy": partial(scatter_figure, seed=0),
     "difference": two_differences,
