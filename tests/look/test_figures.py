@@ -3,8 +3,9 @@ import matplotlib.text
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.look.figures import FIGURES, figure_of
+from modalprism.look.figures import FIGURES, draw, figure_of
 from modalprism.look.figures.canvas import save
+from modalprism.look.readings import Readings
 from modalprism.look.settings import drawing
 from modalprism.reports import write_figures
 
@@ -50,3 +51,17 @@ def test_a_notebook_shows_it_at_its_own_resolution(make_profile):
         png = figure._repr_png_()
     width = int.from_bytes(png[16:20])
     assert width == pytest.approx(50 * figure.get_figwidth(), abs=1)
+
+
+@pytest.mark.parametrize("name", ["stream", "stream-contribution"])
+@pytest.mark.parametrize("datasets", [("match",), ("kind", "match")])
+def test_title_key_and_footer_of_few_panels_are_inside_the_figure(make_profile, name, datasets):
+    profile = make_profile(models={"late": "", "cross_attention": ""}, datasets=datasets)
+    with drawing():
+        figure = draw(Readings(profile), name, profile.manifest)
+        figure.draw_without_rendering()
+    words = [*figure.legends, *(text for text in figure.texts if text.get_text())]
+    for artist in words:
+        box = artist.get_window_extent()
+        assert box.x0 >= -1
+        assert box.x1 <= figure.bbox.x1 + 1

@@ -15,6 +15,7 @@ from modalprism.look.readings import Case, Readings
 _MAX_COLUMNS: Final = 6  # wider grids are wrapped, each panel with its own full title
 _WRAPPED_COLUMNS: Final = 4
 _MAX_TICKS: Final = 8
+_LEAST_INCHES: Final = 6.3  # room for the longest title, key and footer
 _MAX_NAMES: Final = 6  # more depths than this are numbered
 
 
@@ -41,7 +42,7 @@ def depth_panels(
     else:
         shape = math.ceil(len(cases) / _WRAPPED_COLUMNS), _WRAPPED_COLUMNS
         slots = [divmod(index, _WRAPPED_COLUMNS) for index in range(len(cases))]
-    width = max(1.85 * shape[1], 1.5 * shape[1] + 2.2, 5.0) + 0.7
+    width = max(1.85 * shape[1], 1.5 * shape[1] + 2.2, _LEAST_INCHES) + 0.7
     figure = ShownFigure((width, 1.55 * shape[0] + 1.5), layout="constrained")
     cells = figure.add_gridspec(*shape)
     ticks = {_ticks(readings, case, view) for case in cases}
