@@ -62,7 +62,7 @@ def heat_figure(readings: Readings, seed: object = None) -> Figure:
                     reading = readings.get(case, "answer", quantity, modality)
                     _cell(panel, at, reading, colour_of, around_half=len(colours) == 3)
             _frame(panel, models, datasets)
-            pairs = f", {kind} pairs" if kind and len(kinds) > 1 else ""
+            pairs = f"\n{kind} pairs" if kind and len(kinds) > 1 else ""
             panel.set_title(f"{name} (%){pairs}", loc="left", fontweight="bold")
             if row + 1 < len(kinds):
                 panel.set_xticklabels([])
