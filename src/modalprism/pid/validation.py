@@ -77,11 +77,7 @@ def check_marginals(
         raise InputError(f"marginal_tolerance is {tolerance!r}: pass a number in [0, 1)")
     first = _check_table(p_x1y, "p_x1y", ("n1", "C"))
     second = _check_table(p_x2y, "p_x2y", ("n2", "C"))
-    if first.shape[1] != second.shape[1]:
-        raise InputError(
-            f"p_x1y has {first.shape[1]} classes and p_x2y has {second.shape[1]}: give both the"
-            " same columns, with zeros for a class that one of them lacks"
-        )
+    _check_same_classes(first, "p_x1y", second, "p_x2y")
     total_1, total_2 = _check_total(first, "p_x1y"), _check_total(second, "p_x2y")
     if abs(total_1 - total_2) > max(tolerance, 1e-9) * max(total_1, total_2):
         raise InputError(
@@ -98,12 +94,18 @@ def check_shard(
     """Check some rows (n, C) of one marginal, which may all be zero, and the other, (n2, C)."""
     rows = _check_table(p_x1y_rows, "p_x1y_rows", ("n", "C"))
     second = _check_table(p_x2y, "p_x2y", ("n2", "C"))
-    if rows.shape[1] != second.shape[1]:
+    _check_same_classes(rows, "p_x1y_rows", second, "p_x2y")
+    return rows, second
+
+
+def _check_same_classes(
+    first: NDArray[np.float64], name: str, second: NDArray[np.float64], other: str
+) -> None:
+    if first.shape[1] != second.shape[1]:
         raise InputError(
-            f"p_x1y_rows has {rows.shape[1]} classes and p_x2y has {second.shape[1]}: give both the"
+            f"{name} has {first.shape[1]} classes and {other} has {second.shape[1]}: give both the"
             " same columns, with zeros for a class that one of them lacks"
         )
-    return rows, second
 
 
 def check_marginal_pairs(
