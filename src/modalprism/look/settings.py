@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
 from modalprism.look.atoms import FAINT, GRID, INK
+
+_FONTS: Final = Path(__file__).parent / "fonts"
+
+
+@cache
+def _fonts() -> list[str]:
+    """Make the figures' own fonts known, and name their family: see ``tools/fonts.py``."""
+    from matplotlib import font_manager
+
+    for font in sorted(_FONTS.glob("*.ttf")):
+        font_manager.fontManager.addfont(font)
+    return ["Modalprism Sans"]
 
 
 @contextmanager
@@ -16,7 +30,7 @@ def drawing() -> Iterator[None]:
     import matplotlib as mpl
 
     settings: dict[Any, Any] = {
-        "font.family": ["DejaVu Sans"],
+        "font.family": [*_fonts(), "DejaVu Sans"],
         "font.size": 8,
         "axes.titlesize": 8.5,
         "axes.labelsize": 8,
