@@ -4,3 +4,5 @@ from importlib.util import find_spec
 
 # Triton comes with the GPU builds of torch only, and its kernels are defined when imported.
 collect_ignore = [] if find_spec("triton") else ["src/modalprism/pid/sweep_triton.py"]
+if not find_spec("numba"):  # An extra.
+    collect_ignore += ["src/modalprism/pid/strip.py", "src/modalprism/pid/sweep_numba.py"]

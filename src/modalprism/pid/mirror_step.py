@@ -1,4 +1,4 @@
-"""One accelerated mirror step of ln r, a tile at a time, and what it tells of how the run goes."""
+"""Mirror steps of ln r, a tile at a time: as it is, or accelerated and with what it tells."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from modalprism.pid.sweepers import Tile
 
 if TYPE_CHECKING:
     from modalprism.pid.sweep import Iterate
+
+
+class PlainStep:
+    """Rewrites the kernel of an iterate by r ← r ∘ s, which is a step that is not accelerated."""
+
+    def __init__(self, iterate: Iterate) -> None:
+        self._iterate = iterate
+
+    def __call__(self, tile: Tile, s: Tensor) -> None:
+        """Write ``kernel[tile]``, given s on it."""
+        self._iterate.kernel[tile].mul_(s)
 
 
 class MirrorStep:

@@ -52,10 +52,12 @@ class Iterate:
         (B, n1, C): u fitted once more, by `update` to the k and v before it, or by `fit_rows`.
     weighted : Tensor
         (B, C, n2): p(x₂) v.
+    first : Tensor
+        (B, n1, C): p(y|x₁), what u is fitted to.
     log_range : tuple of float
         Least and largest ln k.
-    least_s : float
-        What a smaller s counts as.
+    least_s, tiny : float
+        What a smaller s, and a smaller product, counts as.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Iterate:
         self.kernel = torch.ones(batch, n1, n2, dtype=dtype, device=p_x1y.device)
         # Since Σ p(x₁) p(y|x₁) = p(y), from here u and v both keep to about √p(y).
         self._set_v(p_x2y.sum(1).sqrt().to(dtype)[:, :, None].expand(-1, -1, n2))
-        self.u = self.fitted = self._first
+        self.u = self.fitted = self.first
         self.fit()
 
     def fit(self) -> None:
@@ -76,8 +78,7 @@ class Iterate:
 
     def fit_rows(self) -> None:
         """Fit `fitted` to v."""
-        parts = [self._fit_rows(rows) for rows in self._sweeper.blocks(self)]
-        self.fitted = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        self.fitted = self._sweeper.fit_rows(self)
 
     def update(self, step: Step, *, refit: bool = True) -> None:
         """Let a step rewrite k, and fit u and v to it, in one pass.
@@ -92,6 +93,10 @@ class Iterate:
         """
         self._sweep(step, refit=refit)
 
+    def fit_to(self, product: Tensor, rows: slice) -> Tensor:
+        """Return u of a block of rows in place of k (p(x₂) v)."""
+        return torch.div(self.first[:, rows], product.clamp_(min=self.tiny), out=product)
+
     def log(self, s: Tensor) -> Tensor:
         """Return ln s in place, and a very negative number where s is 0."""
         return s.clamp_(min=self.least_s).log_()
@@ -102,7 +107,7 @@ class Iterate:
 
     def lag(self, u: Tensor) -> Tensor:
         """Σ p(x₁,y) |fitted/u − 1|, (B,): by how much the rows were off after v was fitted to u."""
-        off = (self.fitted - u).abs_().div_(u.clamp(min=self._tiny)).mul_(self._first)
+        off = (self.fitted - u).abs_().div_(u.clamp(min=self.tiny)).mul_(self.first)
         return self._ranks.sum(torch.bmm(self.p_x1.mT, off).sum((1, 2)))
 
     def mass(self) -> Tensor:
@@ -122,26 +127,9 @@ class Iterate:
         self._replace(lambda table: table.to(dtype))
 
     def _sweep(self, step: Step | None, *, refit: bool) -> None:
-        u, total = torch.empty_like(self._first), torch.zeros_like(self._second)
-        fitted = torch.empty_like(u) if refit else self.u
-        for rows in self._sweeper.blocks(self):
-            if refit:
-                fitted[:, rows] = self._fit_rows(rows)
-            if step:
-                product = self._sweeper.move(self, rows, fitted[:, rows], step)
-                u[:, rows] = self._fit_to(product, rows)
-            else:
-                u[:, rows] = self._fit_rows(rows)
-            total.baddbmm_((u[:, rows] * self.p_x1[:, rows]).mT, self.kernel[:, rows])
-        self.u, self.fitted = u, fitted
+        self.u, self.fitted, total = self._sweeper.sweep(self, step, refit=refit)
         total = self._ranks.sum(total)
-        self._set_v(torch.div(self._second, total.clamp_(min=self._tiny), out=total))
-
-    def _fit_rows(self, rows: slice) -> Tensor:
-        return self._fit_to(torch.bmm(self.kernel[:, rows], self.weighted.mT), rows)
-
-    def _fit_to(self, product: Tensor, rows: slice) -> Tensor:
-        return torch.div(self._first[:, rows], product.clamp_(min=self._tiny), out=product)
+        self._set_v(torch.div(self._second, total.clamp_(min=self.tiny), out=total))
 
     def _set_v(self, v: Tensor) -> None:
         self.v, self.weighted = v, v * self.p_x2
@@ -150,11 +138,11 @@ class Iterate:
         p_x1y, p_x2y = self._marginals
         p_x1, p_x2 = p_x1y.sum(2, keepdim=True), p_x2y.sum(2, keepdim=True)
         self.p_x1, self.p_x2 = p_x1.to(dtype), p_x2.mT.to(dtype)
-        self._first = _posterior(p_x1y, p_x1, dtype)
+        self.first = _posterior(p_x1y, p_x1, dtype)
         self._second = _posterior(p_x2y, p_x2, dtype).mT.contiguous()
-        self._tiny = torch.finfo(dtype).tiny
-        self.least_s, self.log_range = math.sqrt(self._tiny), _LOG_RANGE[dtype]
-        self._sweeper = sweeper_for(p_x1y.device, dtype, p_x1y.shape[2])
+        self.tiny = torch.finfo(dtype).tiny
+        self.least_s, self.log_range = math.sqrt(self.tiny), _LOG_RANGE[dtype]
+        self._sweeper = sweeper_for(p_x1y.device, dtype, (*p_x1y.shape[1:], p_x2y.shape[1]))
 
     def _replace(self, by: Callable[[Tensor], Tensor]) -> None:
         self.kernel, self.u, self.fitted = by(self.kernel), by(self.u), by(self.fitted)

@@ -112,7 +112,7 @@ def _move(  # type: ignore[no-untyped-def]
         tl.store(told + 2 * of + 1, tl.sum(ascent * p1, axis=0))
 
 
-class TritonSweeper:
+class TritonSweeper(TorchSweeper):
     """Sweeps float32 tables on a GPU."""
 
     def blocks(self, iterate: Iterate) -> list[slice]:
@@ -126,7 +126,7 @@ class TritonSweeper:
     def move(self, iterate: Iterate, rows: slice, fitted: Tensor, step: Step) -> Tensor:
         """Do all of it in one kernel where the step is Nesterov's."""
         if not (isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum)):
-            return TorchSweeper().move(iterate, rows, fitted, step)
+            return super().move(iterate, rows, fitted, step)
         batch, n1, n2 = iterate.kernel.shape
         fitted = fitted.contiguous()
         n_rows, n_classes = fitted.shape[1:]

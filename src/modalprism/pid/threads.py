@@ -44,11 +44,16 @@ def one_thread() -> Iterator[None]:
             _available.reset(token)
 
 
+def available_threads() -> int:
+    """Return how many threads torch has, or had before `one_thread`."""
+    return _available.get() or torch.get_num_threads()
+
+
 @contextmanager
 def all_threads() -> Iterator[None]:
     """Let torch use again, for one large product, the threads that `one_thread` took from it."""
     before = torch.get_num_threads()
-    torch.set_num_threads(_available.get() or before)
+    torch.set_num_threads(available_threads())
     try:
         yield
     finally:

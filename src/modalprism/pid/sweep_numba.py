@@ -1,0 +1,152 @@
+"""The sweep of a processor, compiled by Numba: `strip` says what becomes of a strip of rows.
+
+Torch takes a block of rows through eight operations, each of which reads and writes the block in
+cache. Here a tile is in registers from u and v to what the products add up. The strips are the same
+however many threads share them, and what they add up to v is summed in their order, so that neither
+a repetition nor another number of threads changes a bit of the result.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from modalprism.pid import strip
+from modalprism.pid.acceleration import Momentum
+from modalprism.pid.mirror_step import MirrorStep, PlainStep
+from modalprism.pid.sweepers import Step, TorchSweeper
+from modalprism.pid.threads import available_threads
+
+if TYPE_CHECKING:
+    from modalprism.pid.sweep import Iterate
+
+logger = logging.getLogger("modalprism.pid")
+
+_SIGNATURE = (
+    "void(int64, int64, int64, int64, int64, int64, int64, float32[::1], float32[:, ::1],"
+    " float32[:, ::1], float32[:, ::1], float32[:, ::1], float64[::1], float32[:, ::1],"
+    " float32[:, ::1], int64, int64, boolean, boolean, float32, float32[::1])"
+)
+_LEAST_STRIP = 128  # Rows: fewer would make the strips' sums as large as the table.
+_MOST_STRIPS = 8
+
+
+class NumbaSweeper(TorchSweeper):
+    """Sweeps float32 tables on a processor."""
+
+    def sweep(
+        self, iterate: Iterate, step: Step | None, *, refit: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Do all of it in one pass, unless the step is one that is not compiled."""
+        if not _is_compiled(iterate, step):
+            return super().sweep(iterate, step, refit=refit)
+        batch, n1, n2 = iterate.kernel.shape
+        n_classes = iterate.v.shape[1]
+        n_tiles = math.ceil(n2 / strip.COLUMNS)
+        strips = _strips(n1)
+        v = _by_tiles(iterate.v, n_tiles, n_classes)
+        weighted = _by_tiles(iterate.weighted, n_tiles, _up(n_classes, 8)).mT.contiguous()
+        p_x2 = _by_tiles(iterate.p_x2, n_tiles, 1)
+        padded = _up(n_classes, strip.GROUP)
+        totals = torch.zeros(batch, len(strips), n_tiles, padded, strip.COLUMNS)
+        told = torch.zeros(batch, len(strips), 2, dtype=torch.float64)
+        first, u = iterate.first.contiguous(), torch.empty(batch, n1, n_classes)
+        fitted = torch.empty_like(u) if refit else iterate.u.contiguous()
+        mode, looks, log_r, previous = strip.FIT, False, iterate.kernel, iterate.kernel
+        numbers = torch.tensor([0.0, 0.0, iterate.least_s, *iterate.log_range]).repeat(batch, 1)
+        if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
+            mode, looks, log_r, previous = strip.EXTRAPOLATE, step.looks, step.log_r, step.previous
+            numbers[:, 0], numbers[:, 1] = step.acceleration.relaxation, step.weight[:, 0, 0]
+        elif step:
+            mode = strip.MULTIPLY
+        # Slices of NumPy's arrays, and addresses, are ready sooner than those of tensors.
+        tables = [table.data_ptr() for table in (iterate.kernel, log_r, previous)]
+        shared = [(table.data_ptr(), 4 * table[0].numel()) for table in (v, weighted, p_x2)]
+        rows_of = [table.numpy() for table in (iterate.p_x1, first, fitted if step else u, u)]
+        total_bytes, work_shape = 4 * totals[0, 0].numel(), (2, strip.ROWS, weighted.shape[3])
+        compiled = compiled_sweep()
+
+        def work(task: tuple[int, int]) -> None:
+            b, k = task
+            rows = strips[k]
+            scratch = np.zeros(strip.SCRATCH, np.float32)
+            compiled(
+                *(table + 4 * n2 * (b * n1 + rows.start) for table in tables),
+                *(start + b * size for start, size in shared),
+                totals.data_ptr() + total_bytes * (b * len(strips) + k),
+                scratch,
+                *(table[b, rows] for table in rows_of),
+                told[b, k].numpy(),
+                *np.zeros(work_shape, np.float32),
+                *(n2, mode, refit, looks, np.float32(iterate.tiny)),
+                numbers[b].numpy(),
+            )
+
+        _share(work, [(b, k) for b in range(batch) for k in range(len(strips))])
+        if isinstance(step, MirrorStep) and looks:
+            step.told += told.sum(1).mT[:, :, None, None].to(step.told.dtype)
+        total = totals.sum(1).transpose(1, 2).flatten(2)[:, :n_classes, :n2].contiguous()
+        return u, fitted, total
+
+
+def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
+    """Whether `strip` knows the step, and can write to its tables."""
+    if isinstance(step, MirrorStep):
+        tables = iterate.kernel, step.log_r, step.previous
+        known = isinstance(step.acceleration, Momentum)
+        return known and all(table.is_contiguous() for table in tables)
+    return (step is None or isinstance(step, PlainStep)) and iterate.kernel.is_contiguous()
+
+
+def _strips(n_rows: int) -> list[slice]:
+    """Cut rows into strips of whole tiles, by their number only."""
+    n_strips = max(1, min(_MOST_STRIPS, n_rows // _LEAST_STRIP))
+    size = _up(math.ceil(n_rows / n_strips), strip.ROWS)
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def _by_tiles(table: Tensor, n_tiles: int, n_classes: int) -> Tensor:
+    """(B, C, n2) as (B, tiles, classes, 32), with zeros for what is not there."""
+    batch, given, n2 = table.shape
+    table = pad(table, (0, n_tiles * strip.COLUMNS - n2, 0, n_classes - given))
+    tiles = table.reshape(batch, n_classes, n_tiles, strip.COLUMNS)
+    return tiles.transpose(1, 2).contiguous()
+
+
+def _up(number: int, multiple: int) -> int:
+    return math.ceil(number / multiple) * multiple
+
+
+def _share(work: Callable[[tuple[int, int]], None], tasks: list[tuple[int, int]]) -> None:
+    """Do all tasks, in as many threads as torch may use; whoever is free takes the next."""
+    n_threads = min(available_threads(), len(tasks))
+    if n_threads < 2:
+        for task in tasks:
+            work(task)
+    else:
+        with ThreadPoolExecutor(n_threads) as threads:
+            list(threads.map(work, tasks))
+
+
+@cache
+def compiled_sweep() -> Any:
+    """Compile `strip.sweep_strip`, or load what was compiled before."""
+    begin = time.perf_counter()
+    try:
+        compiled = numba.njit(_SIGNATURE, nogil=True, cache=True)(strip.sweep_strip)
+    except (RuntimeError, OSError) as why:  # No folder to write to, or no room in it.
+        logger.debug("The compiled sweep is not kept for the next time: %s", why)
+        compiled = numba.njit(_SIGNATURE, nogil=True)(strip.sweep_strip)
+    logger.debug("The sweep was compiled or loaded in %.1f s", time.perf_counter() - begin)
+    return compiled
