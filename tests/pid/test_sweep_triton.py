@@ -11,7 +11,7 @@ pytest.importorskip("triton", reason="Triton, which the kernel is written in, is
 from modalprism.pid import sweep, sweepers
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
-from modalprism.pid.mirror_step import MirrorStep
+from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.stopping import Reason, Stopping, Watch
 from modalprism.pid.sweep_triton import TritonSweeper
 
@@ -36,7 +36,7 @@ def triton_sweeps(monkeypatch):
 )
 @pytest.mark.parametrize("looks", [False, True])
 def test_the_kernel_equals_torch(random_joint, monkeypatch, batch, shape, looks):
-    monkeypatch.setattr("modalprism.pid.sweep_triton._CACHE_BYTES", 20_000)  # Several blocks.
+    monkeypatch.setattr("modalprism.pid.sweep_triton._PROGRAMS", 8)  # Several tiles a chunk.
     tables = marginals(random_joint, batch, shape)
     results = []
     for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
@@ -87,14 +87,26 @@ def test_what_is_too_small_for_float32_does_not_underflow():
         assert float(table[table > 0].min()) >= torch.finfo(torch.float32).tiny
 
 
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_plain_step_equals_torch(random_joint, refit):
+    tables = marginals(random_joint, 2, (70, 130, 5))
+    results = []
+    for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
+        iterate = sweep.Iterate(*tables, torch.float32)
+        swept = sweeper.sweep(iterate, PlainStep(iterate), refit=refit)
+        results.append((*swept, iterate.kernel, sweeper.fit_rows(iterate)))
+    for ours, torchs in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=2e-5, atol=1e-6)
+
+
 def test_another_step_goes_through_torch(random_joint):
-    iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
-    plain = sweepers.TorchSweeper(), TritonSweeper()
-    kernels = []
-    for sweeper in plain:
-        iterate.kernel.fill_(1.0)
-        product = sweeper.move(
-            iterate, slice(0, 9), iterate.u, lambda tile, s: iterate.kernel[tile].mul_(s)
-        )
-        kernels.append((iterate.kernel.clone(), product))
-    torch.testing.assert_close(kernels[0], kernels[1])
+    results = []
+    for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
+        iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
+
+        def square(tile, s, kernel=iterate.kernel):
+            kernel[tile].mul_(s.square_())
+
+        results.append((*sweeper.sweep(iterate, square, refit=True), iterate.kernel))
+    for ours, torchs in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(ours, torchs)

@@ -1,19 +1,22 @@
-"""The sweep of a GPU: one Triton kernel takes k from u, v and ln r to what u is fitted to next.
+"""The sweep of a GPU: three Triton kernels, each of which passes over the tables once.
 
 Torch would write s, ln s and each step of the extrapolation to memory and read them back. Here they
-live in registers: a tile of k, ln r and the one before it are read once and written once. Tiles of
-a block of rows are shared among column chunks, so that few rows still occupy the whole card; each
-chunk leaves its part of k (p(x₂) v), which are added in a fixed order, so that a run can be
-repeated to the last bit.
+live in registers. The three passes are k (p(x₂) v), to which u is fitted; the step, which reads and
+writes the tables and leaves the same product of the new k; and kᵀ (p(x₁) u), to which v is fitted.
+Each waits for a sum over all columns or all rows, so that they cannot be one; what they take
+between them is bound by the card's memory (docs/scale.md has the figures).
 
-A block of rows of k is small enough for the card's second-level cache, where the products before
-and after the kernel find it.
+Tiles that share rows, or columns, are shared among programs, so that few rows still occupy a whole
+card; each leaves its part of a product, and the parts are added in a fixed order, so that a run can
+be repeated to the last bit. Products of tiles are three products of 11-bit parts, "tf32x3", which
+is as good as single precision and runs on the units for matrices.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import torch
 import triton
@@ -21,16 +24,30 @@ import triton.language as tl
 from torch import Tensor
 
 from modalprism.pid.acceleration import Momentum
-from modalprism.pid.mirror_step import MirrorStep
-from modalprism.pid.sweepers import Step, TorchSweeper, row_blocks
+from modalprism.pid.mirror_step import MirrorStep, PlainStep
+from modalprism.pid.sweepers import Step, TorchSweeper
 
 if TYPE_CHECKING:
     from modalprism.pid.sweep import Iterate
 
-_TILE_ROWS, _TILE_COLUMNS = 32, 64
-_PROGRAMS = 1 << 10  # Enough to keep every multiprocessor of a large card busy.
-_LEAST_CLASSES = 16  # Triton's products need that many.
-_CACHE_BYTES = 24 << 20  # Where the card does not say how large its cache is.
+_PROGRAMS: Final = 1 << 12  # Enough to keep every multiprocessor of a large card busy.
+_LEAST_CLASSES: Final = 16  # Triton's products need that many.
+
+
+@dataclass(frozen=True)
+class _Tiles:
+    """Which tile a program works on at a time, and how: measured on an H100 (docs/scale.md)."""
+
+    rows: int
+    columns: int
+    warps: int
+    stages: int
+
+
+_ACROSS: Final = _Tiles(64, 64, 4, 3)
+_DOWN: Final = _Tiles(32, 128, 8, 3)
+_PLAIN: Final = _Tiles(64, 64, 4, 4)
+_EXTRAPOLATED: Final = _Tiles(32, 64, 2, 2)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -40,14 +57,11 @@ def _move(  # type: ignore[no-untyped-def]
     previous,
     fitted,
     v,
-    weighted,
     p_x1,
     p_x2,
     weight,
     products,
     told,
-    first_row,
-    n_rows,
     n1,
     n2,
     n_classes,
@@ -56,117 +70,207 @@ def _move(  # type: ignore[no-untyped-def]
     least_s,
     least_log,
     most_log,
-    LOOKS: tl.constexpr,
+    STEP: tl.constexpr,  # 0: k stays; 1: k ← k s; 2: ln r is extrapolated; 3: and it is told how
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     CLASSES: tl.constexpr,
+    STAGES: tl.constexpr,
 ):
-    """Step ln r on one chunk of columns of one tile of rows of one problem of a batch."""
+    """Take a step on one chunk of columns of one tile of rows of one problem, and multiply."""
     tile, chunk, problem = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    row = tile * ROWS + tl.arange(0, ROWS)
+    within = tl.arange(0, ROWS)
+    row = tile * ROWS + within
     classes = tl.arange(0, CLASSES)
-    row_used, class_used = row < n_rows, classes < n_classes
-    # 50,000 × 50,000 cells are more than 32 bits count.
-    start_of_row = (problem.to(tl.int64) * n1 + first_row + row) * n2
-    u_at = (problem * n_rows + row)[:, None] * n_classes + classes[None, :]
+    row_used, class_used = row < n1, classes < n_classes
+    # 50,000 × 50,000 cells are more than 32 bits count; those of a tile's rows are not.
+    first = (problem.to(tl.int64) * n1 + tile * ROWS) * n2
+    kernel += first
+    log_r += first
+    previous += first
+    u_at = (problem * n1 + row)[:, None] * n_classes + classes[None, :]
     u = tl.load(fitted + u_at, mask=row_used[:, None] & class_used[None, :], other=0.0)
-    p1 = tl.load(p_x1 + problem * n1 + first_row + row, mask=row_used, other=0.0)
     w = tl.load(weight + problem)
     product = tl.zeros((ROWS, CLASSES), dtype=tl.float32)
     moved = tl.zeros((ROWS,), dtype=tl.float32)
     ascent = tl.zeros((ROWS,), dtype=tl.float32)
-    for k in range(tiles_per_chunk):
+    for k in tl.range(tiles_per_chunk, num_stages=STAGES):
         column = (chunk * tiles_per_chunk + k) * COLUMNS + tl.arange(0, COLUMNS)
         column_used = column < n2
         v_at = (problem * n_classes + classes)[:, None] * n2 + column[None, :]
-        v_used = class_used[:, None] & column_used[None, :]
-        s = tl.dot(u, tl.load(v + v_at, mask=v_used, other=0.0), input_precision="ieee")
-        log_s = tl.log(tl.maximum(s, least_s))
-        at = start_of_row[:, None] + column[None, :]
+        v_tile = tl.load(v + v_at, mask=class_used[:, None] & column_used[None, :], other=0.0)
+        p2 = tl.load(p_x2 + problem * n2 + column, mask=column_used, other=0.0)
+        at = within[:, None] * n2 + column[None, :]
         used = row_used[:, None] & column_used[None, :]
-        before = tl.load(previous + at, mask=used, other=0.0)
-        plain = tl.load(log_r + at, mask=used, other=0.0) + relaxation * log_s
-        ahead = plain + w * (plain - before)
-        if LOOKS:
-            p2 = tl.load(p_x2 + problem * n2 + column, mask=column_used, other=0.0)
-            change = tl.load(kernel + at, mask=used, other=0.0) * log_s * p2[None, :]
-            moved += tl.sum(tl.abs(change), axis=1)
-            ascent -= tl.sum(change * (ahead - plain), axis=1)
-        ahead = tl.minimum(tl.maximum(ahead, least_log), most_log)
-        new = tl.exp(ahead)
-        tl.store(log_r + at, plain, mask=used)
-        tl.store(previous + at, ahead, mask=used)
-        tl.store(kernel + at, new, mask=used)
+        if STEP < 2:
+            new = tl.load(kernel + at, mask=used, other=0.0)
+        if STEP == 1:
+            new = new * tl.dot(u, v_tile, input_precision="tf32x3")
+            tl.store(kernel + at, new, mask=used)
+        if STEP >= 2:
+            before = tl.load(previous + at, mask=used, other=0.0)
+            now = tl.load(log_r + at, mask=used, other=0.0)
+            log_s = tl.log(tl.maximum(tl.dot(u, v_tile, input_precision="tf32x3"), least_s))
+            plain = now + relaxation * log_s
+            ahead = plain + w * (plain - before)
+            if STEP == 3:
+                change = tl.load(kernel + at, mask=used, other=0.0) * log_s * p2[None, :]
+                moved += tl.sum(tl.abs(change), axis=1)
+                ascent -= tl.sum(change * (ahead - plain), axis=1)
+            ahead = tl.minimum(tl.maximum(ahead, least_log), most_log)
+            new = tl.exp(ahead)
+            tl.store(log_r + at, plain, mask=used)
+            tl.store(previous + at, ahead, mask=used)
+            tl.store(kernel + at, new, mask=used)
         # Outside the table v is 0, so that whatever k is there adds nothing.
-        across = tl.load(weighted + v_at, mask=v_used, other=0.0)
-        product += tl.dot(new, tl.trans(across), input_precision="ieee")
-    part = (chunk * tl.num_programs(2) + problem) * n_rows + row
+        across = tl.trans(v_tile * p2[None, :])
+        product = tl.dot(new, across, product, input_precision="tf32x3")
+    part = (chunk * tl.num_programs(2) + problem) * n1 + row
     tl.store(
         products + part[:, None] * n_classes + classes[None, :],
         product,
         mask=row_used[:, None] & class_used[None, :],
     )
-    if LOOKS:
+    if STEP == 3:
+        p1 = tl.load(p_x1 + problem * n1 + row, mask=row_used, other=0.0)
         of = (chunk * tl.num_programs(0) + tile) * tl.num_programs(2) + problem
         tl.store(told + 2 * of, tl.sum(moved * p1, axis=0))
         tl.store(told + 2 * of + 1, tl.sum(ascent * p1, axis=0))
 
 
+@triton.jit  # type: ignore[untyped-decorator]
+def _multiply_down(  # type: ignore[no-untyped-def]
+    kernel,
+    weighted,
+    products,
+    n1,
+    n2,
+    n_classes,
+    tiles_per_chunk,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    CLASSES: tl.constexpr,
+    STAGES: tl.constexpr,
+):
+    """Multiply one chunk of rows of one tile of columns of kᵀ by p(x₁) u."""
+    tile, chunk, problem = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    column = tile * COLUMNS + tl.arange(0, COLUMNS)
+    classes = tl.arange(0, CLASSES)
+    column_used, class_used = column < n2, classes < n_classes
+    product = tl.zeros((CLASSES, COLUMNS), dtype=tl.float32)
+    for k in tl.range(tiles_per_chunk, num_stages=STAGES):
+        row = (chunk * tiles_per_chunk + k) * ROWS + tl.arange(0, ROWS)
+        row_used = row < n1
+        at = (problem.to(tl.int64) * n1 + row)[:, None] * n2 + column[None, :]
+        k_tile = tl.load(kernel + at, mask=row_used[:, None] & column_used[None, :], other=0.0)
+        u_at = (problem * n1 + row)[None, :] * n_classes + classes[:, None]
+        u = tl.load(weighted + u_at, mask=class_used[:, None] & row_used[None, :], other=0.0)
+        product = tl.dot(u, k_tile, product, input_precision="tf32x3")
+    part = (chunk * tl.num_programs(2) + problem) * n_classes + classes
+    tl.store(
+        products + part.to(tl.int64)[:, None] * n2 + column[None, :],
+        product,
+        mask=class_used[:, None] & column_used[None, :],
+    )
+
+
 class TritonSweeper(TorchSweeper):
     """Sweeps float32 tables on a GPU."""
 
-    def blocks(self, iterate: Iterate) -> list[slice]:
-        """Cut the rows into blocks of which half the card's cache holds one."""
-        size = _CACHE_BYTES
-        if iterate.kernel.device.type == "cuda":
-            known = torch.cuda.get_device_properties(iterate.kernel.device)
-            size = getattr(known, "L2_cache_size", 2 * size) // 2
-        return row_blocks(iterate, size)
+    def sweep(
+        self, iterate: Iterate, step: Step | None, *, refit: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pass over the tables twice, and once more to refit; torch does what is not known here."""
+        extrapolates = isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum)
+        if not (extrapolates or step is None or isinstance(step, PlainStep)):
+            return super().sweep(iterate, step, refit=refit)
+        fitted = self.fit_rows(iterate) if refit else iterate.u
+        u = iterate.fit_to(_step(iterate, fitted.contiguous(), step), slice(None))
+        return u, fitted, _down(iterate.kernel, u * iterate.p_x1)
 
-    def move(self, iterate: Iterate, rows: slice, fitted: Tensor, step: Step) -> Tensor:
-        """Do all of it in one kernel where the step is Nesterov's."""
-        if not (isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum)):
-            return super().move(iterate, rows, fitted, step)
-        batch, n1, n2 = iterate.kernel.shape
-        fitted = fitted.contiguous()
-        n_rows, n_classes = fitted.shape[1:]
-        row_tiles = triton.cdiv(n_rows, _TILE_ROWS)
-        column_tiles = triton.cdiv(n2, _TILE_COLUMNS)
-        chunks = max(1, min(column_tiles, _PROGRAMS // (row_tiles * batch)))
-        per_chunk = triton.cdiv(column_tiles, chunks)
-        chunks = triton.cdiv(column_tiles, per_chunk)
-        products = fitted.new_empty(chunks, batch, n_rows, n_classes)
-        told = fitted.new_empty(chunks * row_tiles, batch, 2)
-        least_log, most_log = iterate.log_range
-        # Triton launches on the current card, which need not be that of the tables.
-        with torch.cuda.device_of(fitted):  # type: ignore[no-untyped-call]
-            _move[(row_tiles, chunks, batch)](
-                iterate.kernel,
-                step.log_r,
-                step.previous,
-                fitted,
-                iterate.v.contiguous(),
-                iterate.weighted.contiguous(),
-                iterate.p_x1,
-                iterate.p_x2,
-                step.weight,
-                products,
-                told,
-                rows.start,
-                n_rows,
-                n1,
-                n2,
-                n_classes,
-                per_chunk,
-                step.acceleration.relaxation,
-                iterate.least_s,
-                least_log,
-                most_log,
-                LOOKS=step.looks,
-                ROWS=_TILE_ROWS,
-                COLUMNS=_TILE_COLUMNS,
-                CLASSES=max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes))),
-            )
-        if step.looks:
-            step.told += told.sum(0).mT[:, :, None, None]
-        return products.sum(0)
+    def fit_rows(self, iterate: Iterate) -> Tensor:
+        """Fit all rows in one pass over the kernel."""
+        return iterate.fit_to(_step(iterate, iterate.u.contiguous(), None), slice(None))
+
+
+def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
+    """Let a step rewrite the kernel; return k (p(x₂) v) of what it becomes, (B, n1, C)."""
+    kernel, number, tiles = iterate.kernel, 0, _ACROSS
+    log_r, previous, weight, relaxation = kernel, kernel, iterate.p_x2, 0.0
+    if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
+        log_r, previous, weight = step.log_r, step.previous, step.weight
+        relaxation = step.acceleration.relaxation
+        number, tiles = 3 if step.looks else 2, _EXTRAPOLATED
+    elif step is not None:
+        number, tiles = 1, _PLAIN
+    batch, n1, n2 = kernel.shape
+    n_classes = fitted.shape[2]
+    row_tiles = triton.cdiv(n1, tiles.rows)
+    chunks, per_chunk = _chunks(triton.cdiv(n2, tiles.columns), row_tiles * batch)
+    products = fitted.new_empty(chunks, batch, n1, n_classes)
+    told = fitted.new_empty(chunks * row_tiles, batch, 2)
+    # Triton launches on the current card, which need not be that of the tables.
+    with torch.cuda.device_of(kernel):  # type: ignore[no-untyped-call]
+        _move[(row_tiles, chunks, batch)](
+            kernel,
+            log_r,
+            previous,
+            fitted,
+            iterate.v.contiguous(),
+            iterate.p_x1,
+            iterate.p_x2,
+            weight,
+            products,
+            told,
+            n1,
+            n2,
+            n_classes,
+            per_chunk,
+            relaxation,
+            iterate.least_s,
+            *iterate.log_range,
+            STEP=number,
+            ROWS=tiles.rows,
+            COLUMNS=tiles.columns,
+            CLASSES=_up(n_classes),
+            STAGES=tiles.stages,
+            num_warps=tiles.warps,
+        )
+    if isinstance(step, MirrorStep) and step.looks:
+        step.told += told.sum(0).mT[:, :, None, None]
+    return products.sum(0)
+
+
+def _down(kernel: Tensor, weighted: Tensor) -> Tensor:
+    """Return kᵀ times a (B, n1, C) table, as (B, C, n2)."""
+    batch, n1, n2 = kernel.shape
+    n_classes = weighted.shape[2]
+    column_tiles = triton.cdiv(n2, _DOWN.columns)
+    chunks, per_chunk = _chunks(triton.cdiv(n1, _DOWN.rows), column_tiles * batch)
+    products = weighted.new_empty(chunks, batch, n_classes, n2)
+    with torch.cuda.device_of(kernel):  # type: ignore[no-untyped-call]
+        _multiply_down[(column_tiles, chunks, batch)](
+            kernel,
+            weighted,
+            products,
+            n1,
+            n2,
+            n_classes,
+            per_chunk,
+            ROWS=_DOWN.rows,
+            COLUMNS=_DOWN.columns,
+            CLASSES=_up(n_classes),
+            STAGES=_DOWN.stages,
+            num_warps=_DOWN.warps,
+        )
+    return products.sum(0)
+
+
+def _chunks(tiles: int, others: int) -> tuple[int, int]:
+    """Into how many chunks tiles are cut, and how many are in one."""
+    chunks = max(1, min(tiles, _PROGRAMS // others))
+    per_chunk = triton.cdiv(tiles, chunks)
+    return triton.cdiv(tiles, per_chunk), per_chunk
+
+
+def _up(n_classes: int) -> int:
+    return max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes)))
