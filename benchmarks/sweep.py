@@ -1,53 +1,93 @@
-"""One plain sweep, fused, against three separate products and against the roofline.
+"""One sweep by torch and by Numba, against three separate products and against the roofline.
 
-    python benchmarks/sweep.py [n] [classes]
+    OMP_NUM_THREADS=1 python benchmarks/sweep.py [n] [classes]
+    OMP_NUM_THREADS=1 python benchmarks/sweep.py --solve
 
 A plain sweep is one update of R and one scaling of U and V, in float32: R ← R ∘ (U Vᵀ),
-U ← A ⊘ (R V), V ← B ⊘ (Rᵀ U). The roofline is the longer of two times measured in the same run:
-copying R once, and as many operations as the three products have at the speed of a large square
-product. All are the best of several, in milliseconds; compare them within one run only.
+U ← A ⊘ (R V), V ← B ⊘ (Rᵀ U). The accelerated one is what the solver does: it fits U once more
+first, which is a fourth product, and extrapolates ln R, which takes a logarithm and an exponential
+of every cell and two more tables. The roofline is, for both, the longer of two times measured in
+the same run: copying R once, and as many operations as three products have at the speed of a large
+square product. The works take turns, so that what else the machine does disturbs them alike; wall
+and processor time (of all threads) are each the best of many turns.
+
+With --solve: two problems from marginals to a certified answer, by either sweeper.
 """
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
+from solvers.problems import dense, posteriors
+from torch import Tensor
 
-from modalprism.pid.sweep import Iterate
+from modalprism.pid import decompose_marginals, sweep, sweepers
+from modalprism.pid.acceleration import Momentum
+from modalprism.pid.mirror_step import MirrorStep, PlainStep
+from modalprism.pid.sweep_numba import NumbaSweeper
+from modalprism.pid.threads import one_thread
 
-REPEATS = 15
-
-
-def best(work: Callable[[], object]) -> float:
-    """Milliseconds of the fastest of several runs."""
-    work()
-    seconds = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begin)
-    return 1e3 * min(seconds)
+TURNS = 25
+Times = tuple[float, float]
 
 
-def main() -> None:
+def best(works: dict[str, Callable[[], object]], turns: int) -> dict[str, Times]:
+    """Milliseconds of the fastest turn of each, by the clock and by the processor."""
+    times: dict[str, list[Times]] = {name: [] for name in works}
+    for _ in range(turns + 1):  # The first is not counted.
+        for name, work in works.items():
+            begin, spent = time.perf_counter(), time.process_time()
+            work()
+            spent = time.process_time() - spent
+            times[name].append((1e3 * (time.perf_counter() - begin), 1e3 * spent))
+    return {name: tuple(map(min, zip(*taken[1:], strict=True))) for name, taken in times.items()}
+
+
+def sweeps(tables: Tensor, sweeper: sweepers.Sweeper) -> tuple[Callable[[], None], ...]:
+    """Make the plain and the accelerated sweep of one sweeper."""
+    sweep.sweeper_for = lambda *_: sweeper
+    iterate = sweep.Iterate(*tables, torch.float32)
+    weight = torch.full((1, 1, 1), 0.5)
+    pair = [torch.zeros_like(iterate.kernel) for _ in range(2)]
+
+    def plain() -> None:
+        with one_thread():  # As in the solver; the compiled sweep knows how many there were.
+            iterate.update(PlainStep(iterate), refit=False)
+
+    def accelerated() -> None:
+        with one_thread():
+            iterate.update(MirrorStep(iterate, Momentum(), *pair, weight, looks=False))
+        pair.reverse()
+
+    return plain, accelerated
+
+
+def machine() -> str:
+    """Name the processor and the threads."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    name = f"{len(names)} × {names[0]}" if names else platform.processor()
+    return f"{name}; threads: {torch.get_num_threads()}"
+
+
+def compare_sweeps(n: int, n_classes: int) -> None:
     """Print one table."""
-    n, n_classes = (int(text) for text in [*sys.argv[1:], "4096", "16"][:2])
     generator = torch.Generator().manual_seed(0)
     tables = torch.rand(2, 1, n, n_classes, generator=generator, dtype=torch.float64) + 0.1
     for _ in range(50):
         tables /= tables.sum(3, keepdim=True) * n
         tables /= tables.sum(2, keepdim=True) * n_classes
-    iterate = Iterate(*tables, torch.float32)
-
-    def fused() -> None:
-        iterate.update(lambda tile, s: iterate.kernel[tile].mul_(s), refit=False)
-
-    fused_time = best(fused)
-    r = iterate.kernel[0].clone()
-    u, v = iterate.u[0].contiguous(), iterate.v[0].mT.contiguous()
+    plain, accelerated = sweeps(tables, sweepers.TorchSweeper())
+    compiled_plain, compiled_accelerated = sweeps(tables, NumbaSweeper())
+    r = torch.ones(n, n)
+    other = torch.empty_like(r)
+    u, v = (table[0].float() for table in tables)
     a, b = u.clone(), v.clone()
 
     def separate() -> None:
@@ -55,25 +95,56 @@ def main() -> None:
         v_new = b / (r.mT @ u_new)
         torch.mul(r, u_new @ v_new.mT, out=other)
 
-    other = torch.empty_like(r)
-    separate_time = best(separate)
-    copy_time = best(lambda: other.copy_(r))
     side = min(n, 2048)
     square = torch.rand(side, side, generator=generator)
-    rate = 2 * side**3 / best(lambda: square @ square)
-    product_time = 3 * 2 * n * n * n_classes / rate
-    roofline = max(copy_time, product_time)
-    print(f"{n} × {n} × {n_classes}, float32, {torch.get_num_threads()} threads, best of {REPEATS}")
-    print("| | ms | of the roofline |")
-    print("|---|---|---|")
-    for name, milliseconds in (
-        ("copy of R", copy_time),
-        ("three products at peak", product_time),
-        ("fused sweep", fused_time),
-        ("three separate products", separate_time),
+    works = {
+        "copy of R": lambda: other.copy_(r),
+        "three products at peak": lambda: square @ square,
+        "three separate products": separate,
+        "plain sweep, torch": plain,
+        "plain sweep, Numba": compiled_plain,
+        "accelerated sweep, torch": accelerated,
+        "accelerated sweep, Numba": compiled_accelerated,
+    }
+    times = best(works, TURNS)
+    products = n * n * n_classes * 3 / side**3
+    wall, spent = times["three products at peak"]
+    times["three products at peak"] = wall * products, spent * products
+    roofline = [
+        max(times["copy of R"][clock], times["three products at peak"][clock]) for clock in range(2)
+    ]
+    print(f"{n} × {n} × {n_classes}, float32, best of {TURNS}; {machine()}\n")
+    print("| | ms | of the roofline | ms of processor | of the roofline |")
+    print("|---|---|---|---|---|")
+    for name, taken in times.items():
+        cells = [f"{taken[k]:.1f} | {roofline[k] / taken[k]:.0%}" for k in range(2)]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def compare_solves() -> None:
+    """Print seconds from marginals to a certified answer."""
+    print(f"Seconds, best of 5; {machine()}\n")
+    print("| | by torch | processor | by Numba | processor |")
+    print("|---|---|---|---|---|")
+    for problem in (
+        dense("200×200×20 dense, 1e-4 bit", (200, 200, 20), 1e-4),
+        posteriors("1,000×1,000×10 posteriors, 1e-3 bit", 1_000, 10, 1e-3),
+        posteriors("2,000×2,000×10 posteriors, 1e-3 bit", 2_000, 10, 1e-3),
     ):
-        print(f"| {name} | {milliseconds:.1f} | {roofline / milliseconds:.0%} |")
+        p1, p2 = problem.p_x1y, problem.p_x2y
+
+        def solve(sweeper: sweepers.Sweeper, p1=p1, p2=p2, tol=problem.tol) -> None:
+            sweep.sweeper_for = lambda *_: sweeper
+            decompose_marginals(p1, p2, solver="ipfp", tol=tol)
+
+        by = {"torch": sweepers.TorchSweeper(), "Numba": NumbaSweeper()}
+        times = best({name: lambda s=s, solve=solve: solve(s) for name, s in by.items()}, 5)
+        cells = [f"{1e-3 * taken:.2f}" for name in by for taken in times[name]]
+        print(f"| {problem.name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
-    main()
+    if "--solve" in sys.argv:
+        compare_solves()
+    else:
+        compare_sweeps(*(int(text) for text in [*sys.argv[1:], "4096", "16"][:2]))

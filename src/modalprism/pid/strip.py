@@ -1,11 +1,10 @@
 """What a compiled sweep does to a strip of rows, with tiles that stay in registers.
 
-Numba compiles Python, and leaves it to LLVM what of a loop becomes vectors. Here the vectors are
-written out: the loops of `sweep_strip` call routines with addresses, each a few lines of LLVM that
-hold their sums in registers. A tile has 8 rows and 32 columns, which are 16
-vectors of 16 numbers, half of what AVX-512 has registers for; LLVM splits them elsewhere. Rows are
-taken 8 at a time, through all columns twice: to what u is fitted to, and from u to what v is fitted
-to. So the 8 rows of k are still in cache, and k is read from memory once and written once.
+Numba leaves it to LLVM what of a loop becomes vectors. Here the vectors are written out: the loops
+of `sweep_strip` call routines with addresses, each a few lines of LLVM that hold their sums in
+registers. A tile has 8 rows and 32 columns, 16 vectors of 16 numbers; AVX-512 has twice as many
+registers, and LLVM splits vectors elsewhere. Rows are taken 8 at a time through all columns, to
+what u is fitted to, and from u to what v is fitted to, while k is in cache: memory sees it once.
 
 Functions that Numba compiles and caches must be in one file with what they call: it looks at this
 file only to tell whether they are up to date.
@@ -35,10 +34,8 @@ _HALVES = COLUMNS // _LANES
 _BYTES = 4
 _TILE_BYTES, _ROW_BYTES, _LANES_BYTES = ROWS * COLUMNS * _BYTES, COLUMNS * _BYTES, _LANES * _BYTES
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_LOG_2, _LOG_2_REST = (
-    0.693359375,
-    -2.12194440e-4,
-)  # The first has few digits: its multiples are exact.
+# ln 2 in two parts, of which the first has few digits: its multiples are exact.
+_LOG_2, _LOG_2_REST = 0.693359375, -2.12194440e-4
 _LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
         -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)  # fmt: skip
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
@@ -63,11 +60,8 @@ class _Vector:
     def times(self, factor, plus):
         """Return self · factor + plus, in one operation where the processor has it."""
         kind = self.value.type
-        name = f"llvm.fmuladd.v{kind.count}f32"
-        function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(kind, [kind] * 3), name
-        )
-        return self._with(self.builder.call(function, (self.value, factor.value, plus.value)))
+        name, values = f"llvm.fmuladd.v{kind.count}f32", (self.value, factor.value, plus.value)
+        return self._with(_call(self.builder, name, kind, *values))
 
     def of(self, number):
         """Return a constant."""
@@ -77,9 +71,6 @@ class _Vector:
         """Return self where it is beyond the other, else the other."""
         test = self.builder.fcmp_ordered(sign, self.value, other.value)
         return self._with(self.builder.select(test, self.value, other.value))
-
-    def abs(self):
-        return self._from_bits(self.builder.and_(self._bits(), self._integers(0x7FFFFFFF)))
 
     def polynomial(self, coefficients):
         total = self.of(coefficients[0])
@@ -146,6 +137,12 @@ class _Memory:
         pointer = self._pointer(place, vector.value.type)
         self.builder.store(vector.value, pointer, align=_BYTES)
 
+    def fetch(self, place):
+        """Ask for what will soon be read and written."""
+        hints = (ir.Constant(_INT, hint) for hint in (1, 3, 1))
+        pointer = self._pointer(place, ir.IntType(8))
+        _call(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, *hints)
+
     def _pointer(self, place, kind):
         place = _number(place) if isinstance(place, int) else place
         address = self.builder.add(self.address, self.builder.mul(place, _number(_BYTES)))
@@ -172,6 +169,11 @@ def _number(value):
     return ir.Constant(ir.IntType(64), value)
 
 
+def _call(builder, name, kind, *values):
+    shape = ir.FunctionType(kind, [value.type for value in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, shape, name), values)
+
+
 def _spread(builder, number, lanes=_LANES):
     kind = ir.VectorType(_FLOAT, lanes)
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(_INT, 0))
@@ -180,7 +182,7 @@ def _spread(builder, number, lanes=_LANES):
 
 
 def _routine(write):
-    """Let numba's loops call what writes LLVM for a builder and for values: integers, mostly."""
+    """Let Numba's loops, which look at its signature, call what writes LLVM for their values."""
 
     def define(_context, *kinds):
         def generate(context, builder, _signature, values):
@@ -189,7 +191,6 @@ def _routine(write):
 
         return types.void(*map(types.unliteral, kinds)), generate
 
-    # Numba wants to know every argument.
     define.__signature__ = signature(write)  # type: ignore[attr-defined]
     return intrinsic(define)
 
@@ -272,12 +273,14 @@ def _extrapolate(build, k, log_r, previous, s, tile, p_x2, told, p_x1, looks, nu
     relaxation, weight, least_s, least_log, most_log = (
         _spread(build, build.extract_value(numbers, n)) for n in range(5)
     )
+    log_r.fetch(3 * COLUMNS)
+    previous.fetch(3 * COLUMNS)
     log_s = s.load().beyond(">", least_s).log()
     plain = relaxation.times(log_s, log_r.load())
     move = weight * (plain - previous.load())
     with build.if_then(looks):
         change = k.load() * log_s * p_x2.load() * _spread(build, p_x1)
-        told.store(told.load() + change.abs())
+        told.store(told.load() + change.beyond(">", change.of(0.0) - change))
         told.store(told.load(_LANES) - change * move, _LANES)
     ahead = (plain + move).beyond(">", least_log).beyond("<", most_log)
     new = ahead.exp()
@@ -312,17 +315,14 @@ def sweep_strip(
     ----------
     kernel, log_r, previous : int
         Where (n, n2) is: rewritten, unless the mode is to fit.
-    v, weighted, total : int
-        Where (tiles, C, 32), (tiles, 32, C₈) and (tiles, C₄, 32) are: the scalings, column tile by
-        column tile, with classes padded to a multiple of 8 and 4; kᵀ (p(x₁) u) is added to `total`.
-    p_x2 : int
-        Where (tiles, 32) is.
+    v, weighted, p_x2, total : int
+        Where (tiles, C, 32), (tiles, 32, C₈), (tiles, 32) and (tiles, C₄, 32) are, column tile by
+        column tile, with classes padded to a multiple of 8 and 4; `total` grows by kᵀ (p(x₁) u).
     scratch, products, now : array
         `SCRATCH`, (8, C₈) and (8, C₈) zeros, to work in.
-    p_x1, first : array
-        (n, 1) and (n, C): p(x₁) and p(y|x₁).
-    fitted, u : array
-        (n, C): u fitted to the old k, which is given where `refit` is not, and to the new one.
+    p_x1, first, fitted, u : array
+        (n, 1), and (n, C): p(x₁), p(y|x₁), u fitted to the old k, which is given where `refit` is
+        not, and u fitted to the new one.
     told : array
         (2,), float64: what `MirrorStep` tells, added up.
     n2, mode, refit, looks, tiny, numbers
