@@ -53,8 +53,8 @@ class RayEngine:
         InputError
             If Ray is not installed, or no cluster can be joined there.
         """
-        ray = imported_ray()
-        if self.address is not None and not ray.is_initialized():
+        imported_ray()
+        if self.address is not None:
             check_address(self.address)
 
     def run(
@@ -111,19 +111,17 @@ def _results(
             try:
                 result = ray.get(ready)
             except ray.exceptions.RayError as error:
-                if not _worker_died(ray, error):
-                    raise WorkerError(
-                        f"the Ray cluster could not run {job.key}: {_first_line(error)}"
-                    ) from error
+                failure = _of_the_cluster(ray, error)
+                why = _first_sentence(failure)
+                if not _is_a_death(ray, failure):
+                    raise WorkerError(f"the Ray cluster could not run {job.key}: {why}") from error
                 deaths[number] += 1
                 if deaths[number] == TRIES:
                     raise WorkerError(
                         f"the worker of {job.key} died {TRIES} times on the Ray cluster, the last "
-                        f"time of this: {_first_line(error)}"
+                        f"time of this: {why}"
                     ) from error
-                _LOG.warning(
-                    "the worker of %s died (%s); it is tried again", job.key, _first_line(error)
-                )
+                _LOG.warning("the worker of %s died (%s); it is tried again", job.key, why)
                 waiting.append((number, job))
                 continue
             yield job.key, result
@@ -133,24 +131,31 @@ def _results(
                 ray.cancel(one, force=True)
 
 
-def _worker_died(ray: Any, error: Exception) -> bool:
-    """Tell a death from a cluster that fails; what the job itself raised is raised as it is."""
-    failures = ray.exceptions
-    if isinstance(error, failures.RayTaskError):
-        if not isinstance(error.cause, failures.RayError):
-            raise error.cause from error
-        error = error.cause
-    return isinstance(
-        error,
-        failures.WorkerCrashedError
-        | failures.NodeDiedError
-        | failures.ObjectLostError
-        | failures.OutOfMemoryError,
+def _of_the_cluster(ray: Any, error: Exception) -> Exception:
+    """Return what went wrong with the cluster; what a job itself raised is raised as it is."""
+    if not isinstance(error, ray.exceptions.RayTaskError):
+        return error
+    cause: Exception = error.cause
+    of_the_job = not isinstance(cause, ray.exceptions.RayError)
+    if of_the_job:
+        raise cause from error
+    return cause
+
+
+def _is_a_death(ray: Any, failure: Exception) -> bool:
+    """Tell what another try may mend from a cluster that fails."""
+    kinds = ray.exceptions
+    deaths = (
+        kinds.WorkerCrashedError,
+        kinds.NodeDiedError,
+        kinds.ObjectLostError,
+        kinds.OutOfMemoryError,
     )
+    return isinstance(failure, deaths)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _first_sentence(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].partition(". ")[0].removesuffix(".")
 
 
 def _call(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:

@@ -136,6 +136,12 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
     """
     ray = imported_ray()
     if ray.is_initialized():
+        joined = ray.get_runtime_context().gcs_address
+        if address not in {None, AUTO, joined}:
+            raise InputError(
+                f"this process is part of the Ray cluster at {joined} already; leave the address "
+                f"{address} out, or call ray.shutdown() first"
+            )
         yield ray
         return
     asked: dict[str, Any] = {"address": address}

@@ -51,12 +51,12 @@ def check_versions(ray: Any) -> None:
     """
     look = _look()
     ours = look()
-    asked = {
-        node["NodeManagerHostname"]: _ask(ray, look, node["NodeID"])
+    asked = [
+        (node["NodeManagerHostname"], _ask(ray, look, node["NodeID"]))
         for node in _alive(ray)
         if node["Resources"].get("CPU", 0) > 0
-    }
-    for name, answer in asked.items():
+    ]
+    for name, answer in asked:
         try:
             theirs: dict[str, str] = ray.get(answer, timeout=_ANSWER_SECONDS)
         except ray.exceptions.RayError as error:
