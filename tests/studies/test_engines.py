@@ -29,8 +29,6 @@ def contents(study):
     found = {str(path.relative_to(study.out)): path.read_bytes() for path in files}
     # Where the store and the run are is theirs.
     found["study.yaml"] = re.sub(rb"(path|out): .*", b"", found["study.yaml"])
-    # Thumbnails apart, a card says which file its row is of.
-    found.pop("examples.parquet")
     return found
 
 

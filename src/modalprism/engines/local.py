@@ -6,12 +6,10 @@ import logging
 import os
 import warnings
 from collections.abc import Generator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, TypeVar
-
-import joblib
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from modalprism.engines.here import check_here
 from modalprism.engines.interface import ONE_CPU, TRIES, Job, Needs
@@ -94,6 +92,8 @@ def _results(jobs: Sequence[Job[T]], workers: int) -> Generator[tuple[str, T], N
 
 
 def _round(tried: dict[int, Job[T]], workers: int) -> Generator[tuple[int, T], None, None]:
+    import joblib  # here: a command line that runs no job starts without it
+
     # One thread a process: jobs are small, and the same bits come out whatever the number of cores.
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         # At least two, or joblib would run the job in this process, which must not die with it.
