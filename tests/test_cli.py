@@ -4,6 +4,8 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from modalprism.capture import emoji_family
+from modalprism.errors import WorkerError
 from modalprism.pid.gates import GATES
 from modalprism.pid.stopping import Watch
 from modalprism.studies import emoji_source
@@ -402,6 +405,58 @@ def test_an_interrupt_is_said(run, monkeypatch, command):
     assert out == ""
     assert err.splitlines()[-1] == ("stopped; finished work is kept, and the same command resumes")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--address", "auto"], "--address is of a Ray cluster; it goes with --engine ray"),
+        (["--engine", "serial", "--address", "auto"], "it goes with --engine ray"),
+        (["--engine", "slurm"], "there is no engine 'slurm'; choose from serial, local, ray"),
+        (["--engine", "serial", "--workers", "3"], "has one worker; leave --workers out"),
+        (["--engine", "ray", "--address", "here"], "'here' is no address of a Ray cluster; give"),
+        (["--engine", "ray", "--address", "127.0.0.1:1"], "can be reached at 127.0.0.1:1 (Conn"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused(refused, options, words):
+    write_store()
+    write_study()
+    if "ray" in options:
+        pytest.importorskip("ray")
+    assert words in refused("run", "study.yaml", *options)
+    assert not Path("run").exists()
+
+
+def test_a_study_runs_on_a_cluster(run, cluster):
+    """As a user does, from a process of its own; where it ran is in no number."""
+    write_store()
+    write_study()
+    line = [sys.executable, "-m", "modalprism.cli", "run", "study.yaml", "--json"]
+    done = subprocess.run(  # noqa: S603
+        [*line, "--engine", "ray", "--address", cluster],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    code, out, _ = run("run", "study.yaml", "--json", "--engine", "serial", "--fresh")
+    assert code == 0
+    assert read_json(done.stdout) == read_json(out)
+
+
+def test_workers_that_die_are_no_wrong_use(run, monkeypatch):
+    def die(*_arguments, **_options):
+        raise WorkerError("the worker of a died 4 times")
+
+    write_store()
+    write_study()
+    monkeypatch.setattr("modalprism.studies.study.run_tasks", die)
+    code, _, err = run("run", "study.yaml")
+    words = (
+        "error: the worker of a died 4 times; finished work is kept, and the same command resumes"
+    )
+    assert (code, err.splitlines()[-1]) == (1, words)
 
 
 def test_decompose_takes_a_solver_and_a_time_limit(run):

@@ -8,3 +8,11 @@ code 2.
 
 class InputError(ValueError):
     """The input cannot be used: the message says what was wrong, where, and what to do."""
+
+
+class WorkerError(RuntimeError):
+    """Work could not be finished where it ran, through no fault of the input.
+
+    The message says what happened. What was finished is kept, and the command line says so, with
+    exit code 1.
+    """

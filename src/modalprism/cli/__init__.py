@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use. Every error is one sentence on standa
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -29,7 +30,8 @@ from modalprism.cli.decompose import decompose
 from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
-from modalprism.errors import InputError
+from modalprism.engines import ENGINES, Engine, RayEngine, engine_named
+from modalprism.errors import InputError, WorkerError
 
 app = typer.Typer(
     help="How much does each modality of a model contribute? Splits the information in its "
@@ -48,6 +50,26 @@ Baselines = Annotated[
     typer.Option(
         help="Also score by what people use today, on the same examples: all, or names with commas "
         f"between, of {', '.join(BASELINES)}. What they cost is said before they begin.",
+    ),
+]
+
+Where = Annotated[
+    str,
+    typer.Option("--engine", help=f"Where analyses are done, one of {', '.join(ENGINES)}."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster: auto for the one that runs on this machine, or host:port. Without, "
+        "--engine ray starts one here, and ends it afterwards.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="How many analyses are done at once; 0 means as many as there are CPUs for. By "
+        "default what the study says, or on a cluster that runs, 0.",
     ),
 ]
 
@@ -127,13 +149,26 @@ def analyze(
         typer.echo(str(analysis))
 
 
-def _run_and_report(study: Any, *, baselines: str | None, fresh: bool, as_json: bool) -> None:
+def _engine(study: Any, name: str, address: str | None, workers: int | None) -> Engine:
+    if name == "serial":
+        return engine_named(name, workers=workers or 0, address=address)
+    default = study.workers if address is None else 0  # the study's are those of one machine
+    return engine_named(name, workers=default if workers is None else workers, address=address)
+
+
+def _run_and_report(
+    study: Any, *, engine: Engine, baselines: str | None, fresh: bool, as_json: bool
+) -> None:
     from modalprism.reports import write_report
 
     if baselines is not None:
         study = study.with_baselines(baselines)
-    with show_progress(as_json) as progress:
-        profile = study.run(track=progress.track, announce=announce_to(as_json), fresh=fresh)
+    # Ray writes what happens to workers to standard output, where only results belong.
+    elsewhere = redirect_stdout(sys.stderr) if isinstance(engine, RayEngine) else nullcontext()
+    with show_progress(as_json) as progress, elsewhere:
+        profile = study.run(
+            engine=engine, track=progress.track, announce=announce_to(as_json), fresh=fresh
+        )
         page = write_report(study.out, track=progress.track)
     _show(profile, page, as_json)
 
@@ -159,6 +194,9 @@ def demo(
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     baselines: Baselines = None,
+    engine: Where = "local",
+    address: Address = None,
+    workers: Workers = None,
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
@@ -170,24 +208,31 @@ def demo(
     from modalprism.studies.demo import demo_study
 
     study = demo_study(out, seed=seed)
-    _run_and_report(study, baselines=baselines, fresh=fresh, as_json=as_json)
+    where = _engine(study, engine, address, workers)
+    _run_and_report(study, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
 
 
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
     baselines: Baselines = None,
+    engine: Where = "local",
+    address: Address = None,
+    workers: Workers = None,
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
     """Run a study: capture, analyse, write the run's folder and its report. Resumes where it stood.
 
     Example: modalprism run study.yaml --baselines ablation,mm_shap
+
+    On a cluster: modalprism run study.yaml --engine ray --address auto
     """
     from modalprism.studies.study import Study
 
     asked = Study.from_yaml(study)
-    _run_and_report(asked, baselines=baselines, fresh=fresh, as_json=as_json)
+    where = _engine(asked, engine, address, workers)
+    _run_and_report(asked, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
 
 
 @app.command()
@@ -216,6 +261,8 @@ def main() -> None:
         app()
     except InputError as error:
         leave(f"error: {error}", 2)
+    except WorkerError as error:
+        leave(f"error: {error}; {_RESUMES}", 1)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         leave(f"error: {error.strerror or error}{where}; {_RESUMES}", 1)

@@ -1,4 +1,7 @@
-"""Do a study's analyses, each once, and keep every one as soon as it is done.
+"""Have a study's analyses done, each once, and keep every one as soon as it is done.
+
+Analyses may be done anywhere: what does one sends back the content of its two files, and this
+process writes them. So results need no disk that all machines share, and none is lost with one.
 
 A run that is killed takes up again what it had finished, where that was made from the same store,
 with the same settings, by the same code.
@@ -6,16 +9,19 @@ with the same settings, by the same code.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import socket
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import joblib
-
 from modalprism.capture.store import EmbeddingStore
+from modalprism.engines import Engine, Job
 from modalprism.errors import InputError
 from modalprism.estimation.threads import one_thread
 from modalprism.files import write_whole
@@ -25,6 +31,13 @@ from modalprism.studies.views import Settings, Task, run_task
 
 Rows = list[dict[str, Any]]
 _ROOMS: Final = ("pid", "estimation", "studies")
+
+
+class Packed(NamedTuple):
+    """An analysis as it travels: the content of its two files."""
+
+    rows: str
+    evidence: bytes
 
 
 class Finished(NamedTuple):
@@ -39,11 +52,11 @@ def run_tasks(
     settings: Settings,
     folder: Path,
     *,
-    workers: int,
+    engine: Engine,
     fresh: bool,
     track: Track,
 ) -> Finished:
-    """Do every analysis that is not done yet, in local processes of one thread.
+    """Have every analysis done that is not done yet, each in one thread.
 
     Parameters
     ----------
@@ -51,8 +64,8 @@ def run_tasks(
     settings : Settings
     folder : Path
         Where finished analyses are kept.
-    workers : int
-        Local processes.
+    engine : Engine
+        Where they are done; the same bytes come out of all.
     fresh : bool
         Do again what was done before.
     track : Track
@@ -66,24 +79,24 @@ def run_tasks(
     Raises
     ------
     InputError
-        If a store cannot be analysed; what was finished is kept.
+        If a store cannot be analysed, or read where the work is done; what was finished is kept.
+    WorkerError
+        If what does the work dies every time; what was finished is kept.
     """
     digests = {store.path: store.digest() for _, store in planned}
     keys = [_key(task, digests[store.path], settings) for task, store in planned]
     known = {} if fresh else {key: _read(folder, key) for key in keys}
-    missing = [
-        (folder, key, task, store, settings)
+    here = socket.gethostname()
+    missing = {
+        # A worker may stand in another folder: the store's whole path travels.
+        key: (task, replace(store, path=store.path.absolute()), digests[store.path], here)
         for key, (task, store) in zip(keys, planned, strict=True)
         if known.get(key) is None
-    ]
-    # One thread a process: the analyses are small, and the same bits come out whatever the number
-    # of cores.
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        results = joblib.Parallel(
-            n_jobs=min(workers, max(len(missing), 1)), return_as="generator_unordered"
-        )(joblib.delayed(_finish)(*work) for work in missing)
-        for key, finished in track(results, total=len(missing), description="analysing"):
-            known[key] = finished
+    }
+    jobs = [Job(key, _analyse, (*what, settings)) for key, what in missing.items()]
+    with closing(engine.run(jobs, track=track, description="analysing")) as results:
+        for key, packed in results:
+            known[key] = _written(folder, key, packed)
     done = [finished for key in keys if (finished := known[key]) is not None]
     return Finished(
         [row for finished in done for row in finished.rows],
@@ -122,17 +135,48 @@ def _read(folder: Path, key: str) -> Finished | None:
     return Finished(rows, kept) if isinstance(rows, list) else None
 
 
-def _finish(
-    folder: Path, key: str, task: Task, store: EmbeddingStore, settings: Settings
-) -> tuple[str, Finished]:
-    """Do one analysis in a worker and keep it."""
+def _written(folder: Path, key: str, packed: Packed) -> Finished:
+    """Write an analysis, and read it as a run that takes it up again would."""
+    write_whole(folder / f"{key}.safetensors", packed.evidence)
+    write_whole(folder / f"{key}.json", packed.rows)  # last: it says that all is there
+    finished = _read(folder, key)
+    if finished is None:
+        path = folder / f"{key}.json"
+        raise OSError(errno.EIO, "what was written there cannot be read again", str(path))
+    return finished
+
+
+def _analyse(
+    task: Task, store: EmbeddingStore, digest: str, asked_from: str, settings: Settings
+) -> Packed:
+    """Do one analysis, wherever this runs."""
     try:
+        if socket.gethostname() != asked_from:
+            _check_store_there(store, digest)
         with one_thread():
             rows, one = run_task(task, store, settings)
     except InputError as error:
         raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
     place = Place(task.model, task.dataset, task.view, task.pairs, task.layer)
-    kept = {} if one is None else {place: one}
-    write_whole(folder / f"{key}.safetensors", pack(kept))
-    write_whole(folder / f"{key}.json", json.dumps(rows))  # last: it says that all is there
-    return key, Finished(rows, kept)
+    return Packed(json.dumps(rows), pack({} if one is None else {place: one}))
+
+
+@cache
+def _digest_there(path: Path) -> str:
+    """Read a store's digest once in a worker, which does many layers of it."""
+    return EmbeddingStore.open(path).digest()
+
+
+def _check_store_there(store: EmbeddingStore, digest: str) -> None:
+    """Refuse a store that another machine does not see, or sees another one in its place."""
+    machine = socket.gethostname()
+    if not store.path.exists():
+        raise InputError(
+            f"the machine {machine} has no store {store.path}; put the run's folder, or the "
+            "embeddings, on storage that all machines share, under the same path"
+        )
+    if _digest_there(store.path) != digest:
+        raise InputError(
+            f"the machine {machine} has another store at {store.path} than the one of this study; "
+            "let all machines see the same"
+        )

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from modalprism.capture.store import EmbeddingStore
+from modalprism.engines import Engine, LocalEngine
 from modalprism.errors import InputError
 from modalprism.estimation.analyze import Estimator
 from modalprism.estimation.validation import LARGEST_SEED
@@ -187,12 +188,20 @@ class Study(BaseModel):
         return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     def run(
-        self, *, track: Track = silent, announce: Announce = unheard, fresh: bool = False
+        self,
+        *,
+        engine: Engine | None = None,
+        track: Track = silent,
+        announce: Announce = unheard,
+        fresh: bool = False,
     ) -> Profile:
         """Capture what is missing, analyse what is missing, and write the run's folder.
 
         Parameters
         ----------
+        engine : Engine, optional
+            Where analyses are done, of `modalprism.engines`: the same bytes come out of all. Local
+            processes by default, as many as `workers` says.
         track : Track
             Shows progress.
         announce : Announce
@@ -207,8 +216,12 @@ class Study(BaseModel):
         Raises
         ------
         InputError
-            If a source cannot be used; work finished before is kept.
+            If a source cannot be used, or work cannot be done there; work finished before is kept.
+        WorkerError
+            If what does the work dies every time; work finished before is kept.
         """
+        engine = engine or LocalEngine(self.workers)
+        engine.ready()
         start = time.perf_counter()
         _make_folder(self.out)
         stores = [
@@ -230,7 +243,7 @@ class Study(BaseModel):
             self._plan(stores),
             settings,
             self.out / "analyses",
-            workers=self.workers or os.cpu_count() or 1,
+            engine=engine,
             fresh=fresh,
             track=track,
         )

@@ -1,0 +1,190 @@
+"""A connection to a Ray cluster: one that runs already, or one of this machine for a while.
+
+Ray is an extra, and imported only where it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from modalprism.errors import InputError, WorkerError
+
+AUTO: Final = "auto"
+_PLACE: Final = re.compile(r"(?P<host>[^\s/:]+|\[[^\]]+\]):(?P<port>\d{1,5})")
+_KNOCK_SECONDS: Final = 5.0
+_PROBE_SECONDS: Final = 30.0
+# Ray itself tries for two minutes where nothing of its own answers, and then ends the process it is
+# in. So another process tries first, for less.
+_PROBE: Final = """
+import logging, sys, warnings
+warnings.simplefilter("ignore")
+import ray
+try:
+    ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
+except Exception as error:
+    sys.exit("refused: " + " ".join(str(error).split()))
+"""
+
+
+def imported_ray() -> Any:
+    """Import Ray.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(
+            f"work on a cluster needs Ray ({error}); run pip install 'modalprism[ray]'"
+        ) from error
+    return ray
+
+
+def check_address(address: str) -> None:
+    """Refuse an address at which no Ray cluster can be joined; takes seconds.
+
+    Raises
+    ------
+    InputError
+        If it is no address, nothing answers there, or what answers is no Ray cluster that this
+        process may join.
+    """
+    if address != AUTO:
+        _knock(address)
+    try:
+        tried = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+            [sys.executable, "-c", _PROBE, address],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"what answers at {address} is no Ray cluster that this machine is part of, or it is "
+            f"too busy to answer in {_PROBE_SECONDS:.0f} s; give the address that ray start printed"
+        ) from error
+    if tried.returncode:
+        said = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise _refused(address, said.removeprefix("refused: "))
+
+
+def _knock(address: str) -> None:
+    place = _PLACE.fullmatch(address)
+    if place is None or int(place["port"]) > 65535:
+        raise InputError(
+            f"{address!r} is no address of a Ray cluster; give {AUTO}, or host:port as ray start "
+            "printed it"
+        )
+    try:
+        host = place["host"].strip("[]")
+        socket.create_connection((host, int(place["port"])), _KNOCK_SECONDS).close()
+    except OSError as error:
+        raise InputError(
+            f"no Ray cluster can be reached at {address} ({error.strerror or error}); check the "
+            "address, or start one there with ray start --head"
+        ) from error
+
+
+def _refused(address: str, why: str) -> InputError:
+    if address == AUTO and "Could not find any running Ray" in why:
+        return InputError(
+            "no Ray cluster runs on this machine; start one with ray start --head, join one with "
+            "ray start --address host:port, or leave --address out"
+        )
+    return InputError(f"the Ray cluster at {address} cannot be joined: {why}")
+
+
+@contextmanager
+def connected(address: str | None, workers: int) -> Iterator[Any]:
+    """Join the cluster at an address, or start one on this machine, and leave or end it afterwards.
+
+    Where the process is already part of a cluster, by `ray.init` of its own, that is used and left
+    alone.
+
+    Parameters
+    ----------
+    address : str, optional
+    workers : int
+        CPUs of the cluster that is started.
+
+    Yields
+    ------
+    module
+        Ray.
+
+    Raises
+    ------
+    InputError
+        If it cannot be joined.
+    WorkerError
+        If none can be started.
+    """
+    ray = imported_ray()
+    if ray.is_initialized():
+        joined = ray.get_runtime_context().gcs_address
+        if address not in {None, AUTO, joined}:
+            raise InputError(
+                f"this process is part of the Ray cluster at {joined} already; leave the address "
+                f"{address} out, or call ray.shutdown() first"
+            )
+        yield ray
+        return
+    asked: dict[str, Any] = {"address": address}
+    if address is None:
+        asked = {"address": "local", "num_cpus": workers, "include_dashboard": False}
+    with _signals_left_alone():
+        try:
+            with _as_it_was("RAY_USAGE_STATS_ENABLED", "0"), warnings.catch_warnings():
+                # Of what a coming version does with GPUs of tasks that ask for none.
+                warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\.")
+                ray.init(**asked, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, RuntimeError, ValueError, SystemExit, ray.exceptions.RayError) as error:
+            why = " ".join(str(error).split())
+            if address is None:
+                raise WorkerError(f"no Ray cluster can be started here: {why}") from error
+            raise _refused(address, why) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _as_it_was(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment, unless it is set, and take it away again."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+@contextmanager
+def _signals_left_alone() -> Iterator[None]:
+    """Give SIGTERM back to who had it: Ray takes it for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

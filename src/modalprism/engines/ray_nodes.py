@@ -1,0 +1,127 @@
+"""What the nodes of a Ray cluster are: whether they can do the work, and do it alike.
+
+The same versions and the same code on every node are what makes the same bytes, wherever a job ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from modalprism.engines.interface import Needs
+from modalprism.errors import InputError, WorkerError
+
+_ANSWER_SECONDS: Final = 60.0
+
+
+def check_needs(ray: Any, needs: Needs) -> None:
+    """Refuse what no node has: Ray would wait for such a node for ever.
+
+    Raises
+    ------
+    InputError
+        If no node has as many CPUs and GPUs as a job needs.
+    """
+    resources = [node["Resources"] for node in _alive(ray)]
+    for name, wanted in (("CPU", needs.cpus), ("GPU", needs.gpus)):
+        most = int(max((one.get(name, 0) for one in resources), default=0))
+        if wanted > most:
+            raise InputError(
+                f"a job needs {wanted} {name}s, and no node of the Ray cluster has more than "
+                f"{most}; add such a node, or ask for less"
+            )
+    if not any(
+        one.get("CPU", 0) >= needs.cpus and one.get("GPU", 0) >= needs.gpus for one in resources
+    ):
+        raise InputError(
+            f"a job needs {needs.cpus} CPUs and {needs.gpus} GPUs together, and no node of the Ray "
+            "cluster has both; add such a node, or ask for less"
+        )
+
+
+def check_versions(ray: Any) -> None:
+    """Ask every node that has a CPU what it would work with, and refuse one that differs.
+
+    Raises
+    ------
+    InputError
+        If a node has other versions, or other code of Modalprism, than this process.
+    WorkerError
+        If a node does not answer.
+    """
+    look = _look()
+    ours = look()
+    asked = [
+        (node["NodeManagerHostname"], _ask(ray, look, node["NodeID"]))
+        for node in _alive(ray)
+        if node["Resources"].get("CPU", 0) > 0
+    ]
+    for name, answer in asked:
+        try:
+            theirs: dict[str, str] = ray.get(answer, timeout=_ANSWER_SECONDS)
+        except ray.exceptions.RayError as error:
+            first = str(error).strip().splitlines()[0]
+            raise WorkerError(
+                f"node {name} of the Ray cluster did not say its versions ({first}); see its logs, "
+                "or remove it"
+            ) from error
+        if sentence := difference(name, ours, theirs):
+            raise InputError(sentence)
+
+
+def difference(node: str, ours: dict[str, str], theirs: dict[str, str]) -> str | None:
+    """Say how a node's versions differ from this process's; None where they do not.
+
+    Examples
+    --------
+    >>> difference("gpu-3", {"numpy": "2.4.1"}, {"numpy": "2.4.0"})
+    'node gpu-3 of the Ray cluster has numpy 2.4.0, and this process has numpy 2.4.1; ...
+    """
+    for name, version in ours.items():
+        if theirs.get(name) != version:
+            return (
+                f"node {node} of the Ray cluster has {name} {theirs.get(name)}, and this process "
+                f"has {name} {version}; the same numbers need the same on both: install it there"
+            )
+    return None
+
+
+def _alive(ray: Any) -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _ask(ray: Any, look: Callable[[], dict[str, str]], node: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(node, soft=False)
+    # It holds no CPU: a node that is busy answers too.
+    return ray.remote(look).options(num_cpus=0, scheduling_strategy=there).remote()
+
+
+def _look() -> Callable[[], dict[str, str]]:
+    """Make the function that looks. Made here it travels whole: a node may not have this module."""
+
+    def look() -> dict[str, str]:
+        import hashlib
+        import platform
+        from importlib import metadata, util
+        from pathlib import Path
+
+        def version(name: str) -> str:
+            try:
+                return metadata.version(name)
+            except metadata.PackageNotFoundError:
+                return "missing"
+
+        packages = ("modalprism", "torch", "numpy", "scipy", "scikit-learn", "joblib")
+        found = {"Python": platform.python_version()} | {name: version(name) for name in packages}
+        package = util.find_spec("modalprism")
+        if package is None or package.origin is None:
+            return found | {"modalprism": "missing"}
+        digest = hashlib.sha256()
+        for module in sorted(Path(package.origin).parent.rglob("*.py")):
+            digest.update(module.read_bytes())
+        # Two checkouts may say the same version.
+        return found | {"modalprism": f"{found['modalprism']} ({digest.hexdigest()[:8]})"}
+
+    return look
