@@ -64,6 +64,11 @@ def test_fifty_thousand_states_fit_one_card_of_80_gb(monkeypatch):
         memory.check_fits("ipfp", (90_000, 90_000, 16), 1, card, 1e-4)
 
 
+def test_a_shard_that_does_not_fit_is_told_to_have_fewer_rows():
+    with pytest.raises(InputError, match="give fewer rows to a process with less memory"):
+        memory.check_fits("ipfp", (10**7, 10**7, 2), 1, torch.device("cpu"), shard=True)
+
+
 def test_the_count_is_what_torch_allocates(random_posteriors):
     """The largest amount alive at once, by the profiler, is what was said beforehand."""
     n, n_classes = 1_500, 4

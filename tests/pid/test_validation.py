@@ -152,6 +152,20 @@ def test_no_gpu_where_one_is_asked_for():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_auto_takes_the_gpu_with_most_memory_free(monkeypatch):
+    free = {0: 8 << 30, 1: 40 << 30, 2: 24 << 30}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(free))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda gpu: (free[gpu.index], 80 << 30))
+    assert validation.check_device("auto") == torch.device("cuda", 1)
+
+
+def test_an_unknown_kind_of_device_is_refused_without_torchs_list_of_all():
+    with pytest.raises(InputError, match="there is no such kind") as refused:
+        validation.check_device("gpu")
+    assert len(str(refused.value)) < 120
+
+
 def test_auto_falls_back_to_the_processor_and_says_so_once(caplog):
     validation._say_that_there_is_no_gpu.cache_clear()
     joint = np.arange(1.0, 9.0).reshape(2, 2, 2)

@@ -116,8 +116,10 @@ def check_fits(
     batch: int,
     device: torch.device,
     tol: float = 0.0,
+    *,
+    shard: bool = False,
 ) -> None:
-    """Refuse a problem that cannot fit in the memory available.
+    """Refuse a problem, or a shard of one, that cannot fit in the memory available.
 
     Raises
     ------
@@ -134,6 +136,8 @@ def check_fits(
         advice = "solve fewer of them at a time"
     elif solver == "newton":
         advice = 'use solver="ipfp", or fewer states'
+    elif shard:
+        advice = "give fewer rows to a process with less memory, or start more processes"
     raise InputError(
         f"coupling {many}{shape[0]:,} × {shape[1]:,} states takes"
         f" {needed / 2**30:,.1f} GiB and {available / 2**30:,.1f} GiB"

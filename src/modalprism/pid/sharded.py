@@ -115,7 +115,8 @@ def decompose_sharded(
         validation.check_stopping(tol, max_iter, time_limit)
         place = validation.check_device(device)
         rows, second = validation.check_shard(p_x1y_rows, p_x2y)
-        check_fits("ipfp", (len(rows), *second.shape), 1, place, tol * math.log(base))
+        shape = (len(rows), *second.shape)
+        check_fits("ipfp", shape, 1, place, tol * math.log(base), shard=True)
         settings["n2"], settings["classes"] = second.shape
         settings["p_x2y"] = hashlib.sha256(second.tobytes()).hexdigest()[:12]
         refusal = None

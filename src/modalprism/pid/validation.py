@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
+from modalprism.pid.memory import available_bytes
 
 logger = logging.getLogger("modalprism.pid")
 
@@ -198,10 +199,14 @@ def check_solver(solver: str) -> None:
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
-    """Check that a device exists and computes in float64; "auto" is a GPU where there is one."""
+    """Check that a device exists and computes in float64.
+
+    "auto" is a GPU where there is one, and of several the one with most memory free.
+    """
     if device == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            gpus = [torch.device("cuda", k) for k in range(torch.cuda.device_count())]
+            return max(gpus, key=lambda gpu: available_bytes(gpu) or 0)
         _say_that_there_is_no_gpu()
         return torch.device("cpu")
     try:
@@ -214,8 +219,11 @@ def check_device(device: str | torch.device | None) -> torch.device:
         torch.zeros(1, dtype=torch.float64, device=checked).item()  # "meta" holds no numbers.
     except (RuntimeError, TypeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Torch lists every kind of device that it was ever built for.
+        reason = "there is no such kind" if "Expected one of" in reason else reason
         raise InputError(
-            f'device {device!r} cannot be used ({reason}): pass "cpu" or leave it out'
+            f'device {device!r} cannot be used ({reason}): pass "cpu", "cuda", or "auto" for a'
+            " GPU where there is one"
         ) from error
     return checked
 
