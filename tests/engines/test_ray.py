@@ -51,6 +51,13 @@ def test_what_answers_and_is_no_cluster_is_refused_before_long(monkeypatch):
         check_address(f"127.0.0.1:{server.getsockname()[1]}")
 
 
+def test_a_cluster_that_wants_its_token_says_how(cluster, monkeypatch):
+    check_address(cluster)  # this process started it, and has the token
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with pytest.raises(InputError, match=r"wants its token: give --address auto on a machine of"):
+        check_address(cluster)
+
+
 def test_where_no_cluster_runs_auto_says_how_to_have_one():
     error = ray_cluster._refused("auto", "Could not find any running Ray instance. Please specify")
     assert str(error).startswith("no Ray cluster runs on this machine; start one with ray start")

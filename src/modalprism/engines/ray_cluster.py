@@ -33,8 +33,14 @@ import ray
 try:
     ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
 except Exception as error:
-    sys.exit("refused: " + " ".join(str(error).split()))
+    said = []
+    while error is not None:
+        said.append(" ".join(str(error).split()))
+        error = error.__cause__
+    sys.exit("refused: " + " | ".join(said))
 """
+_FEW_TRIES: Final = {"RAY_NUM_REDIS_GET_RETRIES": "3"}
+_NO_TOKEN: Final = ("InvalidAuthToken", "no authentication token", "No authentication token")
 
 
 def imported_ray() -> Any:
@@ -72,6 +78,7 @@ def check_address(address: str) -> None:
             text=True,
             timeout=_PROBE_SECONDS,
             check=False,
+            env=os.environ | _FEW_TRIES,
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(
@@ -106,7 +113,14 @@ def _refused(address: str, why: str) -> InputError:
             "no Ray cluster runs on this machine; start one with ray start --head, join one with "
             "ray start --address host:port, or leave --address out"
         )
-    return InputError(f"the Ray cluster at {address} cannot be joined: {why}")
+    if any(words in why for words in _NO_TOKEN):
+        return InputError(
+            f"the Ray cluster at {address} wants its token: give --address {AUTO} on a machine of "
+            "the cluster, or set RAY_AUTH_MODE=token where the token is in place, as ray "
+            "get-auth-token says"
+        )
+    first = why.partition(" | ")[0]
+    return InputError(f"the Ray cluster at {address} cannot be joined: {first}")
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import joblib
-
+from modalprism.engines import Job, LocalEngine
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis
 from modalprism.progress import Track
@@ -24,11 +23,13 @@ class Asking:
         """Return the answers, in order; a sentence where there is none."""
         if not questions:
             return []
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            answers = joblib.Parallel(
-                n_jobs=min(self.workers, len(questions)), return_as="generator"
-            )(joblib.delayed(question.answer)() for question in questions)
-            return list(self.track(answers, total=len(questions), description=words))
+        jobs = [
+            Job(f"{words}, question {number}", question.answer)
+            for number, question in enumerate(questions, 1)
+        ]
+        engine = LocalEngine(self.workers)
+        answers = dict(engine.run(jobs, track=self.track, description=words))
+        return [answers[job.key] for job in jobs]
 
 
 def findings_of(case: Case, checks: Sequence[Check], asking: Asking) -> list[Finding]:
