@@ -48,10 +48,11 @@ def analysis(
 
     import modalprism as mp
 
+    few = embeddings(1, 200, 8, 2)
+    few_sources = {name: few[f"{name}/0"] for name in ("image", "text")}
+    mp.analyze(few_sources, few["label"], replicates=1, permutations=1)  # imports
     arrays = embeddings(1, n, dimensions, classes)
     sources = {name: arrays[f"{name}/0"] for name in ("image", "text")}
-    few = {name: rows[:200] for name, rows in sources.items()}
-    mp.analyze(few, arrays["label"][:200], replicates=1, permutations=1)  # imports
     return lambda: mp.analyze(
         sources, arrays["label"], replicates=replicates, permutations=permutations
     )
