@@ -23,6 +23,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
+from modalprism.remote import brought
 
 _VERSIONED: Final = ("modalprism", "torch", "transformers")
 _BESIDE: Final = frozenset({"id", "label", "groups"})
@@ -69,7 +70,7 @@ def capture(
         A mapping has a value a modality (a PIL image, a string, a waveform), and may have
         ``label``, ``id`` and ``groups``.
     out : str or Path
-        The store's folder.
+        The store's folder, or an address that fsspec knows, such as ``s3://bucket/run/store``.
     candidates : sequence of str
         The answers among which the model chooses, where the family needs them.
     layers : sequence of int, optional
@@ -158,7 +159,7 @@ def capture(
     def run(given: Iterable[Example], out: Path, how: CaptureSettings, total: int) -> None:
         run_capture(reads, given, out, words=words, settings=how, total=total, track=track)
 
-    out = Path(out)
+    out = brought(out)
     run(_examples(examples), out, settings, total)
     if redrawn:
         if "answer" not in EmbeddingStore.open(out).names:

@@ -6,7 +6,6 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Final, Literal, cast
 
 import typer
@@ -59,7 +58,13 @@ def capture(
             ".jsonl, .parquet, or WebDataset shards (.tar).",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The store's folder; the same command resumes.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="The store's folder, or an address such as s3://bucket/store; the same command "
+            "resumes."
+        ),
+    ],
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -179,7 +184,7 @@ def capture(
             trust_remote_code=trust_remote_code,
             track=progress.track,
         )
-    reader = PartsReader.open(out)
+    reader = PartsReader.open(store.path)
     rows, skipped = sum(part.rows for part in reader.parts), reader.skipped()
     if as_json:
         print_json({"store": str(out), "rows": rows, "skipped": skipped})
