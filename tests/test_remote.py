@@ -277,6 +277,18 @@ def test_the_command_line_captures_and_inspects_elsewhere(run, clip_folder, emoj
     assert digest == EmbeddingStore.open(tmp_path / "s").digest()
 
 
+def test_another_machine_has_a_copy_of_its_own(tmp_path, monkeypatch):
+    captured("memory://bucket/s")
+    captured(tmp_path / "s")
+    store = EmbeddingStore.open("memory://bucket/s")
+    monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "another machine"))
+    there = store.on_this_machine()
+    assert there.path.is_relative_to(tmp_path / "another machine")
+    assert there.digest() == EmbeddingStore.open(tmp_path / "s").digest()
+    here = EmbeddingStore.open(tmp_path / "s")
+    assert here.on_this_machine() is here
+
+
 def test_a_study_takes_an_address_and_fetches_all_of_it_beforehand(tmp_path, monkeypatch):
     captured("memory://bucket/s")
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "another machine"))

@@ -41,6 +41,7 @@ from modalprism.engines.ray_nodes import check_versions
 from modalprism.errors import InputError, WorkerError
 from modalprism.progress import Track
 
+_LOG: Final = logging.getLogger("modalprism.capture")
 _STRETCHES: Final = 4
 """So many a worker at least, where there are enough examples: none waits long for the last."""
 _STRETCH: Final = pa.schema([("begin", pa.int64()), ("end", pa.int64()), ("examples", pa.binary())])
@@ -58,15 +59,15 @@ def workers_for(
     settings : CaptureSettings
     engine : RayEngine
         Its workers each hold a copy of the model; 0 is one a GPU of the cluster, or one a CPU where
-        there is none.
+        there is none, and more there cannot be.
     track : Track
         Shows progress.
 
     Raises
     ------
     InputError
-        If Ray is missing, no cluster can be joined, it has fewer GPUs or CPUs than are asked for,
-        or a node has other versions.
+        If Ray is missing, no cluster can be joined, a GPU is asked for and it has none, or a node
+        has other versions.
     """
     engine.ready()
     with ExitStack() as opened:
@@ -93,12 +94,9 @@ def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
             "give --device cpu"
         )
     kind, have = ("GPU", gpus) if wants or (device == "auto" and gpus) else ("CPU", cpus)
-    if engine.workers > have:
-        raise InputError(
-            f"{engine.workers} workers are asked for, and the Ray cluster has {have} {kind}s; each "
-            f"worker takes one: give --workers {have} or fewer, or add machines"
-        )
-    return engine.workers or have, int(kind == "GPU")
+    if engine.workers > have:  # a study's workers are analyses, of which more may be done at once
+        _LOG.info("the Ray cluster has %d %ss: %d workers", have, kind, have)
+    return min(engine.workers or have, have), int(kind == "GPU")
 
 
 @dataclass(frozen=True)

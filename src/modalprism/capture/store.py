@@ -38,7 +38,7 @@ from modalprism.capture.formats import BROKEN, HEADER, format_of
 from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.errors import InputError
 from modalprism.files import write_whole
-from modalprism.remote import brought, shown
+from modalprism.remote import brought, is_address, shown
 
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
@@ -64,11 +64,14 @@ class EmbeddingStore:
         Arrays in the file.
     metadata : dict of str to str
         What the writer said of them; empty for ``.npz``.
+    address : str
+        Where it stands, if that is elsewhere.
     """
 
     path: Path
     names: tuple[str, ...]
     metadata: dict[str, str]
+    address: str = ""
 
     @classmethod
     def open(cls, path: str | Path) -> EmbeddingStore:
@@ -86,16 +89,27 @@ class EmbeddingStore:
             If the file is missing, of another kind, truncated, or holds pickled objects, or an
             address cannot be reached.
         """
+        address = str(path) if is_address(path) else ""
         path = brought(path)
         form = format_of(path)
         try:
-            return cls(path, *form.names(path))
+            return cls(path, *form.names(path), address)
         except InputError:
             raise
         except BROKEN as error:
             raise InputError(
                 f"{shown(path)} is damaged or truncated ({error}); write it again"
             ) from error
+
+    def on_this_machine(self) -> EmbeddingStore:
+        """Return the store as another machine opens it: one elsewhere has its own copy there.
+
+        Raises
+        ------
+        InputError
+            If it cannot be reached from there.
+        """
+        return EmbeddingStore.open(self.address) if self.address else self
 
     def array(self, name: str) -> NDArray[Any]:
         """Read one array.

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from modalprism.capture.parts import WORDS, PartsReader, is_finished
 from modalprism.capture.store import EmbeddingStore
+from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 from modalprism.remote import brought, is_address
@@ -26,7 +27,13 @@ class EmbeddingsSource(BaseModel):
     model: str = "model"
     dataset: str = "dataset"
 
-    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:  # noqa: ARG002
+    def stores(
+        self,
+        folder: Path,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+        track: Track = silent,
+        engine: Engine | None = None,  # noqa: ARG002
+    ) -> Iterator[StudiedStore]:
         """Open the store or file."""
         here = brought(self.path)
         if (here / WORDS).is_file() and not is_finished(here):
