@@ -15,8 +15,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
@@ -71,8 +71,6 @@ def workers_for(
     """
     engine.ready()
     with ExitStack() as opened:
-        # Of what it does with arguments of actors, Ray warns whoever uses Ray Data.
-        opened.enter_context(_set_for_now("RAY_BACKEND_LOG_LEVEL", "fatal"))
         ray = opened.enter_context(connected(engine.address, engine.workers or os.cpu_count() or 1))
         workers, gpus = _workers(ray, engine, settings.device)
         check_versions(ray)
@@ -126,10 +124,10 @@ class _OnRay:
         writer: PartsWriter | None = None
         described = ""
 
-        def captured() -> Iterator[int]:
+        def captured(results: Iterable[tuple[str, str, bytes]]) -> Iterator[int]:
             nonlocal writer, described
             yield from range(begin)
-            for what, words, states in self._results(stretches, feed, settings, more):
+            for what, words, states in results:
                 if what == "is":
                     described = described or words
                     _refuse_another(described, words)
@@ -141,8 +139,11 @@ class _OnRay:
                     refuse_twice(identity, seen)
                     yield 1
 
-        for _ in self.track(captured(), total=total, description=f"capturing into {out.name}"):
-            pass
+        # Closed, so that the workers end now, and not when an error that was raised is forgotten.
+        with closing(self._results(stretches, feed, settings, more)) as results:
+            done = captured(results)
+            for _ in self.track(done, total=total, description=f"capturing into {out.name}"):
+                pass
         if writer is not None:
             writer.finish()
 
@@ -185,7 +186,7 @@ class _OnRay:
         feed: Feed | None,
         settings: CaptureSettings,
         more: Mapping[str, Any],
-    ) -> Iterator[tuple[str, str, bytes]]:
+    ) -> Generator[tuple[str, str, bytes], None, None]:
         """Yield what the workers tell, in the order of the examples."""
         ray: Any = import_module("ray")
         data: Any = import_module("ray.data")
@@ -271,19 +272,6 @@ def _quiet_and_in_order(data: Any) -> Iterator[None]:
     finally:
         options.preserve_order, context.enable_progress_bars = before[:2]
         logger.setLevel(before[2])
-
-
-@contextmanager
-def _set_for_now(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment, unless it is set, and take it away again."""
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
 
 
 @contextmanager
