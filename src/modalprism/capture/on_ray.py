@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ from modalprism.errors import InputError, WorkerError
 from modalprism.progress import Track
 
 _LOG: Final = logging.getLogger("modalprism.capture")
+_POOL_THREAD: Final = "StreamingExecutor"
+_END_SECONDS: Final = 60.0
 _STRETCHES: Final = 4
 """So many a worker at least, where there are enough examples: none waits long for the last."""
 _STRETCH: Final = pa.schema([("begin", pa.int64()), ("end", pa.int64()), ("examples", pa.binary())])
@@ -140,7 +143,7 @@ class _OnRay:
                     yield 1
 
         # Closed, so that the workers end now, and not when an error that was raised is forgotten.
-        with closing(self._results(stretches, feed, settings, more)) as results:
+        with _threads_ended(), closing(self._results(stretches, feed, settings, more)) as results:
             done = captured(results)
             for _ in self.track(done, total=total, description=f"capturing into {out.name}"):
                 pass
@@ -272,6 +275,21 @@ def _quiet_and_in_order(data: Any) -> Iterator[None]:
     finally:
         options.preserve_order, context.enable_progress_bars = before[:2]
         logger.setLevel(before[2])
+
+
+@contextmanager
+def _threads_ended() -> Iterator[None]:
+    """Wait for the thread of Ray Data that runs the pool, where it was stopped before its end.
+
+    It would ask a cluster that was left meanwhile, at which Ray ends the process without a word.
+    """
+    before = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith(_POOL_THREAD):
+                thread.join(_END_SECONDS)
 
 
 @contextmanager
