@@ -9,6 +9,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Where what can be made or fetched again is kept: ``$MODALPRISM_CACHE``, or the user's own."""
+    chosen = os.environ.get("MODALPRISM_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("modalprism")
+
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` to `path`, making its folder; text is UTF-8.

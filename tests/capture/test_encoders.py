@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from modalprism.capture import encoders
-from modalprism.capture.encoders import cache_folder, encode_pictures, encode_texts
+from modalprism.capture.encoders import encode_pictures, encode_texts
 from modalprism.datasets.emoji import load_emojis
 from modalprism.errors import InputError
+from modalprism.files import cache_folder
 
 TEXTS = ["grinning face", "a cat"]
 PICTURES = [emoji.picture for emoji in load_emojis()[:2]]

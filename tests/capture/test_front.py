@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 import modalprism as mp
-from modalprism.capture.front import weights_digest
 from modalprism.capture.generic import ModuleAdapter
+from modalprism.capture.recipe import weights_digest
 from modalprism.capture.run import CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example

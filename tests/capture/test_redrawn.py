@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import modalprism as mp
 from modalprism.capture.parts import REDRAWN, PartsReader
-from modalprism.capture.redrawn import redrawn_examples
+from modalprism.capture.redrawn import redrawn_pairs
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -25,7 +25,7 @@ def test_every_input_is_run_equally_often_and_never_with_its_own(n, data, seed):
     partners = data.draw(st.integers(2, count - 1))
     kept = {example.id for example in some(n)}
     pairs = list(
-        redrawn_examples(some(n), kept, MODALITIES, count=count, partners=partners, seed=seed)
+        redrawn_pairs(some(n), kept, MODALITIES, count=count, partners=partners, seed=seed)
     )
     assert len({pair.id for pair in pairs}) == len(pairs) == count * partners
     for modality, word in (("image", "picture"), ("text", "name")):
@@ -37,13 +37,13 @@ def test_every_input_is_run_equally_often_and_never_with_its_own(n, data, seed):
 
 
 def test_only_what_was_kept_is_drawn():
-    pairs = redrawn_examples(some(6), {"e1", "e2", "e5"}, MODALITIES, count=3, partners=2)
+    pairs = redrawn_pairs(some(6), {"e1", "e2", "e5"}, MODALITIES, count=3, partners=2)
     assert {pair.groups["image"] for pair in pairs} == {"e1", "e2", "e5"}
 
 
 def test_too_few_examples_are_refused():
     with pytest.raises(InputError, match=r"examples ≤ 3, the rows that there are; not 2 partners"):
-        list(redrawn_examples(some(3), {"e0", "e1", "e2"}, MODALITIES, count=4, partners=2))
+        list(redrawn_pairs(some(3), {"e0", "e1", "e2"}, MODALITIES, count=4, partners=2))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from modalprism.capture import loading
+from modalprism.engines import RayEngine
 from modalprism.errors import InputError
 from modalprism.studies.study import Study
 
@@ -60,9 +61,20 @@ def test_one_file_goes_from_a_model_to_a_profile(study_of, monkeypatch):
     def never(*_arguments, **_options):
         raise AssertionError("a capture that is whole needs no model")
 
-    monkeypatch.setattr("modalprism.capture.front.load_adapter", never)
+    monkeypatch.setattr("modalprism.capture.recipe.load_adapter", never)
     again = study_of().run().frame
     assert again.equals(frame)
+
+
+@pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\.data\..*")  # of its own options
+@pytest.mark.usefixtures("cluster")
+def test_a_studys_model_runs_where_its_engine_says(study_of, tmp_path):
+    (source,) = study_of(redrawn=0, limit=20).sources
+    (here,) = source.stores(tmp_path / "here", 0)
+    engine = RayEngine(workers=64)  # of a study they are analyses, and may be more than models
+    (there,) = source.stores(tmp_path / "there", 0, engine=engine)
+    assert there.store.path != here.store.path
+    assert there.store.digest() == here.store.digest()
 
 
 def test_another_question_is_captured_beside(study_of, tmp_path):

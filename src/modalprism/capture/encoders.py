@@ -8,21 +8,19 @@ packages.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import platformdirs
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from modalprism.errors import InputError
-from modalprism.files import write_whole
+from modalprism.files import cache_folder, write_whole
 from modalprism.progress import Track, silent
 
 PICTURE_SIZE: Final = 128
@@ -48,12 +46,6 @@ class TextStates:
 
     states: Tensor
     mask: Tensor
-
-
-def cache_folder() -> Path:
-    """Where features are kept: ``$MODALPRISM_CACHE``, or the user's cache folder."""
-    chosen = os.environ.get("MODALPRISM_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("modalprism")
 
 
 def _cached(

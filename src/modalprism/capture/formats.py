@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from modalprism.capture.parts import REDRAWN, WORDS, PartsReader
 from modalprism.datasets.arrays import DAMAGE, open_archive
 from modalprism.errors import InputError
+from modalprism.remote import shown
 
 HEADER: Final = "modalprism"
 BROKEN: Final = (SafetensorError, pa.ArrowException, *DAMAGE)
@@ -179,12 +180,12 @@ def format_of(path: Path) -> Format:
         If it does not exist, or is none of those that can be read.
     """
     if not path.exists():
-        raise InputError(f"the embeddings file {path} does not exist; check the path")
+        raise InputError(f"the embeddings file {shown(path)} does not exist; check the path")
     if path.is_dir() and ((path / WORDS).is_file() or path.suffix != ".zarr"):
         return _PARTS
     if path.suffix in FORMATS:
         return FORMATS[path.suffix]
     raise InputError(
-        f"{path} is neither a store nor one of {', '.join(FORMATS)}; save named arrays in one of "
-        "them"
+        f"{shown(path)} is neither a store nor one of {', '.join(FORMATS)}; save named arrays in "
+        "one of them"
     )

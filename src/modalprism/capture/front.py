@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from torch import nn
 
 from modalprism.capture.adapter import Adapter
-from modalprism.capture.families.registry import adapter_class
-from modalprism.capture.loading import load_adapter
 from modalprism.capture.parts import REDRAWN, PartsReader
 from modalprism.capture.pooling import ATTENTION
-from modalprism.capture.redrawn import PARTNERS, check_redrawn, redrawn_examples
-from modalprism.capture.run import FIRST_BATCH, CaptureSettings, run_capture
+from modalprism.capture.recipe import Recipe
+from modalprism.capture.redrawn import PARTNERS, check_redrawn, redrawn_pairs
+from modalprism.capture.run import Run, run_capture
+from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
+from modalprism.datasets.sources import CountedExamples
+from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
+from modalprism.remote import brought
 
-_VERSIONED: Final = ("modalprism", "torch", "transformers")
 _BESIDE: Final = frozenset({"id", "label", "groups"})
 
 
@@ -48,6 +48,7 @@ def capture(
     dataset: str = "examples",
     fingerprint: str = "",
     seed: int = 0,
+    engine: Engine | None = None,
     adapter: type[Adapter] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -69,7 +70,7 @@ def capture(
         A mapping has a value a modality (a PIL image, a string, a waveform), and may have
         ``label``, ``id`` and ``groups``.
     out : str or Path
-        The store's folder.
+        The store's folder, or an address that fsspec knows, such as ``s3://bucket/run/store``.
     candidates : sequence of str
         The answers among which the model chooses, where the family needs them.
     layers : sequence of int, optional
@@ -97,6 +98,9 @@ def capture(
         What the store says of the model, by default its own name, and of the examples.
     seed : int
         Of whatever drew the examples, kept in the store; and of the redrawn pairs.
+    engine : Engine, optional
+        Where the model runs: `RayEngine` runs a copy on every worker of a cluster, all others one
+        in this process. The store is the same.
     adapter : type of Adapter, optional
         Of a family that is not in the registry.
     revision, trust_remote_code
@@ -129,71 +133,76 @@ def capture(
         device=device,
         on_error=on_error,
     )
-    # What is asked for is looked at before a large model is loaded.
-    if isinstance(model, str | Path):
-        name = str(model)
-        reads = load_adapter(
-            model,
-            revision=revision,
-            candidates=candidates,
-            adapter=adapter,
-            trust_remote_code=trust_remote_code,
-            attn_implementation="eager" if pool == ATTENTION else None,
-        )
-    elif isinstance(model, Adapter):
-        name, reads = type(model.model).__name__, model
-    else:
-        name, reads = _in_memory(model, processor, candidates, adapter)
-    words = {
-        "model": model_name or name,
-        "revision": revision or "",
-        "weights": weights_digest(reads.model),
-        "dataset": dataset,
-        "fingerprint": fingerprint,
-        "seed": seed,
-        "processor": _settings_of(reads.processor),
-        "versions": {package: _version(package) for package in _VERSIONED},
-    }
-
-    def run(given: Iterable[Example], out: Path, how: CaptureSettings, total: int) -> None:
-        run_capture(reads, given, out, words=words, settings=how, total=total, track=track)
-
-    out = Path(out)
-    run(_examples(examples), out, settings, total)
-    if redrawn:
-        if "answer" not in EmbeddingStore.open(out).names:
-            raise InputError(
-                "redrawn pairs are read from the model's answer, and this one gives none; its "
-                "family may need candidates"
+    recipe = Recipe(
+        model,
+        processor,
+        tuple(candidates),
+        adapter,
+        revision,
+        trust_remote_code,
+        attention=pool == ATTENTION,
+        name=model_name,
+        dataset=dataset,
+        fingerprint=fingerprint,
+        seed=seed,
+    )
+    out = brought(out)
+    with _runs(recipe, settings, engine, track) as run:
+        run(_given(examples), out, settings, total, {})
+        if redrawn:
+            if "answer" not in EmbeddingStore.open(out).names:
+                raise InputError(
+                    "redrawn pairs are read from the model's answer, and this one gives none; its "
+                    "family may need candidates"
+                )
+            captured = PartsReader.open(out)
+            first, second = captured.words["modalities"]
+            pairs = redrawn_pairs(
+                _examples(examples),
+                set(captured.array("id").tolist()),
+                (first, second),
+                count=redrawn,
+                partners=partners,
+                seed=seed,
             )
-        kept = set(PartsReader.open(out).array("id").tolist())
-        pairs = redrawn_examples(
-            _examples(examples),
-            kept,
-            reads.modalities,
-            count=redrawn,
-            partners=partners,
-            seed=seed,
-        )
-        words |= {"redrawn": redrawn, "partners": partners}
-        alone = replace(settings, answer_alone=True, tokens=0, pool="mean")
-        run(pairs, out / REDRAWN, alone, redrawn * partners)
+            alone = replace(settings, answer_alone=True, tokens=0, pool="mean")
+            more = {"redrawn": redrawn, "partners": partners}
+            run(pairs, out / REDRAWN, alone, len(pairs), more)
     return EmbeddingStore.open(out)
 
 
-def _in_memory(
-    model: nn.Module, processor: Any, candidates: Sequence[str], adapter: type[Adapter] | None
-) -> tuple[str, Adapter]:
-    config = getattr(model, "config", None)
-    if config is None or not hasattr(config, "model_type"):
-        raise InputError(
-            f"{type(model).__name__} is no model of transformers; describe it with "
-            "modalprism.capture.generic.ModuleAdapter, and hand that in"
+@contextmanager
+def _runs(
+    recipe: Recipe, settings: CaptureSettings, engine: Engine | None, track: Track
+) -> Iterator[Run]:
+    """Make ready what runs the model: this process, or the workers of a cluster."""
+    if isinstance(engine, RayEngine):
+        from modalprism.capture.on_ray import workers_for
+
+        with workers_for(recipe, settings, engine, track) as run:
+            yield run
+        return
+    device_named(settings.device)  # before a large model is loaded
+    adapter = recipe.load()
+    words = recipe.words(adapter)
+
+    def run_here(
+        examples: Iterable[Example],
+        out: Path,
+        how: CaptureSettings,
+        total: int,
+        more: Mapping[str, Any],
+    ) -> None:
+        run_capture(
+            adapter, examples, out, words={**words, **more}, settings=how, total=total, track=track
         )
-    chosen = adapter or adapter_class(config.model_type, (type(model).__name__,))
-    return str(getattr(config, "_name_or_path", "") or type(model).__name__), chosen(
-        model, processor, candidates
-    )
+
+    yield run_here
+
+
+def _given(examples: Iterable[Example | Mapping[str, Any]]) -> Iterable[Example]:
+    """Leave a dataset what it is: a worker may open it by itself."""
+    return examples if isinstance(examples, CountedExamples) else _examples(examples)
 
 
 def _examples(given: Iterable[Example | Mapping[str, Any]]) -> Iterator[Example]:
@@ -209,37 +218,3 @@ def _example(value: Example | Mapping[str, Any], place: int) -> Example:
         value.get("label"),
         value.get("groups", {}),
     )
-
-
-def weights_digest(model: nn.Module) -> str:
-    """Return a digest of a model's weights: names, shapes, and the sums of their values.
-
-    Cheap enough for billions of weights, and enough to tell one checkpoint from another.
-    """
-    digest = hashlib.sha256()
-    for name, value in model.state_dict().items():
-        digest.update(f"{name}{tuple(value.shape)}{float(value.double().sum()):.9g}".encode())
-    return digest.hexdigest()[:16]
-
-
-def _settings_of(processor: Any) -> dict[str, Any]:
-    """Return a processor's class and settings, as far as they can be written down."""
-    settings = processor.to_dict() if hasattr(processor, "to_dict") else {}
-    kept = {key: _written(value) for key, value in settings.items()}
-    named = {} if processor is None else {"class": type(processor).__name__}
-    return named | {key: value for key, value in kept.items() if value is not None}
-
-
-def _written(value: Any) -> Any:
-    """Return what JSON makes of a setting; None where it has no words for it."""
-    try:
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError):
-        return None
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "none"

@@ -32,6 +32,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from modalprism.errors import InputError
+from modalprism.progress import Track, silent
+from modalprism.remote import present, shown
 
 FORMAT: Final = 1
 WORDS: Final = "store.json"
@@ -84,8 +86,8 @@ class Part:
             )
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"the index {index} is damaged ({error}); delete it and its .safetensors, and "
-                "capture again: the other parts are kept"
+                f"the index {shown(index)} is damaged ({error}); delete it and its .safetensors, "
+                "and capture again: the other parts are kept"
             ) from error
 
     def check(self) -> None:
@@ -96,14 +98,14 @@ class Part:
         InputError
             If they are missing, or not what was written.
         """
-        if not self.arrays.is_file():
-            raise InputError(f"{self.arrays} is missing, but {self.index.name} is there")
+        if not present(self.arrays).is_file():
+            raise InputError(f"{shown(self.arrays)} is missing, but {self.index.name} is there")
         with self.arrays.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.checksum:
             raise InputError(
-                f"{self.arrays} is not what was written: its checksum is {found[:12]}…, the index "
-                f"says {self.checksum[:12]}…; delete {self.index.name} and capture again"
+                f"{shown(self.arrays)} is not what was written: its checksum is {found[:12]}…, the "
+                f"index says {self.checksum[:12]}…; delete {self.index.name} and capture again"
             )
 
 
@@ -144,15 +146,16 @@ def read_words(folder: Path) -> dict[str, Any]:
     """
     path = folder / WORDS
     if not path.is_file():
-        raise InputError(f"{folder} is no store: it has no {WORDS}")
+        raise InputError(f"{shown(folder)} is no store: it has no {WORDS}")
     try:
         words: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise InputError(f"{path} is damaged ({error})") from error
+        raise InputError(f"{shown(path)} is damaged ({error})") from error
     if not isinstance(words, dict) or words.get("format") != FORMAT:
         found = words.get("format") if isinstance(words, dict) else None
         raise InputError(
-            f"{folder} has format {found!r}; this version reads format {FORMAT}: capture again"
+            f"{shown(folder)} has format {found!r}; this version reads format {FORMAT}: "
+            "capture again"
         )
     return words
 
@@ -190,10 +193,10 @@ class PartsReader:
         if not any(part.rows for part in parts):
             if skipped := [one for part in parts for one in part.skipped]:
                 raise InputError(
-                    f"{folder} has no rows: all {len(skipped)} examples were skipped, the first "
-                    f"of them, {skipped[0][0]!r}, because {skipped[0][1]}"
+                    f"{shown(folder)} has no rows: all {len(skipped)} examples were skipped, the "
+                    f"first of them, {skipped[0][0]!r}, because {skipped[0][1]}"
                 )
-            raise InputError(f"{folder} has no rows yet; run the capture to its end")
+            raise InputError(f"{shown(folder)} has no rows yet; run the capture to its end")
         return cls(folder, tuple(part for part in parts if part.rows), words)
 
     @property
@@ -206,17 +209,31 @@ class PartsReader:
 
     def _opened(self, part: Part) -> Any:
         try:
-            return safe_open(part.arrays, framework="pt")
+            return safe_open(present(part.arrays), framework="pt")
         except (SafetensorError, OSError) as error:
             raise InputError(
-                f"{part.arrays} is damaged or truncated ({error}); delete {part.index.name} and "
-                "capture again: the other parts are kept"
+                f"{shown(part.arrays)} is damaged or truncated ({error}); delete {part.index.name} "
+                "and capture again: the other parts are kept"
             ) from error
 
     def redrawn(self) -> PartsReader | None:
         """Open the runs on redrawn pairs; None where there are none, or not all yet."""
         folder = self.folder / REDRAWN
         return PartsReader.open(folder) if is_finished(folder) else None
+
+    def fetch(self, track: Track = silent) -> None:
+        """Bring all parts here, of a store that stands elsewhere.
+
+        Raises
+        ------
+        InputError
+            If one cannot be fetched.
+        """
+        redrawn = self.redrawn()
+        parts = self.parts if redrawn is None else (*self.parts, *redrawn.parts)
+        missing = [part.arrays for part in parts if not part.arrays.is_file()]
+        for path in track(missing, total=len(missing), description=f"fetching {self.folder.name}"):
+            present(path)
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Return the shape and type of every array, without reading it."""
@@ -235,7 +252,9 @@ class PartsReader:
                 try:
                     yield file.get_tensor(name)
                 except SafetensorError as error:
-                    raise InputError(f"{part.arrays} has no array {name!r}: {error}") from error
+                    raise InputError(
+                        f"{shown(part.arrays)} has no array {name!r}: {error}"
+                    ) from error
 
     def array(self, name: str) -> NDArray[Any]:
         """Read a whole array, or a column of the index, into memory; bfloat16 becomes float32."""

@@ -26,8 +26,8 @@ from modalprism.capture.parts import (
     read_words,
 )
 from modalprism.errors import InputError
-from modalprism.files import write_whole
 from modalprism.parquet import parquet_bytes
+from modalprism.remote import shown, write_through
 
 PART_ROWS: Final = 512
 PART_BYTES: Final = 256 * 2**20
@@ -94,13 +94,13 @@ class PartsWriter:
             if differing:
                 key = differing[0]
                 raise InputError(
-                    f"{self.folder} holds another capture: its {key} is {known.get(key)!r}, not "
-                    f"{wanted.get(key)!r}; give another --out, or delete the folder"
+                    f"{shown(self.folder)} holds another capture: its {key} is {known.get(key)!r}, "
+                    f"not {wanted.get(key)!r}; give another --out, or delete the folder"
                 )
         elif self.folder.is_dir() and any(self.folder.iterdir()):
-            raise InputError(f"{self.folder} is no store and not empty; give another --out")
+            raise InputError(f"{shown(self.folder)} is no store and not empty; give another --out")
         else:
-            write_whole(described, json.dumps(wanted, indent=1))
+            write_through(described, json.dumps(wanted, indent=1))
         for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
             left.unlink()
         parts = finished_parts(self.folder)
@@ -143,7 +143,7 @@ class PartsWriter:
     def finish(self) -> None:
         """Write what is pending, and the mark that nothing follows."""
         self.flush()
-        write_whole(self.folder / FINISHED, counts_of(self.folder))
+        write_through(self.folder / FINISHED, counts_of(self.folder))
 
     def flush(self) -> None:
         """Write what is pending as a part."""
@@ -151,13 +151,13 @@ class PartsWriter:
             return
         arrays_path, index_path = paths_of(self.folder, self._number)
         content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
-        write_whole(arrays_path, content)
+        write_through(arrays_path, content)
         words = {
             "checksum": hashlib.sha256(content).hexdigest(),
             "end": self._end,
             "skipped": self._skipped,
         }
-        write_whole(index_path, _index(self._rows, words))
+        write_through(index_path, _index(self._rows, words))
         self._number += 1
         self._rows, self._pending, self._skipped = [], {}, []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,42 @@ EXAMPLES = 160
 PARTNERS = 40
 
 
-def redrawn_examples(
+@dataclass(frozen=True, eq=False)
+class RedrawnPairs:
+    """Examples whose two inputs come from different ones; an input is decoded for every pair.
+
+    Attributes
+    ----------
+    circle : tuple of Example
+        The first input of i meets the second inputs of i+1, …, i+`partners`.
+    modalities : (str, str)
+    partners : int
+    """
+
+    circle: tuple[Example, ...]
+    modalities: tuple[str, str]
+    partners: int
+
+    def __len__(self) -> int:
+        return len(self.circle) * self.partners
+
+    def __iter__(self) -> Iterator[Example]:
+        return self.between(0, len(self))
+
+    def between(self, begin: int, end: int) -> Iterator[Example]:
+        """Yield the pairs from one position to another."""
+        first, second = self.modalities
+        for number in range(begin, end):
+            place, step = divmod(number, self.partners)
+            one, other = self.circle[place], self.circle[(place + step + 1) % len(self.circle)]
+            yield Example(
+                f"{one.id} × {other.id}",
+                {first: one.inputs[first], second: other.inputs[second]},
+                groups={first: one.id, second: other.id},
+            )
+
+
+def redrawn_pairs(
     examples: Iterable[Example],
     kept: Set[str],
     modalities: tuple[str, str],
@@ -21,11 +57,11 @@ def redrawn_examples(
     count: int = EXAMPLES,
     partners: int = PARTNERS,
     seed: int = 0,
-) -> Iterator[Example]:
-    """Yield examples whose two inputs come from different ones.
+) -> RedrawnPairs:
+    """Draw examples, and pair every one's first input with the second inputs of others.
 
-    A sample of `count` examples stands in a random circle; the first input of i meets the second
-    inputs of i+1, …, i+`partners`. Every input is thus run equally often, and never with its own.
+    A sample of `count` examples stands in a random circle. Every input is run equally often, and
+    never with its own.
 
     Parameters
     ----------
@@ -37,10 +73,10 @@ def redrawn_examples(
     seed : int
         Of the draw.
 
-    Yields
-    ------
-    Example
-        Without a label; its groups say whose input of each modality it was given.
+    Returns
+    -------
+    RedrawnPairs
+        Examples without a label; their groups say whose input of each modality each was given.
 
     Raises
     ------
@@ -50,7 +86,7 @@ def redrawn_examples(
     Examples
     --------
     >>> own = [Example(key, {"image": key, "text": key.lower()}) for key in "ABC"]
-    >>> pairs = redrawn_examples(own, {"A", "B", "C"}, ("image", "text"), count=3, partners=2)
+    >>> pairs = redrawn_pairs(own, {"A", "B", "C"}, ("image", "text"), count=3, partners=2)
     >>> sorted("".join(pair.inputs.values()) for pair in pairs)
     ['Ab', 'Ac', 'Ba', 'Bc', 'Ca', 'Cb']
     """
@@ -62,16 +98,7 @@ def redrawn_examples(
     for position, example in enumerate(rows):
         if position in place_in_circle:
             found[place_in_circle[position]] = example
-    first, second = modalities
-    for place in range(count):
-        one = found[place]
-        for step in range(1, partners + 1):
-            other = found[(place + step) % count]
-            yield Example(
-                f"{one.id} × {other.id}",
-                {first: one.inputs[first], second: other.inputs[second]},
-                groups={first: one.id, second: other.id},
-            )
+    return RedrawnPairs(tuple(found[place] for place in range(count)), modalities, partners)
 
 
 def check_redrawn(count: int, partners: int, rows: int) -> None:

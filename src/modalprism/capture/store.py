@@ -38,6 +38,7 @@ from modalprism.capture.formats import BROKEN, HEADER, format_of
 from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.remote import brought, is_address, shown
 
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
@@ -58,33 +59,57 @@ class EmbeddingStore:
     Attributes
     ----------
     path : Path
+        Of an address, where its copy stands.
     names : tuple of str
         Arrays in the file.
     metadata : dict of str to str
         What the writer said of them; empty for ``.npz``.
+    address : str
+        Where it stands, if that is elsewhere.
     """
 
     path: Path
     names: tuple[str, ...]
     metadata: dict[str, str]
+    address: str = ""
 
     @classmethod
     def open(cls, path: str | Path) -> EmbeddingStore:
         """Open a store or a file of named arrays.
 
+        Parameters
+        ----------
+        path : str or Path
+            Or an address that fsspec knows, such as ``s3://bucket/run/store``: a part's arrays are
+            fetched when they are first asked for, into the cache folder (`modalprism.remote`).
+
         Raises
         ------
         InputError
-            If the file is missing, of another kind, truncated, or holds pickled objects.
+            If the file is missing, of another kind, truncated, or holds pickled objects, or an
+            address cannot be reached.
         """
-        path = Path(path)
+        address = str(path) if is_address(path) else ""
+        path = brought(path)
         form = format_of(path)
         try:
-            return cls(path, *form.names(path))
+            return cls(path, *form.names(path), address)
         except InputError:
             raise
         except BROKEN as error:
-            raise InputError(f"{path} is damaged or truncated ({error}); write it again") from error
+            raise InputError(
+                f"{shown(path)} is damaged or truncated ({error}); write it again"
+            ) from error
+
+    def on_this_machine(self) -> EmbeddingStore:
+        """Return the store as another machine opens it: one elsewhere has its own copy there.
+
+        Raises
+        ------
+        InputError
+            If it cannot be reached from there.
+        """
+        return EmbeddingStore.open(self.address) if self.address else self
 
     def array(self, name: str) -> NDArray[Any]:
         """Read one array.
@@ -96,7 +121,7 @@ class EmbeddingStore:
         """
         if name not in self.names:
             raise InputError(
-                f"{self.path} has no array {name!r}; it has {', '.join(sorted(self.names))}"
+                f"{shown(self.path)} has no array {name!r}; it has {', '.join(sorted(self.names))}"
             )
         try:
             return format_of(self.path).array(self.path, name)
@@ -104,7 +129,7 @@ class EmbeddingStore:
             raise
         except BROKEN as error:
             raise InputError(
-                f"the array {name!r} of {self.path} cannot be read: {error}"
+                f"the array {name!r} of {shown(self.path)} cannot be read: {error}"
             ) from error
 
     def digest(self) -> str:
@@ -136,7 +161,7 @@ class EmbeddingStore:
     def _layers_of(self, modality: str) -> dict[int, str]:
         if modality not in self._spans:
             raise InputError(
-                f"{self.path} has no modality {modality!r}; "
+                f"{shown(self.path)} has no modality {modality!r}; "
                 f"it has {', '.join(self._spans) or 'none'}"
             )
         return self._spans[modality]
@@ -146,7 +171,9 @@ class EmbeddingStore:
         layers = self._layers_of(modality)
         if layer not in layers:
             known = ", ".join(map(str, sorted(layers)))
-            raise InputError(f"{modality!r} has no layer {layer} in {self.path}; it has {known}")
+            raise InputError(
+                f"{modality!r} has no layer {layer} in {shown(self.path)}; it has {known}"
+            )
         return self.array(layers[layer])
 
     @property
@@ -156,7 +183,8 @@ class EmbeddingStore:
         for layer in layers:
             if not layer.isdecimal():
                 raise InputError(
-                    f"the array 'fused/{layer}' of {self.path} names no layer; call it fused/1, …"
+                    f"the array 'fused/{layer}' of {shown(self.path)} names no layer; call it "
+                    "fused/1, …"
                 )
         return sorted(map(int, layers))
 

@@ -21,8 +21,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from modalprism.capture.encoders import cache_folder
 from modalprism.errors import InputError
+from modalprism.files import cache_folder
 
 _FORMAT: Final = 1  # of what is written; another number writes anew
 _NEWEST_CONTAINER: Final = 6

@@ -85,10 +85,11 @@ app.command()(validate)
 @app.command()
 def analyze(
     embeddings: Annotated[
-        Path,
+        str,
         typer.Argument(
-            help="A capture's store, or .npz, .safetensors, .parquet, HDF5 or zarr, with one array "
-            "(n, d) a modality, such as 'image' and 'text' (or 'image/0', 'image/1', … by layer), "
+            help="A capture's store (a folder, or an address such as s3://bucket/store), or .npz, "
+            ".safetensors, .parquet, HDF5 or zarr, with one array (n, d) a modality, "
+            "such as 'image' and 'text' (or 'image/0', 'image/1', … by layer), "
             "and the target's array.",
         ),
     ],

@@ -5,8 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Annotated, Final, Literal, cast
 
 import typer
@@ -14,6 +13,7 @@ from rich.progress import Progress, ProgressColumn, Task
 from rich.text import Text
 
 from modalprism.cli.console import ERR, OUT, Json, bars, print_json
+from modalprism.engines import Engine, RayEngine, engine_named
 from modalprism.errors import InputError
 
 _POOLS: Final = "mean, last or max over a span, or attention: by what a position receives."
@@ -59,7 +59,13 @@ def capture(
             ".jsonl, .parquet, or WebDataset shards (.tar).",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The store's folder; the same command resumes.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="The store's folder, or an address such as s3://bucket/store; the same command "
+            "resumes."
+        ),
+    ],
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,12 +135,36 @@ def capture(
     trust_remote_code: Annotated[
         bool, typer.Option(help="Let code that comes with the model run.")
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="Where the model runs: serial is this process; ray is a copy on every worker of a "
+            "Ray cluster."
+        ),
+    ] = "serial",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Ray cluster: auto for the one that runs on this machine, or host:port. Without, "
+            "--engine ray starts one here, and ends it afterwards.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of a Ray cluster, each with a copy of the model; 0 is one a GPU, or one a CPU "
+            "where there is none.",
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Run a model on a dataset, in inference only, and keep its embeddings layer by layer.
 
     Example: modalprism capture llava-hf/llava-1.5-7b-hf vqa.jsonl --candidate yes --candidate no
     --out runs/llava/store
+
+    On a cluster: … --engine ray --address auto
     """
     from modalprism.capture.front import capture as run
     from modalprism.capture.loading import adapter_named
@@ -144,6 +174,7 @@ def capture(
     from modalprism.datasets.prompts import Prompt
     from modalprism.datasets.sources import open_examples
 
+    where = _engine(engine, address, workers)
     asked = None if prompt is None else Prompt.of(prompt)
     only: Literal["candidates"] | None = "candidates" if only_candidates else None
     examples = open_examples(
@@ -155,7 +186,9 @@ def capture(
         seed=seed,
         streaming=streaming,
     )
-    with _bars(as_json) as progress:
+    # Ray writes what happens to workers to standard output, where only results belong.
+    elsewhere = redirect_stdout(sys.stderr) if isinstance(where, RayEngine) else nullcontext()
+    with _bars(as_json) as progress, elsewhere:
         store = run(
             model,
             None,
@@ -174,12 +207,13 @@ def capture(
             dataset=data,
             fingerprint=examples.fingerprint(),
             seed=seed,
+            engine=where,
             adapter=adapter_named(adapter) if adapter else None,
             revision=revision,
             trust_remote_code=trust_remote_code,
             track=progress.track,
         )
-    reader = PartsReader.open(out)
+    reader = PartsReader.open(store.path)
     rows, skipped = sum(part.rows for part in reader.parts), reader.skipped()
     if as_json:
         print_json({"store": str(out), "rows": rows, "skipped": skipped})
@@ -200,6 +234,12 @@ def capture(
             markup=False,
             highlight=False,
         )
+
+
+def _engine(name: str, address: str | None, workers: int) -> Engine:
+    if name not in {"serial", "ray"}:
+        raise InputError(f"a capture knows no engine {name!r}; choose serial or ray")
+    return engine_named(name, workers=workers, address=address)
 
 
 def _whole(words: str, option: str) -> int:

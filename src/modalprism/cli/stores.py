@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,8 +14,11 @@ from modalprism.cli.console import OUT, Json, print_json
 
 def inspect(
     store: Annotated[
-        Path,
-        typer.Argument(help="A store's folder, or a file of named arrays (.npz, .parquet, …)."),
+        str,
+        typer.Argument(
+            help="A store's folder, or a file of named arrays (.npz, .parquet, …), here or at an "
+            "address such as s3://bucket/store."
+        ),
     ],
     check: Annotated[
         bool, typer.Option(help="Compare every part with its checksum; reads all of the store.")
@@ -35,15 +37,15 @@ def inspect(
     columns = opened.names
     described: dict[str, dict[str, Any]] = {}
     unfinished = ""
-    if (store / WORDS).is_file():
-        reader = PartsReader.open(store)
+    if (opened.path / WORDS).is_file():
+        reader = PartsReader.open(opened.path)
         skipped = reader.skipped()
         for name, (shape, kind) in reader.shapes().items():
             described[name] = {"shape": list(shape), "dtype": kind}
         columns = tuple(name for name in columns if name not in described)
         if check:
             reader.check()
-        if not is_finished(store):
+        if not is_finished(opened.path):
             unfinished = "not finished: the same capture command goes on where it stopped"
     for name in sorted(columns):
         values = opened.array(name)
@@ -58,7 +60,7 @@ def inspect(
             }
         )
         return
-    OUT.print(_two_columns(f"{store}", opened.metadata))
+    OUT.print(_two_columns(store, opened.metadata))
     table = Table("array", "rows × columns", "type", box=None, title="arrays", title_justify="left")
     for name, what in described.items():
         table.add_row(escape(name), " × ".join(map(str, what["shape"])), what["dtype"])

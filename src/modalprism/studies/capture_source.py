@@ -21,6 +21,7 @@ from modalprism.datasets.labels import Labels
 from modalprism.datasets.prompts import Prompt
 from modalprism.datasets.rows import ends_digest
 from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
+from modalprism.engines import Engine
 from modalprism.progress import Track, silent
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.studied import StudiedStore
@@ -176,8 +177,13 @@ class CaptureSource(BaseModel):
         """What the dataset is called in the profile."""
         return self.dataset or Path(self.data).stem
 
-    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:
-        """Capture, go on with a capture that was killed, or open one that is whole."""
+    def stores(
+        self, folder: Path, seed: int, track: Track = silent, engine: Engine | None = None
+    ) -> Iterator[StudiedStore]:
+        """Capture, go on with a capture that was killed, or open one that is whole.
+
+        The model runs where the engine says: see `modalprism.capture`.
+        """
         examples = open_examples(
             self.data,
             self._columns(),
@@ -194,7 +200,7 @@ class CaptureSource(BaseModel):
         labels = f"{self.model_label}-{self.dataset_label}".replace("/", "-")
         out = folder / f"{labels}-{self._key(fingerprint, seed)}"
         if not self._whole(out):
-            self._capture(examples, fingerprint, out, seed, track)
+            self._capture(examples, fingerprint, out, seed, track, engine)
         store = EmbeddingStore.open(out)
         origin = CaptureOrigin(
             self.model,
@@ -223,7 +229,13 @@ class CaptureSource(BaseModel):
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
     def _capture(
-        self, examples: Examples, fingerprint: str, out: Path, seed: int, track: Track
+        self,
+        examples: Examples,
+        fingerprint: str,
+        out: Path,
+        seed: int,
+        track: Track,
+        engine: Engine | None,
     ) -> None:
         capture(
             self.model,
@@ -243,6 +255,7 @@ class CaptureSource(BaseModel):
             dataset=self.data,
             fingerprint=fingerprint,
             seed=seed,
+            engine=engine,
             adapter=adapter_named(self.adapter) if self.adapter else None,
             revision=self.revision,
             trust_remote_code=self.trust_remote_code,

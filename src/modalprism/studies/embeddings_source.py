@@ -8,39 +8,53 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from modalprism.capture.parts import WORDS, is_finished
+from modalprism.capture.parts import WORDS, PartsReader, is_finished
 from modalprism.capture.store import EmbeddingStore
+from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
+from modalprism.remote import brought, is_address
 from modalprism.studies.studied import StudiedStore
 
 
 class EmbeddingsSource(BaseModel):
-    """Embeddings that the user captured: a store, or a file of named arrays."""
+    """Embeddings that the user captured: a store, or a file of named arrays; here or elsewhere."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["embeddings"] = "embeddings"
-    path: Path
+    path: str | Path
     model: str = "model"
     dataset: str = "dataset"
 
-    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:  # noqa: ARG002
+    def stores(
+        self,
+        folder: Path,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+        track: Track = silent,
+        engine: Engine | None = None,  # noqa: ARG002
+    ) -> Iterator[StudiedStore]:
         """Open the store or file."""
-        if (self.path / WORDS).is_file() and not is_finished(self.path):
+        here = brought(self.path)
+        if (here / WORDS).is_file() and not is_finished(here):
             raise InputError(
                 f"the capture {self.path} is not finished; give its command again, which goes on "
                 "where it stopped"
             )
-        yield StudiedStore(self.model, self.dataset, EmbeddingStore.open(self.path))
+        if is_address(self.path) and (here / WORDS).is_file():
+            PartsReader.open(here).fetch(track)  # once, and not by every process of the analysis
+        yield StudiedStore(self.model, self.dataset, EmbeddingStore.open(here))
 
     def relative_to(self, folder: Path) -> EmbeddingsSource:
         """Return the source with its path from this folder."""
+        if is_address(self.path):
+            return self
         return self.model_copy(update={"path": folder / self.path})
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""
-        return {self.model: f"embeddings of {self.path.name}"}, {self.dataset: str(self.path.name)}
+        name = str(self.path).rstrip("/").rpartition("/")[2]
+        return {self.model: f"embeddings of {name}"}, {self.dataset: name}
 
     def notes(self) -> tuple[str, ...]:
         """Say what every report on these embeddings has to."""

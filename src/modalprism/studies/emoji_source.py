@@ -26,6 +26,7 @@ from modalprism.datasets.emoji_questions import (
     question_named,
     redrawn_pairs,
 )
+from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 from modalprism.studies.emoji_origin import EmojiOrigin
@@ -72,7 +73,13 @@ class EmojiSource(BaseModel):
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(question_named(name).name for name in names)
 
-    def stores(self, folder: Path, seed: int, track: Track = silent) -> Iterator[StudiedStore]:
+    def stores(
+        self,
+        folder: Path,
+        seed: int,
+        track: Track = silent,
+        engine: Engine | None = None,  # noqa: ARG002  # the networks are small
+    ) -> Iterator[StudiedStore]:
         """Capture every network on every question, or open what was captured before."""
         questions = [question_named(name) for name in self.questions]
         # All at once: what is missing is said before anything is encoded.

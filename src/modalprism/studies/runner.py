@@ -152,6 +152,7 @@ def _analyse(
     """Do one analysis, wherever this runs."""
     try:
         if socket.gethostname() != asked_from:
+            store = store.on_this_machine()
             _check_store_there(store, digest)
         with one_thread():
             rows, one = run_task(task, store, settings)

@@ -201,7 +201,8 @@ class Study(BaseModel):
         ----------
         engine : Engine, optional
             Where analyses are done, of `modalprism.engines`: the same bytes come out of all. Local
-            processes by default, as many as `workers` says.
+            processes by default, as many as `workers` says. On a Ray cluster, models that are
+            captured run there too.
         track : Track
             Shows progress.
         announce : Announce
@@ -227,7 +228,7 @@ class Study(BaseModel):
         stores = [
             studied
             for source in self.sources
-            for studied in source.stores(self.out / "store", self.seed, track)
+            for studied in source.stores(self.out / "store", self.seed, track, engine)
         ]
         captured = time.perf_counter()
         settings = Settings(

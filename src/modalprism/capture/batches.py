@@ -1,0 +1,147 @@
+"""Examples through a model in batches, smaller ones once memory did not suffice."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from modalprism.capture.adapter import Adapter
+from modalprism.capture.parts_writer import Row
+from modalprism.capture.reading import Reading, read_batch
+from modalprism.capture.settings import DTYPES, CaptureSettings
+from modalprism.datasets.example import Example
+from modalprism.errors import InputError
+
+Placed = tuple[int, Example]
+"""An example, and its position in the dataset."""
+
+
+class Sink(Protocol):
+    """Takes what was captured, in the order of the examples; `PartsWriter` is one."""
+
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
+        """Take the states and answers of some rows."""
+
+    def skip(self, position: int, name: str, why: str) -> None:
+        """Note an example that cannot be used."""
+
+    def flush(self) -> None:
+        """Keep what was taken: nothing follows."""
+
+
+@dataclass
+class Batches:
+    """Runs batches, and remembers how large they may be.
+
+    Attributes
+    ----------
+    adapter : Adapter
+    sink : Sink
+    settings : CaptureSettings
+    reading : Reading
+        Of an open `read_states`.
+    device : device
+    size : int
+        Of the batches that are cut next.
+    """
+
+    adapter: Adapter
+    sink: Sink
+    settings: CaptureSettings
+    reading: Reading
+    device: torch.device
+    size: int = 0
+
+    def __post_init__(self) -> None:
+        self.size = self.size or self.settings.batch_size
+
+    def run_all(self, examples: Iterable[Placed]) -> Iterator[None]:
+        """Run examples, batch by batch; yields after each.
+
+        Raises
+        ------
+        InputError
+            If an example cannot be prepared and ``on_error`` is "stop", a state is not finite, or
+            memory does not suffice for a single example.
+        """
+        chunk: list[Placed] = []
+        for one in examples:
+            chunk.append(one)
+            if len(chunk) >= self.size:
+                self.run(chunk)
+                yield
+                chunk = []
+        if chunk:
+            self.run(chunk)
+            yield
+
+    def run(self, chunk: list[Placed]) -> None:
+        """Run a batch, or its halves where memory does not suffice."""
+        try:
+            inputs = self.adapter.prepare([example for _, example in chunk])
+        except (OSError, ValueError, TypeError, KeyError, InputError) as error:
+            self._one_by_one(chunk, error)
+            return
+        try:
+            states = self._states(inputs)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            if len(chunk) == 1:
+                raise InputError(
+                    f"memory does not suffice for the example {chunk[0][1].id!r} alone; choose "
+                    "another --device, or a smaller model"
+                ) from error
+            half = self.size = max(len(chunk) // 2, 1)
+        else:
+            self._keep(chunk, states)
+            return
+        # Outside the handler: what the failed pass held is free only now.
+        gc.collect()
+        for start in range(0, len(chunk), half):
+            self.run(chunk[start : start + half])
+
+    def _one_by_one(self, chunk: list[Placed], error: Exception) -> None:
+        """Find the example that cannot be prepared, and skip it or stop."""
+        if len(chunk) > 1:
+            for one in chunk:
+                self.run([one])
+            return
+        position, example = chunk[0]
+        why = str(error) or type(error).__name__
+        if self.settings.on_error == "stop":
+            self.sink.flush()
+            raise InputError(
+                f"the example {example.id!r} cannot be prepared: {why}; mend it, or skip such "
+                "examples with --on-error skip"
+            ) from error
+        self.sink.skip(position, example.id, why)
+
+    def _states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the model on prepared inputs and return what the store keeps."""
+        inputs = {name: value.to(self.device) for name, value in inputs.items()}
+        states, answer = read_batch(self.adapter, inputs, self.reading)
+        dtype = DTYPES[self.settings.dtype]
+        kept = {name: state.to(dtype).cpu() for name, state in states.items()}
+        return kept if answer is None else kept | {"answer": answer.float().cpu()}
+
+    def _keep(self, chunk: list[Placed], states: dict[str, Tensor]) -> None:
+        for name, state in states.items():
+            if name.startswith("tokens/"):
+                continue  # they end in NaN, and are at most what was pooled
+            bad = ~torch.isfinite(state).all(1)
+            if bad.any():
+                example = chunk[int(bad.nonzero()[0, 0])][1]
+                empty = "its span is empty"
+                large = f"it is more than {self.settings.dtype} holds (give another --dtype)"
+                raise InputError(
+                    f"the state {name} of the example {example.id!r} is not finite: "
+                    f"{empty if torch.isnan(state[bad]).all() else large}, or the model overflows"
+                )
+        rows = [
+            Row(position, example.id, example.label, example.groups) for position, example in chunk
+        ]
+        self.sink.add(rows, states)

@@ -1,0 +1,312 @@
+"""Capture on a Ray cluster: stretches of examples through Ray Data, to workers with the model.
+
+The dataset is a table with a line a stretch: from which position to which. ``map_batches`` hands
+them to a pool of actors, each of which loads the model once, and this process writes what comes
+back into the store, in the order of the examples. Batches are cut as one process would cut them, so
+the store is the same, byte for byte, where a worker computes as this process does.
+
+A worker that dies is started anew by Ray, on another machine if need be, and its stretch is done
+again; what was written stays. If this process dies, the same command goes on after the last part.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from modalprism.capture.parts import PartsReader, finished_parts, is_finished
+from modalprism.capture.parts_writer import PartsWriter
+from modalprism.capture.ray_tally import SharedTally, Tally
+from modalprism.capture.ray_worker import CaptureWorker, Feed, Reopened, tell
+from modalprism.capture.recipe import Recipe
+from modalprism.capture.redrawn import RedrawnPairs
+from modalprism.capture.run import Run, refuse_twice
+from modalprism.capture.settings import CaptureSettings
+from modalprism.datasets.example import Example
+from modalprism.datasets.sources import CountedExamples
+from modalprism.engines import RayEngine
+from modalprism.engines.ray_cluster import connected
+from modalprism.engines.ray_nodes import check_versions
+from modalprism.errors import InputError, WorkerError
+from modalprism.progress import Track
+
+_LOG: Final = logging.getLogger("modalprism.capture")
+_POOL_THREAD: Final = "StreamingExecutor"
+_END_SECONDS: Final = 60.0
+_STRETCHES: Final = 4
+"""So many a worker at least, where there are enough examples: none waits long for the last."""
+_STRETCH: Final = pa.schema([("begin", pa.int64()), ("end", pa.int64()), ("examples", pa.binary())])
+
+
+@contextmanager
+def workers_for(
+    recipe: Recipe, settings: CaptureSettings, engine: RayEngine, track: Track
+) -> Iterator[Run]:
+    """Join the cluster, and return what captures examples into a folder there.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    settings : CaptureSettings
+    engine : RayEngine
+        Its workers each hold a copy of the model; 0 is one a GPU of the cluster, or one a CPU where
+        there is none, and more there cannot be.
+    track : Track
+        Shows progress.
+
+    Raises
+    ------
+    InputError
+        If Ray is missing, no cluster can be joined, a GPU is asked for and it has none, or a node
+        has other versions.
+    """
+    engine.ready()
+    with ExitStack() as opened:
+        ray = opened.enter_context(connected(engine.address, engine.workers or os.cpu_count() or 1))
+        workers, gpus = _workers(ray, engine, settings.device)
+        check_versions(ray)
+        opened.enter_context(_code_of(recipe.adapter, recipe.model))
+        yield _OnRay(recipe, workers, gpus, track)
+
+
+def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
+    """Say how many workers there will be, and how many GPUs each has.
+
+    Ray would wait for ever for what no machine has.
+    """
+    found = ray.cluster_resources()
+    cpus, gpus = int(found.get("CPU", 0)), int(found.get("GPU", 0))
+    wants = device.startswith("cuda")
+    if wants and not gpus:
+        raise InputError(
+            f"the device is {device!r}, and no machine of the Ray cluster has a GPU; add one, or "
+            "give --device cpu"
+        )
+    kind, have = ("GPU", gpus) if wants or (device == "auto" and gpus) else ("CPU", cpus)
+    if engine.workers > have:  # a study's workers are analyses, of which more may be done at once
+        _LOG.info("the Ray cluster has %d %ss: %d workers", have, kind, have)
+    return min(engine.workers or have, have), int(kind == "GPU")
+
+
+@dataclass(frozen=True)
+class _OnRay:
+    """Captures examples into a folder, on the workers of a cluster that was joined."""
+
+    recipe: Recipe
+    workers: int
+    gpus: int
+    track: Track
+
+    def __call__(
+        self,
+        examples: Iterable[Example],
+        out: Path,
+        settings: CaptureSettings,
+        total: int,
+        more: Mapping[str, Any],
+    ) -> None:
+        parts = finished_parts(out)
+        begin = parts[-1].end if parts else 0
+        seen = {name for part in parts for name, _ in part.skipped}
+        if any(part.rows for part in parts):
+            seen |= set(PartsReader.open(out).array("id").tolist())
+        stretches = list(self._stretches(examples, begin, settings, is_finished(out)))
+        feed = self._feed(examples)
+        writer: PartsWriter | None = None
+        described = ""
+
+        def captured(results: Iterable[tuple[str, str, bytes]]) -> Iterator[int]:
+            nonlocal writer, described
+            yield from range(begin)
+            for what, words, states in results:
+                if what == "is":
+                    described = described or words
+                    _refuse_another(described, words)
+                    if writer is None:
+                        writer = PartsWriter(out, json.loads(words), settings.part_rows)
+                        writer.resume()
+                    continue
+                for identity in tell(writer, what, words, states):
+                    refuse_twice(identity, seen)
+                    yield 1
+
+        # Closed, so that the workers end now, and not when an error that was raised is forgotten.
+        with _threads_ended(), closing(self._results(stretches, feed, settings, more)) as results:
+            done = captured(results)
+            for _ in self.track(done, total=total, description=f"capturing into {out.name}"):
+                pass
+        if writer is not None:
+            writer.finish()
+
+    def _feed(self, examples: Iterable[Example]) -> Feed | None:
+        if isinstance(examples, CountedExamples):
+            return Reopened(examples, self.recipe.fingerprint or examples.fingerprint())
+        return _Shown(examples) if isinstance(examples, RedrawnPairs) else None
+
+    def _stretches(
+        self, examples: Iterable[Example], begin: int, settings: CaptureSettings, done: bool
+    ) -> Iterator[pa.Table]:
+        """Cut what is not captured yet, every stretch but the last a number of whole batches.
+
+        There is always one, if an empty one: its worker says what the store is, and so whether it
+        is gone on with.
+        """
+        if isinstance(examples, CountedExamples | RedrawnPairs):
+            end = begin if done else len(examples)
+            size = self._size(end - begin, settings)
+            for start in range(begin, end, size) or (begin,):
+                yield _stretch(start, min(start + size, end), b"")
+            return
+        cloudpickle: Any = import_module("ray.cloudpickle")
+        # What cannot be opened there, or counted, is sent, undecoded where it is so here.
+        size, given = settings.batch_size, islice(examples, begin, None)
+        while chunk := list(islice(given, size)):
+            yield _stretch(begin, begin + len(chunk), cloudpickle.dumps(chunk))
+            begin += len(chunk)
+        yield _stretch(begin, begin, cloudpickle.dumps([]))
+
+    def _size(self, rows: int, settings: CaptureSettings) -> int:
+        """Choose the rows of a stretch: whole batches, no more than a part, several a worker."""
+        batch = settings.batch_size
+        rows = min(settings.part_rows, rows // (self.workers * _STRETCHES))
+        return max(rows // batch, 1) * batch
+
+    def _results(
+        self,
+        stretches: list[pa.Table],
+        feed: Feed | None,
+        settings: CaptureSettings,
+        more: Mapping[str, Any],
+    ) -> Generator[tuple[str, str, bytes], None, None]:
+        """Yield what the workers tell, in the order of the examples."""
+        ray: Any = import_module("ray")
+        data: Any = import_module("ray.data")
+        device = settings.device
+        if device == "auto" or device.startswith("cuda"):  # a worker sees no GPU but its own
+            device = "cuda" if self.gpus else "cpu"
+        arguments = {
+            "recipe": self.recipe,
+            "feed": feed,
+            "settings": replace(settings, device=device),
+            "more": dict(more),
+            "folder": str(Path.cwd()),
+            "begun": SharedTally(ray.remote(Tally).options(num_cpus=0, max_restarts=-1).remote()),
+        }
+        with _quiet_and_in_order(data):
+            told = data.from_arrow(stretches).map_batches(
+                CaptureWorker,
+                fn_constructor_kwargs=arguments,
+                batch_size=None,
+                batch_format="pyarrow",
+                zero_copy_batch=True,
+                compute=data.ActorPoolStrategy(size=min(self.workers, len(stretches))),
+                num_cpus=1,
+                num_gpus=self.gpus,
+            )
+            try:
+                tables: Iterable[Any] = told.iter_batches(
+                    batch_size=None, batch_format="pyarrow", prefetch_batches=0
+                )
+                for table in tables:
+                    for line in table.to_pylist():
+                        yield line["what"], line["words"], line["states"]
+            except ray.exceptions.RayError as error:
+                raise WorkerError(f"the Ray cluster could not go on: {_cause(error)}") from error
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Redrawn pairs, which are few examples: they travel with the worker."""
+
+    pairs: RedrawnPairs
+
+    def check(self) -> None:
+        """Nothing here can be another."""
+
+    def between(self, begin: int, end: int) -> Iterator[Example]:
+        return self.pairs.between(begin, end)
+
+
+def _stretch(begin: int, end: int, examples: bytes) -> pa.Table:
+    return pa.table([[begin], [end], pa.array([examples], pa.binary())], schema=_STRETCH)
+
+
+def _refuse_another(described: str, words: str) -> None:
+    """Refuse a worker that holds another model than the first."""
+    first, other = json.loads(described), json.loads(words)
+    if differing := sorted(key for key in first if first[key] != other.get(key)):
+        key = differing[0]
+        raise InputError(
+            f"two workers of the Ray cluster differ: the {key} of one is {first[key]!r}, of the "
+            f"other {other.get(key)!r}; let all machines see the same model and versions"
+        )
+
+
+def _cause(error: BaseException) -> str:
+    """Return one line of what went wrong on a worker."""
+    while isinstance(cause := getattr(error, "cause", None), BaseException):
+        error = cause
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1] if "Traceback" in str(error) else lines[0]
+
+
+@contextmanager
+def _quiet_and_in_order(data: Any) -> Iterator[None]:
+    """Let Ray Data keep the order, draw no bars of its own, and not say what it does."""
+    context = data.DataContext.get_current()
+    options, logger = context.execution_options, logging.getLogger("ray.data")
+    before = options.preserve_order, context.enable_progress_bars, logger.level
+    options.preserve_order, context.enable_progress_bars = True, False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        options.preserve_order, context.enable_progress_bars = before[:2]
+        logger.setLevel(before[2])
+
+
+@contextmanager
+def _threads_ended() -> Iterator[None]:
+    """Wait for the thread of Ray Data that runs the pool, where it was stopped before its end.
+
+    It would ask a cluster that was left meanwhile, at which Ray ends the process without a word.
+    """
+    before = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith(_POOL_THREAD):
+                thread.join(_END_SECONDS)
+
+
+@contextmanager
+def _code_of(*things: Any) -> Iterator[None]:
+    """Send the code of an adapter of the user's own along: no worker has it."""
+    cloudpickle: Any = import_module("ray.cloudpickle")
+    classes = [thing if isinstance(thing, type) else type(thing) for thing in things]
+    names = {one.__module__ for one in classes} - {"builtins", "pathlib", "__main__"}
+    own = [
+        sys.modules[name]
+        for name in sorted(names)
+        if name.partition(".")[0] not in {"modalprism", "transformers", "torch"}
+    ]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in own:
+            cloudpickle.unregister_pickle_by_value(module)

@@ -1,0 +1,245 @@
+"""What captures on a worker of a Ray cluster: a model, loaded once, and stretches of examples.
+
+A worker sends back what it would have told the writer, in the order of its examples: the process
+that asked tells it to the one writer there is. No store need be seen by a worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+from safetensors.torch import load, save
+from torch import Tensor
+
+from modalprism.capture.batches import Batches, Placed, Sink
+from modalprism.capture.loading import quiet_library
+from modalprism.capture.parts_writer import Row
+from modalprism.capture.recipe import Recipe
+from modalprism.capture.run import description_of, opened_batches
+from modalprism.capture.settings import CaptureSettings
+from modalprism.datasets.example import Example
+from modalprism.datasets.sources import CountedExamples
+from modalprism.engines.interface import TRIES
+from modalprism.errors import InputError, WorkerError
+
+TOLD: Final = pa.schema([("what", pa.string()), ("words", pa.string()), ("states", pa.binary())])
+"""What a worker sends back: a line a call of the writer, in order."""
+
+
+class Feed(Protocol):
+    """Examples that a worker reaches by itself."""
+
+    def check(self) -> None:
+        """Refuse examples that are not those of the process that asked."""
+
+    def between(self, begin: int, end: int) -> Iterator[Example]:
+        """Yield the examples from one position to another."""
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """A dataset that every worker reads for itself: only what its stretches need.
+
+    Attributes
+    ----------
+    examples : CountedExamples
+    fingerprint : str
+        As the process that asked computed it.
+    """
+
+    examples: CountedExamples
+    fingerprint: str
+
+    def check(self) -> None:
+        """Refuse a dataset that is not here as it is there, its files included.
+
+        Raises
+        ------
+        InputError
+            If so.
+        """
+        try:
+            found = self.examples.fingerprint()
+        except OSError as error:
+            raise InputError(
+                f"the worker on {socket.gethostname()} cannot read the dataset "
+                f"({error.strerror or error}: {error.filename}); put it, and the files that it "
+                "names, at the same path on every machine"
+            ) from error
+        if found != self.fingerprint:
+            raise InputError(
+                f"the worker on {socket.gethostname()} sees another dataset at the same path, or "
+                "not all files that it names; let every machine see the same"
+            )
+
+    def between(self, begin: int, end: int) -> Iterator[Example]:
+        """Yield the examples from one position to another."""
+        chosen = self.examples.chosen
+        places = np.arange(begin, end) if chosen is None else chosen[begin:end]
+        yield from replace(self.examples, chosen=places)
+
+
+@dataclass
+class Telling:
+    """A sink that writes down what it is told."""
+
+    lines: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
+        """Write down rows; what is no plain number or word, the index would write as a word."""
+        written = [
+            asdict(
+                replace(
+                    row,
+                    label=_plain(row.label),
+                    groups={name: str(value) for name, value in row.groups.items()},
+                )
+            )
+            for row in rows
+        ]
+        states = save({name: value.contiguous() for name, value in arrays.items()})
+        self.lines.append(("add", json.dumps(written), states))
+
+    def skip(self, position: int, name: str, why: str) -> None:
+        """Write down an example that cannot be used."""
+        self.lines.append(("skip", json.dumps([position, name, why]), b""))
+
+    def flush(self) -> None:
+        """Write down that nothing follows."""
+        self.lines.append(("flush", "", b""))
+
+    def taken(self) -> pa.Table:
+        """Return what was written down since."""
+        lines, self.lines = self.lines, []
+        columns = zip(*lines, strict=True) if lines else ((), (), ())
+        return pa.table(
+            [pa.array(column, kind.type) for column, kind in zip(columns, TOLD, strict=True)],
+            schema=TOLD,
+        )
+
+
+def _plain(label: Any) -> int | str | None:
+    return label if label is None or isinstance(label, int) else str(label)
+
+
+def tell(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
+    """Tell a sink what a worker wrote down, and return the ids that it is about.
+
+    There is no sink yet where the worker had to stop before it could say what the store is.
+
+    Raises
+    ------
+    InputError
+        If the worker had to stop.
+    WorkerError
+        If it died over the same examples again and again.
+    """
+    if sink is None or what in {"stop", "died"}:
+        raise WorkerError(words) if what == "died" else InputError(words)
+    if what == "add":
+        rows = [Row(**row) for row in json.loads(words)]
+        sink.add(rows, load(states))
+        return [row.id for row in rows]
+    if what == "skip":
+        position, name, why = json.loads(words)
+        sink.skip(position, name, why)
+        return [name]
+    sink.flush()
+    return []
+
+
+class CaptureWorker:
+    """Captures stretches of examples; Ray makes one of these a worker, and calls it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    feed : Feed, optional
+        None where the examples come with their stretch.
+    settings : CaptureSettings
+    more : mapping
+        What the store says beside.
+    folder : str
+        Where the process that asked stands: names of files are relative to that.
+    begun : callable
+        Counts, over all workers, how often a stretch was begun.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        feed: Feed | None,
+        settings: CaptureSettings,
+        more: Mapping[str, Any],
+        folder: str,
+        begun: Callable[[int], int],
+    ) -> None:
+        self._recipe, self._feed, self._settings = recipe, feed, settings
+        self._more, self._folder, self._begun = more, folder, begun
+        self._telling = Telling()
+        self._batches: Batches | None = None
+        self._description = ""
+        self._open = ExitStack()
+
+    def __call__(self, stretch: pa.Table) -> Iterator[pa.Table]:
+        """Capture one stretch, and send back each batch as soon as it is done."""
+        (one,) = stretch.to_pylist()
+        begin, end = one["begin"], one["end"]
+        if self._begun(begin) > TRIES:
+            words = f"the worker died {TRIES} times over the examples from {begin} to {end - 1}"
+            self._telling.lines.append(("died", words, b""))
+            yield self._telling.taken()
+            return
+        try:
+            batches = self._ready()
+            self._telling.lines.append(("is", self._description, b""))
+            examples = self._examples(begin, end, one["examples"])
+            for _ in batches.run_all(examples):
+                yield self._telling.taken()
+        except InputError as error:
+            # As a line of its own: what was captured before it comes first, and is kept.
+            self._telling.lines.append(("stop", str(error), b""))
+        yield self._telling.taken()
+
+    def _examples(self, begin: int, end: int, shipped: bytes) -> Iterator[Placed]:
+        if begin == end:
+            return
+        found: Iterable[Example]
+        if self._feed is not None:
+            found = self._feed.between(begin, end)
+        else:
+            from ray import cloudpickle
+
+            found = cloudpickle.loads(shipped)
+        position = begin
+        for position, example in enumerate(found, begin + 1):
+            yield position - 1, example
+        if position != end:
+            raise InputError(
+                f"the dataset has {position - begin} examples from position {begin} to {end}: it "
+                "has changed since it was opened; give the command again"
+            )
+
+    def _ready(self) -> Batches:
+        """Load the model, when the first stretch comes."""
+        if self._batches is None:
+            with suppress(OSError):  # a machine without that folder: the check of the feed says so
+                os.chdir(self._folder)
+            quiet_library()
+            if self._feed is not None:
+                self._feed.check()
+            adapter = self._recipe.load()
+            words = {**self._recipe.words(adapter), **self._more}
+            self._description = json.dumps(description_of(adapter, self._settings, words))
+            self._batches = self._open.enter_context(
+                opened_batches(adapter, self._telling, self._settings)
+            )
+        return self._batches
