@@ -1,6 +1,6 @@
 """What a capture takes in one process, and on a Ray cluster of this machine; and that both are one.
 
-    python benchmarks/capture_ray.py --rows 512 --workers 1 2
+    PYTHONPATH=benchmarks python benchmarks/scale/captures.py --rows 512 --workers 1 2
 
 The LLaVA of `capture.py` and its pictures, in a folder and a table, as users have them. Seconds are
 of the clock, from the call to the finished store: they hold the start of workers, and for a cluster
