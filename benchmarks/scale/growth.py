@@ -113,7 +113,7 @@ class Axis:
 
 ROWS = (500, 1_000, 2_000, 4_000, 8_000, 16_000)
 SIDES = (5, 10, 20, 40, 80, 160, 320, 640)
-OURS, PEERS = ("modalprism",), ("Clarabel", "ECOS", "cvxpy + SCS")
+OURS, PEERS = ("modalprism",), ("Clarabel", "ECOS")
 AXES = {
     "rows": Axis("rows (64 dimensions, 4 classes)", ROWS, lambda n: analysis(n)),
     "dimensions": Axis(
