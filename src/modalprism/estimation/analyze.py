@@ -12,6 +12,9 @@ from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.codebook.codebook import analyze_codebook
 from modalprism.estimation.posterior import analyze_posterior
+from modalprism.estimation.streamed.posterior import analyze_streamed
+from modalprism.estimation.streamed.sample import check_streamed_sample
+from modalprism.estimation.streamed.streaming import Streaming
 from modalprism.estimation.summary import summarize_codebook
 from modalprism.estimation.threads import one_thread
 from modalprism.estimation.validation import check_options, check_sample
@@ -32,6 +35,7 @@ def analyze(
     replicates: int = 1000,
     permutations: int = 199,
     seed: int = 0,
+    streaming: Streaming | None = None,
 ) -> Analysis:
     """Split what two embeddings tell about a target into atoms, with intervals.
 
@@ -59,6 +63,9 @@ def analyze(
         or 39 replicates, nothing is significant at .05, and every contribution undetermined.
     seed : int
         The same seed gives the same result, in whatever order the modalities are.
+    streaming : Streaming, optional
+        How more than 50,000 rows are analysed: in blocks, so that embeddings may be mapped from
+        disk and are never in memory as a whole. `Streaming(above=…)` moves that number.
 
     Returns
     -------
@@ -85,6 +92,21 @@ def analyze(
     if estimator not in ESTIMATORS:
         raise InputError(f"there is no estimator {estimator!r}; choose {' or '.join(ESTIMATORS)}")
     check_options(base, replicates, seed, permutations)
+    streaming = streaming or Streaming()
+    if estimator == "posterior" and _rows_of(embeddings) > streaming.above:
+        many = check_streamed_sample(embeddings, y, groups, folds, streaming.block_numbers)
+        with one_thread():
+            analysis = analyze_streamed(
+                many,
+                streaming,
+                target=target,
+                base=base,
+                folds=folds,
+                replicates=replicates,
+                permutations=permutations,
+                seed=seed,
+            )
+        return _finished(analysis, many.repeated, embeddings)
     # In the order of their names, so that their order in the mapping decides no bit.
     sample = check_sample(embeddings, y, groups, folds).sorted()
     with one_thread():
@@ -103,8 +125,20 @@ def analyze(
                 permutations=permutations,
                 seed=seed,
             )
-    if sample.repeated:
-        told = {"repeated_rows": Estimate(float(sample.repeated))}
+    return _finished(analysis, sample.repeated, embeddings)
+
+
+def _rows_of(embeddings: Mapping[str, ArrayLike]) -> int:
+    """Return how many rows there are, where it can be told without reading them."""
+    if not isinstance(embeddings, Mapping):
+        return 0
+    shapes: list[tuple[int, ...]] = [getattr(each, "shape", ()) for each in embeddings.values()]
+    return max((int(shape[0]) for shape in shapes if len(shape) == 2), default=0)
+
+
+def _finished(analysis: Analysis, repeated: int, embeddings: Mapping[str, ArrayLike]) -> Analysis:
+    if repeated:
+        told = {"repeated_rows": Estimate(float(repeated))}
         analysis = replace(analysis, diagnostics=analysis.diagnostics | told)
     first, second = map(str, embeddings)
     return analysis.in_order((first, second))
