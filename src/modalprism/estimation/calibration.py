@@ -75,7 +75,11 @@ def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9
 
 
 def most_likely(
-    blocks: Iterable[tuple[Array, Array]], scale: Array, *, tolerance: float = 1e-9
+    blocks: Iterable[tuple[Array, Array]],
+    scale: Array,
+    *,
+    tolerance: float = 1e-9,
+    start: Stack | None = None,
 ) -> Stack:
     """Fit slopes and biases to rows that come in blocks; see `fit_stack`.
 
@@ -87,6 +91,8 @@ def most_likely(
         be in memory.
     scale : ndarray of float64, shape (K,)
     tolerance : float
+    start : Stack, optional
+        Of some of the rows: from there the rest is a few steps.
     """
     count = len(scale)
 
@@ -136,9 +142,11 @@ def most_likely(
         return hessian
 
     # A class may be absent from the rows of a fold: it starts as rare, not as impossible.
-    start = np.concatenate([np.zeros(count), np.log(np.maximum(frequency, 1e-12))])
+    begin = np.concatenate([np.zeros(count), np.log(np.maximum(frequency, 1e-12))])
+    if start is not None:
+        begin = np.concatenate([start.slopes * scale, start.biases])
     found = minimize(
-        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": tolerance}
+        loss, begin, jac=True, hess=curvature, method="trust-exact", options={"gtol": tolerance}
     ).x
     return Stack(found[:count] / scale, found[count:])
 

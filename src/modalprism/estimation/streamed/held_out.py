@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from modalprism.estimation.atoms import CoupledStates, RowTerms, couple_states
 from modalprism.estimation.calibration import (
     Stack,
+    fit_stack,
     matching_distance,
     most_likely,
     most_likely_nonnegative,
@@ -23,8 +25,12 @@ from modalprism.estimation.streamed.merging import merge_blocks
 from modalprism.estimation.streamed.target import Target
 
 Array = NDArray[np.float64]
-Scores = Callable[[slice], list[Array]]
-"""From a stretch of rows to what several probes say of them, each (b, C)."""
+Where = slice | NDArray[np.int64]
+Scores = Callable[[Where], list[Array]]
+"""From some rows to what several probes say of them, each (b, C)."""
+
+
+FIRST_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class HeldOut:
     logits: NDArray[np.float32]
     target: Target
 
-    def scores(self, where: slice | NDArray[np.int64], kind: int) -> Array:
+    def scores(self, where: Where, kind: int) -> Array:
         """Return some rows' log-odds of a kind, (b, C)."""
         return self.logits[where, kind].astype(np.float64)
 
@@ -61,10 +67,17 @@ class _Centred:
 
 
 def fit_blocks(scores: Scores, target: Target) -> Stack:
-    """Fit slopes and biases to all rows by maximum likelihood; see `calibration.fit_stack`."""
+    """Fit slopes and biases to all rows by maximum likelihood; see `calibration.fit_stack`.
+
+    A fit to some of the rows comes first: from there the rest is a few steps.
+    """
     squares = sum(np.square(centred).sum((1, 2)) for centred, _ in _Centred(scores, target))
     scale = np.maximum(np.sqrt(squares / (len(target) * target.classes)), 1e-12)
-    return most_likely(_Centred(scores, target, scale), scale)
+    start = None
+    if len(target) > 2 * FIRST_ROWS:
+        some = np.sort(np.random.default_rng(0).permutation(len(target))[:FIRST_ROWS])
+        start = fit_stack(scores(some), target.rows(some), tolerance=1e-5)
+    return most_likely(_Centred(scores, target, scale), scale, start=start)
 
 
 def calibration_of(scores: Scores, target: Target) -> Stack:
@@ -102,7 +115,7 @@ class Read:
     difference: float
     distance: float
 
-    def potential(self, where: slice | NDArray[np.int64]) -> Array:
+    def potential(self, where: Where) -> Array:
         """Return α' + β of some rows, (b, C); see `atoms.Coupled`."""
         first, second = self.states
         alpha, beta = self.coupled.alpha, self.coupled.beta
@@ -129,7 +142,7 @@ def read_blocks(held_out: HeldOut, *, most_states: int, tol: float, seed: int) -
 
     stacks = [calibration_of(of_source(kind), target) for kind in (0, 1)]
 
-    def log_p(where: slice, kind: int) -> Array:
+    def log_p(where: Where, kind: int) -> Array:
         return stacks[kind].log_probabilities(of_source(kind)(where))
 
     def posteriors(kind: int) -> Callable[[], Iterator[Array]]:
@@ -140,7 +153,7 @@ def read_blocks(held_out: HeldOut, *, most_states: int, tol: float, seed: int) -
     )
     coupled = couple_states((first, second), tol=tol)
 
-    def together(where: slice) -> list[Array]:
+    def together(where: Where) -> list[Array]:
         potential = coupled.alpha[first.of_row[where]] + coupled.beta[second.of_row[where]]
         return [log_p(where, 0), log_p(where, 1), held_out.scores(where, 2), potential]
 

@@ -21,6 +21,7 @@ from scipy.special import rel_entr, xlogy
 from sklearn.cluster import KMeans
 
 from modalprism.estimation.states import States
+from modalprism.estimation.streamed.source import stretches
 
 Array = NDArray[np.float64]
 Blocks = Callable[[], Iterator[Array]]
@@ -30,6 +31,10 @@ SAMPLE: Final = 40_000
 """Rows that say where the states lie."""
 _ITERATIONS: Final = 10
 _ROUNDING: Final = 1e-12
+_DIGITS: Final = 5
+"""Roots that agree so far are one centre: what lies between them loses about 1e-10."""
+_AT_A_TIME: Final = 1 << 22
+"""Distances of rows from centres that are in memory at a time."""
 
 
 def merge_blocks(blocks: Blocks, n: int, *, most: int, seed: int = 0) -> States:
@@ -87,7 +92,7 @@ def merge_blocks(blocks: Blocks, n: int, *, most: int, seed: int = 0) -> States:
 
 def _centres(sample: Array, most: int, seed: int) -> Array:
     """Return roots of posteriors around which rows are merged, (at most `most`, C)."""
-    roots, weight = np.unique(np.sqrt(sample).round(12), axis=0, return_counts=True)
+    roots, weight = np.unique(np.sqrt(sample).round(_DIGITS), axis=0, return_counts=True)
     if len(roots) <= most:
         return roots
     start = roots[
@@ -100,9 +105,11 @@ def _centres(sample: Array, most: int, seed: int) -> Array:
 
 def nearest(rows: Array, centres: Array) -> NDArray[np.int64]:
     """Return the number of every row's nearest centre, (b,)."""
-    distance = -2.0 * (rows.astype(np.float32) @ centres.T.astype(np.float32))
-    distance += np.square(centres).sum(1).astype(np.float32)
-    found: NDArray[np.int64] = distance.argmin(1)
+    points, lengths = centres.astype(np.float32), np.square(centres).sum(1).astype(np.float32)
+    found = np.empty(len(rows), dtype=np.int64)
+    for start, stop in stretches(len(rows), max(1, _AT_A_TIME // len(centres))):
+        distance = rows[start:stop].astype(np.float32) @ points.T
+        found[start:stop] = (lengths - 2 * distance).argmin(1)
     return found
 
 

@@ -21,7 +21,6 @@ from modalprism.estimation.validation import check_shape, check_size, read_array
 
 FEWEST_ROWS: Final = 64
 """Rows of a block, however long they are."""
-_FIRST: Final = 1_000
 _SEED_OF_HASHES: Final = 20_140_404
 
 
@@ -189,7 +188,7 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
         )
         hashes[start:stop] = (words * (factors | np.uint64(1))).sum(1, dtype=np.uint64)
     check_size(name, float(max(high.max(), -low.min())))
-    first = np.asarray(rows[: min(n, _FIRST)])
-    centre = first.astype(np.float64).mean(0)
+    # Of as many rows as every block has, so that blocks decide no bit of it.
+    centre = np.asarray(rows[: min(n, FEWEST_ROWS)]).astype(np.float64).mean(0)
     scale = float(np.maximum(high - centre, centre - low).max())
     return Source(rows, step, centre, scale or 1.0, bool((high == low).all())), hashes
