@@ -12,6 +12,7 @@ from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.codebook.codebook import analyze_codebook
 from modalprism.estimation.posterior import analyze_posterior
+from modalprism.estimation.streamed.codebook import analyze_streamed_codebook
 from modalprism.estimation.streamed.posterior import analyze_streamed
 from modalprism.estimation.streamed.sample import check_streamed_sample
 from modalprism.estimation.streamed.streaming import Streaming
@@ -93,10 +94,11 @@ def analyze(
         raise InputError(f"there is no estimator {estimator!r}; choose {' or '.join(ESTIMATORS)}")
     check_options(base, replicates, seed, permutations)
     streaming = streaming or Streaming()
-    if estimator == "posterior" and _rows_of(embeddings) > streaming.above:
+    if _rows_of(embeddings) > streaming.above:
         many = check_streamed_sample(embeddings, y, groups, folds, streaming.block_numbers)
+        way = analyze_streamed if estimator == "posterior" else analyze_streamed_codebook
         with one_thread():
-            analysis = analyze_streamed(
+            analysis = way(
                 many,
                 streaming,
                 target=target,
@@ -114,7 +116,9 @@ def analyze(
             counted = analyze_codebook(
                 sample, replicates=replicates, permutations=permutations, seed=seed
             )
-            analysis = summarize_codebook(counted, sample, target=target, base=base)
+            analysis = summarize_codebook(
+                counted, sample.modalities, *sample.target.shape, target=target, base=base
+            )
         else:
             analysis = analyze_posterior(
                 sample,

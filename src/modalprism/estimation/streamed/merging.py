@@ -33,7 +33,7 @@ _ITERATIONS: Final = 10
 _ROUNDING: Final = 1e-12
 _DIGITS: Final = 5
 """Roots that agree so far are one centre: what lies between them loses about 1e-10."""
-_AT_A_TIME: Final = 1 << 22
+_AT_A_TIME: Final = 1 << 20
 """Distances of rows from centres that are in memory at a time."""
 
 
@@ -109,7 +109,9 @@ def nearest(rows: Array, centres: Array) -> NDArray[np.int64]:
     found = np.empty(len(rows), dtype=np.int64)
     for start, stop in stretches(len(rows), max(1, _AT_A_TIME // len(centres))):
         distance = rows[start:stop].astype(np.float32) @ points.T
-        found[start:stop] = (lengths - 2 * distance).argmin(1)
+        distance *= -2
+        distance += lengths
+        found[start:stop] = distance.argmin(1)
     return found
 
 

@@ -97,20 +97,33 @@ def reduction_of(
         Of components.
     seed : int
     """
-    d = taken.shape[1]
-    count = min(count, d)
+    count = min(count, taken.shape[1])
     if by_fold is not None:
         seen = [sums for number, sums in enumerate(by_fold) if number != left_out]
-        n = sum(sums.count for sums in seen)
-        moment = np.sum([sums.moment for sums in seen], axis=0)
-        centre, axes = leading_axes(moment, np.sum([sums.total for sums in seen], 0), n, count)
-        variance = np.einsum("dk,de,ek->k", axes, moment / n, axes) - (centre @ axes) ** 2
-        return Reduction.along(centre, axes, variance)
+        return Reduction.along(*exact_axes(seen, count))
     chosen = np.random.default_rng(seed).permutation(np.flatnonzero(fold != left_out))
     rows = source.scaled(taken[np.sort(chosen[:RANDOMISED_ROWS])]).numpy()
-    count = min(count, len(rows))
+    return Reduction.along(*randomised_axes(rows, count, seed))
+
+
+Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Centre (d,), axes (d, k), and the variance along each, (k,)."""
+
+
+def exact_axes(seen: Sequence[Moments], count: int) -> Axes:
+    """Return the leading axes of rows of which only moments are known."""
+    n = sum(sums.count for sums in seen)
+    moment = np.sum([sums.moment for sums in seen], axis=0)
+    centre, axes = leading_axes(moment, np.sum([sums.total for sums in seen], 0), n, count)
+    variance = (axes * (moment / n @ axes)).sum(0) - (centre @ axes) ** 2
+    return centre, axes, variance
+
+
+def randomised_axes(rows: NDArray[np.float32], count: int, seed: int) -> Axes:
+    """Return about the leading axes of rows of many dimensions."""
+    count = min(count, *rows.shape)
     fit = PCA(count, svd_solver="randomized", iterated_power=2, random_state=seed).fit(rows)
-    return Reduction.along(
+    return (
         fit.mean_.astype(np.float64),
         fit.components_.T.astype(np.float64),
         fit.explained_variance_.astype(np.float64),
