@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 from numpy.typing import ArrayLike
 
@@ -14,7 +14,7 @@ from modalprism.estimation.codebook.codebook import analyze_codebook
 from modalprism.estimation.posterior import analyze_posterior
 from modalprism.estimation.streamed.codebook import analyze_streamed_codebook
 from modalprism.estimation.streamed.posterior import analyze_streamed
-from modalprism.estimation.streamed.sample import check_streamed_sample
+from modalprism.estimation.streamed.sample import Embeddings, check_streamed_sample
 from modalprism.estimation.streamed.streaming import Streaming
 from modalprism.estimation.summary import summarize_codebook
 from modalprism.estimation.threads import one_thread
@@ -25,7 +25,7 @@ ESTIMATORS: Final = get_args(Estimator)
 
 
 def analyze(
-    embeddings: Mapping[str, ArrayLike],
+    embeddings: Embeddings,
     y: ArrayLike,
     *,
     groups: Mapping[str, ArrayLike] | None = None,
@@ -43,7 +43,8 @@ def analyze(
     Parameters
     ----------
     embeddings : mapping of modality name to array_like, shapes (n, d1) and (n, d2)
-        Two modalities; row i of both is example i. Any float or integer dtype.
+        Two modalities; row i of both is example i. Any float or integer dtype. Of more than 50,000
+        rows nothing is needed but slices: a `numpy.memmap`, or an array of HDF5, will do.
     y : array_like, shape (n,) or (n, C)
         Labels, or a model's answer probabilities (rows sum to 1).
     groups : mapping of column name to array_like, shape (n,), optional
@@ -110,7 +111,8 @@ def analyze(
             )
         return _finished(analysis, many.repeated, embeddings)
     # In the order of their names, so that their order in the mapping decides no bit.
-    sample = check_sample(embeddings, y, groups, folds).sorted()
+    few = cast(Mapping[str, ArrayLike], embeddings)
+    sample = check_sample(few, y, groups, folds).sorted()
     with one_thread():
         if estimator == "codebook":
             counted = analyze_codebook(
@@ -132,7 +134,7 @@ def analyze(
     return _finished(analysis, sample.repeated, embeddings)
 
 
-def _rows_of(embeddings: Mapping[str, ArrayLike]) -> int:
+def _rows_of(embeddings: Embeddings) -> int:
     """Return how many rows there are, where it can be told without reading them."""
     if not isinstance(embeddings, Mapping):
         return 0
@@ -140,7 +142,7 @@ def _rows_of(embeddings: Mapping[str, ArrayLike]) -> int:
     return max((int(shape[0]) for shape in shapes if len(shape) == 2), default=0)
 
 
-def _finished(analysis: Analysis, repeated: int, embeddings: Mapping[str, ArrayLike]) -> Analysis:
+def _finished(analysis: Analysis, repeated: int, embeddings: Embeddings) -> Analysis:
     if repeated:
         told = {"repeated_rows": Estimate(float(repeated))}
         analysis = replace(analysis, diagnostics=analysis.diagnostics | told)
