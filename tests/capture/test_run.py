@@ -13,6 +13,7 @@ from torch import nn
 from modalprism.capture import parts_writer
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
+from modalprism.capture.mapped import MappedParts
 from modalprism.capture.parts import PartsReader
 from modalprism.capture.run import CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
@@ -99,6 +100,9 @@ def bytes_of(folder):
 def test_a_store_holds_states_answers_labels_and_groups(tmp_path):
     store = captured(tmp_path / "s")
     assert store.array("image/1").shape == (23, 4)
+    parts = store.span_in_parts("image", 1)
+    assert isinstance(parts, MappedParts)
+    np.testing.assert_array_equal(parts[6:17], store.array("image/1")[6:17])
     assert store.array("fused/1").shape == (23, 8)
     assert store.array("label").tolist() == [i % 3 for i in range(23)]
     assert store.groups()["patient"].tolist() == [str(i // 2) for i in range(23)]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.estimation import bootstrap
+from modalprism.estimation.bootstrap import pigeonhole_weights, weights_in_batches
 
 PICTURE = np.repeat(np.arange(12), 5)
 NAME = np.tile(np.arange(5), 12)
@@ -43,3 +44,11 @@ def test_no_replicate_is_empty_and_the_seed_decides():
     assert (weights.sum(1) > 0).all()
     np.testing.assert_array_equal(weights, pigeonhole_weights(two, 20, 500, seed=0))
     assert not np.array_equal(weights, pigeonhole_weights(two, 20, 500, seed=1))
+
+
+def test_batches_draw_what_all_replicates_at_once_do(monkeypatch):
+    monkeypatch.setattr(bootstrap, "BATCH_WEIGHTS", 90)
+    groups = {"who": np.arange(40) // 2}
+    batches = list(weights_in_batches(groups, 40, 7, seed=1))
+    assert [len(batch) for batch in batches] == [2, 2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(batches), pigeonhole_weights(groups, 40, 7, 1))

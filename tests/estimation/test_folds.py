@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modalprism.errors import InputError
-from modalprism.estimation.folds import assign_folds, connected_groups
+from modalprism.estimation.folds import assign_folds, connected_groups, deal_components
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -101,3 +101,14 @@ def test_one_group_may_not_hold_nearly_everything():
     fold = assign_folds(component, np.eye(2)[np.arange(100) % 2], 5, 0)
     assert len(np.unique(fold)) == 5
     assert len(set(fold[:95])) == 1
+
+
+def test_many_components_fill_up_what_large_ones_leave():
+    rng = np.random.default_rng(0)
+    totals = np.concatenate([np.eye(4)[rng.integers(4, size=20_000)], np.ones((20_000, 1))], 1)
+    large = np.array([[500, 500, 500, 500, 2000.0]] * 2)
+    dealt = deal_components(np.concatenate([large, totals]), 5, seed=0, one_by_one=100)
+    held = np.zeros((5, 5))
+    np.add.at(held, dealt, np.concatenate([large, totals]))
+    np.testing.assert_allclose(held[:, -1], 24_000 / 5, atol=20)
+    np.testing.assert_allclose(held[:, :-1], held[:, :-1].mean(0)[None].repeat(5, 0), atol=250)

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from modalprism.capture.formats import BROKEN, HEADER, format_of
+from modalprism.capture.mapped import MappedParts
 from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.errors import InputError
 from modalprism.files import write_whole
@@ -168,13 +169,23 @@ class EmbeddingStore:
 
     def span(self, modality: str, layer: int) -> NDArray[Any]:
         """Read the pooled states of a modality's span at a layer, shape (n, d)."""
+        return self.array(self._name_of(modality, layer))
+
+    def span_in_parts(self, modality: str, layer: int) -> NDArray[Any] | MappedParts:
+        """Return the same states without joining what is in parts: slices are read from disk."""
+        name = self._name_of(modality, layer)
+        if self.path.is_dir() and (self.path / WORDS).is_file():
+            return MappedParts(list(PartsReader.open(self.path).pieces(name)))
+        return self.array(name)
+
+    def _name_of(self, modality: str, layer: int) -> str:
         layers = self._layers_of(modality)
         if layer not in layers:
             known = ", ".join(map(str, sorted(layers)))
             raise InputError(
                 f"{modality!r} has no layer {layer} in {shown(self.path)}; it has {known}"
             )
-        return self.array(layers[layer])
+        return layers[layer]
 
     @property
     def fused_layers(self) -> list[int]:

@@ -133,7 +133,7 @@ def analyze(
     with show_progress(as_json) as progress:
         progress.add_task(f"analysing {first} and {second}", total=None)
         analysis = analyze_embeddings(
-            {name: store.span(name, layer) for name in (first, second)},
+            {name: store.span_in_parts(name, layer) for name in (first, second)},
             store.array(target),
             groups=store.groups(),
             target=target,

@@ -35,6 +35,8 @@ _RATIOS: Final = frozenset(
         "code_sensitivity",
         "matching_distance",
         "repeated_rows",
+        "learnt_rows",
+        "tested_rows",
     }
 )
 
@@ -100,7 +102,8 @@ class Analysis:
     n : int
         Rows.
     gap : float
-        Proven bound on the solver's error, in `unit`.
+        Proven bound on the solver's error, in `unit`; where rows were streamed, on what merging
+        them into states lost as well.
     estimator : str
     diagnostics : dict of str to Estimate
         ``state_loss``; of the posterior estimator ``calibration_difference``, the most by which the
@@ -108,7 +111,10 @@ class Analysis:
         ``matching_distance``, how far calibration moved a source's posteriors (total variation);
         with a distribution as target ``information_ceiling`` and ``recovered``;
         where a study knows the right answers, ``accuracy`` and ``chance``; where the target is
-        codes, ``code_sensitivity``; where an example stands twice, ``repeated_rows``, a count.
+        codes, ``code_sensitivity``; where an example stands twice, ``repeated_rows``, a count;
+        where rows were streamed, ``solver_gap``, the proven bounds ``union_lower`` and
+        ``union_upper`` of all rows' union information, and the counts ``learnt_rows``, whose part
+        probes learn from, and ``tested_rows``, on which p-values rest.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     evidence : Evidence, optional

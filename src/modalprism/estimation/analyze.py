@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 from numpy.typing import ArrayLike
 
@@ -12,6 +12,10 @@ from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.codebook.codebook import analyze_codebook
 from modalprism.estimation.posterior import analyze_posterior
+from modalprism.estimation.streamed.codebook import analyze_streamed_codebook
+from modalprism.estimation.streamed.posterior import analyze_streamed
+from modalprism.estimation.streamed.sample import Embeddings, check_streamed_sample
+from modalprism.estimation.streamed.streaming import Streaming
 from modalprism.estimation.summary import summarize_codebook
 from modalprism.estimation.threads import one_thread
 from modalprism.estimation.validation import check_options, check_sample
@@ -21,7 +25,7 @@ ESTIMATORS: Final = get_args(Estimator)
 
 
 def analyze(
-    embeddings: Mapping[str, ArrayLike],
+    embeddings: Embeddings,
     y: ArrayLike,
     *,
     groups: Mapping[str, ArrayLike] | None = None,
@@ -32,13 +36,15 @@ def analyze(
     replicates: int = 1000,
     permutations: int = 199,
     seed: int = 0,
+    streaming: Streaming | None = None,
 ) -> Analysis:
     """Split what two embeddings tell about a target into atoms, with intervals.
 
     Parameters
     ----------
     embeddings : mapping of modality name to array_like, shapes (n, d1) and (n, d2)
-        Two modalities; row i of both is example i. Any float or integer dtype.
+        Two modalities; row i of both is example i. Any float or integer dtype. Of more than 50,000
+        rows nothing is needed but slices: a `numpy.memmap`, or an array of HDF5, will do.
     y : array_like, shape (n,) or (n, C)
         Labels, or a model's answer probabilities (rows sum to 1).
     groups : mapping of column name to array_like, shape (n,), optional
@@ -59,6 +65,9 @@ def analyze(
         or 39 replicates, nothing is significant at .05, and every contribution undetermined.
     seed : int
         The same seed gives the same result, in whatever order the modalities are.
+    streaming : Streaming, optional
+        How more than 50,000 rows are analysed: in blocks, so that embeddings may be mapped from
+        disk and are never in memory as a whole. `Streaming(above=…)` moves that number.
 
     Returns
     -------
@@ -85,14 +94,33 @@ def analyze(
     if estimator not in ESTIMATORS:
         raise InputError(f"there is no estimator {estimator!r}; choose {' or '.join(ESTIMATORS)}")
     check_options(base, replicates, seed, permutations)
+    streaming = streaming or Streaming()
+    if _rows_of(embeddings) > streaming.above:
+        many = check_streamed_sample(embeddings, y, groups, folds, streaming.block_numbers)
+        way = analyze_streamed if estimator == "posterior" else analyze_streamed_codebook
+        with one_thread():
+            analysis = way(
+                many,
+                streaming,
+                target=target,
+                base=base,
+                folds=folds,
+                replicates=replicates,
+                permutations=permutations,
+                seed=seed,
+            )
+        return _finished(analysis, many.repeated, embeddings)
     # In the order of their names, so that their order in the mapping decides no bit.
-    sample = check_sample(embeddings, y, groups, folds).sorted()
+    few = cast(Mapping[str, ArrayLike], embeddings)
+    sample = check_sample(few, y, groups, folds).sorted()
     with one_thread():
         if estimator == "codebook":
             counted = analyze_codebook(
                 sample, replicates=replicates, permutations=permutations, seed=seed
             )
-            analysis = summarize_codebook(counted, sample, target=target, base=base)
+            analysis = summarize_codebook(
+                counted, sample.modalities, *sample.target.shape, target=target, base=base
+            )
         else:
             analysis = analyze_posterior(
                 sample,
@@ -103,8 +131,20 @@ def analyze(
                 permutations=permutations,
                 seed=seed,
             )
-    if sample.repeated:
-        told = {"repeated_rows": Estimate(float(sample.repeated))}
+    return _finished(analysis, sample.repeated, embeddings)
+
+
+def _rows_of(embeddings: Embeddings) -> int:
+    """Return how many rows there are, where it can be told without reading them."""
+    if not isinstance(embeddings, Mapping):
+        return 0
+    shapes: list[tuple[int, ...]] = [getattr(each, "shape", ()) for each in embeddings.values()]
+    return max((int(shape[0]) for shape in shapes if len(shape) == 2), default=0)
+
+
+def _finished(analysis: Analysis, repeated: int, embeddings: Embeddings) -> Analysis:
+    if repeated:
+        told = {"repeated_rows": Estimate(float(repeated))}
         analysis = replace(analysis, diagnostics=analysis.diagnostics | told)
     first, second = map(str, embeddings)
     return analysis.in_order((first, second))

@@ -49,8 +49,8 @@ class RowTerms:
 
     Attributes
     ----------
-    target : ndarray, shape (n, C)
-        What the class frequencies are averages of; rows sum to 1.
+    surprise : ndarray, shape (n,)
+        −Σ_y target · ln p(y), whose mean is H(Y); rows of the target sum to 1.
     loss_1, loss_2, loss_joint : ndarray, shape (n,)
         Cross-entropy of the target under p(y|x₁), p(y|x₂) and p(y|x₁,x₂).
     potential : ndarray, shape (n,)
@@ -59,7 +59,7 @@ class RowTerms:
         held-out information alike: where a source has nothing unique, nothing moves.
     """
 
-    target: Array
+    surprise: Array
     loss_1: Array
     loss_2: Array
     loss_joint: Array
@@ -67,8 +67,28 @@ class RowTerms:
 
 
 @dataclass(frozen=True)
-class Coupled:
+class CoupledStates:
     """Two sources' states, coupled; in nats.
+
+    Attributes
+    ----------
+    alpha, beta : ndarray, shapes (states, C)
+        α' and β, the potentials of either source's states.
+    information, gap, loss, regained
+        As in `Coupled`.
+    """
+
+    alpha: Array
+    beta: Array
+    information: float
+    gap: float
+    loss: float
+    regained: float
+
+
+@dataclass(frozen=True)
+class Coupled:
+    """Two sources' rows, coupled by their states; in nats.
 
     Attributes
     ----------
@@ -137,16 +157,28 @@ def couple(states: tuple[States, States], *, tol: float) -> Coupled:
         Bound on the solver's gap, in nats.
     """
     first, second = states
+    found = couple_states(states, tol=tol)
+    return Coupled(
+        information=found.information,
+        potential=found.alpha[first.of_row] + found.beta[second.of_row],
+        gap=found.gap,
+        loss=found.loss,
+        regained=found.regained,
+    )
+
+
+def couple_states(states: tuple[States, States], *, tol: float) -> CoupledStates:
+    """Couple two sources' states by the union information, as `couple`, and leave out the rows."""
+    first, second = states
     p_y = (first.joint.sum(0) + second.joint.sum(0)) / 2
     joint_1, joint_2 = (source.joint * (p_y / source.joint.sum(0)) for source in states)
     union = solve_union_information(joint_1, joint_2, tol=tol, max_iter=MOST_ITERATIONS)
     # A cell without mass has a potential of −∞ and never counts: 0·(−∞) = 0.
-    alpha = np.where(np.isfinite(union.alpha), union.alpha + np.log(p_y), 0.0)
-    beta = np.where(np.isfinite(union.beta), union.beta, 0.0)
     regained = _regained(union.upper, (joint_1, joint_2), (first.loss, second.loss))
-    return Coupled(
+    return CoupledStates(
+        alpha=np.where(np.isfinite(union.alpha), union.alpha + np.log(p_y), 0.0),
+        beta=np.where(np.isfinite(union.beta), union.beta, 0.0),
         information=union.upper + regained,
-        potential=alpha[first.of_row] + beta[second.of_row],
         gap=union.upper - union.lower,
         loss=first.loss + second.loss,
         regained=regained,
@@ -168,7 +200,7 @@ def sample_atoms(
     """
     losses = [-(target * log_p).sum(1) for log_p in log_posteriors]
     terms = RowTerms(
-        target,
+        surprise=-(target * np.log(target.mean(0))).sum(1),
         loss_1=losses[0],
         loss_2=losses[1],
         loss_joint=losses[2],
@@ -222,8 +254,7 @@ def replicate_atoms(terms: RowTerms, weights: Array) -> Array:
     weights = np.concatenate([np.full((1, n), 1 / n), weights / weights.sum(1, keepdims=True)])
     # H(Y) to first order, like all the rest: a resample that is refitted keeps its own class
     # frequencies, and what the curvature of H(Y) would take off, the refit gives back.
-    surprise = -(terms.target * np.log(terms.target.mean(0))).sum(1)
-    entropy = weights @ surprise
+    entropy = weights @ terms.surprise
     moved = split_information(
         entropy - weights @ terms.loss_1,
         entropy - weights @ terms.loss_2,

@@ -7,16 +7,40 @@ pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122), which errs on the wide
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+BATCH_WEIGHTS: Final = 1 << 21
+"""Weights that are drawn at a time: 16 MiB."""
 
 
 def _first_seen(code: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return, for every row, the first row of its group."""
     return np.unique(code, return_index=True)[1][code]
+
+
+def weights_in_batches(
+    groups: Mapping[str, NDArray[Any]], n: int, replicates: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """Draw bootstrap weights of many rows, a few replicates at a time: as `pigeonhole_weights`.
+
+    Yields
+    ------
+    ndarray of float64, shape (some replicates, n)
+
+    Examples
+    --------
+    >>> [batch.shape for batch in weights_in_batches({}, 3_000_000, replicates=2, seed=0)]
+    [(1, 3000000), (1, 3000000)]
+    """
+    generator = np.random.default_rng(seed)
+    codes = _different(groups, n)
+    few = max(1, BATCH_WEIGHTS // n)
+    for start in range(0, replicates, few):
+        yield _drawn(codes, n, min(few, replicates - start), generator)
 
 
 def pigeonhole_weights(
@@ -44,17 +68,28 @@ def pigeonhole_weights(
     >>> weights.sum(1).tolist()
     [5.0, 5.0, 5.0]
     """
-    generator = np.random.default_rng(seed)
-    weights = np.ones((replicates, n))
+    return _drawn(_different(groups, n), n, replicates, np.random.default_rng(seed))
+
+
+def _different(groups: Mapping[str, NDArray[Any]], n: int) -> list[NDArray[np.intp]]:
+    """Number the groups of every column, and leave out columns that part the rows alike.
+
+    They are one column: resampling it twice would be too much.
+    """
+    if not groups:
+        return [np.arange(n)]
     codes = {
-        # Columns that part the rows alike are one column: resampling it twice would be too much.
         _first_seen(code).tobytes(): code
-        for code in (
-            np.unique(column, return_inverse=True)[1]
-            for column in (groups.values() if groups else (np.arange(n),))
-        )
+        for code in (np.unique(column, return_inverse=True)[1] for column in groups.values())
     }
-    for code in codes.values():
+    return list(codes.values())
+
+
+def _drawn(
+    codes: list[NDArray[np.intp]], n: int, replicates: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    weights = np.ones((replicates, n))
+    for code in codes:
         count = int(code.max()) + 1
         # Cell (r, g) of a flat table counts how often replicate r drew group g.
         drawn = generator.integers(count, size=(replicates, count))

@@ -20,8 +20,10 @@ cancels. A slope below 0 says that the probe knows nothing, and then it reads ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,44 +68,85 @@ def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9
     -------
     Stack
     """
-    n, classes = target.shape
-    count = len(scores)
     centred = np.stack([z - z.mean(1, keepdims=True) for z in scores])
     scale = np.maximum(centred.std((1, 2)), 1e-12)
     centred /= scale[:, None, None]
-    frequency = target.mean(0)
-    fit = np.einsum("kny,ny->k", centred, target) / n
+    return most_likely([(centred, target)], scale, tolerance=tolerance)
 
-    def log_p_of(parameters: Array) -> Array:
+
+def most_likely(
+    blocks: Iterable[tuple[Array, Array]],
+    scale: Array,
+    *,
+    tolerance: float = 1e-9,
+    start: Stack | None = None,
+) -> Stack:
+    """Fit slopes and biases to rows that come in blocks; see `fit_stack`.
+
+    Parameters
+    ----------
+    blocks : iterable of two ndarrays of float64, shapes (K, b, C) and (b, C)
+        Scores that are centred in every row and divided by `scale`, and targets. Gone through once
+        for every value, gradient or curvature of the likelihood, so that no more than a block need
+        be in memory.
+    scale : ndarray of float64, shape (K,)
+    tolerance : float
+    start : Stack, optional
+        Of some of the rows: from there the rest is a few steps.
+    """
+    count = len(scale)
+
+    def total(of: Callable[[Array, Array], Array]) -> Array:
+        return reduce(add, (of(centred, target) for centred, target in blocks))
+
+    masses = total(lambda _, target: target.sum(0, keepdims=True))[0]
+    n, classes = round(float(masses.sum())), len(masses)
+    frequency = masses / n
+    fit = total(lambda centred, target: np.einsum("kny,ny->k", centred, target)) / n
+
+    def log_p_of(parameters: Array, centred: Array) -> Array:
         weighted = np.tensordot(parameters[:count], centred, axes=1)
         log_p: Array = log_softmax(weighted + parameters[count:], axis=1)
         return log_p
 
     def loss(parameters: Array) -> tuple[float, Array]:
-        log_p = log_p_of(parameters)
-        p = np.exp(log_p)
-        slope = np.concatenate(
-            [np.einsum("kny,ny->k", centred, p) / n - fit, p.mean(0) - frequency]
-        )
-        return -float((target * log_p).sum() / n), slope
+        def parts(centred: Array, target: Array) -> Array:
+            log_p = log_p_of(parameters, centred)
+            p = np.exp(log_p)
+            moments = np.einsum("kny,ny->k", centred, p)
+            return np.concatenate([[(target * log_p).sum()], moments, p.sum(0)])
+
+        sums = total(parts) / n
+        slope = np.concatenate([sums[1 : 1 + count] - fit, sums[1 + count :] - frequency])
+        return -float(sums[0]), slope
 
     def curvature(parameters: Array) -> Array:
-        p = np.exp(log_p_of(parameters))
-        deviation = centred - np.einsum("kny,ny->kn", centred, p)[:, :, None]
-        hessian = np.empty((count + classes, count + classes))
-        hessian[:count, :count] = np.einsum("kny,lny,ny->kl", deviation, deviation, p) / n
-        hessian[:count, count:] = np.einsum("kny,ny->ky", deviation, p) / n
+        def parts(centred: Array, target: Array) -> Array:  # noqa: ARG001
+            p = np.exp(log_p_of(parameters, centred))
+            deviation = centred - np.einsum("kny,ny->kn", centred, p)[:, :, None]
+            hessian = np.empty((count + classes, count + classes))
+            hessian[:count, :count] = np.einsum("kny,lny,ny->kl", deviation, deviation, p)
+            hessian[:count, count:] = np.einsum("kny,ny->ky", deviation, p)
+            hessian[count:, :count] = 0.0
+            hessian[count:, count:] = p.T @ p
+            # The last row is of the mean probabilities.
+            return np.vstack([hessian, np.pad(p.sum(0), (count, 0))])
+
+        sums = total(parts) / n
+        hessian, mean = sums[:-1], sums[-1, count:]
         hessian[count:, :count] = hessian[:count, count:].T
         # A constant added to every bias changes nothing: give that direction a curvature.
-        hessian[count:, count:] = np.diag(p.mean(0)) - p.T @ p / n + 1.0 / classes
+        hessian[count:, count:] = np.diag(mean) - hessian[count:, count:] + 1.0 / classes
         # Two scores that say the same leave their difference free.
         hessian[:count, :count] += 1e-9 * np.eye(count)
         return hessian
 
     # A class may be absent from the rows of a fold: it starts as rare, not as impossible.
-    start = np.concatenate([np.zeros(count), np.log(np.maximum(frequency, 1e-12))])
+    begin = np.concatenate([np.zeros(count), np.log(np.maximum(frequency, 1e-12))])
+    if start is not None:
+        begin = np.concatenate([start.slopes * scale, start.biases])
     found = minimize(
-        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": tolerance}
+        loss, begin, jac=True, hess=curvature, method="trust-exact", options={"gtol": tolerance}
     ).x
     return Stack(found[:count] / scale, found[count:])
 
@@ -134,15 +177,34 @@ def fit_nonnegative(scores: Sequence[Array], target: Array) -> Stack:
     >>> (fit_nonnegative([one, -one], target).slopes > 0).tolist()
     [True, False]
     """
-    used = list(range(len(scores)))
-    slopes = np.zeros(len(scores))
+    return most_likely_nonnegative(
+        len(scores), lambda used: fit_stack([scores[k] for k in used], target), target.mean(0)
+    )
+
+
+def most_likely_nonnegative(
+    count: int, fit: Callable[[list[int]], Stack], frequency: Array
+) -> Stack:
+    """Leave out the score with the lowest slope until none is below 0; see `fit_nonnegative`.
+
+    Parameters
+    ----------
+    count : int
+        K.
+    fit : callable
+        From the numbers of some scores to their `Stack`.
+    frequency : ndarray of float64, shape (C,)
+        Of the classes.
+    """
+    used = list(range(count))
+    slopes = np.zeros(count)
     while used:
-        stack = fit_stack([scores[k] for k in used], target)
+        stack = fit(used)
         if stack.slopes.min() >= 0:
             slopes[used] = stack.slopes
             return Stack(slopes, stack.biases)
         del used[int(stack.slopes.argmin())]
-    return Stack(slopes, np.log(target.mean(0)))
+    return Stack(slopes, np.log(frequency))
 
 
 def calibrate(logits: Array, target: Array) -> Array:

@@ -85,13 +85,12 @@ def row_informations(terms: RowTerms) -> Array:
     dual potentials: pointwise informations under the solution, which is a distribution of pairs
     that the sample need not hold.
     """
-    surprise = -(terms.target * np.log(terms.target.mean(0))).sum(1)
     told: Array = np.stack(
         [
-            surprise - terms.loss_1,
-            surprise - terms.loss_2,
-            surprise - terms.loss_joint,
-            surprise + terms.potential,
+            terms.surprise - terms.loss_1,
+            terms.surprise - terms.loss_2,
+            terms.surprise - terms.loss_joint,
+            terms.surprise + terms.potential,
         ],
         axis=1,
     )

@@ -6,6 +6,7 @@ rows alone, so that a held-out row is as new to its features as it is to its pro
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -86,14 +87,35 @@ def _axes(
     for pair in plan.left_out:
         seen = [f for f in range(plan.folds) if f not in pair]
         n = sum(len(by_fold[f]) for f in seen)
-        centre = sums[seen].sum(0) / n
-        covariance = moments[seen].sum(0) / n - np.outer(centre, centre)
-        d = len(centre)
-        _, axes = eigh(covariance, subset_by_index=[d - count, d - 1])
-        # A direction has no sign; this one does not hang on rounding.
-        signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(count)])
-        found.append((centre, (axes * signs)[:, ::-1]))
+        found.append(leading_axes(moments[seen].sum(0), sums[seen].sum(0), n, count))
     return found
+
+
+def leading_axes(
+    moment: NDArray[np.float64], total: NDArray[np.float64], n: int, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the centre and leading directions of n rows of which only sums are known.
+
+    Parameters
+    ----------
+    moment : ndarray of float64, shape (d, d)
+        Σ x xᵀ.
+    total : ndarray of float64, shape (d,)
+        Σ x.
+    n, count : int
+
+    Returns
+    -------
+    centre : ndarray of float64, shape (d,)
+    axes : ndarray of float64, shape (d, count)
+        First the widest. A direction has no sign; these do not hang on rounding.
+    """
+    centre = total / n
+    covariance = moment / n - np.outer(centre, centre)
+    d = len(centre)
+    _, axes = eigh(covariance, subset_by_index=[d - count, d - 1])
+    signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(count)])
+    return centre, (axes * signs)[:, ::-1]
 
 
 def radial_features(components: Tensor, plan: CrossFit, seed: int) -> Tensor:
@@ -111,16 +133,52 @@ def radial_features(components: Tensor, plan: CrossFit, seed: int) -> Tensor:
     -------
     Tensor of float32, shape (B, n, at most 80)
     """
-    found = []
-    for block, mask in zip(components, plan.masks.numpy() > 0, strict=True):
-        points = block[:, :SMOOTH_COMPONENTS].numpy().astype(np.float64)
+    landmarks = min(LANDMARKS, int(plan.masks.sum(1).min()))
+    return torch.stack(
+        [
+            RadialBasis.fitted(block, mask, landmarks, seed)[1]
+            for block, mask in zip(components, plan.masks.numpy() > 0, strict=True)
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class RadialBasis:
+    """Radial basis functions of components, as some rows have them.
+
+    Attributes
+    ----------
+    basis : Nystroem
+    centre : ndarray, shape (landmarks,)
+    scale : float
+    """
+
+    basis: Nystroem
+    centre: NDArray[np.float64]
+    scale: float
+
+    @classmethod
+    def fitted(
+        cls, components: Tensor, mask: NDArray[np.bool_], landmarks: int, seed: int
+    ) -> tuple[RadialBasis, Tensor]:
+        """Learn them of a mask's rows, and return them in all rows (n, k) as well."""
+        points = _points(components)
         seen = points[mask]
         sample = seen[np.random.default_rng(seed).permutation(len(seen))[:_SAMPLE]]
         width = np.median(euclidean_distances(sample, squared=True)) or 1.0
-        landmarks = min(LANDMARKS, int(plan.masks.sum(1).min()))
         basis = Nystroem(gamma=1.0 / width, n_components=landmarks, random_state=seed).fit(seen)
         features = basis.transform(points)
-        features -= features[mask].mean(0)
-        features /= max(float(features[mask].std(0).max()), 1e-12)
-        found.append(torch.from_numpy(features).float())
-    return torch.stack(found)
+        centre = features[mask].mean(0)
+        features -= centre
+        scale = max(float(features[mask].std(0).max()), 1e-12)
+        features /= scale
+        return cls(basis, centre, scale), torch.from_numpy(features).float()
+
+    def __call__(self, components: Tensor) -> Tensor:
+        """Return them in any rows, float32, (n, landmarks)."""
+        features = (self.basis.transform(_points(components)) - self.centre) / self.scale
+        return torch.from_numpy(features).float()
+
+
+def _points(components: Tensor) -> NDArray[np.float64]:
+    return components[:, :SMOOTH_COMPONENTS].numpy().astype(np.float64)

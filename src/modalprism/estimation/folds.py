@@ -7,7 +7,7 @@ They are the edges of a graph; its connected components are dealt out to the fol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from modalprism.errors import InputError
+
+ONE_BY_ONE: Final = 50_000
+_LARGEST: Final = 1_000
+_GOLDEN: Final = (5**0.5 - 1) / 2
 
 
 def connected_groups(groups: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.int64]:
@@ -79,31 +83,69 @@ def assign_folds(
         If there are fewer components than folds, or a class is in fewer than three folds.
     """
     count = int(component.max()) + 1
+    totals = np.zeros((count, target.shape[1] + 1))
+    np.add.at(totals[:, :-1], component, target)
+    np.add.at(totals[:, -1], component, 1.0)
+    return deal_components(totals, folds, seed)[component]
+
+
+def deal_components(
+    totals: NDArray[np.float64], folds: int, seed: int, *, one_by_one: int = ONE_BY_ONE
+) -> NDArray[np.int64]:
+    """Deal components out to folds, see `assign_folds`.
+
+    Parameters
+    ----------
+    totals : ndarray of float64, shape (components, C + 1)
+        How much of every class a component holds, and how many rows.
+    folds, seed : int
+    one_by_one : int
+        Of more components than these the largest alone are looked at one by one. The others fill
+        up the folds, in falling order of size, and within a size class by class.
+
+    Returns
+    -------
+    ndarray of int64, shape (components,)
+
+    Examples
+    --------
+    >>> totals = np.array([[1.0, 0, 1], [0, 1, 1], [1, 0, 1], [0, 1, 1]])
+    >>> np.bincount(deal_components(np.repeat(totals, 3, axis=0), 3, seed=0)).tolist()
+    [4, 4, 4]
+    """
+    count = len(totals)
     if count < folds:
         raise InputError(
             f"the groups tie all rows into {count} connected sets, too few for {folds} folds; draw "
             "partners inside blocks of groups, or name fewer group columns"
         )
-    totals = np.zeros((count, target.shape[1] + 1))
-    np.add.at(totals[:, :-1], component, target)
-    np.add.at(totals[:, -1], component, 1.0)
-    totals /= np.maximum(totals.sum(0), 1e-300)
+    mass = totals[:, :-1].sum(0)
+    totals = totals / np.maximum(totals.sum(0), 1e-300)
     shuffled = np.random.default_rng(seed).permutation(count)
     order = shuffled[np.argsort(-totals[shuffled, -1], kind="stable")]
     load = np.zeros((folds, totals.shape[1]))
     fold_of = np.empty(count, dtype=np.int64)
-    for index in order:
+    first = order if count <= one_by_one else order[:_LARGEST]
+    for index in first:
         # Squared distance from an even deal grows least where this fold still lacks these rows.
         growth = ((load + totals[index] - 1 / folds) ** 2 - (load - 1 / folds) ** 2).sum(1)
         fold_of[index] = int(np.argmin(growth))
         load[fold_of[index]] += totals[index]
+    rest = order[len(first) :]
+    if len(rest):
+        rest = rest[np.lexsort((totals[rest, :-1].argmax(1), -totals[rest, -1]))]
+        lacking = np.cumsum(np.maximum(1 / folds - load[:, -1], 0.0))
+        # Multiples of the golden ratio fall evenly into what every fold lacks, wherever one begins.
+        place = np.arange(len(rest)) * _GOLDEN % 1.0 * lacking[-1]
+        fold_of[rest] = np.searchsorted(lacking[:-1], place, side="right")
+        load = np.stack([totals[fold_of == fold].sum(0) for fold in range(folds)])
     if len(np.unique(fold_of)) < folds:
         raise InputError(
             f"one group holds so many rows that {folds} folds cannot be filled; "
             "name fewer group columns, or split the group"
         )
-    _check_every_class_is_learnt(load[:, :-1], target.sum(0))
-    return fold_of[component]
+    _check_every_class_is_learnt(load[:, :-1], mass)
+    return fold_of
 
 
 def _check_every_class_is_learnt(share: NDArray[np.float64], mass: NDArray[np.float64]) -> None:

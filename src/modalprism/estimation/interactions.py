@@ -10,12 +10,42 @@ curvature (principal Hessian directions, Li 1992, doi:10.1080/01621459.1992.1047
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
 _SMALLEST: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Uncorrelated combinations of features, as some rows have them.
+
+    Attributes
+    ----------
+    centre : Tensor, shape (D,)
+    axes : Tensor, shape (D, W)
+    """
+
+    centre: Tensor
+    axes: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, mask: Tensor, most: int) -> Whitening:
+        """Learn the widest combinations, at most `most`, of features (n, D) on a mask's rows."""
+        seen = mask > 0
+        centre = features[seen].mean(0)
+        centred = (features - centre)[seen]
+        values, vectors = torch.linalg.eigh(centred.mT @ centred / seen.sum())
+        values, vectors = values[-most:], vectors[:, -most:]
+        kept = values > _SMALLEST * values[-1].clamp_min(1e-12)
+        return cls(centre, vectors[:, kept] / values[kept].sqrt())
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return the combinations in any rows, (n, W)."""
+        return torch.matmul(features - self.centre, self.axes)
 
 
 def whitened(features: Tensor, mask: Tensor, most: int) -> Tensor:
@@ -31,18 +61,13 @@ def whitened(features: Tensor, mask: Tensor, most: int) -> Tensor:
     -------
     Tensor, shape (n, at most `most`)
     """
-    seen = mask > 0
-    centred = features - features[seen].mean(0)
-    values, vectors = torch.linalg.eigh(centred[seen].mT @ centred[seen] / seen.sum())
-    values, vectors = values[-most:], vectors[:, -most:]
-    kept = values > _SMALLEST * values[-1].clamp_min(1e-12)
-    return torch.matmul(centred, vectors[:, kept] / values[kept].sqrt())
+    return Whitening.of(features, mask, most)(features)
 
 
-def leading_directions(
+def leading_axes(
     first: Tensor, second: Tensor, residual: Tensor, count: int
 ) -> tuple[Tensor, Tensor]:
-    """Project on the leading left and right directions of E[r_y φ₁ φ₂ᵀ].
+    """Return the leading left and right directions of E[r_y φ₁ φ₂ᵀ].
 
     Parameters
     ----------
@@ -54,13 +79,26 @@ def leading_directions(
 
     Returns
     -------
-    two of Tensor, shape (n, count)
-        Zeros where there are fewer directions: fits that see other rows may have more.
+    two of Tensor, shapes (D1, at most `count`) and (D2, at most `count`)
     """
     moments = torch.stack([(first * r[:, None]).mT @ second for r in residual.T])
     left = torch.linalg.eigh((moments @ moments.mT).sum(0))[1][:, -count:]
     right = torch.linalg.eigh((moments.mT @ moments).sum(0))[1][:, -count:]
-    return _widened(first @ left.flip(1), count), _widened(second @ right.flip(1), count)
+    return left.flip(1), right.flip(1)
+
+
+def leading_directions(
+    first: Tensor, second: Tensor, residual: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
+    """Project on the `leading_axes`.
+
+    Returns
+    -------
+    two of Tensor, shape (n, count)
+        Zeros where there are fewer directions: fits that see other rows may have more.
+    """
+    left, right = leading_axes(first, second, residual, count)
+    return _widened(first @ left, count), _widened(second @ right, count)
 
 
 def _widened(directions: Tensor, count: int) -> Tensor:
@@ -73,22 +111,55 @@ def products(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
     Divided so that their largest singular value is about that of one feature: one step size then
     serves them and what they stand beside.
     """
-    return _standardised((first[:, :, None] * second[:, None, :]).flatten(1), mask)
+    terms = all_products(first, second)
+    return Standard.of(terms, mask)(terms)
+
+
+def all_products(first: Tensor, second: Tensor) -> Tensor:
+    """Return all products of two sets of directions as they are, (n, D1·D2)."""
+    return (first[:, :, None] * second[:, None, :]).flatten(1)
 
 
 def squares(directions: Tensor, mask: Tensor) -> Tensor:
-    """Return all products of a set of directions with itself, (n, D (D+1) / 2)."""
+    """Return all products of a set of directions with itself, (n, D (D+1) / 2), standardised."""
+    terms = all_squares(directions)
+    return Standard.of(terms, mask)(terms)
+
+
+def all_squares(directions: Tensor) -> Tensor:
+    """Return all products of a set of directions with itself as they are."""
     one, other = torch.triu_indices(directions.shape[1], directions.shape[1])
-    return _standardised(directions[:, one] * directions[:, other], mask)
+    return directions[:, one] * directions[:, other]
 
 
-def _standardised(terms: Tensor, mask: Tensor) -> Tensor:
-    seen = mask > 0
-    # A product grows with the square of how far a row lies out. Beyond all that a fit has seen it
-    # knows nothing, and one held-out row would get odds that no common slope can mend.
-    terms = terms.clamp(terms[seen].amin(0), terms[seen].amax(0))
-    centred = terms - terms[seen].mean(0)
-    deviation = centred[seen].square().mean(0).sqrt()
-    # Terms that stand for nothing must not make the others smaller.
-    scale = (deviation + 1e-6) * math.sqrt(max(int((deviation > 0).sum()), 1))
-    return torch.div(centred, scale)
+@dataclass(frozen=True)
+class Standard:
+    """How terms are brought to one scale, as some rows have them.
+
+    Attributes
+    ----------
+    low, high, centre, scale : Tensor, shape (D,)
+    """
+
+    low: Tensor
+    high: Tensor
+    centre: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, terms: Tensor, mask: Tensor) -> Standard:
+        """Learn the scale of terms (n, D) on a mask's rows."""
+        seen = mask > 0
+        low, high = terms[seen].amin(0), terms[seen].amax(0)
+        terms = terms.clamp(low, high)
+        centre = terms[seen].mean(0)
+        deviation = (terms - centre)[seen].square().mean(0).sqrt()
+        # Terms that stand for nothing must not make the others smaller.
+        scale = (deviation + 1e-6) * math.sqrt(max(int((deviation > 0).sum()), 1))
+        return cls(low, high, centre, scale)
+
+    def __call__(self, terms: Tensor) -> Tensor:
+        """Bring the terms of any rows to that scale, (n, D)."""
+        # A product grows with the square of how far a row lies out. Beyond all that a fit has seen
+        # it knows nothing, and one held-out row would get odds that no common slope can mend.
+        return torch.div(terms.clamp(self.low, self.high) - self.centre, self.scale)

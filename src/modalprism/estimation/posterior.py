@@ -94,7 +94,7 @@ def analyze_posterior(
         return (one.double().numpy(), other.double().numpy(), both.double().numpy())
 
     held_out = logits_of(*(probe.held_out for probe in (*probes, joint)))
-    atoms, calibrated = _read(held_out, sample.target, seed)
+    atoms, calibrated = read_sample(held_out, sample.target, seed)
     coupled = atoms.coupled
     turns = [
         logits_of(*(probe.with_fewer_rows(turn, plan) for probe in (*probes, joint)))
@@ -104,7 +104,7 @@ def analyze_posterior(
     learning = learning_of(
         atoms.value,
         turns,
-        lambda logits: _read(logits, sample.target, seed)[0].value,
+        lambda logits: read_sample(logits, sample.target, seed)[0].value,
         folds=plan.folds,
         ceiling=ceiling,
     )
@@ -160,7 +160,9 @@ def analyze_posterior(
     )
 
 
-def _read(logits: Logits, target: Array, seed: int) -> tuple[SampleAtoms, tuple[Array, Array]]:
+def read_sample(
+    logits: Logits, target: Array, seed: int
+) -> tuple[SampleAtoms, tuple[Array, Array]]:
     """Calibrate scores of held-out rows, couple both sources, and let the joint add to them.
 
     Returns the atoms, and log p(y|x₁) and log p(y|x₂).

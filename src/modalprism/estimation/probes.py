@@ -172,7 +172,7 @@ def inner_loss(inner: Tensor, target: Tensor, plan: CrossFit) -> Tensor:
     return torch.stack(losses).amin(0)
 
 
-def _loss_and_slope(logits: Tensor, target: Tensor) -> tuple[float, float]:
+def loss_and_slope(logits: Tensor, target: Tensor) -> tuple[float, float]:
     """Return the mean loss (nats) of logits (n, C) at the best slope and biases, and that slope."""
     scores, wanted = (values.numpy().astype(np.float64) for values in (logits, target))
     stack = fit_stack([scores], wanted, tolerance=1e-5)
@@ -204,7 +204,7 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
         rows they would be too pessimistic.
     """
     n = nested.shape[1]
-    log_probability = _bounded(nested, n)
+    log_probability = bounded(nested, n)
     log_probability = log_probability - log_probability.mean(-1, keepdim=True)
     blocks = (log_probability, torch.softmax(nested, -1))
     centres, scales = zip(*(_centre_and_scale(block, plan) for block in blocks), strict=True)
@@ -219,20 +219,20 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
         masks = plan.masks[[plan.index(f, g) for g in range(plan.folds)]]
         fits = fit_logistic(scores[f], target, masks, ridges, iterations=CALIBRATION_ITERATIONS)
         maps = fits.logits(scores[f])[plan.which, plan.rows]
-        tried = _bounded(torch.cat([maps, log_probability[f, :, None]], 1), n)
+        tried = bounded(torch.cat([maps, log_probability[f, :, None]], 1), n)
         seen = plan.which != f
-        fitted = [_loss_and_slope(logits, target[seen]) for logits in tried[seen].unbind(1)]
+        fitted = [loss_and_slope(logits, target[seen]) for logits in tried[seen].unbind(1)]
         best = min(range(len(fitted)), key=lambda number: fitted[number][0])
         # Folds that take different maps must not differ in confidence. What knows nothing has none.
         slope = max(fitted[best][1], 0.0) or 1.0
-        mapped[f] = _bounded(slope * tried[:, best], n)
+        mapped[f] = bounded(slope * tried[:, best], n)
         own = ~seen
         again = log_probability if best == len(ridges) else fits.logits(scores)[:, :, best]
-        fewer[:, own] = _bounded(slope * again[:, own], n)
+        fewer[:, own] = bounded(slope * again[:, own], n)
     return mapped, fewer
 
 
-def _bounded(logits: Tensor, n: int) -> Tensor:
+def bounded(logits: Tensor, n: int) -> Tensor:
     """Return log-probabilities of logits (..., C), none below −ln(nC).
 
     n rows support no smaller probability. An answer that is given once, and so is unknown to

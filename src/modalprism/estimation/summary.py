@@ -20,7 +20,6 @@ from modalprism.estimation.atoms import ATOMS
 from modalprism.estimation.codebook.codebook import CodebookResult
 from modalprism.estimation.evidence import Evidence
 from modalprism.estimation.ratios import contributions, fractions
-from modalprism.estimation.validation import Sample
 from modalprism.pid.information import unit_of
 
 Array = NDArray[np.float64]
@@ -166,21 +165,27 @@ def summarize(
 
 
 def summarize_codebook(
-    counted: CodebookResult, sample: Sample, *, target: str, base: float
+    counted: CodebookResult,
+    modalities: tuple[str, str],
+    n: int,
+    classes: int,
+    *,
+    target: str,
+    base: float,
 ) -> Analysis:
     """Turn what codes tell, in nats, into an `Analysis` in the unit of `base`."""
     return summarize(
         counted.value,
         counted.replicates - counted.value[:, None],
-        modalities=sample.modalities,
+        modalities=modalities,
         target=target,
         base=base,
-        n=len(sample.target),
+        n=n,
         gap=counted.gap,
         loss=0.0,
         regained=0.0,
-        classes=sample.target.shape[1],
-        resolution=resolution_of(sample.target.shape[1], len(sample.target)),
+        classes=classes,
+        resolution=resolution_of(classes, n),
         estimator="codebook",
         # What the table would have read without its correction, and where its target is noise.
         diagnostics={
@@ -189,7 +194,7 @@ def summarize_codebook(
         },
         families={
             modality: (f"{codes} codes",)
-            for modality, codes in zip(sample.modalities, counted.codes, strict=True)
+            for modality, codes in zip(modalities, counted.codes, strict=True)
         },
         p_values=counted.p_values,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ FEWEST_ROWS: Final = 50
 LARGEST_VALUE: Final = 1e100
 LARGEST_SEED: Final = 2**32 - 1
 REPEATED: Final = "repeated example"
+RAREST: Final = 1e-6
+"""Share of a distribution's class below which it is left out."""
 _ROW_SUM_TOLERANCE: Final = 1e-3
 _WHOLE: Final = 1 - 1e-6
 """Share of a class's mass above which it is all of it."""
@@ -103,17 +105,7 @@ def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
     if isinstance(embedding, pd.DataFrame) and all(map(is_numeric_dtype, embedding.dtypes)):
         embedding = embedding.to_numpy(np.float64, na_value=np.nan)  # <NA> is a value of no dtype
     array = read_array(f"the embedding of {name!r}", embedding)
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"the embedding of {name!r} holds {array.dtype}, not numbers")
-    if array.ndim != 2:
-        raise InputError(
-            f"the embedding of {name!r} has shape {array.shape}; "
-            "give one row an example, (n, d): pool the tokens first"
-        )
-    if array.size == 0:
-        raise InputError(
-            f"the modality {name!r} is empty (shape {array.shape}); check its array's name"
-        )
+    check_shape(name, array.shape, array.dtype)
     finite = np.isfinite(array).all(1)
     if not finite.all():
         row = int(np.argmin(finite))
@@ -124,11 +116,29 @@ def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):  # of a wider dtype; said below
         # Rows one after another, so that the order of the memory decides no bit.
         array = array.astype(np.float64, order="C")
-    if (largest := float(np.abs(array).max())) > LARGEST_VALUE:
+    check_size(name, float(np.abs(array).max()))
+    return array
+
+
+def check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Check that an embedding is rows of numbers."""
+    if dtype.kind not in "fiub":
+        raise InputError(f"the embedding of {name!r} holds {dtype}, not numbers")
+    if len(shape) != 2:
+        raise InputError(
+            f"the embedding of {name!r} has shape {shape}; "
+            "give one row an example, (n, d): pool the tokens first"
+        )
+    if 0 in shape:
+        raise InputError(f"the modality {name!r} is empty (shape {shape}); check its array's name")
+
+
+def check_size(name: str, largest: float) -> None:
+    """Check that an embedding's values can be squared and added."""
+    if largest > LARGEST_VALUE:
         raise InputError(
             f"the embedding of {name!r} holds values as large as {largest:.0e}; scale it down"
         )
-    return array
 
 
 def _check_target(
@@ -142,50 +152,68 @@ def _check_target(
             f"give labels ({n},) or the answers' probabilities ({n}, C)"
         )
     if array.ndim == 2:
-        if array.dtype.kind not in "fiub":
-            raise InputError(f"the target's probabilities are {array.dtype}, not numbers")
-        if not np.isfinite(array).all() or (array < 0).any():
-            raise InputError("the target's probabilities must be finite and not negative")
-        sums = array.sum(1, dtype=np.float64)
-        if (np.abs(sums - 1) > _ROW_SUM_TOLERANCE).any():
-            row = int(np.argmax(np.abs(sums - 1)))
-            raise InputError(
-                f"row {row} of the target sums to {sums[row]:.4g}, not 1; "
-                "give probabilities (softmax the logits), or labels of shape (n,)"
-            )
-        target = array.astype(np.float64) / sums[:, None]
-        kept = np.flatnonzero(target.mean(0) > 1e-6)
+        target = check_probabilities(array)
+        kept = np.flatnonzero(target.mean(0) > RAREST)
         target = target[:, kept]
         target /= target.sum(1, keepdims=True)
         names = tuple(map(str, kept))
     else:
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            row = int(np.argmin(np.isfinite(array)))
-            raise InputError(f"the target is NaN or infinite in row {row}; remove such rows")
-        _check_names("the target", array)
-        values, code = np.unique(array, return_inverse=True)
-        if len(values) > max(2, n // folds):
-            raise InputError(
-                f"the target takes {len(values)} different values in {n} rows; "
-                "code a continuous target into classes first"
-            )
-        target = np.eye(len(values))[code]
-        names = tuple(map(str, values))
-        mass = target.sum(0)
-        if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
-            raise InputError(
-                f"class {values[few[0]]!s} has too few rows, {int(mass[few[0]])} for {folds} "
-                "folds; merge it with another class, remove it, or ask for fewer folds"
-            )
-    if target.shape[1] < 2:
-        raise InputError("the target has one class only: there is nothing to tell apart")
+        code, names = check_labels(array, folds)
+        target = np.eye(len(names))[code]
+    check_two_classes(target.shape[1])
     return target, array.ndim == 2, names
 
 
-def _check_groups(
-    groups: Mapping[str, ArrayLike] | None, target: NDArray[np.float64]
-) -> dict[str, NDArray[Any]]:
-    n = len(target)
+def check_two_classes(classes: int) -> None:
+    """Check that a target has something to tell apart."""
+    if classes < 2:
+        raise InputError("the target has one class only: there is nothing to tell apart")
+
+
+def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.float64]:
+    """Check rows (n, C) of a target that are distributions, and bring their sums to 1 exactly.
+
+    `first_row` is the number of the first of them, where they are some of a target's rows.
+    """
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"the target's probabilities are {array.dtype}, not numbers")
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise InputError("the target's probabilities must be finite and not negative")
+    sums = array.sum(1, dtype=np.float64)
+    if (np.abs(sums - 1) > _ROW_SUM_TOLERANCE).any():
+        row = int(np.argmax(np.abs(sums - 1)))
+        raise InputError(
+            f"row {first_row + row} of the target sums to {sums[row]:.4g}, not 1; "
+            "give probabilities (softmax the logits), or labels of shape (n,)"
+        )
+    probabilities: NDArray[np.float64] = array.astype(np.float64) / sums[:, None]
+    return probabilities
+
+
+def check_labels(array: NDArray[Any], folds: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Check labels (n,) and return their numbers, and what they are called."""
+    n = len(array)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise InputError(f"the target is NaN or infinite in row {row}; remove such rows")
+    _check_names("the target", array)
+    values, code = np.unique(array, return_inverse=True)
+    if len(values) > max(2, n // folds):
+        raise InputError(
+            f"the target takes {len(values)} different values in {n} rows; "
+            "code a continuous target into classes first"
+        )
+    mass = np.bincount(code)
+    if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
+        raise InputError(
+            f"class {values[few[0]]!s} has too few rows, {int(mass[few[0]])} for {folds} "
+            "folds; merge it with another class, remove it, or ask for fewer folds"
+        )
+    return code.astype(np.int64), tuple(map(str, values))
+
+
+def check_groups(groups: Mapping[str, ArrayLike] | None, n: int) -> dict[str, NDArray[Any]]:
+    """Check the group columns of n rows."""
     if groups is not None and not isinstance(groups, Mapping):
         raise InputError(
             'groups are columns by name, such as {"patient": ids}; '
@@ -204,21 +232,32 @@ def _check_groups(
     return columns
 
 
-def _check_classes_cross(
+def _totals(target: NDArray[np.float64]) -> Callable[[NDArray[Any], int], NDArray[np.float64]]:
+    def totals(code: NDArray[Any], count: int) -> NDArray[np.float64]:
+        held = np.zeros((count, target.shape[1]))
+        np.add.at(held, code, target)
+        return held
+
+    return totals
+
+
+def check_classes_cross(
     columns: Mapping[str, NDArray[Any]],
-    target: NDArray[np.float64],
+    totals: Callable[[NDArray[Any], int], NDArray[np.float64]],
     classes: tuple[str, ...],
     folds: int,
 ) -> None:
-    """Check that no group holds a whole class: nothing outside would tell what it looks like."""
+    """Check that no group holds a whole class: nothing outside would tell what it looks like.
+
+    `totals` adds the target up by the codes (n,) of so many groups, (groups, C).
+    """
     for name, column in columns.items():
         values, code = np.unique(column, return_inverse=True)
         if len(values) < folds:
             continue  # too few groups is said of all columns together
-        held = np.zeros((len(values), target.shape[1]))
-        np.add.at(held, code, target)
+        held = totals(code, len(values))
         # A distribution may have classes of less than a row each: they hardly count.
-        whole = (held >= _WHOLE * target.sum(0)) & (held >= folds - 0.5)
+        whole = (held >= _WHOLE * held.sum(0)) & (held >= folds - 0.5)
         if whole.any():
             group, number = np.argwhere(whole)[0]
             where = (
@@ -254,7 +293,7 @@ def first_rows(embeddings: tuple[NDArray[np.float64], NDArray[np.float64]]) -> N
     return np.array([seen.setdefault(key, row) for row, key in enumerate(keys)], dtype=np.int64)
 
 
-def _tie_repeated(
+def tie_repeated(
     columns: Mapping[str, NDArray[Any]], first: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
     """Return group columns, one of which holds rows of one example together.
@@ -271,6 +310,28 @@ def _tie_repeated(
     return {**columns, finest: joined}
 
 
+def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, str]:
+    """Check that there are two modalities and folds enough, and return their names."""
+    if not isinstance(embeddings, Mapping) or len(embeddings) != 2:
+        given = ", ".join(map(str, embeddings)) if isinstance(embeddings, Mapping) else "no mapping"
+        raise InputError(
+            f'a decomposition has two modalities, such as {{"image": X1, "text": X2}}; got {given}'
+        )
+    if folds < 3:
+        raise InputError(f"nested cross-fitting needs at least 3 folds, not {folds}")
+    first, second = (str(name) for name in embeddings)
+    return first, second
+
+
+def check_same_rows(names: tuple[str, str], rows: tuple[int, int]) -> None:
+    """Check that two embeddings have equally many rows."""
+    if rows[0] != rows[1]:
+        raise InputError(
+            f"{names[0]!r} has {rows[0]} rows but {names[1]!r} has {rows[1]}; "
+            "row i of both must be the same example"
+        )
+
+
 def check_sample(
     embeddings: Mapping[str, ArrayLike],
     y: ArrayLike,
@@ -284,27 +345,16 @@ def check_sample(
     InputError
         With one sentence on the first thing that is wrong.
     """
-    if not isinstance(embeddings, Mapping) or len(embeddings) != 2:
-        given = ", ".join(map(str, embeddings)) if isinstance(embeddings, Mapping) else "no mapping"
-        raise InputError(
-            f'a decomposition has two modalities, such as {{"image": X1, "text": X2}}; got {given}'
-        )
-    if folds < 3:
-        raise InputError(f"nested cross-fitting needs at least 3 folds, not {folds}")
-    first, second = (str(name) for name in embeddings)
+    first, second = check_modalities(embeddings, folds)
     arrays = [_check_embedding(str(name), array) for name, array in embeddings.items()]
     n = len(arrays[0])
-    if len(arrays[1]) != n:
-        raise InputError(
-            f"{first!r} has {n} rows but {second!r} has {len(arrays[1])}; "
-            "row i of both must be the same example"
-        )
+    check_same_rows((first, second), (n, len(arrays[1])))
     if n < FEWEST_ROWS:
         raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
     target, soft, classes = _check_target(y, n, folds)
-    columns = _check_groups(groups, target)
+    columns = check_groups(groups, n)
     first_row = first_rows((arrays[0], arrays[1]))
     if repeated := int((first_row != np.arange(n)).sum()):
-        columns = _tie_repeated(columns, first_row)
-    _check_classes_cross(columns, target, classes, folds)
+        columns = tie_repeated(columns, first_row)
+    check_classes_cross(columns, _totals(target), classes, folds)
     return Sample((first, second), (arrays[0], arrays[1]), target, soft, columns, repeated)

@@ -9,6 +9,7 @@ it was.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -145,38 +146,71 @@ def analyze_codebook(
         return decompose_coded(coded, weights, permutations, seed)
 
 
-def decompose_coded(coded: Coded, weights: Array, permutations: int, seed: int) -> CodebookResult:
-    """Decompose coded rows, with bootstrap weights (R, n); see `analyze_codebook`."""
+@dataclass(frozen=True)
+class _Told:
+    """What a coded sample tells: its informations, those of noise, its atoms and replicates."""
+
+    plug: Array
+    gap: float
+    random: Array
+    level: Array
+    value: Array
+    drawn: Array
+
+    @classmethod
+    def of(
+        cls, coded: Coded, weights: Iterable[Array], draws: int, rng: np.random.Generator
+    ) -> _Told:
+        """Count the table, `draws` tables of a permuted target, and one for every weighting."""
+        plug, gap = informations(coded.table()[None])
+        random, _ = informations(permuted_target(coded, draws, rng))
+        level = random.mean(1)
+        value = _atoms(plug, level, coded.ceiling)[:, 0]
+        resampled, _ = informations(np.stack([coded.table(weight) for weight in weights]))
+        drawn = _atoms(resampled, level, coded.ceiling)
+        drawn += value[:, None] - drawn.mean(1, keepdims=True)
+        return cls(plug, gap, random, level, value, drawn)
+
+    def result(self, coded: Coded, p_values: dict[str, float]) -> CodebookResult:
+        """Return it as it leaves the estimator."""
+        ceiling = coded.ceiling
+        return CodebookResult(
+            value=self.value,
+            replicates=self.drawn,
+            p_values=p_values,
+            gap=self.gap * ceiling / max(ceiling - float(self.level[3]), GAP_TOLERANCE),
+            codes=coded.shape[:2],
+            plug_in=self.plug[:, 0],
+            level=self.level,
+            ceiling=ceiling,
+            rows_a_cell=coded.n / float(np.prod(coded.shape)),
+            blocks=len(coded.blocks),
+        )
+
+
+def decompose_coded(
+    coded: Coded, weights: Iterable[Array], permutations: int, seed: int
+) -> CodebookResult:
+    """Decompose coded rows, with bootstrap weights (n,) a replicate; see `analyze_codebook`."""
     rng = np.random.default_rng(seed)
-    table = coded.table()[None]
-    plug, gap = informations(table)
-    random, _ = informations(permuted_target(coded, max(permutations, LEVEL_TABLES), rng))
-    level = random.mean(1)
-    value = _atoms(plug, level, coded.ceiling)[:, 0]
-
-    resampled, _ = informations(np.stack([coded.table(weight) for weight in weights]))
-    drawn = _atoms(resampled, level, coded.ceiling)
-    drawn += value[:, None] - drawn.mean(1, keepdims=True)
-
-    none = _atoms(random[:, :permutations], level, coded.ceiling)
+    told = _Told.of(coded, weights, max(permutations, LEVEL_TABLES), rng)
+    value, drawn = told.value, told.drawn
+    none = _atoms(told.random[:, :permutations], told.level, coded.ceiling)
     p_values = {"information": _p_value(none[4], value[4])}
     p_values |= _atom_p_values(coded, value, none, permutations, rng)
     for atom, name in ((1, "unique_1"), (2, "unique_2")):
         p_values[name] = max(p_values[name], _tail(drawn[atom]))
     p_values["determined"] = min(1.0, 2 * min(p_values["unique_1"], p_values["unique_2"]))
     p_values["imbalance"] = _imbalance(p_values["information"], value, none, drawn)
-    return CodebookResult(
-        value=value,
-        replicates=drawn,
-        p_values=p_values,
-        gap=gap * coded.ceiling / max(coded.ceiling - float(level[3]), GAP_TOLERANCE),
-        codes=coded.shape[:2],
-        plug_in=plug[:, 0],
-        level=level,
-        ceiling=coded.ceiling,
-        rows_a_cell=coded.n / float(np.prod(coded.shape)),
-        blocks=len(coded.blocks),
-    )
+    return told.result(coded, p_values)
+
+
+def decompose_many_coded(
+    coded: Coded, weights: Iterable[Array], p_values: dict[str, float], seed: int
+) -> CodebookResult:
+    """Decompose so many coded rows that the nulls are drawn for some of them, elsewhere."""
+    told = _Told.of(coded, weights, LEVEL_TABLES, np.random.default_rng(seed))
+    return told.result(coded, p_values)
 
 
 def _atoms(plug: Array, level: Array, ceiling: float) -> Array:

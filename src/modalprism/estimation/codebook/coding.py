@@ -28,7 +28,7 @@ COMPONENTS: Final = 16
 MOST_IN_MEMORY: Final = 1 << 27
 """Elements of an embedding above which it is read in blocks: 1 GiB of float64."""
 _BLOCK_ELEMENTS: Final = 1 << 23
-_FIRST_ROWS: Final = 20_000
+FIRST_ROWS: Final = 20_000
 
 
 def code_count(n: int, classes: int, symbols: int | None = None) -> int:
@@ -175,8 +175,8 @@ def _blocks(rows: NDArray[Any], exponent: int) -> Iterator[NDArray[np.float64]]:
         yield np.ldexp(np.asarray(rows[start:stop], dtype=np.float64), -exponent)
 
 
-def _k_means(rows: NDArray[Any], count: int, seed: int) -> KMeans:
-    # No more centres than different rows; k-means would warn.
+def k_means(rows: NDArray[Any], count: int, seed: int) -> KMeans:
+    """Find centres of rows, no more than there are different ones: k-means would warn."""
     count = min(count, len(np.unique(rows.round(9), axis=0)))
     return KMeans(count, n_init=4, random_state=seed).fit(rows)
 
@@ -184,7 +184,7 @@ def _k_means(rows: NDArray[Any], count: int, seed: int) -> KMeans:
 def _in_memory(rows: NDArray[Any], exponent: int, count: int, seed: int) -> NDArray[Any]:
     reduction = PCA(min(COMPONENTS, *rows.shape), random_state=seed)
     components = reduction.fit_transform(np.concatenate([*_blocks(rows, exponent)]))
-    codes: NDArray[Any] = _k_means(components, count, seed).labels_
+    codes: NDArray[Any] = k_means(components, count, seed).labels_
     return codes
 
 
@@ -192,10 +192,10 @@ def _streamed(rows: NDArray[Any], exponent: int, count: int, seed: int) -> NDArr
     reduction = IncrementalPCA(min(COMPONENTS, *rows.shape))
     for block in _blocks(rows, exponent):
         reduction.partial_fit(block)
-    chosen = np.random.default_rng(seed).permutation(len(rows))[:_FIRST_ROWS]
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:FIRST_ROWS]
     # In the order of the file: a random order would seek.
     sample = np.ldexp(rows[np.sort(chosen)].astype(np.float64), -exponent)
-    start = _k_means(reduction.transform(sample), count, seed)
+    start = k_means(reduction.transform(sample), count, seed)
     means = MiniBatchKMeans(
         start.n_clusters, init=start.cluster_centers_, n_init=1, random_state=seed
     )

@@ -1,0 +1,119 @@
+"""What every row is there for: which fold it is in, and what is learnt from it.
+
+Most rows are only read. Whole connected components of rows, chosen at random, are learnt from: some
+by the probes of each source, others by the maps that recalibrate them and by the choices between
+families, and others again by the joint probe, whose log-odds must come from probes that have not
+seen them. In the turn of a fold only rows of the other folds are learnt from, so that every row is
+read in the turn of its own fold by probes that saw nothing of it or of its group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.errors import InputError
+from modalprism.estimation.folds import connected_groups, deal_components
+from modalprism.estimation.streamed.sample import StreamedSample
+from modalprism.estimation.streamed.streaming import Streaming
+
+READ, PROBE, CHOICE, JOINT = range(4)
+FEWEST_OF_A_ROLE: Final = 30
+PARTS: Final = (0.4, 0.3, 0.3)
+"""Of the rows that are learnt from: by probes, by maps and choices, by the joint probe."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What every row is there for.
+
+    Attributes
+    ----------
+    folds : int
+        K.
+    fold : ndarray of int16, shape (n,)
+    role : ndarray of int8, shape (n,)
+        `READ` for a row that nothing is learnt from; `PROBE`, `CHOICE` or `JOINT`.
+    looked_at : ndarray of int64
+        Rows that nothing is learnt from, and none of their components either;
+        whole components at random, in the order of the file.
+    half : ndarray of bool, shape (n,)
+        A random half of the components.
+    """
+
+    folds: int
+    fold: NDArray[np.int16]
+    role: NDArray[np.int8]
+    looked_at: NDArray[np.int64]
+    half: NDArray[np.bool_]
+
+    @property
+    def learnt_from(self) -> NDArray[np.int64]:
+        """Numbers of the rows that are learnt from."""
+        return np.flatnonzero(self.role != READ)
+
+    @classmethod
+    def of(cls, sample: StreamedSample, folds: int, streaming: Streaming, seed: int) -> Roles:
+        """Deal out the rows of a sample.
+
+        Raises
+        ------
+        InputError
+            If the groups leave too few folds.
+        """
+        n = len(sample)
+        component = connected_groups(sample.groups, n)
+        size = np.bincount(component)
+        totals = np.concatenate(
+            [sample.target.totals(component, len(size)), size[:, None].astype(np.float64)], 1
+        )
+        fold_of = deal_components(totals, folds, seed)
+        first, second = sample.sources
+        most = streaming.learning_from(n, (int(first.rows.shape[1]), int(second.rows.shape[1])))
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(size))
+        role_of = np.zeros(len(size), dtype=np.int8)
+        role_of[order] = _roles(size[order])
+        learnt = np.flatnonzero(role_of[component])
+        kept = rng.permutation(len(learnt))[:most]
+        role = np.zeros(n, dtype=np.int8)
+        role[learnt[kept]] = role_of[component[learnt[kept]]]
+        unseen = order[role_of[order] == READ]
+        unseen = unseen[np.cumsum(size[unseen]) <= max(streaming.looked_at, size[unseen[0]])]
+        looked = np.zeros(len(size), dtype=np.bool_)
+        looked[unseen] = True
+        half = rng.random(len(size)) < 0.5
+        roles = cls(
+            folds=folds,
+            fold=fold_of[component].astype(np.int16),
+            role=role,
+            looked_at=np.flatnonzero(looked[component])[: streaming.looked_at],
+            half=half[component],
+        )
+        roles._check(len(size))
+        return roles
+
+    def _check(self, components: int) -> None:
+        counts = np.zeros((4, self.folds), dtype=np.int64)
+        np.add.at(counts, (self.role, self.fold), 1)
+        if (counts.sum(1, keepdims=True) - counts)[1:].min() < FEWEST_OF_A_ROLE:
+            raise InputError(
+                f"the groups tie all rows into {components} connected sets, so that some fold has "
+                "too little beside it to learn from when many rows are streamed; name fewer group "
+                "columns, or analyse a part of the rows in memory"
+            )
+
+
+def _roles(size: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Give a role to every component, which come in a random order; half of the rows are learnt."""
+    n = size.sum()
+    role = np.zeros(len(size), dtype=np.int8)
+    # One that holds a tenth of all rows would be the whole of a role: it is only read.
+    small = np.flatnonzero(size <= max(n // 10, 1))
+    chosen = small[np.cumsum(size[small]) <= n / 2]
+    share = np.cumsum(size[chosen]) / max(int(size[chosen].sum()), 1)
+    role[chosen] = 1 + np.searchsorted(np.cumsum(PARTS)[:2], share - 1e-9, side="right")
+    return role

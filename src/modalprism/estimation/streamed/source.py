@@ -1,0 +1,194 @@
+"""One source's rows, on disk or wherever they are, read a block at a time and brought to one scale.
+
+Of an embedding nothing is needed but its shape, its dtype and slices of its rows: a
+`numpy.memmap`, the parts of a store, an array of HDF5 or zarr will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from modalprism.errors import InputError
+from modalprism.estimation.validation import check_shape, check_size, read_array
+
+FEWEST_ROWS: Final = 64
+"""Rows of a block, however long they are."""
+_SEED_OF_HASHES: Final = 20_140_404
+
+
+class Rows(Protocol):
+    """An array of rows, (n, d), that can be sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, d)."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its numbers."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return a slice of rows."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checked source.
+
+    Attributes
+    ----------
+    rows : Rows
+        As they were given.
+    step : int
+        Rows of a block.
+    centre : ndarray of float64, shape (d,)
+        Mean of the first rows: what is large and constant is taken away before it is rounded.
+    scale : float
+        The largest distance of a value from it.
+    constant : bool
+        Whether all rows are the same.
+    """
+
+    rows: Rows
+    step: int
+    centre: NDArray[np.float64]
+    scale: float
+    constant: bool
+
+    def __len__(self) -> int:
+        """Rows."""
+        return int(self.rows.shape[0])
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Read a stretch of rows as they are stored."""
+        return np.asarray(self.rows[start:stop])
+
+    def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """Read some rows, whose numbers rise, block by block and in the order of the file."""
+        taken = np.empty((len(index), self.rows.shape[1]), self.rows.dtype)
+        for start, stop in stretches(len(self), self.step):
+            first, last = np.searchsorted(index, (start, stop))
+            if last > first:
+                taken[first:last] = self.read(start, stop)[index[first:last] - start]
+        return taken
+
+    def scaled(self, rows: NDArray[Any]) -> Tensor:
+        """Bring rows as they are stored to one scale, float32, (b, d)."""
+        wide = np.float64 if rows.dtype.itemsize > 4 or rows.dtype.kind in "iu" else np.float32
+        values: NDArray[Any] = rows.astype(wide)
+        values = (values - self.centre.astype(wide)) / wide(self.scale)
+        return torch.from_numpy(values.astype(np.float32, copy=False))
+
+    def blocks(self, rows: NDArray[Any]) -> Iterator[Tensor]:
+        """Yield rows that were taken, scaled, a block at a time."""
+        for start, stop in stretches(len(rows), self.step):
+            yield self.scaled(rows[start:stop])
+
+
+def stretches(n: int, step: int) -> Iterator[tuple[int, int]]:
+    """Yield where blocks of rows begin and end.
+
+    Examples
+    --------
+    >>> list(stretches(5, 2))
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    for start in range(0, n, step):
+        yield start, min(start + step, n)
+
+
+def rows_of(name: str, embedding: ArrayLike | Rows) -> Rows:
+    """Return an embedding as rows that can be sliced, without reading them.
+
+    Raises
+    ------
+    InputError
+        If it is not rows of numbers, or the file that it is mapped from is shorter than it.
+    """
+    rows: Any = embedding
+    # Tables with names of columns, tensors and masked arrays are read as few rows are.
+    if not isinstance(getattr(rows, "dtype", None), np.dtype) or np.ma.isMaskedArray(rows):
+        rows = read_array(f"the embedding of {name!r}", cast(ArrayLike, embedding))
+    check_shape(name, tuple(rows.shape), np.dtype(rows.dtype))
+    _check_whole(name, rows)
+    return cast(Rows, rows)
+
+
+def _check_whole(name: str, rows: Any) -> None:
+    """Check that a mapped file is as long as its array: reading beyond its end kills a process."""
+    mapped: np.memmap[Any, Any] | None = None
+    while rows is not None:  # the last of them is the map itself; others are slices of it
+        mapped = rows if isinstance(rows, np.memmap) else mapped
+        rows = getattr(rows, "base", None)
+    if mapped is None or mapped.filename is None:
+        return
+    path = Path(mapped.filename)
+    needed = mapped.offset + mapped.nbytes
+    there = path.stat().st_size if path.is_file() else 0
+    if there < needed:
+        raise InputError(
+            f"the embedding of {name!r} is mapped from {path}, which has {there:,} bytes instead "
+            f"of {needed:,}: the file is truncated; write it again"
+        )
+
+
+def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDArray[np.uint64]]:
+    """Go through all rows once: check them, and tell equal ones.
+
+    Parameters
+    ----------
+    name : str
+    rows : Rows
+        From `rows_of`.
+    block_numbers : int
+
+    Returns
+    -------
+    source : Source
+    hashes : ndarray of uint64, shape (n,)
+        Equal for equal rows, and all but surely different for others.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or too large; it names the first such row.
+    """
+    n, d = int(rows.shape[0]), int(rows.shape[1])
+    step = max(FEWEST_ROWS, block_numbers // d)
+    hashes = np.empty(n, dtype=np.uint64)
+    factors = np.random.default_rng(_SEED_OF_HASHES).integers(1, 2**63, size=d, dtype=np.uint64)
+    low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    for start, stop in stretches(n, step):
+        block = np.asarray(rows[start:stop])
+        if len(block) != stop - start:
+            raise InputError(
+                f"the embedding of {name!r} gives {len(block)} rows for {start} to {stop}, though "
+                f"it says that it has {n}; write it again"
+            )
+        block = block.astype(np.float64 if block.dtype.itemsize > 4 else np.float32)
+        least, most = block.min(0), block.max(0)  # NaN wherever there is one
+        if not (np.isfinite(least).all() and np.isfinite(most).all()):
+            row = start + int(np.argmin(np.isfinite(block).all(1)))
+            raise InputError(
+                f"the embedding of {name!r} has NaN or infinite values, the first of them in row "
+                f"{row}; remove such rows, or capture in float32"
+            )
+        low, high = np.minimum(low, least), np.maximum(high, most)
+        # 0.0 and −0.0 are equal, but not to their bytes.
+        words: NDArray[Any] = (block + 0).view(
+            np.uint64 if block.dtype == np.float64 else np.uint32
+        )
+        hashes[start:stop] = (words * (factors | np.uint64(1))).sum(1, dtype=np.uint64)
+    check_size(name, float(max(high.max(), -low.min())))
+    # Of as many rows as every block has, so that blocks decide no bit of it.
+    centre = np.asarray(rows[: min(n, FEWEST_ROWS)]).astype(np.float64).mean(0)
+    scale = float(np.maximum(high - centre, centre - low).max())
+    return Source(rows, step, centre, scale or 1.0, bool((high == low).all())), hashes
