@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from modalprism.estimation.atoms import ATOMS, sample_atoms
+from modalprism.estimation.atoms import CoupledStates, couple_states
 from modalprism.estimation.states import merge_rows
 
 N, CLASSES, SEED = 600, 10, 0
@@ -45,17 +45,15 @@ def main() -> None:
             "one contains the other": lambda first=first: 0.6 * first + 0.4 / CLASSES,
             "equals": lambda rng=rng: posterior(rng, 1.0, label),
         }[relation]()
-        logs = (np.log(first), np.log(second), np.log(first))
 
-        def solve(most: int, first=first, second=second, logs=logs):
+        def solve(most: int, first=first, second=second) -> CoupledStates:
             states = merge_rows(first, most=most), merge_rows(second, most=most)
-            return sample_atoms(first, logs, states, tol=1e-3)
+            return couple_states(states, tol=1e-3)
 
-        union = ATOMS.index("union_information")
-        truth = solve(N).value[union]
+        truth = solve(N).information
         for most in (50, 100, 200, 300):
             few = solve(most)
-            found = few.value[union]
+            found = few.information
             numbers = (few.loss, found - few.regained - truth, found - truth)
             cells = " | ".join(f"{number / math.log(2):+.3f}" for number in numbers)
             print(f"| {relation} | {most} | {cells} |")
