@@ -195,6 +195,7 @@ def slope(points: list[tuple[int, float, float]], which: int) -> float:
 def draw(measured: dict[str, list[tuple[int, float, float]]], path: Path) -> None:
     """Draw seconds over each axis in double logarithms."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     from modalprism.look.settings import drawing
 
@@ -211,13 +212,19 @@ def draw(measured: dict[str, list[tuple[int, float, float]]], path: Path) -> Non
         for panel, names in zip(axes.flat, panels, strict=False):
             for name, marker in zip(names, "osD^", strict=False):
                 points = measured[name]
-                label = f"{name.removeprefix('dense: ')}: {slope(points, 1):.1f}"
+                own = "slope at the end" if len(names) == 1 else name.removeprefix("dense: ")
+                label = f"{own} {slope(points, 1):.1f}"
                 values, seconds = zip(*[p[:2] for p in points], strict=True)
-                panel.loglog(values, seconds, marker=marker, label=label)
+                panel.loglog(values, seconds, marker=marker, markersize=4, label=label)
             alone = AXES[names[0]].words
             panel.set_xlabel(alone if len(names) == 1 else "states of a dense n × n × 5 table")
             panel.set_ylabel("seconds of processor")
-            panel.legend(title="slope at the end")
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_major_formatter("{x:,g}")
+                axis.set_minor_formatter(NullFormatter())
+            low, high = panel.get_ylim()  # At least one power of ten is labelled.
+            panel.set_ylim(min(low, high / 12), high)
+            panel.legend(loc="upper left")
         for panel in list(axes.flat)[len(panels) :]:
             panel.remove()
         figure.savefig(path)
