@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from modalprism.capture.parts import WORDS, PartsReader, is_finished
 from modalprism.capture.store import EmbeddingStore
@@ -26,6 +26,11 @@ class EmbeddingsSource(BaseModel):
     path: str | Path
     model: str = "model"
     dataset: str = "dataset"
+
+    @field_validator("path")
+    @classmethod
+    def _address_or_path(cls, path: str | Path) -> str | Path:
+        return path if is_address(path) else Path(path)
 
     def stores(
         self,
