@@ -3,12 +3,14 @@
 `conftest` chooses the interpreter, which has to happen before Triton is imported.
 """
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 pytest.importorskip("triton", reason="Triton, which the kernel is written in, is not installed")
 
-from modalprism.pid import sweep, sweepers
+from modalprism.pid import sweep, sweep_triton, sweepers
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
@@ -110,3 +112,20 @@ def test_another_step_goes_through_torch(random_joint):
         results.append((*sweeper.sweep(iterate, square, refit=True), iterate.kernel))
     for ours, torchs in zip(results[1], results[0], strict=True):
         torch.testing.assert_close(ours, torchs)
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "classes", "expected"),
+    [(227, 16, (3, 3, 4, 2)), (99, 64, (2, 1, 2, 2)), (16, 16, (1, 1, 1, 1))],
+)
+def test_a_card_with_less_shared_memory_has_fewer_stages(monkeypatch, kilobytes, classes, expected):
+    card = SimpleNamespace(shared_memory_per_block_optin=kilobytes << 10)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    gpu = torch.device("cuda")
+    tables = (1, 1, 1, 3)
+    every = (sweep_triton._ACROSS, sweep_triton._DOWN, sweep_triton._PLAIN)
+    every += (sweep_triton._EXTRAPOLATED,)
+    stages = [
+        tiles.stages_on(gpu, classes, count) for tiles, count in zip(every, tables, strict=True)
+    ]
+    assert tuple(stages) == expected

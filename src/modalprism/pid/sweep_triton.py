@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _PROGRAMS: Final = 1 << 12  # Enough to keep every multiprocessor of a large card busy.
 _LEAST_CLASSES: Final = 16  # Triton's products need that many.
+_SHARED_BYTES: Final = 48 << 10  # of a multiprocessor, where the card does not say
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class _Tiles:
     columns: int
     warps: int
     stages: int
+
+    def stages_on(self, device: torch.device, n_classes: int, tables: int) -> int:
+        """Return how many steps are under way at once: fewer where a card's shared memory ends."""
+        if device.type != "cuda":
+            return self.stages  # of the interpreter
+        known = torch.cuda.get_device_properties(device)
+        room = getattr(known, "shared_memory_per_block_optin", _SHARED_BYTES)
+        tile, scalings = 4 * self.rows * self.columns, 4 * n_classes * max(self.rows, self.columns)
+        fitting = (room - tile) // (tables * tile + scalings)  # one tile more changes its layout
+        return max(1, min(self.stages, fitting))
 
 
 _ACROSS: Final = _Tiles(64, 64, 4, 3)
@@ -194,12 +205,12 @@ class TritonSweeper(TorchSweeper):
 
 def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
     """Let a step rewrite the kernel; return k (p(x₂) v) of what it becomes, (B, n1, C)."""
-    kernel, number, tiles = iterate.kernel, 0, _ACROSS
+    kernel, number, tables, tiles = iterate.kernel, 0, 1, _ACROSS
     log_r, previous, weight, relaxation = kernel, kernel, iterate.p_x2, 0.0
     if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
         log_r, previous, weight = step.log_r, step.previous, step.weight
         relaxation = step.acceleration.relaxation
-        number, tiles = 3 if step.looks else 2, _EXTRAPOLATED
+        number, tables, tiles = (3, 3, _EXTRAPOLATED) if step.looks else (2, 2, _EXTRAPOLATED)
     elif step is not None:
         number, tiles = 1, _PLAIN
     batch, n1, n2 = kernel.shape
@@ -232,7 +243,7 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
             ROWS=tiles.rows,
             COLUMNS=tiles.columns,
             CLASSES=_up(n_classes),
-            STAGES=tiles.stages,
+            STAGES=tiles.stages_on(kernel.device, _up(n_classes), tables),
             num_warps=tiles.warps,
         )
     if isinstance(step, MirrorStep) and step.looks:
@@ -259,7 +270,7 @@ def _down(kernel: Tensor, weighted: Tensor) -> Tensor:
             ROWS=_DOWN.rows,
             COLUMNS=_DOWN.columns,
             CLASSES=_up(n_classes),
-            STAGES=_DOWN.stages,
+            STAGES=_DOWN.stages_on(kernel.device, _up(n_classes), 1),
             num_warps=_DOWN.warps,
         )
     return products.sum(0)
