@@ -63,7 +63,8 @@ $(PEERS_READY): pyproject.toml requirements/constraints.txt requirements/benchma
 	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet \
 	  --constraint requirements/constraints.txt torch
 	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet \
-	  --constraint requirements/constraints.txt --editable . --requirement requirements/benchmarks.txt
+	  --constraint requirements/constraints.txt --editable ".[fast]" \
+	  --requirement requirements/benchmarks.txt
 	@touch $@
 
 benchmark: $(PEERS_READY)
