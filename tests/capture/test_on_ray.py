@@ -123,13 +123,23 @@ def test_examples_of_ones_own_are_sent_and_what_is_broken_is_listed(
 ):
     examples = [replace(one, label=np.int64(3)) for one in opened(emoji_rows, limit=30)]
     (tmp_path / examples[13].inputs.cells["picture"]).write_bytes(b"no picture")
-    given = {"on_error": "skip", "adapter": clip_that(be_small), "batch_size": 8}
+    given = {"on_error": "skip", "adapter": clip_that(nothing), "batch_size": 8}
     here = captured(clip_folder, examples, tmp_path / "here", **given)
     there = captured(
         clip_folder, (one for one in examples), "memory://bucket/there", **given, engine=TWO
     )
     assert there.digest() == here.digest()
     assert [name for name, _ in PartsReader.open(here.path).skipped()] == [examples[13].id]
+
+
+def test_batches_that_memory_does_not_hold_are_halved_by_every_worker(
+    clip_folder, emoji_rows, tmp_path
+):
+    examples = opened(emoji_rows, limit=30)
+    given = {"adapter": clip_that(be_small), "batch_size": 8}
+    here = captured(clip_folder, examples, tmp_path / "here", **given)
+    there = captured(clip_folder, examples, tmp_path / "there", **given, engine=TWO)
+    assert there.digest() == here.digest()
 
 
 def test_what_kills_every_worker_does_not_do_so_for_ever(clip_folder, emoji_rows, tmp_path):
