@@ -5,9 +5,11 @@
 The roofline is the longer of two times measured in the same run: copying one n × n table once, and
 as many operations as the three products R V, U Vᵀ and Rᵀ U have at the speed of a large square
 product in single precision. A plain sweep is R ← R ∘ (U Vᵀ) and one scaling of U and V; the
-accelerated one, which is what the solver does, fits U once more and keeps ln R and the one before,
-so that it reads four tables and writes three, and one more of each is read for the last product:
-its floor is that many halves of a copy. Milliseconds are medians of five by the card's own events.
+accelerated one, which is what the solver does, fits U once more and keeps ln R and the one before.
+Beside the roofline stands what a sweep's own reads and writes would take, each half a copy: three
+of the plain one (R twice read, once written), and seven of the accelerated one (R read to fit U and
+for the last product, two tables read and three written by the step). Milliseconds are medians of
+five by the card's own events.
 """
 
 from __future__ import annotations

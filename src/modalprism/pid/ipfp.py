@@ -4,7 +4,7 @@ Minimising I_q(X₁X₂;Y) over couplings is minimising KL(q ‖ p(y) r(x₁,x�
 distribution r (Bertschinger et al. 2014, doi:10.3390/e16042161, for the problem). For fixed r the
 best q has the form q(x₁,x₂|y) = u(x₁,y) r(x₁,x₂) v(x₂,y), found by iterative proportional fitting;
 for fixed q the best r is its mixture over y, r s with s = Σ_y p(y) u v. The tensor n₁×n₂×C is
-never formed: `sweep` does an iteration in one pass over r, and memory is O(n₁n₂).
+never formed: `sweep` does an iteration in one pass over r (a few on a GPU), in O(n₁n₂) memory.
 
 The second step is a unit mirror-descent step on a convex function of r, so it accelerates:
 `acceleration` extrapolates ln r, which turns a gap of about 1/t into about 1/t². The means of ln u

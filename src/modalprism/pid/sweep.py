@@ -7,7 +7,8 @@ starts from k = 1 and rare symbols make no small numbers. Proportional fitting o
 
 and the mixture of the slices over y is r ∘ s with s = u vᵀ. A sweep takes a block of rows of k,
 small enough to stay in cache, through all of it: fit u to the old k, form s, rewrite k, fit u to
-the new one, and add the block's share to what v is fitted to. So k is read and written once.
+the new one, and add the block's share to what v is fitted to. So k is read and written once; a GPU,
+whose cache holds no such block, takes whole passes instead (`sweep_triton`).
 
 *No underflow.* A denormal number costs a hundred normal ones. A positive posterior p(y|x) below ten
 times the square root of the smallest normal number is therefore raised to that, so that products

@@ -95,8 +95,11 @@ class TorchSweeper:
 
     def blocks(self, iterate: Iterate) -> list[slice]:
         """Cut the rows into blocks that stay in cache."""
-        device = iterate.kernel.device
-        return row_blocks(iterate, _BLOCK_BYTES if device.type == "cpu" else _DEVICE_BLOCK_BYTES)
+        kernel = iterate.kernel
+        batch, n1, n2 = kernel.shape
+        size = _BLOCK_BYTES if kernel.device.type == "cpu" else _DEVICE_BLOCK_BYTES
+        step = max(1, size // (batch * n2 * kernel.element_size()))
+        return [slice(start, min(start + step, n1)) for start in range(0, n1, step)]
 
     def move(self, iterate: Iterate, rows: slice, fitted: Tensor, step: Step) -> Tensor:
         """Rewrite the kernel on a block of rows.
@@ -125,13 +128,6 @@ class TorchSweeper:
     def _fit(self, iterate: Iterate, rows: slice) -> Tensor:
         product = torch.bmm(iterate.kernel[:, rows], iterate.weighted.mT)
         return iterate.fit_to(product, rows)
-
-
-def row_blocks(iterate: Iterate, size: int) -> list[slice]:
-    """Cut the rows of a kernel into blocks of so many bytes."""
-    batch, n1, n2 = iterate.kernel.shape
-    step = max(1, size // (batch * n2 * iterate.kernel.element_size()))
-    return [slice(start, min(start + step, n1)) for start in range(0, n1, step)]
 
 
 def sweeper_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]) -> Sweeper:
