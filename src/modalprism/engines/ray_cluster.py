@@ -161,9 +161,10 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
     asked: dict[str, Any] = {"address": address}
     if address is None:
         asked = {"address": "local", "num_cpus": workers, "include_dashboard": False}
-    with _signals_left_alone():
+    # Nothing is told to Ray's makers, unless the user said so; Ray Data asks at every pipeline.
+    with _signals_left_alone(), _as_it_was("RAY_USAGE_STATS_ENABLED", "0"):
         try:
-            with _as_it_was("RAY_USAGE_STATS_ENABLED", "0"), warnings.catch_warnings():
+            with warnings.catch_warnings():
                 # Of what a coming version does with GPUs of tasks that ask for none.
                 warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\.")
                 ray.init(**asked, log_to_driver=False, logging_level=logging.ERROR)
