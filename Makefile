@@ -10,11 +10,12 @@ PEERS_READY := $(PEERS)/.ready
 VIEWS_READY := $(PEERS)/.ready-views
 
 
-.PHONY: help setup demo test test-browser lint format benchmark recovery clean
+.PHONY: help setup demo test test-slow test-browser lint format benchmark recovery clean
 
 help:
 	@echo "make demo       set up, and run the demo: three fusions, four questions, real pictures"
-	@echo "make test       set up, and run lint, types, import rules and tests"
+	@echo "make test       set up, and run lint, types, import rules and the fast tests (3 minutes)"
+	@echo "make test-slow  the tests that take seconds each, and those on a Ray cluster"
 	@echo "make test-browser  the pages of modalprism serve in a real browser; installs chromium"
 	@echo "make setup      make the environment in $(VENV)"
 	@echo "make format     format the code"
@@ -46,6 +47,10 @@ lint: setup
 # Every core has a worker of pytest: what asks how many there are for its own pool is told one.
 test: lint
 	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+
+# What takes seconds each, and whatever starts a Ray cluster.
+test-slow: setup
+	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -m slow --numprocesses auto --dist worksteal
 
 # Debian's chromium where there is one to be had; elsewhere the one that playwright brings.
 test-browser: setup

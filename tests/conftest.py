@@ -12,6 +12,14 @@ from modalprism.datasets.emoji import load_emojis
 from modalprism.datasets.example import Example
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Whatever needs a cluster is slow: every worker of Ray imports torch anew."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def disk_of():
     """Let no file grow beyond some bytes, as on a full disk; the system's own error comes back."""

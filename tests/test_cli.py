@@ -53,6 +53,7 @@ def write_study(name="study.yaml", **options):
     content = {
         "sources": [{"kind": "embeddings", "path": "store.npz"}],
         "replicates": 50,
+        "permutations": 19,
         "workers": 1,
         "out": "run",
     }
@@ -194,6 +195,7 @@ def test_run_prints_what_each_layer_holds_and_report_prints_it_again(run):
     assert run("report", "run")[1] == out
 
 
+@pytest.mark.slow
 def test_run_prints_json(run):
     write_store()
     write_study()
@@ -324,6 +326,7 @@ def test_run_refuses_files(refused):
     assert "is not valid YAML" in refused("run", "study.yaml")
 
 
+@pytest.mark.slow
 def test_report_refuses(run, refused):
     assert "is not a folder" in refused("report", "none")
     Path("empty").mkdir()

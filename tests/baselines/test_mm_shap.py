@@ -87,6 +87,7 @@ def score_of(result, quantity, modality):
     return found
 
 
+@pytest.mark.slow
 def test_an_additive_model_by_hand(subject_of):
     subject = subject_of(additive)
     result = MmShap(players=2, permutations=1).score(subject, seed=0, replicates=50)
@@ -127,6 +128,7 @@ def by_definition(value, players):
     return total / len(orders)
 
 
+@pytest.mark.slow
 def test_values_are_efficient_symmetric_and_exact_for_pairs():
     table = np.random.default_rng(1).normal(size=(4, 4))
 

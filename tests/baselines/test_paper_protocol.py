@@ -111,6 +111,7 @@ def test_pure_noise_reads_as_the_papers_own_table():
     assert longer[0] > 0.9  # ten symbols: more cells, and more of the same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tokens", "low", "high"),
     [(8, 0.58, 0.7), (64, 0.42, 0.58)],
@@ -176,6 +177,7 @@ def subject():
     return Subject(Direct(network, None, None), examples, "net", "numbers", batch_size=5)
 
 
+@pytest.mark.slow
 def test_a_fusion_network_layer_by_layer(subject):
     baseline = PaperProtocol(layers=(1, 2))
     assert baseline.cost(subject) == Cost(12)

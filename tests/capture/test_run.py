@@ -133,6 +133,7 @@ def test_batches_do_not_change_what_is_captured(tmp_path):
             np.testing.assert_allclose(one.array(name), other.array(name), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_batch_gets_smaller_where_memory_does_not_suffice(tmp_path):
     model = Pair()
     model.largest = 3

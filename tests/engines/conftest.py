@@ -9,7 +9,9 @@ import pytest
 from modalprism.engines import Job, LocalEngine, RayEngine, SerialEngine
 
 
-@pytest.fixture(scope="session", params=["serial", "local", "ray"])
+@pytest.fixture(
+    scope="session", params=["serial", "local", pytest.param("ray", marks=pytest.mark.slow)]
+)
 def engine(request):
     if request.param == "ray":
         request.getfixturevalue("cluster")

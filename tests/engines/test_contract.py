@@ -85,6 +85,7 @@ def test_an_error_that_is_nobodys_fault_comes_too(engine):
         run(engine, [Job(str(one), divmod, (1, one)) for one in (1, 0)])
 
 
+@pytest.mark.slow
 def test_a_caller_that_has_enough_stops_what_runs(engine, tmp_path):
     def work(number):
         time.sleep(0 if number == 0 else 0.3)
@@ -100,6 +101,7 @@ def test_a_caller_that_has_enough_stops_what_runs(engine, tmp_path):
     assert run(engine, [Job("after", pow, (2, 2))]) == {"after": 4}
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_what_runs(engine, tmp_path):
     """Ctrl-C, while jobs run: nothing goes on behind it, and the engine can be used again."""
 

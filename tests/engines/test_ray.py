@@ -42,6 +42,7 @@ def test_an_address_where_nothing_answers_is_refused_at_once():
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.slow
 def test_what_answers_and_is_no_cluster_is_refused_before_long(monkeypatch):
     monkeypatch.setattr(ray_cluster, "_PROBE_SECONDS", 4.0)
     with (

@@ -46,6 +46,7 @@ def test_atoms_add_up(random_sample, seed, n, classes, soft, folds):
         assert a.contribution[0].value + a.contribution[1].value == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.slow
 @FEW_LAWS
 @given(seeds, st.booleans())
 def test_swapping_the_modalities_swaps_the_labels_and_nothing_else(
@@ -59,6 +60,7 @@ def test_swapping_the_modalities_swaps_the_labels_and_nothing_else(
     assert spell(a) == spell(b)
 
 
+@pytest.mark.slow
 @FEW_LAWS
 @given(seeds)
 def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(random_sample, spell, seed):
@@ -76,6 +78,7 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(random_sampl
     assert spelled[0] == spelled[1]
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_bootstrap(written, spell):
     embeddings, y = written("and", 200)
     a, b = (mp.analyze(embeddings, y, replicates=50, permutations=9, seed=seed) for seed in (0, 1))
@@ -83,6 +86,7 @@ def test_another_seed_gives_another_bootstrap(written, spell):
     assert a.information.value == pytest.approx(b.information.value, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("base", "unit"), [(math.e, "nat"), (10, "base-10")])
 def test_base_only_rescales(written, base, unit):
     embeddings, y = written("and", 200)
@@ -134,6 +138,7 @@ def test_exclusive_or_is_found_through_products(written):
     assert [part.value for part in a.share] == pytest.approx([0.5, 0.5], abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_gap_is_within_what_was_asked_and_the_intervals_hold_the_values(written):
     for gate in ("rdn", "unq", "xor", "and"):
         a = mp.analyze(*written(gate, 300), replicates=200)
@@ -178,6 +183,7 @@ def test_whole_distributions_are_targets(random_sample):
     assert a.information.value > max(part.value for part in a.marginal_information) - 0.05
 
 
+@pytest.mark.slow
 def test_sure_distributions_and_labels_say_the_same(written):
     embeddings, y = written("and", 300)
     hard = mp.analyze(embeddings, y, replicates=50, permutations=9)
@@ -206,6 +212,7 @@ def test_answers_that_never_change_have_no_ceiling():
     assert "recovered" not in a.diagnostics
 
 
+@pytest.mark.slow
 def test_groups_keep_what_belongs_together_apart():
     """Each picture is shown eight times; its label is random, but the same every time."""
     rng = np.random.default_rng(0)
@@ -223,6 +230,7 @@ def test_groups_keep_what_belongs_together_apart():
     assert honest.information.value < 0.1
 
 
+@pytest.mark.slow
 def test_labels_of_any_kind_and_embeddings_of_any_dtype_are_read(written, spell):
     embeddings, y = written("unq", 120)
     single = {name: x.astype(np.float32) for name, x in embeddings.items()}
@@ -242,6 +250,7 @@ def test_input_is_left_alone(written):
         np.testing.assert_array_equal(x, before[name])
 
 
+@pytest.mark.slow
 def test_a_bit_that_a_source_does_not_know_leaks_no_synergy():
     rng = np.random.default_rng(0)
     bits = rng.integers(2, size=(2, 1000))
@@ -253,6 +262,7 @@ def test_a_bit_that_a_source_does_not_know_leaks_no_synergy():
     assert found == pytest.approx((0, 1, 1, 0), abs=0.05)
 
 
+@pytest.mark.slow
 def test_sources_read_side_by_side_give_the_same_bits(written, monkeypatch):
     embeddings, y = written("and", 200)
     one = mp.analyze(embeddings, y, replicates=5, permutations=1)

@@ -41,6 +41,7 @@ def test_where_one_source_has_it_all_the_number_of_codes_decides_nothing(sample)
     assert found["information_half_codes"].value < found["information_double_codes"].value
 
 
+@pytest.mark.slow
 def test_where_finer_codes_tell_of_the_other_source_they_decide_much(sample):
     sources, one, other, noise = sample
     states = far_and_near(one, other) + noise
@@ -48,6 +49,7 @@ def test_where_finer_codes_tell_of_the_other_source_they_decide_much(sample):
     assert found["code_sensitivity"].value > 0.1
 
 
+@pytest.mark.slow
 def test_the_largest_move_of_any_fraction_is_reported(sample):
     sources, one, other, noise = sample
     states = far_and_near(one, other) + noise
@@ -66,6 +68,7 @@ def test_the_largest_move_of_any_fraction_is_reported(sample):
     assert sensitivity(sources, states)["code_sensitivity"].value == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_it_is_undetermined_where_there_is_no_information(sample):
     sources, *_ = sample
     states = np.random.default_rng(3).normal(size=(900, 3))

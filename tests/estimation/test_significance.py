@@ -67,6 +67,7 @@ def test_rows_change_places_within_folds_and_in_blocks():
     assert len({tuple(order) for order in orders}) > 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["posterior", "codebook"])
 def test_blocks_of_the_same_answers_in_the_same_order_hide_nothing(written, estimator):
     # Every block is asked the same: five true pairs, then five false ones. Blocks that only change
@@ -105,6 +106,7 @@ def test_synergy_is_found_with_products_and_without(written, gate):
     assert all(unique.p_value > 0.01 for unique in a.unique)  # a true null, and two of them
 
 
+@pytest.mark.slow
 def test_scores_of_noise_are_found_to_tell_something_seldom():
     rng = np.random.default_rng(0)
     n, draws, found = 120, 40, []

@@ -118,6 +118,7 @@ def test_two_processes_answer_as_one_does(two, case):
     assert_as_one(p1, p2, two[case], options["tol"])
 
 
+@pytest.mark.slow
 def test_four_processes_answer_as_one_does(tmp_path):
     case = (*DENSE, (1, 20, 50), {"tol": 3e-4}, {})  # a single row on the first
     (answers,) = on_processes(4, [case], tmp_path)

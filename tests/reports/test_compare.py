@@ -96,6 +96,7 @@ def test_a_page_needs_no_folder(runs):
     assert page.count("<svg") == 4
 
 
+@pytest.mark.slow
 def test_a_model_before_and_after_is_drawn_as_such(runs, later, tmp_path):
     found = read_runs([runs[0], later])
     page = write_comparison(found, compare(found), tmp_path).read_text("utf-8")

@@ -150,6 +150,7 @@ def test_swapping_the_modalities_swaps_the_labels(make_profile):
     assert any(text.startswith("0 %") for text in texts(after))
 
 
+@pytest.mark.slow
 def test_no_text_is_clipped_or_overlaps_a_neighbour(demo):
     for figure in (
         draw(prism_figure, demo, demo.manifest["datasets"], 0),
@@ -184,6 +185,7 @@ def test_files_are_whole_and_the_same_profile_gives_the_same_bytes(demo, demo_ru
     assert "date" not in drawn["prism"].svg.lower()
 
 
+@pytest.mark.slow
 def test_names_that_fonts_and_formulas_trip_over(make_profile, tmp_path):
     name = "$\\frac{名前}</svg><script>😀--!>"
     profile = make_profile(models={name: ""}, datasets=("match",), views=("answer",))
@@ -285,6 +287,7 @@ def test_accuracy_is_set_beside_synergy_where_enough_answers_have_one(demo, make
     assert not accurate(Readings(make_profile(models={"m": ""}, datasets=("kind",))))
 
 
+@pytest.mark.slow
 def test_figures_go_where_the_caller_stands_now(small, tmp_path, monkeypatch):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)  # with processes, wherever this runs
     for name in ("first", "second"):  # processes that draw are kept, and began in the first folder

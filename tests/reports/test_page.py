@@ -132,6 +132,7 @@ def test_names_are_shown_letter_by_letter(make_profile, tmp_path):
     assert evil in Reader(text).text
 
 
+@pytest.mark.slow
 def test_the_manifest_may_hold_only_what_it_must(make_profile, tmp_path):
     bare = {"format_version": 1, "modalities": ["audio", "text"]}
     profile = make_profile(
@@ -155,6 +156,7 @@ def test_a_missing_view_leaves_no_hole(make_profile, views):
     assert links <= {a.get("id") for _, a in reader.tags}
 
 
+@pytest.mark.slow
 def test_a_report_can_be_written_again(small, tmp_path):
     Profile(small.frame[small.frame["view"] == "answer"], small.manifest).write(tmp_path)
     first = write_report(tmp_path).read_bytes()

@@ -35,6 +35,7 @@ def frame(small):
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 def test_scores_stand_on_the_page_and_in_files(small, frame, tmp_path):
     small.write(tmp_path)
     write_baselines(tmp_path, frame)
@@ -47,6 +48,7 @@ def test_scores_stand_on_the_page_and_in_files(small, frame, tmp_path):
     assert "share" in (tmp_path / "tables" / "baselines.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_without_baselines_there_is_no_such_section(small, tmp_path):
     small.write(tmp_path)
     page = write_report(tmp_path).read_text("utf-8")
@@ -55,6 +57,7 @@ def test_without_baselines_there_is_no_such_section(small, tmp_path):
     assert not (tmp_path / "figures" / "baselines.pdf").exists()
 
 
+@pytest.mark.slow
 def test_what_was_left_out_is_said(small, frame, tmp_path):
     why = "Attention mass of late on match: it names no attention"
     told = replace(small, manifest=small.manifest | {"baselines": {"left_out": [why]}})

@@ -19,6 +19,7 @@ from modalprism.serve import serve
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/")
 
 
+@pytest.mark.slow
 def test_it_serves_says_where_and_ends_quietly(add, runs):
     add("a")
     command = [sys.executable, "-m", "modalprism.cli", "serve", str(runs), "--port", "0"]

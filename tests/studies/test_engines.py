@@ -19,6 +19,7 @@ from modalprism.studies.runner import _analyse, _digest_there
 from modalprism.studies.study import Study
 from modalprism.studies.views import Settings, Task
 
+pytestmark = pytest.mark.slow
 MOST = {"views": ["answer", "stream", "encoding"], "pairs": ["observed", "redrawn"]}
 RESULTS = ("profile.parquet", "evidence.safetensors", "examples.parquet", "study.yaml")
 

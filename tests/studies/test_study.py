@@ -237,6 +237,7 @@ def test_another_setting_is_another_analysis(finished, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_study_may_ask_for_codes(make_study):
     options = {"estimator": "codebook", "views": ["answer", "encoding"]}
     study = Study.from_yaml(make_study(**options, pairs=["observed", "redrawn"]))
@@ -251,6 +252,7 @@ def test_a_study_may_ask_for_codes(make_study):
     assert Study.from_yaml(study.out / "study.yaml") == study
 
 
+@pytest.mark.slow
 def test_a_changed_store_is_analysed_anew(make_study, arrays):
     path = make_study()
     study = Study.from_yaml(path)
@@ -261,6 +263,7 @@ def test_a_changed_store_is_analysed_anew(make_study, arrays):
     assert not first.frame.equals(second.frame)
 
 
+@pytest.mark.slow
 def test_swapping_the_modalities_swaps_the_labels_and_nothing_else(finished, make_study):
     study = Study.from_yaml(make_study(**MOST, modalities=["text", "image"]))
     profile = study.run()

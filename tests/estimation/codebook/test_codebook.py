@@ -53,6 +53,7 @@ def test_swapping_the_sources_swaps_their_names(symbols):
     assert np.isclose(one.p_values["unique_1"], two.p_values["unique_2"], atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_distribution_as_target_that_is_a_label_is_one(symbols):
     rng = np.random.default_rng(0)
     y, first, second = rng.integers(3, size=(3, 200))
@@ -79,6 +80,7 @@ def test_repeated_rows_in_groups_are_no_more_significant():
     assert tied.blocks == 60
 
 
+@pytest.mark.slow
 def test_p_values_are_about_uniform_on_noise(noise):
     found = []
     for seed in range(6):

@@ -28,6 +28,7 @@ def test_relabelling_codes_changes_nothing(name):
     assert np.allclose(*values, atol=3e-2 if name == "extrapolation" else 5e-3)
 
 
+@pytest.mark.slow
 def test_noise_in_a_thousand_cells_reads_as_nothing_on_average(noise):
     rng = np.random.default_rng(0)
     found = [split_information(*adjusted(noise(s, k=10, classes=10), rng))[:4] for s in range(30)]

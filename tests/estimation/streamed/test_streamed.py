@@ -34,6 +34,7 @@ def mapped(written, tmp_path_factory):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["rdn", "xor", "and"])
 def test_streaming_reads_what_memory_does(mapped, gate):
     sources, y = mapped(gate)
@@ -47,6 +48,7 @@ def test_streaming_reads_what_memory_does(mapped, gate):
     assert streamed.information.p_value <= 0.05
 
 
+@pytest.mark.slow
 def test_the_gap_holds_what_merging_may_have_lost(mapped):
     sources, y = mapped("and")
     few = mp.analyze(sources, y, streaming=Streaming(above=1000, states=2), **FEW)
@@ -66,6 +68,7 @@ def test_noise_reads_as_nothing():
     assert not analysis.contribution[0].determined
 
 
+@pytest.mark.slow
 def test_the_same_bytes_twice_in_either_order(mapped, spell):
     sources, y = mapped("unq")
     one, other = (mp.analyze(sources, y, streaming=SOON, seed=3, **FEW) for _ in "ab")
@@ -75,6 +78,7 @@ def test_the_same_bytes_twice_in_either_order(mapped, spell):
     assert spell(turned)[0] == spell(one)[0]
 
 
+@pytest.mark.slow
 def test_blocks_decide_no_more_than_rounding(mapped, monkeypatch):
     sources, y = mapped("xor")
     one = mp.analyze(sources, y, streaming=SOON, **FEW)
@@ -85,6 +89,7 @@ def test_blocks_decide_no_more_than_rounding(mapped, monkeypatch):
         assert ours.value == pytest.approx(theirs.value, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_groups_and_distributions_are_streamed_as_well(random_sample):
     sources, p = random_sample(0, n=2000, soft=True)
     group = np.arange(2000) // 4
@@ -120,6 +125,7 @@ class Slices:
         return found
 
 
+@pytest.mark.slow
 def test_no_more_than_a_block_is_ever_read(mapped):
     sources, y = mapped("and", n=12_000, dimensions=256)
     sources = {name: Slices(rows) for name, rows in sources.items()}

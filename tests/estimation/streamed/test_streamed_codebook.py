@@ -13,6 +13,7 @@ from modalprism.estimation.streamed.streaming import Streaming
 FEW = {"replicates": 50, "permutations": 39, "estimator": "codebook"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["unq", "and"])
 def test_streaming_counts_what_memory_does(written, gate):
     sources, y = written(gate, 3000)

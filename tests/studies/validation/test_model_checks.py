@@ -31,6 +31,7 @@ def test_an_honest_model_passes(captured, stored, models, verdicts):
     assert "→ 0.000 bit at σ = 0, 1, 4, 16, ∞" in found["noise over the image"].seen
 
 
+@pytest.mark.slow
 def test_a_target_that_never_saw_the_image_fails(captured, stored, models, verdicts):
     # The store holds answers of the model as it should be; the model that runs is blind.
     studied = stored(captured(models["honest"]), models["blind"])
