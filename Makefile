@@ -50,7 +50,7 @@ test: lint
 
 # What takes seconds each, and whatever starts a Ray cluster.
 test-slow: setup
-	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -m slow --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -m slow --numprocesses auto --dist loadgroup
 
 # Debian's chromium where there is one to be had; elsewhere the one that playwright brings.
 test-browser: setup

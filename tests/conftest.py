@@ -14,10 +14,12 @@ from modalprism.datasets.example import Example
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Whatever needs a cluster is slow: every worker of Ray imports torch anew."""
+    """What needs a cluster is slow, for Ray's workers import torch anew, and shares one cluster."""
     for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
+        engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
+        if engine == "ray" or "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.fixture(scope="session")

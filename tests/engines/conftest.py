@@ -9,9 +9,7 @@ import pytest
 from modalprism.engines import Job, LocalEngine, RayEngine, SerialEngine
 
 
-@pytest.fixture(
-    scope="session", params=["serial", "local", pytest.param("ray", marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope="session", params=["serial", "local", "ray"])
 def engine(request):
     if request.param == "ray":
         request.getfixturevalue("cluster")
