@@ -151,18 +151,26 @@ class RadialBasis:
     basis : Nystroem
     centre : ndarray, shape (landmarks,)
     scale : float
+    leading : int
+        How many components they are functions of.
     """
 
     basis: Nystroem
     centre: NDArray[np.float64]
     scale: float
+    leading: int
 
     @classmethod
     def fitted(
-        cls, components: Tensor, mask: NDArray[np.bool_], landmarks: int, seed: int
+        cls,
+        components: Tensor,
+        mask: NDArray[np.bool_],
+        landmarks: int,
+        seed: int,
+        leading: int = SMOOTH_COMPONENTS,
     ) -> tuple[RadialBasis, Tensor]:
         """Learn them of a mask's rows, and return them in all rows (n, k) as well."""
-        points = _points(components)
+        points = _points(components, leading)
         seen = points[mask]
         sample = seen[np.random.default_rng(seed).permutation(len(seen))[:_SAMPLE]]
         width = np.median(euclidean_distances(sample, squared=True)) or 1.0
@@ -172,13 +180,15 @@ class RadialBasis:
         features -= centre
         scale = max(float(features[mask].std(0).max()), 1e-12)
         features /= scale
-        return cls(basis, centre, scale), torch.from_numpy(features).float()
+        return cls(basis, centre, scale, leading), torch.from_numpy(features).float()
 
     def __call__(self, components: Tensor) -> Tensor:
         """Return them in any rows, float32, (n, landmarks)."""
-        features = (self.basis.transform(_points(components)) - self.centre) / self.scale
+        features = (
+            self.basis.transform(_points(components, self.leading)) - self.centre
+        ) / self.scale
         return torch.from_numpy(features).float()
 
 
-def _points(components: Tensor) -> NDArray[np.float64]:
-    return components[:, :SMOOTH_COMPONENTS].numpy().astype(np.float64)
+def _points(components: Tensor, leading: int) -> NDArray[np.float64]:
+    return components[:, :leading].numpy().astype(np.float64)

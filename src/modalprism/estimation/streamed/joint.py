@@ -145,6 +145,7 @@ def choose_joint(
     half: NDArray[np.bool_],
     *,
     bound: int,
+    seed: int,
     only: str = "",
 ) -> JointProbe:
     """Learn the candidates from rows that the sources' probes have not seen, and choose by others.
@@ -154,7 +155,7 @@ def choose_joint(
     learnt, choice : two of Heard
         What either source's probe makes of the rows to learn from, and of those to choose by.
     target, choice_target : Tensor of float32, shape (n, C)
-    half, bound, only
+    half, bound, seed, only
         As in `modalprism.estimation.streamed.probe.choose_probe`.
     """
     wanted = target.numpy().astype(np.float64)
@@ -181,7 +182,7 @@ def choose_joint(
         terms=terms,
         added=candidates[best - 1] if best else None,
         loudest=candidates[(best or loudest) - 1],
-        recalibration=Recalibration.of(said[best], choice_target, half, bound),
+        recalibration=Recalibration.of(said[best], choice_target, half, bound, seed),
     )
 
 

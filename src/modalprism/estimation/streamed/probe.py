@@ -228,6 +228,7 @@ def choose_probe(
     half: NDArray[np.bool_],
     *,
     bound: int,
+    seed: int,
     only: str = "",
 ) -> Probe:
     """Learn the candidates from one lesson, and choose and recalibrate one by another.
@@ -243,13 +244,15 @@ def choose_probe(
         it was not fitted to.
     bound : int
         Rows that support a probability; see `modalprism.estimation.probes.bounded`.
+    seed : int
+        Of landmarks.
     only : str
         Of a family that has been chosen before.
     """
     learnt = candidates_of(lesson, only)
     said = [each.logits(choice.traits) for each in learnt]
     best = least_loss(said, choice.target)
-    recalibration = Recalibration.of(said[best], choice.target, half, bound)
+    recalibration = Recalibration.of(said[best], choice.target, half, bound, seed)
     return Probe(reduction, basis, learnt[best], recalibration)
 
 

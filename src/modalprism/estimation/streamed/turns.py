@@ -166,6 +166,7 @@ def learn_turn(taken: Taken, fold: int, seed: int, like: Turn | None = None) -> 
             Lesson(traits[role == CHOICE], target[lessons[CHOICE]]),
             half[role == CHOICE],
             bound=bound,
+            seed=seed,
             only=like.probes[number].chosen.name if like else "",
         )
         return probe, traits
@@ -179,6 +180,7 @@ def learn_turn(taken: Taken, fold: int, seed: int, like: Turn | None = None) -> 
         target[lessons[CHOICE]],
         half[role == CHOICE],
         bound=bound,
+        seed=seed,
         only=like.joint.chosen if like else "",
     )
     return Turn((one, other), joint)
