@@ -49,8 +49,9 @@ def test_equal_weights_move_nothing_and_atoms_of_a_replicate_add_up(posteriors):
     terms = sample_atoms(
         first, logs, couple((merge_rows(first), merge_rows(second)), tol=1e-4)
     ).terms
-    assert replicate_atoms(terms, np.full((1, 60), 7.0)) == pytest.approx(0, abs=1e-12)
-    moved = replicate_atoms(terms, np.random.default_rng(0).poisson(1, size=(20, 60)) + 0.1)
+    assert replicate_atoms(terms, [np.full((1, 60), 7.0)]) == pytest.approx(0, abs=1e-12)
+    weights = np.random.default_rng(0).poisson(1, size=(20, 60)) + 0.1
+    moved = replicate_atoms(terms, [weights[:7], weights[7:]])
     at = dict(zip(ATOMS, moved, strict=True))
     total = at["redundancy"] + at["unique_1"] + at["unique_2"] + at["synergy"]
     assert total == pytest.approx(at["information"], abs=1e-12)
@@ -76,7 +77,7 @@ def test_replicates_follow_what_solving_again_finds():
 
     equal = solve(np.ones(n))
     weight = 1 + 0.02 * np.where(x[:, 0] == 1, 1.0, -1.0) * rng.random(n)
-    moved = replicate_atoms(equal.terms, weight[None])[:, 0]
+    moved = replicate_atoms(equal.terms, [weight[None]])[:, 0]
     again = dict(zip(ATOMS, solve(weight).value, strict=True))["union_information"]
     index = ATOMS.index("union_information")
     change = again - equal.value[index]

@@ -16,6 +16,7 @@ bootstrap replicates of every atom thus cost one matrix product and no further s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -236,20 +237,24 @@ def _regained(union: float, joints: tuple[Array, Array], losses: tuple[float, fl
     return parts[0] * losses[0] + parts[1] * losses[1]
 
 
-def replicate_atoms(terms: RowTerms, weights: Array) -> Array:
+def replicate_atoms(terms: RowTerms, batches: Iterable[Array]) -> Array:
     """Return how far every atom moves under every weighting, to first order, in nats.
 
     Parameters
     ----------
     terms : RowTerms
-    weights : ndarray, shape (replicates, n)
-        Not negative; every replicate has a positive sum.
+    batches : iterable of ndarray, shape (some replicates, n)
+        Weights that are not negative; every replicate has a positive sum.
 
     Returns
     -------
     ndarray, shape (8, replicates)
         Differences from equal weights, in the order of `ATOMS`.
     """
+    return np.concatenate([_moved(terms, weights) for weights in batches], axis=1)
+
+
+def _moved(terms: RowTerms, weights: Array) -> Array:
     n = weights.shape[1]
     weights = np.concatenate([np.full((1, n), 1 / n), weights / weights.sum(1, keepdims=True)])
     # H(Y) to first order, like all the rest: a resample that is refitted keeps its own class

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-BATCH_WEIGHTS: Final = 1 << 21
-"""Weights that are drawn at a time: 16 MiB."""
+BATCH_WEIGHTS: Final = 1 << 23
+"""Weights that are drawn at a time: 64 MiB."""
 
 
 def _first_seen(code: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -33,8 +33,8 @@ def weights_in_batches(
 
     Examples
     --------
-    >>> [batch.shape for batch in weights_in_batches({}, 3_000_000, replicates=2, seed=0)]
-    [(1, 3000000), (1, 3000000)]
+    >>> [batch.shape for batch in weights_in_batches({}, 5_000_000, replicates=2, seed=0)]
+    [(1, 5000000), (1, 5000000)]
     """
     generator = np.random.default_rng(seed)
     codes = _different(groups, n)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
-from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.calibration import (
     calibrate,
     fit_nonnegative,
@@ -108,7 +108,7 @@ def analyze_posterior(
         folds=plan.folds,
         ceiling=ceiling,
     )
-    weights = pigeonhole_weights(sample.groups, n, replicates, seed)
+    weights = weights_in_batches(sample.groups, n, replicates, seed)
     resampled = replicate_atoms(atoms.terms, weights)
     learnt = learning.replicate(replicates, seed)
     p_values = p_values_of(

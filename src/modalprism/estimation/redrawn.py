@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
-from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.states import MOST_STATES, States, merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.threads import one_thread
@@ -149,7 +149,7 @@ def analyze_redrawn(
         excess = (halves[0].value + halves[1].value) / 2 - whole.value
         half_gap = (halves[0].coupled.gap + halves[1].coupled.gap) / 2
         part = (_unseen(codes, half) + _unseen(codes[::-1], half)) / 2
-        weights = pigeonhole_weights(
+        weights = weights_in_batches(
             {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
         )
         moved = replicate_atoms(whole.terms, weights)

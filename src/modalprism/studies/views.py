@@ -25,7 +25,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.analyze import Estimator, analyze
-from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
@@ -143,8 +143,8 @@ def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
     if label.min() < 0 or label.max() >= answer.shape[1]:
         return {}
     correct = (answer.argmax(1) == label).astype(np.float64)
-    weights = pigeonhole_weights(store.groups(), len(label), settings.replicates, settings.seed)
-    spread = weights @ correct / weights.sum(1)
+    batches = weights_in_batches(store.groups(), len(label), settings.replicates, settings.seed)
+    spread = np.concatenate([weights @ correct / weights.sum(1) for weights in batches])
     return {
         "accuracy": Estimate(float(correct.mean()), *percentile_interval(spread)),
         "chance": Estimate(float(np.bincount(label).max() / len(label))),

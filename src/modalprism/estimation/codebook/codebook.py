@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.estimation.atoms import split_information
-from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codebook.coding import code_sources
 from modalprism.estimation.codebook.corrections import adjust
 from modalprism.estimation.codebook.nulls import (
@@ -142,8 +143,8 @@ def analyze_codebook(
             sample.modalities, sample.embeddings, sample.target.shape[1], seed=seed
         )
         coded = Coded.of(codes, sample.target, sample.groups)
-        weights = pigeonhole_weights(sample.groups, coded.n, replicates, seed)
-        return decompose_coded(coded, weights, permutations, seed)
+        batches = weights_in_batches(sample.groups, coded.n, replicates, seed)
+        return decompose_coded(coded, chain.from_iterable(batches), permutations, seed)
 
 
 @dataclass(frozen=True)

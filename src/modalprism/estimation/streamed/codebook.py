@@ -8,6 +8,7 @@ tables, and what a million rows could find beyond tens of thousands no codes cou
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.bootstrap import pigeonhole_weights, weights_in_batches
+from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codebook.codebook import decompose_coded, decompose_many_coded
 from modalprism.estimation.codebook.coding import (
     COMPONENTS,
@@ -80,13 +81,11 @@ def analyze_streamed_codebook(
         sample.target.rows(tested),
         of_tested,
     )
-    weights = pigeonhole_weights(of_tested, len(tested), replicates, seed)
+    weights = chain.from_iterable(weights_in_batches(of_tested, len(tested), replicates, seed))
     p_values = decompose_coded(some, weights, permutations, seed).p_values
     coded = Coded.of(codes, sample.target.rows(slice(None)), sample.groups)
-    batches = weights_in_batches(sample.groups, n, replicates, seed)
-    counted = decompose_many_coded(
-        coded, (weight for batch in batches for weight in batch), p_values, seed
-    )
+    weights = chain.from_iterable(weights_in_batches(sample.groups, n, replicates, seed))
+    counted = decompose_many_coded(coded, weights, p_values, seed)
     analysis = summarize_codebook(counted, sample.modalities, n, classes, target=target, base=base)
     told = {"tested_rows": Estimate(float(len(tested)))}
     return replace(analysis, diagnostics=analysis.diagnostics | told)

@@ -86,7 +86,7 @@ def analyze_streamed(
     ceiling = sample.target.ceiling()
     learning = _learning(sample, roles, looked_logits, halves, ceiling, seed)
     weights = weights_in_batches(sample.groups, n, replicates, seed)
-    resampled = np.concatenate([replicate_atoms(read.terms, batch) for batch in weights], axis=1)
+    resampled = replicate_atoms(read.terms, weights)
     learnt = learning.replicate(replicates, seed)
     of_looked = {name: column[looked] for name, column in sample.groups.items()}
     p_values = p_values_of(

@@ -72,6 +72,16 @@ class _Scores:
         return torch.cat([*straight, *([self.bends(_roots(logits))] if self.bends else [])], -1)
 
 
+def _fit(scores: Tensor, target: Tensor, ridges: tuple[float, ...]) -> LogisticFits:
+    return fit_logistic(
+        scores,
+        target,
+        torch.ones(1, len(scores)),
+        torch.tensor(ridges),
+        iterations=CALIBRATION_ITERATIONS,
+    )
+
+
 def _blocks(logits: Tensor, bound: int) -> tuple[Tensor, Tensor]:
     """Return centred log-probabilities, and probabilities."""
     log_probability = bounded(logits, bound)
@@ -126,25 +136,25 @@ class Recalibration:
         landmarks = min(LANDMARKS, len(logits))
         bends, _ = RadialBasis.fitted(roots, every, landmarks, seed, leading=roots.shape[1])
         first = torch.from_numpy(half)
-        # Either half's rows, and all: what is kept is fitted to all.
-        masks = torch.stack([first.float(), (~first).float(), torch.ones(len(half))])
-        ridges = torch.tensor(CALIBRATION_RIDGES)
-        maps: list[tuple[_Scores, LogisticFits] | None] = []
-        tried: list[Tensor] = []
+        maps: list[tuple[_Scores, float] | None] = [None]
+        tried = [blocks[0]]
         for scores in (_Scores(bound, scales, None), _Scores(bound, scales, bends)):
             said = scores(logits)
-            fits = fit_logistic(said, target, masks, ridges, iterations=CALIBRATION_ITERATIONS)
-            each = fits.logits(said)
-            tried.extend(torch.where(first[:, None, None], each[1], each[0]).unbind(1))
-            maps.extend(
-                (scores, LogisticFits(fits.weight[2:, [ridge]], fits.bias[2:, [ridge]]))
-                for ridge in range(len(ridges))
-            )
-        maps.append(None)
-        tried.append(blocks[0])
+            unseen = torch.empty(len(said), len(CALIBRATION_RIDGES), target.shape[1])
+            for learnt, read in ((first, ~first), (~first, first)):
+                fits = _fit(said[learnt], target[learnt], CALIBRATION_RIDGES)
+                unseen[read] = fits.logits(said[read])[0]
+            maps.extend((scores, ridge) for ridge in CALIBRATION_RIDGES)
+            tried.extend(unseen.unbind(1))
         fitted = [loss_and_slope(bounded(each, bound), target) for each in tried]
         best = min(range(len(fitted)), key=lambda number: fitted[number][0])
-        return cls(bound, maps[best], max(fitted[best][1], 0.0) or 1.0)
+        slope = max(fitted[best][1], 0.0) or 1.0
+        chosen = maps[best]
+        if chosen is None:
+            return cls(bound, None, slope)
+        scores, ridge = chosen
+        # What is kept is fitted to all rows.
+        return cls(bound, (scores, _fit(scores(logits), target, (ridge,))), slope)
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Return log-probabilities of any rows, (n, C)."""
