@@ -155,8 +155,11 @@ def _product(reference: Tensor, v: Tensor) -> Tensor:
     if reference.dtype == v.dtype:
         return reference @ v
     batch, n1, n2 = reference.shape
-    parts = [reference[:, rows].to(v.dtype) @ v for rows in row_blocks(batch, n1, n2, v.device)]
-    return torch.cat(parts, 1)
+    product = torch.empty(batch, n1, v.shape[2], dtype=v.dtype, device=v.device)
+    # A small tensor kept beside every freed block would leave the heap in pieces, as large as R.
+    for rows in row_blocks(batch, n1, n2, v.device):
+        product[:, rows] = reference[:, rows].to(v.dtype) @ v
+    return product
 
 
 def _product_transposed(reference: Tensor, u: Tensor) -> Tensor:
