@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from modalprism.datasets.tables import read_joint
@@ -105,19 +107,26 @@ PICKLED = np.array([None, {}], dtype=object)
 @pytest.mark.parametrize(
     ("name", "write", "message"),
     [
-        ("x.csv", text("a,b\n0,1\n"), "two source columns and a target.*found a, b"),
-        ("x.csv", text("a\n0\n"), "found a$"),
-        ("x.csv", text(""), "cannot be read: No columns"),
+        ("x.csv", text("a,b\n0,1\n"), "two source columns and a target.*are 'a', 'b'"),
+        ("x.csv", text("a\n0\n"), "its columns are 'a'$"),
+        ("x.csv", text(",a,b\n0,1,2\n"), "two source columns and a target"),
+        ("x.csv", text(""), "is empty; its first line names the columns"),
         ("x.csv", text("a,b,y\n"), "has no rows"),
-        ("x.csv", text("a,b,y\n0,1,t\n1,,f\n"), "empty or NaN cell in data row 2"),
-        ("x.csv", text("a,b,y,count\n0,1,t,2\n1,1,f,\n"), "count in data row 2 is nan"),
-        ("x.csv", text("a,b,y,count\n0,1,t,many\n"), "count in data row 1 is nan"),
-        ("x.csv", text("a,b,y,count\n0,1,t,-2\n"), "count in data row 1 is -2"),
+        ("x.csv", text("a,b,y\n\n\r\n"), "has no rows"),
+        ("x.csv", text("a,b,y\n0,1,t\n1,,f\n"), "column 'b' is empty or NaN in data row 2"),
+        ("x.csv", text("a,b,y\n0,1,t\n0,1,t,\n"), "row 2: it has 4 cells, .* first line names 3"),
+        ("x.tsv", text("a\tb\ty\n0\t1\n"), "row 1: it has 2 cells, .* first line names 3"),
+        ("x.csv", text("a,a,y\n0,1,t\n"), "two columns 'a'"),
+        ("x.csv", text("a,b,y,count,proportion\n0,1,t,1,1\n"), "name one with count="),
+        ("x.csv", text("a,b,y,count\n0,1,t,2\n1,1,f,\n"), "'count' is empty or NaN in data row 2"),
         ("x.csv", text('a,b,y\n"0,1,t\n'), "cannot be read"),
-        ("x.csv", lambda path: path.write_bytes(b"\xff\xfe\x00\x81"), "cannot be read"),
-        ("x.csv", continuous, "takes 3,000 × 3,000 × 3,000 values.*into few classes"),
-        ("x.parquet", lists, "column 'y' holds values that cannot be counted"),
-        ("x.txt", text("a,b,y\n"), "none of .npy, .npz, .csv, .tsv and .parquet"),
+        ("x.csv", lambda path: path.write_bytes(b"\xff\xfe\x00\x81"), "not in UTF-8"),
+        ("x.csv", lambda path: path.write_bytes("a,b,y\né,1,2\n".encode("latin-1")), "UTF-8"),
+        ("x.csv", continuous, "has 3,000 × 3,000 × 3,000 distinct values.*into few classes"),
+        ("x.jsonl", text('{"a": 1, "b": 2, "y": 3}\n{"a": "1", "b": 2, "y": 3}\n'), "of one type"),
+        ("x.jsonl", text('{"a": 1, "b": 2, "y": 3}\n{"a": 1, "b": 2}\n'), "'y' is empty"),
+        ("x.parquet", lists, "column 'y' holds list.*; give a column of words or numbers"),
+        ("x.txt", text("a,b,y\n"), "none of .npy, .npz, .csv, .tsv, .jsonl, .ndjson and .parquet"),
         ("x.parquet", text("no parquet"), "cannot be read"),
         ("x.parquet", truncated, "cannot be read"),
         ("x.npy", truncated, "cannot be read"),
@@ -143,10 +152,15 @@ def test_files_are_refused(tmp_path, name, write, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sources": ["a", "z"]}, "wanted a, z, y, found a, b, y"),
-        ({"target": "z"}, "wanted a, b, z, found a, b, y"),
-        ({"sources": ["a", "a"]}, "all different; wanted a, a, y"),
-        ({"target": "a"}, "all different; wanted a, b, a"),
+        (
+            {"sources": ["a", "A "]},
+            "no column 'A '; did you mean 'a'.*; its columns are 'a', 'b', 'y'",
+        ),
+        ({"target": "z"}, "no column 'z'; its columns are 'a', 'b', 'y'"),
+        ({"count": "z"}, "no column 'z'"),
+        ({"sources": ["a", "a"]}, "different columns; 'a', 'a', 'y' are"),
+        ({"target": "a"}, "different columns; 'a', 'b', 'a' are"),
+        ({"target": "y", "count": "y"}, "different columns.*'y' the counts"),
         ({"sources": ["a"]}, "two sources; 1 were named"),
     ],
 )
@@ -156,7 +170,166 @@ def test_names_are_refused(tmp_path, options, message):
         read_joint(tmp_path / "x.csv", **options)
 
 
+def test_arrays_have_no_column_of_counts(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((2, 2, 2)))
+    with pytest.raises(InputError, match="holds arrays, which have no columns"):
+        read_joint(tmp_path / "x.npy", count="n")
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    for name in ("none.csv", "."):
-        with pytest.raises(InputError, match="does not exist; check the path"):
-            read_joint(tmp_path / name)
+    with pytest.raises(InputError, match="does not exist; check the path"):
+        read_joint(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="is a folder; name a file"):
+        read_joint(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".TSV"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("None", "NA", "null", "NaN"),
+        ("nan", "N/A", "#N/A", "<NA>"),
+        ("01", "1", "1.0", "1e0"),
+        ("inf", "Infinity", "-inf", "+inf"),
+        ("True", "TRUE", "true", "1"),
+        ("a", "a ", " a", "A"),
+        ("é", "e\u0301", "\x1b[2J", "x" * 10_000),
+        ("2020-01-01", "2020-1-1", "-0", "0"),
+    ],
+)
+def test_every_cell_is_a_string_as_it_stands(tmp_path, suffix, words):
+    separator = "," if suffix == ".csv" else "\t"
+    lines = [separator.join([w, t, w]) for w in words for t in ("p", "q")]
+    header = separator.join(["image", "text", "answer"])
+    path = tmp_path / f"x{suffix}"
+    path.write_text("\r\n".join([header, *lines]), encoding="utf-8", newline="")
+    (joint,) = read_joint(path).tables
+    expected = np.repeat(np.eye(4)[:, None], 2, axis=1)
+    np.testing.assert_array_equal(joint, expected)
+
+
+def test_a_marker_of_the_encoding_quotes_and_blank_lines_are_no_symbols(tmp_path):
+    path = tmp_path / "x.csv"
+    content = '"a",b,y\r\n\r\n"p, ""q""",1,t\r\np,1,t\r\n\r\n'
+    path.write_bytes(b"\xef\xbb\xbf" + content.encode())
+    table = read_joint(path)
+    assert table.sources == ("a", "b")
+    np.testing.assert_array_equal(table.tables[0], [[[1.0]], [[1.0]]])
+
+
+def test_a_column_without_a_name_is_no_variable(tmp_path):
+    XOR.to_csv(tmp_path / "x.csv")  # with the row numbers first
+    assert read_joint(tmp_path / "x.csv").sources == ("a", "b")
+    XOR[::-1].to_parquet(tmp_path / "x.parquet")
+    assert read_joint(tmp_path / "x.parquet").sources == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("cell", "count"),
+    [("3", 3), ("3.0", 3), ("1e3", 1000), (".5", 0.5), ("5.", 5), ("+2", 2), ("0", 0), ("007", 7)],
+)
+def test_counts_are_plain_numbers(tmp_path, cell, count):
+    (tmp_path / "x.csv").write_text(f"a,b,y,count\n0,0,t,1\n1,1,f,{cell}\n")
+    table = read_joint(tmp_path / "x.csv")
+    assert table.count == "count"
+    assert table.tables[0][1, 1, 0] == count
+
+
+@pytest.mark.parametrize(
+    "cell", [" 3", "3 ", "1_000", "nan", "-1", "-0", "inf", "1e999", "٣", "0x10", "many", "1e", "."]
+)
+def test_other_counts_are_refused(tmp_path, cell):
+    (tmp_path / "x.csv").write_text(f"a,b,y,count\n0,0,t,1\n1,1,f,{cell}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"'count' holds .* in data row 2, which is no number"):
+        read_joint(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("counts", [[1, -1], [1.0, np.inf], [True, False], [b"1", b"1"]])
+def test_other_counts_of_parquet_are_refused(tmp_path, counts):
+    pd.DataFrame({"a": [0, 1], "b": [0, 1], "y": [0, 1], "count": counts}).to_parquet(
+        tmp_path / "x.parquet"
+    )
+    with pytest.raises(InputError, match=r"'count' holds .* which is no number"):
+        read_joint(tmp_path / "x.parquet")
+
+
+def test_a_column_called_count_may_be_a_variable(tmp_path):
+    XOR.assign(count=[*"kllk"], n=[1, 2, 3, 4]).to_csv(tmp_path / "x.csv", index=False)
+    table = read_joint(tmp_path / "x.csv", target="count")
+    assert (table.target, table.count, table.tables[0].sum()) == ("count", "", 4)
+    assert read_joint(tmp_path / "x.csv", target="count", count="n").tables[0].sum() == 10
+
+
+def test_counts_whose_sum_is_beyond_a_float_are_relative(tmp_path):
+    XOR.assign(count=[1e308, 1e308, 5e307, 1e308]).to_csv(tmp_path / "x.csv", index=False)
+    (joint,) = read_joint(tmp_path / "x.csv").tables
+    assert joint.sum() == pytest.approx(3.5)
+    assert joint[1, 0, 0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("columns", [["a", "b", "y"], ["y", "a", "b"]])
+def test_a_key_that_is_the_index_is_read_as_columns(tmp_path, columns, normalize):
+    counts = pd.concat([XOR, XOR[:2]])[columns].value_counts(normalize=normalize).to_frame()
+    counts.to_csv(tmp_path / "x.csv")
+    counts.to_parquet(tmp_path / "x.parquet")
+    written, typed = (read_joint(tmp_path / f"x.{kind}") for kind in ("csv", "parquet"))
+    assert written.sources == typed.sources == tuple(columns[:2])
+    assert written.target == typed.target == columns[2]
+    np.testing.assert_array_equal(written.tables[0], typed.tables[0])
+    assert typed.tables[0].sum() == pytest.approx(1 if normalize else 6)
+
+
+def test_an_index_of_names_is_no_default_variable(tmp_path):
+    XOR.assign(id=[*"wxyz"]).set_index("id").to_parquet(tmp_path / "x.parquet")
+    assert read_joint(tmp_path / "x.parquet").sources == ("a", "b")
+    assert read_joint(tmp_path / "x.parquet", sources=["id", "b"]).tables[0].shape == (4, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1, 2, 1]),
+        pa.array([2**53, 2**53 + 1, 2**53]),
+        pa.array([1.0, 2.0, 1.0], pa.float16()),
+        pa.array([0.0, 1.0, -0.0]),
+        pa.array([False, True, False]),
+        pa.array([b"a", b"b", b"a"]),
+        pa.array(["a", "b", "a"], pa.string_view()),
+        pa.array([b"a", b"b", b"a"], pa.binary_view()),
+        pa.array(["a", "b", "a"], pa.large_string()),
+        pa.array([1, 2, 1], pa.timestamp("ns", "UTC")),
+        pa.array([1, 2, 1], pa.decimal128(3)),
+        pa.array(["a", "b", "a"]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), pa.array(["a", "b", "a"])),
+    ],
+    ids=lambda values: str(values.type)[:30],
+)
+def test_values_of_parquet_keep_their_type(tmp_path, values):
+    table = pa.table({"a": values, "b": [0, 0, 1], "y": values})
+    pq.write_table(table, tmp_path / "x.parquet")
+    (joint,) = read_joint(tmp_path / "x.parquet").tables
+    np.testing.assert_array_equal(joint.sum(1), [[2, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1, None, 1]),
+        pa.array([1.0, np.nan, 1.0]),
+        pa.array(["a", "", "a"]),
+        pa.array([None, None, None]).slice(0, 3),
+        pa.array(["a", None, "a"]).dictionary_encode(),
+    ],
+    ids=lambda values: str(values.type)[:30],
+)
+def test_missing_values_of_parquet_are_refused(tmp_path, values):
+    pq.write_table(pa.table({"a": values, "b": [0, 0, 1], "y": [0, 1, 2]}), tmp_path / "x.parquet")
+    with pytest.raises(InputError, match=r"column 'a' is empty or NaN in data row"):
+        read_joint(tmp_path / "x.parquet")
+
+
+def test_values_of_json_keep_their_type(tmp_path):
+    rows = ['{"a": "1", "b": 1, "y": true}', '{"a": "01", "b": 2.5, "y": false}']
+    (tmp_path / "x.jsonl").write_text("\n".join(rows))
+    assert read_joint(tmp_path / "x.jsonl").tables[0].shape == (2, 2, 2)

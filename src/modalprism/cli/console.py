@@ -60,6 +60,18 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=False))
 
 
+def printable(name: str, longest: int = 60) -> str:
+    r"""Return a name as one short line: control characters escaped, long names cut.
+
+    Examples
+    --------
+    >>> printable("an\x1b[2Jswer"), printable("x" * 80, 10)
+    ('an\\x1b[2Jswer', 'xxxxxxxxx…')
+    """
+    words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+
+
 def bars() -> tuple[ProgressColumn, ...]:
     """Make the columns of a bar: what, how far, how long, how much longer."""
     return (

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modalprism.cli.console import ERR, Base, Json, base_of, print_json, show_progress
+from modalprism.cli.console import (
+    ERR,
+    Base,
+    Json,
+    base_of,
+    print_json,
+    printable,
+    show_progress,
+)
 from modalprism.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ def decompose(
         Path | None,
         typer.Argument(
             help=".npy or .npz with a joint (n1, n2, C), .npz with p_x1y and p_x2y, or a .csv, "
-            ".tsv or .parquet table of observations.",
+            ".tsv, .jsonl or .parquet table of observations.",
             show_default=False,
         ),
     ] = None,
@@ -38,6 +46,14 @@ def decompose(
         typer.Option(help="Name of a source; a column of a table. Give it twice."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="Name of the target; a column.")] = None,
+    count: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column that holds how often each row was seen; by default 'count' or "
+            "'proportion', if there is one.",
+        ),
+    ] = None,
     base: Base = "2",
     tol: Annotated[float, typer.Option(help="Bound to reach on the numerical error.")] = 1e-6,
     solver: Annotated[
@@ -70,12 +86,15 @@ def decompose(
         "time_limit": time_limit,
     }
     if file is not None and gate is None:
-        _decompose_file(file, source, target, options, as_json)
+        names = {"sources": source, "target": target, "count": count}
+        _decompose_file(file, names, options, as_json)
     elif gate == "list" and file is None:
         _list_gates(as_json)
     elif gate is not None and file is None:
-        if source or target:
-            raise InputError("a gate has no columns: leave --source and --target out with --gate")
+        if source or target or count:
+            raise InputError(
+                "a gate has no columns: leave --source, --target and --count out with --gate"
+            )
         _decompose_gate(gate, options, as_json)
     else:
         raise InputError(
@@ -85,16 +104,12 @@ def decompose(
 
 
 def _decompose_file(
-    file: Path,
-    source: list[str] | None,
-    target: str | None,
-    options: dict[str, Any],
-    as_json: bool,
+    file: Path, names: dict[str, Any], options: dict[str, Any], as_json: bool
 ) -> None:
     from modalprism.datasets.tables import read_joint
     from modalprism.pid import decompose, decompose_marginals
 
-    table = read_joint(file, sources=source, target=target)
+    table = read_joint(file, **names)
 
     def solve() -> Decomposition:
         if len(table.tables) == 2:
@@ -105,8 +120,9 @@ def _decompose_file(
         if as_json:
             print_json(_named(result, table.sources, table.target))
             return
-        first, second = table.sources
-        typer.echo(f"sources: 1 = {first}, 2 = {second}; target: {table.target}")
+        first, second, target = map(printable, (*table.sources, table.target))
+        counts = f"; counts: {printable(table.count)}" if table.count else ""
+        typer.echo(f"sources: 1 = {first}, 2 = {second}; target: {target}{counts}")
         typer.echo(str(result))
 
 

@@ -1,29 +1,46 @@
-"""Joint distributions in: arrays of probabilities or counts, or a table of observations."""
+"""Joint distributions from files: arrays of probabilities or counts, or tables of observations.
+
+A table is CSV, TSV, JSON lines or parquet. Every distinct value of a column is one symbol, and
+nothing is guessed: a cell of CSV or TSV is the string that stands in it, so that ``01`` and ``1``
+differ and ``None`` is a word; a value of parquet or JSON keeps its type. Empty cells are refused.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from modalprism.datasets.arrays import DAMAGE, load_array, open_archive
+from modalprism.datasets.arrays import load_array, open_archive
+from modalprism.datasets.rows import Row
+from modalprism.datasets.written_tables import LINES, SEPARATORS, written_table
 from modalprism.errors import InputError
+from modalprism.foreign import guarded, require_file
+from modalprism.suggest import suggestion
 
-COUNT_COLUMN: Final = "count"
+COUNT_COLUMNS: Final = ("count", "proportion")
+"""Columns that hold how often a row was seen, as ``DataFrame.value_counts`` names them."""
 MOST_CELLS: Final = 10**8
-_TABLES: Final = {".csv": ",", ".tsv": "\t"}
+_SUFFIXES: Final = (".npy", ".npz", *SEPARATORS, *sorted(LINES), ".parquet")
+_CHUNK: Final = 1 << 16
+_NUMBER: Final = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_UNNAMED: Final = re.compile(r"|__index_level_\d+__")
+"""Names of columns without one: pandas writes row numbers that way."""
 
 
 @dataclass(frozen=True)
 class JointTable:
-    """What `decompose` takes, with names.
+    """Input of `decompose` with the names of its variables.
 
     Attributes
     ----------
@@ -32,15 +49,22 @@ class JointTable:
     tables : tuple of ndarray
         The joint, (n1, n2, C), by itself; or the marginals, (n1, C) and (n2, C), where the file
         has no joint. Probabilities or counts.
+    count : str
+        Name of the column that holds how often each row was seen; empty if every row counts once.
     """
 
     sources: tuple[str, str]
     target: str
     tables: tuple[NDArray[Any]] | tuple[NDArray[Any], NDArray[Any]]
+    count: str = ""
 
 
 def read_joint(
-    path: str | Path, *, sources: Sequence[str] | None = None, target: str | None = None
+    path: str | Path,
+    *,
+    sources: Sequence[str] | None = None,
+    target: str | None = None,
+    count: str | None = None,
 ) -> JointTable:
     """Read a joint distribution.
 
@@ -48,90 +72,239 @@ def read_joint(
     ----------
     path : path
         ``.npy``: the joint, (n1, n2, C). ``.npz``: an array ``joint``, or ``p_x1y`` and ``p_x2y``.
-        ``.csv``, ``.tsv``, ``.parquet``: an observation a row, in two source columns and a target
-        column, with how often it was seen in a column ``count`` if there is one.
+        ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.parquet``: one observation a row, or one
+        combination and how often it was seen. The case of the suffix does not matter.
     sources : two of str, optional
         Names of the sources; columns of a table. By default its first two columns.
     target : str, optional
         Name of the target; a column of a table. By default its third column.
+    count : str, optional
+        Column that holds how often each row was seen: non-negative numbers such as 12, 0.25 or
+        1e3. By default the column ``count`` or ``proportion``, if there is one that is neither
+        source nor target; otherwise every row counts once.
+
+    Returns
+    -------
+    JointTable
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, of another kind, or lacks what was named.
+        If the file is missing, damaged or of another kind, lacks a column, has an empty cell, or
+        rows whose number of cells differs from the header's.
+
+    Notes
+    -----
+    The levels of a named pandas index in parquet are columns. The three default columns are the
+    first three levels of such an index, or else the first three ordinary columns, or else both
+    together in this order.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"the file {path} does not exist; check the path")
+    path = require_file(Path(path))
     if sources is not None and len(sources) != 2:
         raise InputError(f"a decomposition has two sources; {len(sources)} were named")
-    try:
-        if path.suffix in {".npy", ".npz"}:
-            return _read_arrays(path, sources, target)
-        if path.suffix in _TABLES:
-            frame = pd.read_csv(path, sep=_TABLES[path.suffix])
-        elif path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            raise InputError(f"{path} is none of .npy, .npz, .csv, .tsv and .parquet")
-    except InputError:
-        raise
-    except (*DAMAGE, pa.ArrowException) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    return _count_rows(path, frame, sources, target)
+    suffix = path.suffix.lower()
+    if suffix in {".npy", ".npz"}:
+        if count is not None:
+            raise InputError(f"{path} holds arrays, which have no columns; leave count out")
+        return _read_arrays(path, suffix, sources, target)
+    if suffix in SEPARATORS or suffix in LINES:
+        return _read_written(path, sources, target, count)
+    if suffix == ".parquet":
+        return _read_parquet(path, sources, target, count)
+    raise InputError(f"{path} is none of {', '.join(_SUFFIXES[:-1])} and {_SUFFIXES[-1]}")
 
 
-def _read_arrays(path: Path, sources: Sequence[str] | None, target: str | None) -> JointTable:
+def _read_arrays(
+    path: Path, suffix: str, sources: Sequence[str] | None, target: str | None
+) -> JointTable:
     first, second = sources or ("source 1", "source 2")
     names = ((first, second), target or "target")
-    if path.suffix == ".npy":
-        return JointTable(*names, (load_array(path),))
-    with open_archive(path) as archive:
-        if "joint" in archive.files:
-            return JointTable(*names, (archive["joint"],))
-        if {"p_x1y", "p_x2y"} <= set(archive.files):
-            return JointTable(*names, (archive["p_x1y"], archive["p_x2y"]))
-        found = ", ".join(archive.files) or "nothing"
+    with guarded(path):
+        if suffix == ".npy":
+            return JointTable(*names, (load_array(path),))
+        with open_archive(path) as archive:
+            if "joint" in archive.files:
+                return JointTable(*names, (archive["joint"],))
+            if {"p_x1y", "p_x2y"} <= set(archive.files):
+                return JointTable(*names, (archive["p_x1y"], archive["p_x2y"]))
+            found = ", ".join(archive.files) or "nothing"
     raise InputError(f"{path} needs an array 'joint', or 'p_x1y' and 'p_x2y'; it has {found}")
 
 
-def _count_rows(
-    path: Path, frame: pd.DataFrame, sources: Sequence[str] | None, target: str | None
+def _read_written(
+    path: Path, sources: Sequence[str] | None, target: str | None, count: str | None
 ) -> JointTable:
-    columns = [str(column) for column in frame.columns if column != COUNT_COLUMN]
-    wanted = [*(sources or columns[:2]), target or (columns[2] if len(columns) > 2 else "target")]
-    missing = [name for name in wanted if name not in columns]
-    if missing or len(set(wanted)) < 3:
+    """Read CSV, TSV or JSON lines."""
+    table = written_table(path)
+    wanted = _wanted(path, table.columns, (), sources, target, count)
+    lines = path.suffix.lower() in LINES
+    columns = _chunks(path, table.rows(wanted, None), wanted, typed=lines)
+    return _count_rows(path, wanted, columns)
+
+
+def _chunks(
+    path: Path, rows: Iterable[Row], wanted: Sequence[str], *, typed: bool
+) -> dict[str, pa.ChunkedArray]:
+    """Return columns of strings, or of the values' own type, which must be one a column."""
+
+    def values(row: Row) -> tuple[Any, ...]:
+        if row.broken:
+            raise InputError(f"{path}, data row {row.position + 1}: {row.broken}")
+        return tuple(map(row.values.get, wanted))
+
+    cells = map(values, rows)
+    parts: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+    while chunk := list(islice(cells, None if typed else _CHUNK)):
+        for name, column in zip(wanted, zip(*chunk, strict=True), strict=True):
+            with guarded(f"{path}: column {name!r}", "give it values of one type"):
+                parts[name].append(pa.array(column, None if typed else pa.string()))
+    return {name: pa.chunked_array(arrays) for name, arrays in parts.items()}
+
+
+def _read_parquet(
+    path: Path, sources: Sequence[str] | None, target: str | None, count: str | None
+) -> JointTable:
+    with guarded(path):
+        schema = pq.read_schema(path)
+        stored = (schema.pandas_metadata or {}).get("index_columns", [])
+        key = [name for name in stored if isinstance(name, str) and name in schema.names]
+    wanted = _wanted(path, schema.names, key, sources, target, count)
+    with guarded(path):
+        table = pq.read_table(path, columns=list(wanted), partitioning=None)
+        columns = {name: table.column(name) for name in wanted}
+    return _count_rows(path, wanted, columns)
+
+
+def _wanted(
+    path: Path,
+    columns: Sequence[str],
+    key: Sequence[str],
+    sources: Sequence[str] | None,
+    target: str | None,
+    count: str | None,
+) -> tuple[str, ...]:
+    """Choose the columns: two sources, the target, and the counts if there are any."""
+    if twice := [name for name in columns if columns.count(name) > 1]:
+        raise InputError(f"{path} has two columns {twice[0]!r}; names must differ")
+    given = {*(sources or ()), target, count}
+    counts = [name for name in COUNT_COLUMNS if name in columns and name not in given]
+    if count is None and len(counts) > 1:
+        raise InputError(f"{path} has the columns {' and '.join(counts)}: name one with count=")
+    chosen = [count] if count else counts
+    free = [name for name in columns if name not in chosen and not _UNNAMED.fullmatch(name)]
+    levels, others = [n for n in free if n in key], [n for n in free if n not in key]
+    usual = next((some for some in (levels, others) if len(some) >= 3), [*levels, *others])
+    roles = [*(sources or usual[:2]), target or (usual[2] if len(usual) > 2 else "")]
+    if missing := [name for name in [*roles, *chosen] if name and name not in columns]:
         raise InputError(
-            f"{path} needs two source columns and a target column, all different; wanted "
-            f"{', '.join(wanted)}, found {', '.join(columns) or 'none'}"
+            f"{path} has no column {missing[0]!r}{suggestion(missing[0], columns)}; "
+            f"its columns are {_listed(columns)}"
         )
-    if frame.empty:
-        raise InputError(f"{path} has no rows")
-    if frame[wanted].isna().any(axis=None):
-        row = int(frame[wanted].isna().any(axis=1).to_numpy().argmax())
-        raise InputError(f"{path} has an empty or NaN cell in data row {row + 1}; fill or drop it")
-    weight = np.ones(len(frame))
-    if COUNT_COLUMN in frame.columns:
-        weight = pd.to_numeric(frame[COUNT_COLUMN], errors="coerce").to_numpy(dtype=np.float64)
-        if (bad := ~(np.isfinite(weight) & (weight >= 0))).any():
-            row = int(bad.argmax())
-            raise InputError(f"{path}: the count in data row {row + 1} is {weight[row]:g}")
-    codes = []
-    for name in wanted:
-        try:
-            codes.append(pd.factorize(frame[name], sort=True)[0])
-        except TypeError as error:
-            raise InputError(
-                f"{path}: column {name!r} holds values that cannot be counted ({error})"
-            ) from error
-    shape = [int(code.max()) + 1 for code in codes]
-    if math.prod(shape) > MOST_CELLS:
-        values = " × ".join(f"{side:,}" for side in shape)
+    if len(roles) < 3 or not all(roles):
         raise InputError(
-            f"{path} takes {values} values in {', '.join(wanted)}; "
+            f"{path} needs two source columns and a target column; its columns are "
+            f"{_listed(columns)}"
+        )
+    if len({*roles, *chosen}) < len(roles) + len(chosen):
+        raise InputError(
+            f"{path}: sources, target and counts must be different columns; {_listed(roles)} are "
+            f"the sources and the target{f', {chosen[0]!r} the counts' if chosen else ''}"
+        )
+    return (*roles, *chosen)
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = ", ".join(f"{name!r:.60}" for name in names[:most]) or "none"
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+def _count_rows(
+    path: Path, wanted: Sequence[str], columns: Mapping[str, pa.ChunkedArray]
+) -> JointTable:
+    """Count how often every combination of symbols was seen."""
+    symbols = {name: _symbols(f"{path}: column {name!r}", columns[name]) for name in wanted}
+    first, second, target, *count = wanted
+    sides = [len(symbols[name][1]) for name in wanted[:3]]
+    if not sides[0]:
+        raise InputError(f"{path} has no rows")
+    if math.prod(sides) > MOST_CELLS:
+        values = " × ".join(f"{side:,}" for side in sides)
+        raise InputError(
+            f"{path} has {values} distinct values in {first}, {second} and {target}; "
             "code continuous columns into few classes first"
         )
-    joint = np.zeros(shape)
-    np.add.at(joint, tuple(codes), weight)
-    return JointTable((wanted[0], wanted[1]), wanted[2], (joint,))
+    weights = _weights(f"{path}: column {count[0]!r}", *symbols[count[0]]) if count else None
+    cells = np.ravel_multi_index([symbols[name][0] for name in wanted[:3]], sides)
+    joint = np.bincount(cells, weights, math.prod(sides)).astype(np.float64).reshape(sides)
+    return JointTable((first, second), target, (joint,), "".join(count))
+
+
+def _symbols(place: str, column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return each row's symbol as an index into the sorted distinct values."""
+    if pa.types.is_nested(column.type):
+        raise InputError(f"{place} holds {column.type}; give a column of words or numbers")
+    with guarded(place, "give a column of words or numbers"):
+        column = _plain(column)
+        encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):  # of no rows
+            return np.empty(0, np.int64), pa.array([])
+        codes, values = encoded.indices, encoded.dictionary
+        order = pc.sort_indices(values).to_numpy()
+    empty = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        empty |= pc.equal(values, "").to_numpy(zero_copy_only=False)
+    missing = codes.is_null().to_numpy(zero_copy_only=False)
+    filled = codes.fill_null(0).to_numpy()
+    if len(values):
+        missing |= empty[filled]
+    if missing.any():
+        row = int(missing.argmax())
+        raise InputError(f"{place} is empty or NaN in data row {row + 1}; fill the cell or drop it")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[filled], values.take(pa.array(order))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the values themselves: no dictionaries and views, and no zero with a sign."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(pa.chunked_array([c.storage for c in column.chunks], kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type))
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.large_string())
+    if pa.types.is_binary_view(kind):
+        return column.cast(pa.large_binary())
+    if pa.types.is_floating(kind):
+        return pc.add(column.cast(pa.float64()), 0.0)  # −0 and 0 are one number.
+    return column
+
+
+def _weights(place: str, codes: NDArray[np.int64], values: pa.Array) -> NDArray[np.float64]:
+    """Return how often each row was seen."""
+    distinct = np.array([_weight(value) for value in values.to_pylist()])
+    weights = distinct[codes]
+    if (bad := np.isnan(weights)).any():
+        row = int(bad.argmax())
+        raise InputError(
+            f"{place} holds {values[codes[row]].as_py()!r:.60} in data row {row + 1}, which is no "
+            "number of times that a row was seen, such as 12, 0.25 or 1e3; correct it, or rename "
+            "the column if it holds something else"
+        )
+    # Relative to the largest where the sum would be more than a float holds.
+    with np.errstate(over="ignore"):
+        return weights if np.isfinite(weights.sum()) else weights / weights.max()
+
+
+def _weight(value: Any) -> float:
+    """Return a count as a float, or NaN for what is none."""
+    if isinstance(value, str):
+        value = float(value) if _NUMBER.fullmatch(value) else math.nan
+    if isinstance(value, bool | bytes):
+        return math.nan
+    try:
+        weight = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return weight if math.isfinite(weight) and weight >= 0 else math.nan
