@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from modalprism.engines.here import check_here
 from modalprism.engines.interface import ONE_CPU, TRIES, Job, Needs
+from modalprism.engines.orphans import end_with
 from modalprism.engines.serial import SerialEngine
 from modalprism.errors import WorkerError
 from modalprism.progress import Track
@@ -28,7 +29,7 @@ class LocalEngine:
     Attributes
     ----------
     workers : int
-        Processes; 0 means one a core.
+        Processes; 0 means one a core that this process may use.
     """
 
     workers: int = 0
@@ -48,7 +49,7 @@ class LocalEngine:
         WorkerError
             If the process of a job dies every time.
         """
-        workers = min(self.workers or os.cpu_count() or 1, len(jobs))
+        workers = min(self.workers or _cores(), len(jobs))
         if workers < 2:
             serial = SerialEngine()
             yield from serial.run(jobs, track=track, description=description, needs=needs)
@@ -56,6 +57,14 @@ class LocalEngine:
         check_here(needs)
         with closing(_results(jobs, workers)) as results:
             yield from track(results, total=len(jobs), description=description)
+
+
+def _cores() -> int:
+    """Count the cores that this process may use, which a container may limit."""
+    import joblib  # here: a command line that runs no job starts without it
+
+    cores: int = joblib.cpu_count()
+    return cores
 
 
 def _results(jobs: Sequence[Job[T]], workers: int) -> Generator[tuple[str, T], None, None]:
@@ -92,10 +101,12 @@ def _results(jobs: Sequence[Job[T]], workers: int) -> Generator[tuple[str, T], N
 
 
 def _round(tried: dict[int, Job[T]], workers: int) -> Generator[tuple[int, T], None, None]:
-    import joblib  # here: a command line that runs no job starts without it
+    import joblib
 
     # One thread a process: jobs are small, and the same bits come out whatever the number of cores.
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
+    # Workers watch this process: killed, it could not stop them, and each holds half a gigabyte.
+    watched = {"initializer": end_with, "initargs": (os.getpid(),)}
+    with joblib.parallel_config("loky", inner_max_num_threads=1, **watched):
         # At least two, or joblib would run the job in this process, which must not die with it.
         # One job a batch: what is done beside a death is not lost with it.
         parallel = joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)

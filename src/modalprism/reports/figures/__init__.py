@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import joblib
 from matplotlib.figure import Figure
 
+from modalprism.engines import Job, LocalEngine
 from modalprism.look.examples import ShownExample, by_case
 from modalprism.look.figures import FIGURES, contribution_figure, depth_figure, draw, prism_figure
 from modalprism.look.figures.beside import beside_figure
@@ -115,16 +115,12 @@ def write_figures(
     standing = unchanged(folder, keys)
     remember(folder, standing)  # before others are drawn anew, lest they are taken for the old
     jobs = {name: job for name, job in jobs.items() if name not in standing}
-    # Drawing is what a report waits for: a figure a core, where there are several. What draws is
-    # of the look's room, so that its processes start without what tables and pages need.
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        workers = min(joblib.cpu_count(), max(len(jobs), 1))
-        drawn = joblib.Parallel(n_jobs=workers, return_as="generator")(
-            joblib.delayed(save_drawn)(job, folder / name) for name, job in jobs.items()
-        )
-        texts = list(track(drawn, total=len(jobs), description="drawing figures"))
+    # Figures are drawn in processes, which start without what tables and pages need: `save_drawn`
+    # imports the look's room alone.
+    drawing = [Job(name, save_drawn, (job, folder / name)) for name, job in jobs.items()]
+    texts = dict(LocalEngine().run(drawing, track=track, description="drawing figures"))
     remember(folder, keys)
     return {
-        name: Drawing(name, f"{descriptions[name]}. The tables give every number.", svg)
-        for name, svg in zip(of_page, texts, strict=False)
+        name: Drawing(name, f"{descriptions[name]}. The tables give every number.", texts[name])
+        for name in of_page
     }
