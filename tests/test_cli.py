@@ -308,7 +308,7 @@ def test_analyze_refuses_files(refused):
         ({"text": np.zeros((N, 0))}, {}, "the modality 'text' is empty"),
         ({}, {"layers": [5], "views": ["stream"]}, "has no layer 5"),
         ({}, {"base": 0.5}, "base: Input should be greater than 1"),
-        ({}, {"colour": "red"}, "colour: Extra inputs"),
+        ({}, {"colour": "red"}, "colour: there is no such key"),
         ({}, {"sources": [{"kind": "embeddings", "path": "none.npz"}]}, "does not exist"),
         ({}, {"out": "store.npz/run"}, "cannot be made"),
     ],

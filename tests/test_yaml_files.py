@@ -7,12 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modalprism.errors import InputError
-from modalprism.yaml_files import parse_yaml, read_yaml
+from modalprism.yaml_files import parse_yaml, read_yaml, yaml_text
 
 WORDS = ["yes", "No", "on", "OFF", "True", "null", "~", "12:30", "1e3", "0o7", "2020-01-01"]
 WORDS += [
@@ -182,17 +181,22 @@ def test_an_empty_file_holds_none(tmp_path: Path) -> None:
         assert read_yaml(tmp_path / "some.yaml").content is None
 
 
-scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text()
+words = st.text() | st.sampled_from(WORDS) | st.from_regex(r"[-+.:0-9eox_~<=]+", fullmatch=True)
+scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | words
 values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3)
 )
 
 
 @given(values)
-def test_what_yaml_writes_is_read_back(value: object) -> None:
-    text = yaml.safe_dump({"a": value}, allow_unicode=True, default_flow_style=None)
-    assert content(text) == {"a": value}
+def test_what_is_written_is_read_back(value: object) -> None:
+    assert content(yaml_text({"a": value})) == {"a": value}
+
+
+@given(st.characters() | st.characters(categories=["Cs"]))
+def test_every_character_is_read_back(character: str) -> None:
+    for text in (character, f"a{character}", f"{character} b", f"a {character}\n"):
+        assert content(yaml_text({text: [text]})) == {text: [text]}
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="ab:-[]{}&*!|>'\"#%?\n\t 0,~<").map(str.encode))

@@ -9,7 +9,7 @@ deep nesting and aliases that multiply are refused before anything is built from
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -28,6 +28,7 @@ _DEEPEST: Final = 50
 _LONGEST_NUMBER: Final = 40
 _TAG: Final = "tag:yaml.org,2002:"
 _CALLED: Final = {"bool": "a truth value", "null": "null", "timestamp": "a date"}
+_KINDS: Final = frozenset({"bool", "int", "float", "null"})
 _TRUE: Final = frozenset({"yes", "true", "on"})
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 _SEXAGESIMAL: Final = ":"
@@ -51,14 +52,15 @@ class YamlFile:
         Mappings with string keys, lists, strings, numbers, truth values and None.
     lines : mapping of Place to int
         The line of every value, counted from 1.
-    written : mapping of Place to str
-        The text of every unquoted value that is not read as a string.
+    written : mapping of Place to (str, str)
+        The text of every unquoted value that is not read as a string, and what it is read as:
+        ``bool``, ``int``, ``float`` or ``null``.
     """
 
     name: str
     content: Any
     lines: Mapping[Place, int]
-    written: Mapping[Place, str]
+    written: Mapping[Place, tuple[str, str]]
 
     def nearest(self, place: Sequence[str | int]) -> Place:
         """Return the place in the file, without the parts that are not in the file.
@@ -83,22 +85,27 @@ class YamlFile:
         """
         return self.lines.get(self.nearest(place), 1)
 
-    def quotes_for(self, place: Sequence[str | int]) -> str:
-        """Return the advice to put a value in quotes; empty where that would change nothing.
+    def quotes_for(self, place: Sequence[str | int], kinds: Container[str] = _KINDS) -> str:
+        """Return the advice to put an unquoted value in quotes; empty where there is none.
+
+        Parameters
+        ----------
+        place : sequence of str and int
+            Of the value, or of what holds it.
+        kinds : container of str
+            What YAML reads the value as: ``bool``, ``int``, ``float`` or ``null``.
 
         Examples
         --------
-        >>> parse_yaml(b"a: [no]", "some.yaml").quotes_for(("a", 0))
-        'put "no" in quotes: without them, YAML reads it as a truth value'
+        >>> parse_yaml(b"a: [1, no]", "some.yaml").quotes_for(("a",), {"bool"})
+        'YAML reads no as a truth value; put "no" in quotes if it is a word'
         """
         nearest = self.nearest(place)
-        if (text := self.written.get(nearest)) is None or not text:
-            return ""
-        value = self.content
-        for part in nearest:
-            value = value[part]
-        kind = "bool" if isinstance(value, bool) else "null" if value is None else "number"
-        return _quotes(text, kind)
+        for known, (text, kind) in self.written.items():
+            if known[: len(nearest)] == nearest and kind in kinds and text:
+                meaning = _CALLED.get(kind, "a number")
+                return f"YAML reads {text} as {meaning}; {_quoted(text)} if it is a word"
+        return ""
 
 
 def read_yaml(path: Path) -> YamlFile:
@@ -154,6 +161,35 @@ def parse_yaml(content: bytes, name: str) -> YamlFile:
     return YamlFile(name, value, reader.lines, reader.written)
 
 
+def yaml_text(content: Any) -> str:
+    """Return mappings, lists and scalars as YAML that `parse_yaml` reads back exactly.
+
+    Examples
+    --------
+    >>> print(yaml_text({"answers": {"no": "dark", "1e3": "lit"}}), end="")
+    answers:
+      'no': dark
+      "1e3": lit
+    """
+    text: str = yaml.dump(content, Dumper=_Writer, sort_keys=False, allow_unicode=True)
+    return text
+
+
+class _Writer(yaml.SafeDumper):
+    """Quote what PyYAML leaves bare and reads otherwise: some line breaks, numbers of YAML 1.2."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _quote_if_needed(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    bare = text.isprintable() and not _NUMBER_IN_1_2.fullmatch(text)
+    return writer.represent_scalar(f"{_TAG}str", text, style=None if bare else '"')
+
+
+_Writer.add_representer(str, _quote_if_needed)
+
+
 class _Reader(yaml.SafeLoader):
     """Build plain values from a file, within limits.
 
@@ -165,7 +201,7 @@ class _Reader(yaml.SafeLoader):
         super().__init__(text)
         self.name = name
         self.lines: dict[Place, int] = {}
-        self.written: dict[Place, str] = {}
+        self.written: dict[Place, tuple[str, str]] = {}
         self._depth = 0
         self._values = 0
         self._sizes: dict[str, int] = {}  # of anchored nodes: what an alias repeats
@@ -263,7 +299,7 @@ class _Reader(yaml.SafeLoader):
         kind = "str" if node.style is not None else _kind(node)
         if kind not in {"null", "bool", "int", "float", "timestamp"}:
             return text
-        self.written[place] = text
+        self.written[place] = (text, kind)
         if kind == "null":
             return None
         if kind == "bool":

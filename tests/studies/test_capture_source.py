@@ -107,7 +107,7 @@ def test_a_resolved_study_opens_the_same_store(study_of, tmp_path):
 
 
 def test_yes_and_no_are_words(study_of):
-    with pytest.raises(InputError, match='candidates: put "yes" and "no" in quotes'):
+    with pytest.raises(InputError, match=r'candidates: YAML reads true .*; put "true" in quotes'):
         study_of(candidates=[True, False])
 
 
@@ -200,8 +200,8 @@ def test_pictures_may_stand_in_another_table(study_of, tmp_path, emoji_rows):
         ({"columns": ASKED, "prompt": "Is it?"}, "names no column, so that all examples"),
         ({"columns": ASKED, "prompt": "{name!r}"}, "more or less than a column's name"),
         ({"prompt": "{name}"}, "text is the column 'name', and there is a prompt; leave one"),
-        ({"answers": {0: False}}, 'put "yes" and "no" in quotes'),
-        ({"answers": {0: "C"}}, "answers: '0' is 'C', which is none of the candidates A, B"),
+        ({"answers": {"0": False}}, 'put "false" in quotes if it is a word'),
+        ({"answers": {"0": "C"}}, "answers: '0' is 'C', which is none of the candidates A, B"),
         ({"answers": "words"}, "answers"),
         ({"only": "candidates", "candidates": []}, "only: candidates, but there are none"),
         ({"only": "some"}, "Input should be 'candidates'"),

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
 
 if TYPE_CHECKING:
     from modalprism.baselines.interface import Baseline
@@ -41,7 +42,9 @@ def baseline_named(name: str) -> type[Baseline]:
     'Perceptual Score'
     """
     if name not in BASELINES:
-        raise InputError(f"there is no baseline {name!r}; choose from {', '.join(BASELINES)}")
+        known = ", ".join(BASELINES)
+        hint = suggestion(name, BASELINES)
+        raise InputError(f"there is no baseline {name!r}; choose from {known}{hint}")
     module, found = BASELINES[name].rsplit(".", 1)
     made: type[Baseline] = getattr(import_module(f"{__name__}.{module}"), found)
     return made

@@ -40,6 +40,7 @@ from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.remote import brought, is_address, shown
+from modalprism.suggest import suggestion
 
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
@@ -121,9 +122,9 @@ class EmbeddingStore:
             If there is none of that name, or it cannot be read.
         """
         if name not in self.names:
-            raise InputError(
-                f"{shown(self.path)} has no array {name!r}; it has {', '.join(sorted(self.names))}"
-            )
+            known = ", ".join(sorted(self.names))
+            hint = suggestion(name, self.names)
+            raise InputError(f"{shown(self.path)} has no array {name!r}; it has {known}{hint}")
         try:
             return format_of(self.path).array(self.path, name)
         except InputError:
@@ -163,7 +164,7 @@ class EmbeddingStore:
         if modality not in self._spans:
             raise InputError(
                 f"{shown(self.path)} has no modality {modality!r}; "
-                f"it has {', '.join(self._spans) or 'none'}"
+                f"it has {', '.join(self._spans) or 'none'}{suggestion(modality, self._spans)}"
             )
         return self._spans[modality]
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 
 from modalprism.datasets.prompts import Prompt
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
 
 Kind = Literal["image", "text", "audio", "array"]
 
@@ -199,7 +200,8 @@ class Columns:
         asked = self.prompt.columns if self.prompt else ()
         if missing := [name for name in self.names if name not in available]:
             whose = " that the prompt names" if missing[0] in asked else ""
-            raise InputError(f"there is no column {missing[0]!r}{whose}; {found}")
+            hint = suggestion(missing[0], available)
+            raise InputError(f"there is no column {missing[0]!r}{whose}; {found}{hint}")
         given = {name for one in self.modalities.values() for name in one.columns}
         given |= {self.label or "", self.id or ""}
         free = {name.casefold(): name for name in reversed(available) if name not in given}
@@ -244,4 +246,5 @@ def _kind(role: str, name: str, kind: str) -> str:
     raise InputError(
         f"the role {role!r} is none of image, text, audio, label, id and group; a modality of "
         f"another name says which of {', '.join(KINDS)} it is: {name}:image=column"
+        f"{suggestion(name, (*KINDS, *_ROLES))}"
     )

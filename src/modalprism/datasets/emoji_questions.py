@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.emoji import Emoji, categories
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
 
 Answer = Literal["own", "picture", "name", "match"]
 
@@ -90,7 +91,8 @@ def question_named(name: str) -> Question:
         If there is no question of that name.
     """
     if name not in QUESTIONS:
-        raise InputError(f"there is no question {name!r}; choose from {', '.join(QUESTIONS)}")
+        hint = suggestion(name, QUESTIONS)
+        raise InputError(f"there is no question {name!r}; choose from {', '.join(QUESTIONS)}{hint}")
     return QUESTIONS[name]
 
 

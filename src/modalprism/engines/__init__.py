@@ -12,6 +12,7 @@ from modalprism.engines.local import LocalEngine
 from modalprism.engines.ray import RayEngine
 from modalprism.engines.serial import SerialEngine
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
 
 EngineName = Literal["serial", "local", "ray"]
 ENGINES: Final = ("serial", "local", "ray")
@@ -54,7 +55,8 @@ def engine_named(name: str, *, workers: int = 0, address: str | None = None) -> 
     modalprism.errors.InputError: --address is of a Ray cluster; it goes with --engine ray
     """
     if name not in ENGINES:
-        raise InputError(f"there is no engine {name!r}; choose from {', '.join(ENGINES)}")
+        hint = suggestion(name, ENGINES)
+        raise InputError(f"there is no engine {name!r}; choose from {', '.join(ENGINES)}{hint}")
     if address is not None and name != "ray":
         raise InputError("--address is of a Ray cluster; it goes with --engine ray")
     if name == "ray":

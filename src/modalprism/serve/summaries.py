@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
 from modalprism.errors import InputError
 from modalprism.look.readings import Readings
 from modalprism.reports import cautions, headlines, summary_sentences
@@ -15,6 +13,7 @@ from modalprism.serve.files import content, offered
 from modalprism.serve.folder import STUDY_FILE, Run
 from modalprism.serve.remembered import PATIENCE, Remembered
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
+from modalprism.yaml_files import parse_yaml
 
 # What a manifest or a table can do to code that trusts it, where somebody else wrote it.
 _SURPRISES: Final = (
@@ -136,8 +135,8 @@ def _planned_title(run: Run) -> str:
     if path is None:
         return ""
     try:
-        study = yaml.safe_load(content(path))
-    except (yaml.YAMLError, OSError, ValueError, RecursionError):
+        study = parse_yaml(content(path), path.name).content
+    except (InputError, OSError):
         return ""
     title = study.get("title") if isinstance(study, dict) else None
     return title if isinstance(title, str) else ""

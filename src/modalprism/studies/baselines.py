@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from modalprism.baselines import BASELINES, baseline_named
 from modalprism.baselines.interface import Cost, Subject
@@ -22,6 +22,7 @@ from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
+from modalprism.studies.part import StudyPart
 from modalprism.studies.runner import code_digest
 from modalprism.studies.studied import Origin, StudiedStore
 
@@ -31,7 +32,7 @@ _BACKWARD: Final = 2
 """Forward passes that a backward pass takes, about."""
 
 
-class BaselinesAsked(BaseModel):
+class BaselinesAsked(StudyPart):
     """Which baselines a study runs, and on how many examples.
 
     Attributes
@@ -41,8 +42,6 @@ class BaselinesAsked(BaseModel):
     examples : int
         How many of every store's examples, drawn with the study's seed; all where there are fewer.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: tuple[str, ...] = Field(default=tuple(BASELINES), min_length=1)
     examples: int = Field(default=200, ge=2)
@@ -56,9 +55,7 @@ class BaselinesAsked(BaseModel):
     @classmethod
     def _known_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [name for name in names if name not in BASELINES]:
-            raise ValueError(
-                f"there is no baseline {unknown[0]!r}; choose from {', '.join(BASELINES)}"
-            )
+            baseline_named(unknown[0])
         return tuple(dict.fromkeys(names))
 
 

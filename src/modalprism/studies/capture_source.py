@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from modalprism.capture.front import capture
 from modalprism.capture.loading import adapter_named
@@ -24,6 +24,7 @@ from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
 from modalprism.engines import Engine
 from modalprism.progress import Track, silent
 from modalprism.studies.capture_origin import CaptureOrigin
+from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -31,7 +32,7 @@ _CHANGES_NO_BYTE: Final = {"kind", "name", "dataset", "batch_size", "device"}
 _LATER: Final = frozenset({"prompt", "answers", "only", "join"})
 
 
-class JoinedData(BaseModel):
+class JoinedData(StudyPart):
     """A second dataset, and by which columns it belongs to the first.
 
     Attributes
@@ -43,8 +44,6 @@ class JoinedData(BaseModel):
     split : str, optional
         Of the second; by default the first's.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: str
     by: dict[str, str]
@@ -63,7 +62,7 @@ class JoinedData(BaseModel):
         return Join(self.data, key, other, self.split or split)
 
 
-class CaptureSource(BaseModel):
+class CaptureSource(StudyPart):
     """A model that is run on a dataset, in inference only.
 
     Attributes
@@ -91,8 +90,6 @@ class CaptureSource(BaseModel):
     revision, trust_remote_code
         Of the model's repository; its code does not run unless asked for.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["capture"]
     model: str
@@ -122,22 +119,12 @@ class CaptureSource(BaseModel):
     revision: str | None = None
     trust_remote_code: bool = False
 
-    @field_validator("candidates", mode="before")
-    @classmethod
-    def _words(cls, candidates: Any) -> Any:
-        # In YAML, an unquoted yes or no is a truth value.
-        if isinstance(candidates, list | tuple) and any(isinstance(c, bool) for c in candidates):
-            raise ValueError('put "yes" and "no" in quotes: without, YAML reads true and false')
-        return candidates
-
     @field_validator("answers", mode="before")
     @classmethod
-    def _answers_in_words(cls, answers: Any) -> Any:
-        """Return values of the dataset as labels have them: a truth value is true or false."""
+    def _values_as_labels_have_them(cls, answers: Any) -> Any:
+        """Write the keys as labels are written: a truth value is true or false."""
         if not isinstance(answers, dict):
             return answers
-        if any(isinstance(answer, bool) for answer in answers.values()):
-            raise ValueError('put "yes" and "no" in quotes: without, YAML reads true and false')
         return {
             str(value).lower() if isinstance(value, bool) else str(value): answer
             for value, answer in answers.items()

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from modalprism.datasets.emoji_questions import MODALITIES
 from modalprism.errors import InputError
 from modalprism.studies.emoji_source import EmojiSource
-from modalprism.studies.study import Study, first_mistake
+from modalprism.studies.mistakes import first_mistake
+from modalprism.studies.study import Study
 
 
 def demo_study(out: Path, *, seed: int = 0) -> Study:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from modalprism.capture.parts import WORDS, PartsReader, is_finished
 from modalprism.capture.store import EmbeddingStore
@@ -14,13 +14,12 @@ from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 from modalprism.remote import brought, is_address
+from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
 
 
-class EmbeddingsSource(BaseModel):
+class EmbeddingsSource(StudyPart):
     """Embeddings that the user captured: a store, or a file of named arrays; here or elsewhere."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["embeddings"] = "embeddings"
     path: str | Path

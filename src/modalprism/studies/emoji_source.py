@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from modalprism.capture.emoji_capture import capture_states, redrawn_arrays, store_metadata
 from modalprism.capture.emoji_family import BUNDLED, checkpoint_folder, load_network
@@ -30,10 +30,11 @@ from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 from modalprism.studies.emoji_origin import EmojiOrigin
+from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
 
 
-class EmojiSource(BaseModel):
+class EmojiSource(StudyPart):
     """The bundled demo: fusion networks answer questions about emoji pictures and names.
 
     Attributes
@@ -48,8 +49,6 @@ class EmojiSource(BaseModel):
     redrawn_examples, redrawn_partners : int
         Pictures that are run with other names, and names a picture.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["emoji_questions"]
     fusions: tuple[Fusion, ...] = BUNDLED

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import Engine, LocalEngine
@@ -33,6 +32,8 @@ from modalprism.studies.baselines import (
     write_baselines,
 )
 from modalprism.studies.kept import write_evidence
+from modalprism.studies.mistakes import first_mistake
+from modalprism.studies.part import StudyPart
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
@@ -40,6 +41,7 @@ from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.sources import Source
 from modalprism.studies.studied import StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
+from modalprism.yaml_files import read_yaml, yaml_text
 
 STUDY_FILE: Final = "study.yaml"
 _VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
@@ -51,7 +53,7 @@ _INTERVALS: Final[dict[Estimator, str]] = {
 }
 
 
-class Study(BaseModel):
+class Study(StudyPart):
     """Models × datasets × views, and how they are analysed.
 
     Attributes
@@ -87,8 +89,6 @@ class Study(BaseModel):
     ...       out="runs/clip").views
     ('answer',)
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = "study"
     sources: tuple[Source, ...] = Field(min_length=1)
@@ -138,23 +138,17 @@ class Study(BaseModel):
         Raises
         ------
         InputError
-            If the file is missing, is no YAML, or does not describe a study.
+            If the file cannot be read (see `modalprism.yaml_files.read_yaml`) or does not describe
+            a study. The message names the line.
         """
         path = Path(path)
-        if not path.is_file():
-            raise InputError(f"the study file {path} does not exist; check the path")
-        try:
-            content = yaml.safe_load(path.read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            words = " ".join(str(error).split())
-            raise InputError(f"{path} is not valid YAML: {words}") from error
-        if not isinstance(content, dict):
+        file = read_yaml(path)
+        if not isinstance(file.content, dict):
             raise InputError(f"{path} must hold keys such as 'sources:' and 'out:'")
-        content.setdefault("out", f"runs/{path.stem}")
         try:
-            study = cls.model_validate(content)
+            study = cls.model_validate({"out": f"runs/{path.stem}", **file.content})
         except ValidationError as error:
-            raise InputError(f"{path}: {first_mistake(error)}") from error
+            raise InputError(first_mistake(error, file)) from error
         return study._relative_to(path.parent)
 
     def _relative_to(self, folder: Path) -> Study:
@@ -185,7 +179,7 @@ class Study(BaseModel):
     def to_yaml(self) -> str:
         """Return the study, every default spelled out, with absolute paths."""
         study = self._relative_to(Path.cwd())
-        return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return yaml_text(study.model_dump(mode="json"))
 
     def run(
         self,
@@ -345,19 +339,6 @@ class Study(BaseModel):
                 *dict.fromkeys(note for source in self.sources for note in source.notes()),
             ],
         }
-
-
-def first_mistake(error: ValidationError) -> str:
-    """Say where a study is wrong first, and how."""
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or "the study"
-    words = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "union_tag_not_found":
-        words = (
-            "say where the embeddings are, path: file.npz, or what makes them, kind: capture with "
-            "model: and data:, or kind: emoji_questions"
-        )
-    return f"{where}: {words}"
 
 
 def _since(start: float) -> float:

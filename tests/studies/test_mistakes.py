@@ -1,0 +1,84 @@
+"""Mistakes in a study file: one sentence each, with the line and what to write."""
+
+import pytest
+
+from modalprism.errors import InputError
+from modalprism.studies.study import Study
+
+
+def written(folder, text):
+    path = folder / "study.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("layers: [yes]", 'line 1: layers: YAML reads yes as a truth value; put "yes" in quotes'),
+        ("layers: [1, on]", 'layers: YAML reads on as a truth value; put "on" in quotes'),
+        ("seed: true", "seed: YAML reads true as a truth value"),
+        ("folds: off", "folds: YAML reads off as a truth value"),
+        ("base: yes", "base: YAML reads yes as a truth value"),
+        ("title: no", 'put "no" in quotes'),
+        ("title: 12", 'line 1: title: YAML reads 12 as a number; put "12" in quotes'),
+        ("title: 2020-01-01", 'line 1: put "2020-01-01" in quotes'),
+        (
+            "seed: 1\nmodalities: [yes, no]",
+            'line 2: modalities: YAML reads yes .*put "yes" in quotes',
+        ),
+        ("seed: 1\nmodalities: [1, 2]", r'line 2: modalities\.0: YAML reads 1 .*put "1" in quotes'),
+        ("seed: 1\nmodalities: [a, ~]", r'line 2: modalities\.1: YAML reads ~ as null; put "~" in'),
+        ("seed: 010", 'line 1: write 010 as a decimal number, or put "010" in quotes'),
+        ("seed: 1\nseed: 2", "line 2: the key 'seed' stands twice"),
+        ("on: 1", 'line 1: put "on" in quotes'),
+        ("views: [answers]", "line 1: .* did you mean 'answer'"),
+        ("estimator: Codebook", "line 1: .* did you mean 'codebook'"),
+        ("modalitys: [a, b]", "line 1: modalitys: there is no such key; did you mean 'modalities'"),
+        ("baselines: [ablaton]", "line 1: .* did you mean 'ablation'"),
+        ("baselines: {name: [ablation]}", "line 1: .*; did you mean 'names'"),
+        ("out: [a]", "line 1: out: it is no path"),
+    ],
+)
+def test_a_mistake_is_said_with_its_line_and_what_to_write(tmp_path, text, words):
+    path = written(tmp_path, f"{text}\nsources: [{{path: e.npz}}]")
+    with pytest.raises(InputError, match=words) as caught:
+        Study.from_yaml(path)
+    assert str(caught.value).count("study.yaml") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("pathh: e.npz", "line 2: sources.0: say where the embeddings are"),
+        ("path: e.npz\n    modle: m", "line 3: sources.0.modle: .* did you mean 'model'"),
+        ("path: e.npz\n    model: 7", 'line 3: sources.0.model: YAML reads 7 .* put "7" in quotes'),
+        ("model: m\n    data: d\n    candidats: [a]", "line 4: .* did you mean 'candidates'"),
+        ("model: m\n    data: d\n    candidates: [yes, no]", 'line 4: .*put "yes" in quotes'),
+        (
+            "model: m\n    data: d\n    candidates:\n    - 'a'\n    - 1",
+            'line 6: .*put "1" in quotes',
+        ),
+        ("model: m\n    data: d\n    answers: {a: yes}", 'line 4: .*put "yes" in quotes'),
+        ("model: m\n    data: d\n    answers: {yes: a}", 'line 4: put "yes" in quotes'),
+        ("model: m\n    data: d\n    columns: {image: on}", 'line 4: .*put "on" in quotes'),
+        ("model: m\n    data: d\n    columns: {on: a}", 'line 4: put "on" in quotes'),
+        ("model: m\n    data: d\n    columns: {imge: a}", "did you mean 'image'"),
+        ("model: m\n    data: d\n    limit: yes", "line 4: .*YAML reads yes"),
+        ("model: m\n    data: d\n    join: {data: x, bye: {a: b}}", "did you mean 'by'"),
+        ("kind: embedding\n    path: e.npz", "line 2: .* did you mean 'embeddings'"),
+        ("kind: emoji_questions\n    fusions: [concta]", "line 3: .* did you mean 'concat'"),
+    ],
+)
+def test_a_mistake_in_a_source_is_said_with_its_line(tmp_path, source, words):
+    path = written(tmp_path, f"sources:\n  - {source}\n")
+    with pytest.raises(InputError, match=words):
+        Study.from_yaml(path)
+
+
+def test_keys_of_answers_are_the_words_that_are_written(tmp_path):
+    source = "model: m, data: d, candidates: [lit, dark]"
+    answers = '{"on": lit, off2: dark, 0: dark, "010": lit, true: lit}'
+    path = written(tmp_path, f"sources: [{{{source}, answers: {answers}}}]")
+    (source,) = Study.from_yaml(path).sources
+    assert list(source.answers) == ["on", "off2", "0", "010", "true"]
