@@ -90,3 +90,17 @@ def test_tables_that_do_not_fit_are_refused(tables, pictures):
     pq.write_table(pa.table({"id": list("00"), "image": pictures[:2]}), shots)
     with pytest.raises(InputError, match=r"has '0' twice in column 'id'; every row has a key"):
         open_examples(questions, COLUMNS, join=Join(str(shots), "imageId", "id"))
+
+
+def test_a_missing_key_belongs_to_no_row(tmp_path):
+    questions = [{"question": "a", "key": "1"}, {"question": "b", "key": " "}]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    pq.write_table(
+        pa.table({"id": ["1", "", None], "hint": ["x", "y", "z"]}), tmp_path / "h.parquet"
+    )
+    columns = Columns.from_flags(["text=hint", "id="])
+    join = Join(str(tmp_path / "h.parquet"), "key", "id")
+    first, second = open_examples(tmp_path / "q.jsonl", columns, join=join)
+    assert first.inputs["text"] == "x"
+    with pytest.raises(InputError, match="has no row of ' '"):
+        second.inputs["text"]

@@ -6,12 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from modalprism.errors import InputError
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether a cell holds nothing: none, NaN, or an empty string."""
-    return value is None or value == "" or (isinstance(value, float) and value != value)
+    """Tell whether a cell is missing: None, NaN, NaT, NA, or nothing but white space.
+
+    Examples
+    --------
+    >>> is_empty(None), is_empty(float("nan")), is_empty(" "), is_empty(b""), is_empty(0)
+    (True, True, True, True, False)
+    """
+    if isinstance(value, str | bytes):
+        return not value.strip()
+    differs = value != value
+    if isinstance(differs, bool | np.bool_):
+        return value is None or bool(differs)  # NaN and NaT differ from themselves
+    return differs is value  # what pandas' NA says; an array gives an array
 
 
 def unwrapped(value: Any) -> Any:
@@ -25,6 +38,8 @@ def unwrapped(value: Any) -> Any:
 
 def word_of(value: Any) -> Any:
     """Return what a cell says: text of bytes, and a whole number of a float that is one."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bytes):
         try:
             return value.decode().strip()
@@ -44,7 +59,7 @@ def text_of(value: Any) -> str:
         If it is empty, or neither a word nor a number.
     """
     value = word_of(value)
-    if is_empty(value) or (isinstance(value, str) and not value.strip()):
+    if is_empty(value):
         raise InputError("it is empty")
     if not isinstance(value, str | int | float):
         raise InputError(f"it is {type(value).__name__}, no text")

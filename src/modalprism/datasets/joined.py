@@ -78,7 +78,9 @@ class Joined(Source):
         self.root = source.root or other.root
         self._places: dict[str, int] = {}
         for row in other.rows([join.other], None):
-            place = self._places.setdefault(_key(row.values, join.other), row.position)
+            if not (key := _key(row.values, join.other)):
+                continue
+            place = self._places.setdefault(key, row.position)
             if place != row.position:
                 raise InputError(
                     f"{join.data} has {row.values[join.other]!r} twice in column {join.other!r}; "
@@ -122,6 +124,6 @@ class Joined(Source):
 
 
 def _key(values: Mapping[str, Any], column: str) -> str:
-    """Return a row's key as a word; a number and its digits are the same."""
+    """Return a row's key as a word, empty where it is missing; 7 and "7" are the same."""
     value = word_of(values.get(column))
     return "" if is_empty(value) else str(value)

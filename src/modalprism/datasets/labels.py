@@ -1,44 +1,42 @@
-"""Right answers: from what a dataset says to the candidates among which a model chooses."""
+"""Match a dataset's labels with the candidates among which a model chooses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from modalprism.datasets.contents import is_empty, word_of
 from modalprism.datasets.prompts import LETTERS
+from modalprism.datasets.spelling import folded, normal
 from modalprism.errors import InputError
 
 AS_LETTERS: Final = "letters"
 ONLY_CANDIDATES: Final = "candidates"
-_ARTICLES: Final = frozenset({"a", "an", "the"})
-_NUMBERS: Final = {
-    word: str(number)
-    for number, word in enumerate(
-        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    )
-} | {"none": "0"}
-# An apostrophe belongs to its word, a point or comma between digits to the number.
-_PUNCTUATION: Final = re.compile(r"(?<!\d)[.,]|[.,](?!\d)|[^\w\s'.,]|_")
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,9}")
+_SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (str, folded, normal)
+"""Degrees of sameness, the closest first."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How a dataset's labels become candidates.
+    """Rules that turn a dataset's labels into candidates.
 
-    In this order: what `values` says of it; with `letters`, a whole number's letter, 0 is A; the
-    candidate that is the same but for case, punctuation, articles and how small numbers are
-    written (see `normal`). A label that is none of these stays as it is.
+    A label is looked up among the keys of `values`, then (with `letters`) as a place in a list,
+    then among the candidates. A key or candidate matches if it is the same string; else if it is
+    the same word (`spelling.folded`); else if it is the same answer (`spelling.normal`). A label
+    that matches nothing stays as it is.
 
     Attributes
     ----------
     candidates : tuple of str
     values : mapping of str to str
-        A label, as `normal` has it, and its candidate.
+        Labels of the dataset and their candidates.
     letters : bool
-        Whether whole numbers are places in a list of choices.
+        Whether whole numbers are places in a list of choices; 0 is A.
     only : bool
         Whether rows whose label is no candidate are left out.
 
@@ -47,6 +45,8 @@ class Labels:
     >>> labels = Labels.of(("yes", "no"), {0: "no", 1: "yes"})
     >>> labels.read(1), labels.read("No."), labels.read("maybe")
     ('yes', 'no', 'maybe')
+    >>> Labels.of(("-1", "1")).read(-1), Labels.of(("1", "2")).read("-1")
+    ('-1', '-1')
     """
 
     candidates: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Labels:
         answers: Mapping[Any, str] | Literal["letters"] | None = None,
         only: Literal["candidates"] | None = None,
     ) -> Labels:
-        """Read what a study says.
+        """Check and combine the options of a study or command.
 
         Parameters
         ----------
@@ -70,14 +70,19 @@ class Labels:
         answers : mapping or "letters", optional
             Values of the dataset and their candidates; or that whole numbers are letters.
         only : "candidates", optional
-            Leave out rows whose label is none.
+            Leave out rows whose label is no candidate.
 
         Raises
         ------
         InputError
-            If an answer is no candidate, two values that are the same have different ones, or
-            there are no candidates where they are needed.
+            If a candidate is empty or given twice, an answer is no candidate, a value is given
+            twice with different answers, or there are no candidates where they are needed.
         """
+        for candidate, times in Counter(candidates).items():
+            if is_empty(candidate):
+                raise InputError("candidates: one is empty; give a word")
+            if times > 1:
+                raise InputError(f"candidates: {candidate!r} is given twice; give each once")
         if only is not None and not candidates:
             raise InputError("only: candidates, but there are none; give candidates")
         if answers == AS_LETTERS:
@@ -93,7 +98,9 @@ class Labels:
                     f"answers: {value!r} is {answer!r}, which is none of the candidates "
                     f"{', '.join(candidates)}"
                 )
-            if values.setdefault(normal(value), answer) != answer:
+            if is_empty(value):
+                raise InputError(f"answers: {value!r} is empty, and an empty label is missing")
+            if values.setdefault(_key(value), answer) != answer:
                 raise InputError(f"answers: {value!r} stands twice, with different candidates")
         return cls(tuple(candidates), values, only=only is not None)
 
@@ -103,42 +110,110 @@ class Labels:
         Raises
         ------
         InputError
-            If it should have a letter, and there is none for it.
+            If the label is alike to two candidates, or to two values with different candidates,
+            and equal to neither; or if it should have a letter, and there is none for it.
         """
-        if label in self.candidates:
-            return label
-        if (word := normal(label)) in self.values:
-            return self.values[word]
-        if self.letters and isinstance(label, int):
-            if not 0 <= label < len(LETTERS):
+        found = _match(label, self.values, "values")
+        if found is not None:
+            return found
+        # In a table of words, such as CSV, a place is written as a word.
+        if self.letters and (place := _WHOLE.fullmatch(str(label))):
+            if not 0 <= int(place[0]) < len(LETTERS):
                 raise InputError(f"it is {label}, and letters are of 0 to {len(LETTERS) - 1}")
-            return LETTERS[label]
-        return next((one for one in self.candidates if normal(one) == word), label)
+            return LETTERS[int(place[0])]
+        found = _match(label, {one: one for one in self.candidates}, "candidates")
+        return label if found is None else found
 
     def keeps(self, label: int | str | None) -> bool:
-        """Tell whether a row with this label, as `read` has it, is not left out."""
+        """Tell whether a row with this label, as `read` returns it, is not left out."""
         return not self.only or label in self.candidates
 
     def words(self) -> list[Any]:
-        """Say what changes the labels, or which rows there are; nothing where nothing does."""
+        """Return what changes the labels, or which rows there are; nothing where nothing does."""
         asked = [dict(self.values), self.letters, self.only]
         return [list(self.candidates), *asked] if any([*asked, self.candidates]) else []
 
 
-def normal(label: object) -> str:
-    """Return a label without what the VQA metric does not look at.
+def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:
+    """Return the answer of the known word that is most like a label; None where none is."""
+    for spelled, alike in zip(_SPELLINGS, _by_spelling(tuple(answers)), strict=True):
+        words = alike.get(spelled(str(label)), [])
+        if len({answers[word] for word in words}) > 1:
+            raise InputError(
+                f"{label!r} is alike to the {what} {words[0]!r} and {words[1]!r}, and equal to "
+                "neither; say which it is by answers"
+            )
+        if words:
+            return answers[words[0]]
+    return None
 
-    Case, punctuation, articles, and whether a number up to ten is a word. Where nothing but an
-    article is there (the letter A), it stays.
+
+@lru_cache(16)
+def _by_spelling(known: tuple[str, ...]) -> list[dict[str, list[str]]]:
+    """Return, for every degree of sameness, the known words of each spelling."""
+    tables: list[dict[str, list[str]]] = []
+    for spelled in _SPELLINGS:
+        tables.append({})
+        for word in known:
+            tables[-1].setdefault(spelled(word), []).append(word)
+        tables[-1].pop("", None)  # an empty spelling never matches
+    return tables
+
+
+def _key(value: object) -> str:
+    """Return a key of `answers` as labels are written: a truth value is true or false."""
+    value = word_of(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def unmatched(labels: Iterable[int | str], candidates: Sequence[str]) -> Counter[str]:
+    """Count the labels that are no candidate and no column number of one.
 
     Examples
     --------
-    >>> normal("A dog."), normal("Two"), normal("A"), normal(True), normal("3.5")
-    ('dog', '2', 'a', 'true', '3.5')
+    >>> unmatched(["yes", "maybe", 1, 2], ("yes", "no"))
+    Counter({'maybe': 1, '2': 1})
     """
-    words = _PUNCTUATION.sub(" ", str(label).lower()).split()
-    said = [_NUMBERS.get(word, word) for word in words if word not in _ARTICLES]
-    return " ".join(said or words)
+    known = {*candidates, *range(len(candidates))}
+    return Counter(str(label) for label in labels if label not in known)
+
+
+def no_match(labels: Iterable[int | str | None], candidates: Sequence[str], where: str = "") -> str:
+    """Return what to say where no label is a candidate.
+
+    Examples
+    --------
+    >>> no_match(["cat"], ("a photo of a cat",)).partition(": ")[0]
+    "no label is one of the candidates a photo of a cat; the commonest are 'cat'"
+    """
+    known = unmatched((label for label in labels if label is not None), candidates)
+    seen = ", ".join(f"{label!r:.60}" for label, _ in known.most_common(5)) or "none"
+    return (
+        f"no label{where} is one of the candidates {', '.join(candidates)}; the commonest are "
+        f"{seen}: say by answers which candidate each is"
+    )
+
+
+def label_from(value: Any, labels: Labels, name: str = "the label") -> int | str | None:
+    """Return a cell's label, read by `labels`; None where the cell is empty.
+
+    Raises
+    ------
+    InputError
+        If the cell holds no word and no whole number, or the label cannot be read; `name` is what
+        the message calls it.
+    """
+    value = word_of(value)
+    if is_empty(value):
+        return None
+    if isinstance(value, bool):
+        value = str(value).lower()
+    if not isinstance(value, str | int):
+        raise InputError(f"{name} is {value!r:.60}; a label is a word or a whole number")
+    try:
+        return labels.read(value)
+    except InputError as error:
+        raise InputError(f"{name} cannot be read: {error}") from error
 
 
 def label_of(column: str, cells: Mapping[str, Any], labels: Labels) -> int | str | None:
@@ -147,21 +222,10 @@ def label_of(column: str, cells: Mapping[str, Any], labels: Labels) -> int | str
     Raises
     ------
     InputError
-        If there is none, or it is no word and no whole number.
+        If the label is missing, or is no word and no whole number.
     """
-    value = word_of(cells.get(column))
-    if is_empty(value):
-        if labels.only:
-            return None
+    label = label_from(cells.get(column), labels, f"its label in column {column!r}")
+    if label is None and not labels.only:
         # Kept as none beside others' labels, it would be one more class.
         raise InputError(f"its label in column {column!r} is empty; say label= where there is none")
-    if isinstance(value, bool):
-        value = str(value).lower()
-    if not isinstance(value, str | int):
-        raise InputError(
-            f"its label in column {column!r} is {value!r:.60}; a label is a word or a whole number"
-        )
-    try:
-        return labels.read(value)
-    except InputError as error:
-        raise InputError(f"its label in column {column!r} cannot be read: {error}") from error
+    return label

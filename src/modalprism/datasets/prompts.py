@@ -114,7 +114,7 @@ class Prompt:
 
 
 def _nothing(value: Any) -> bool:
-    return is_empty(value) or value == [] or (isinstance(value, str) and not value.strip())
+    return is_empty(value) or (isinstance(value, list | tuple) and not value)
 
 
 def _said(piece: _Piece, cells: Mapping[str, Any]) -> str:

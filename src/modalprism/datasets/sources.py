@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from modalprism.datasets.columns import Columns
 from modalprism.datasets.contents import file_inside, unwrapped
 from modalprism.datasets.example import Example
 from modalprism.datasets.joined import Join
-from modalprism.datasets.labels import Labels
+from modalprism.datasets.labels import Labels, no_match, unmatched
 from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import source_of
 from modalprism.datasets.rows import Row, Source
@@ -173,8 +172,8 @@ def open_examples(
     Raises
     ------
     InputError
-        If there is no such dataset or column, it is empty, an id stands twice, or no label is a
-        candidate where others are left out.
+        If there is no such dataset or column, it is empty, an id stands twice, or there are
+        candidates and no label is one of them.
     """
     if limit is not None and limit < 1:
         raise InputError(f"the limit is {limit}; take 1 or more")
@@ -203,6 +202,8 @@ def open_examples(
     else:
         chosen = _draw(source.length, limit, seed)
     examples = CountedExamples(source, found, chosen, sampling_rate, labels)
+    if labels.candidates and found.label is not None and source.quick and not labels.only:
+        _refuse_unmatched(examples)
     if found.id is not None and source.quick:
         seen: set[str] = set()
         for row in source.rows([found.id], chosen):
@@ -221,25 +222,40 @@ def _draw(length: int | None, limit: int | None, seed: int) -> NDArray[np.int64]
     return np.sort(generator.choice(length, limit, replace=False, shuffle=False))
 
 
-def _kept(examples: Examples) -> NDArray[np.int64]:
-    """Find the rows whose label is a candidate, reading the labels alone."""
+def _labels_of(examples: Examples) -> Iterator[tuple[int, int | str | None, bool]]:
+    """Yield position, label, and whether it is kept, reading the labels alone."""
     column = examples.columns.label or ""
     labelled = replace(examples, columns=Columns(label=column))
-    places: list[int] = []
-    others: Counter[str] = Counter()
-    for row in examples.source.rows([column], None):
+    for row in examples.source.rows([column], examples.chosen):
         example = labelled._example(row)
-        if labelled._keeps(example):
-            places.append(row.position)
-        else:
-            others[str(example.label)] += 1
+        yield row.position, example.label, labelled._keeps(example)
+
+
+def _kept(examples: Examples) -> NDArray[np.int64]:
+    """Find the rows whose label is a candidate."""
+    rows = list(_labels_of(examples))
+    places = [position for position, _, kept in rows if kept]
     if not places:
-        seen = ", ".join(f"{label!r}" for label, _ in others.most_common(5))
-        raise InputError(
-            f"no label in column {column!r} is one of the candidates "
-            f"{', '.join(examples.labels.candidates)}; the commonest are {seen}"
-        )
+        raise _none_matches(examples, (label for _, label, _ in rows))
     return np.array(places)
+
+
+def _refuse_unmatched(examples: Examples) -> None:
+    """Refuse labels none of which is a candidate; reads up to the first that is one."""
+    candidates = examples.labels.candidates
+    seen: list[int | str] = []
+    for _, label, _ in _labels_of(examples):
+        if label is not None:
+            seen.append(label)
+            if not unmatched([label], candidates):
+                return
+    if seen:
+        raise _none_matches(examples, seen)
+
+
+def _none_matches(examples: Examples, labels: Iterable[int | str | None]) -> InputError:
+    where = f" in column {examples.columns.label!r}"
+    return InputError(no_match(labels, examples.labels.candidates, where))
 
 
 def _refuse_twice(identity: str, seen: set[str], columns: Columns) -> None:
