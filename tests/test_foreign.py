@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modalprism.errors import InputError
-from modalprism.foreign import guarded, reason_of, require_file
+from modalprism.foreign import guarded, reason_of, redacted, require_file
 
 
 def test_a_regular_file_and_a_link_to_one_are_taken(tmp_path):
@@ -58,3 +58,24 @@ def test_a_reason_is_short_and_printable(text):
     reason = reason_of(ValueError(text))
     assert reason.isprintable()
     assert 0 < len(reason) <= 300
+
+
+@pytest.mark.parametrize(
+    ("address", "hidden"),
+    [
+        ("ftp://ada:p@ss@host/x", "ftp://***@host/x"),
+        ("ftp://ada:pa/ss?w#@host/x", "ftp://***@host/x"),
+        ("https://TOKEN@host/x.npz", "https://***@host/x.npz"),
+        ("zip::https://ada:pass@host/x.zip", "zip::https://***@host/x.zip"),
+        ("https://host/x?sig=a%2F:b&v=1#key=c", "https://host/x?sig=***&v=***#key=***"),
+        ("https://host/x?TOKEN", "https://host/x?***"),
+        ("zip://s::https://host/x.zip?sig=a::b", "zip://s::https://host/x.zip?sig=***::b"),
+        ("https://host:8080/a@b/c", "https://host:8080/a@b/c"),
+        ("zip://s::s3://bucket/a@b.zip", "zip://s::s3://bucket/a@b.zip"),
+        ("the file what?x=1 of a@b", "the file what?x=1 of a@b"),
+    ],
+)
+def test_credentials_of_addresses_are_hidden(address, hidden):
+    assert redacted(f"no {address} here") == f"no {hidden} here"
+    assert reason_of(OSError(f"url='{address}'")) == f"url='{hidden}'"
+    assert redacted(hidden) == hidden

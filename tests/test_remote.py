@@ -16,11 +16,12 @@ from torch import nn
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.parts import PartsReader, is_finished
+from modalprism.capture.places import opened_place
 from modalprism.capture.run import CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
-from modalprism.remote import brought, is_address
+from modalprism.remote import is_address
 from modalprism.studies.embeddings_source import EmbeddingsSource
 
 ARRAYS = {"image": np.eye(4, 3, dtype=np.float32), "text": np.ones((4, 2)), "label": np.arange(4)}
@@ -75,7 +76,7 @@ def captured(out, n=20, *, model=None, **settings):
     settings = CaptureSettings(part_rows=8, batch_size=4, dtype="float32", **settings)
     words = {"model": "pair"}
     return run_capture(
-        adapter_of(model or Pair()), examples, brought(out), words=words, settings=settings
+        adapter_of(model or Pair()), examples, opened_place(out), words=words, settings=settings
     )
 
 
@@ -226,7 +227,7 @@ def test_a_damaged_part_is_named_by_its_address(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("nope://bucket/s", "nope://bucket/s cannot be opened: Protocol not known: nope"),
+        ("nope://bucket/s", "nope://bucket/s cannot be read: Protocol not known: nope"),
         ("gs://bucket/s", "gs:// needs the package gcsfs; run pip install gcsfs"),
         ("memory://bucket/none.npz", "embeddings file memory://bucket/none.npz does not exist"),
         ("zip://s::file:///none.zip", "No such file or directory"),
@@ -247,7 +248,7 @@ def test_denied_is_one_sentence(monkeypatch):
 
     captured("memory://bucket/s")
     monkeypatch.setattr(MemoryFileSystem, "find", denied)
-    words = r"memory://bucket/s cannot be read \(Access Denied\); check the address, the network"
+    words = r"memory://bucket/s cannot be read: Access Denied; check the address, the network"
     with pytest.raises(InputError, match=words):
         EmbeddingStore.open("memory://bucket/s")
 

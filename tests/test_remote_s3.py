@@ -73,7 +73,7 @@ def test_what_s3_refuses_is_one_sentence(run, bucket, clip_folder, emoji_rows, m
     type(fsspec.filesystem("s3")).clear_instance_cache()
     code, _, err = run("inspect", f"{bucket}/s")
     assert (code, err.count("\n")) == (2, 1)
-    assert "s3://bucket/s cannot be read (Could not connect to the endpoint" in err
+    assert "s3://bucket/s cannot be read: Could not connect to the endpoint" in err
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -108,3 +108,26 @@ def test_the_web_is_read_and_not_written(run, web, clip_folder, emoji_rows, tmp_
         EmbeddingStore.open(f"{web}/x")
     code, _, err = run(*command, f"{web}/mine")
     assert (code, err.count("\n")) == (1, 1)
+
+
+def test_a_signed_address_of_the_web_is_read_by_the_ending_of_its_path(web, tmp_path):
+    write_store(tmp_path / "x.safetensors", {"image": np.eye(3)}, {})
+    store = EmbeddingStore.open(f"{web}/x.safetensors?X-Signature=a%2Fb/c.d&v=1")
+    np.testing.assert_array_equal(store.array("image"), np.eye(3))
+    with pytest.raises(InputError, match=r"x\.npz\?X-Signature=\*\*\* does not exist"):
+        EmbeddingStore.open(f"{web}/x.npz?X-Signature=abc")
+
+
+def test_a_web_server_with_an_answer_for_every_name_has_no_store(tmp_path):
+    pytest.importorskip("aiohttp")
+
+    class Echo(Quiet):
+        def translate_path(self, path):  # noqa: ARG002
+            return str(tmp_path / "page")
+
+    (tmp_path / "page").write_text("<html>")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(InputError, match="is neither a store nor one of"):
+            EmbeddingStore.open(f"http://127.0.0.1:{server.server_port}/store")
+        server.shutdown()

@@ -1,21 +1,36 @@
-"""Files that appear whole or not at all.
+"""Files that appear whole or not at all, and file names that somebody else chose.
 
 Content is written beside its place and then moved there, so that a run that is killed, or a disk
-that fills, leaves the file that was there before.
+that fills, leaves the file that was there before. Names from an archive or a listing pass
+`check_names` and `inside` before anything is written under them; labels become names by
+`file_name`.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 import platformdirs
+
+from modalprism.errors import InputError
+
+_LONGEST_NAME: Final = 255
+"""Bytes of one name that file systems take."""
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_NOT_ON_WINDOWS: Final = re.compile(r'[<>:"|?*\\/]')
+_DEVICE: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.I)
+"""Names that Windows takes for a device, whatever their ending."""
 
 
 def cache_folder() -> Path:
     """Where what can be made or fetched again is kept: ``$MODALPRISM_CACHE``, or the user's own."""
     chosen = os.environ.get("MODALPRISM_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("modalprism")
+    return Path(chosen).absolute() if chosen else platformdirs.user_cache_path("modalprism")
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -45,3 +60,119 @@ def write_whole(path: Path, content: bytes | str) -> None:
     finally:
         if partial.is_file():
             partial.unlink()
+
+
+def check_names(names: Collection[str], *, one_case: bool = False) -> None:
+    """Refuse relative file names from outside that cannot be copied into one folder as they are.
+
+    Parameters
+    ----------
+    names : collection of str
+        With ``/`` between folders.
+    one_case : bool
+        Whether the file system here takes ``A`` and ``a`` for one name.
+
+    Raises
+    ------
+    InputError
+        If a name is absolute, leads out of its folder, is empty in a part, is too long, holds
+        control characters, or if two names need the same place.
+
+    Examples
+    --------
+    >>> check_names(["zarr.json", "image/c/0"])
+    >>> check_names(["../.ssh/config"])
+    Traceback (most recent call last):
+    modalprism.errors.InputError: the file name '../.ssh/config' leads out of its folder
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if fault := _fault(name):
+            raise InputError(f"the file name {_short(name)} {fault}")
+        key = unicodedata.normalize("NFC", name).casefold() if one_case else name
+        if key in seen:
+            raise InputError(
+                f"the file names {_short(seen[key])} and {_short(name)} are one name to the file "
+                "system here"
+            )
+        seen[key] = name
+    for key, name in seen.items():
+        while "/" in key:
+            key = key.rpartition("/")[0]
+            if key in seen:
+                raise InputError(
+                    f"{_short(seen[key])} is the name of a file and, in {_short(name)}, of a folder"
+                )
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Join a file name from outside to a folder that it must not leave.
+
+    Parameters
+    ----------
+    folder : Path
+        May itself be, or stand behind, a symbolic link.
+    name : str
+        Relative, with ``/`` between folders.
+
+    Raises
+    ------
+    InputError
+        If `check_names` refuses the name, or a symbolic link stands on the way below `folder`.
+
+    Examples
+    --------
+    >>> inside(Path("cache"), "image/c/0").as_posix()
+    'cache/image/c/0'
+    """
+    check_names([name])
+    path = folder.joinpath(*name.split("/"))
+    if os.path.realpath(path) != os.path.join(os.path.realpath(folder), *name.split("/")):
+        raise InputError(f"{path} leads through a symbolic link; remove the link")
+    return path
+
+
+def file_name(label: str, longest: int = 100) -> str:
+    """Turn a label, such as the name of a model, into a file name that every system takes.
+
+    Parameters
+    ----------
+    label : str
+        What is a file name already stays as it is.
+    longest : int
+        Bytes; what is longer is cut off.
+
+    Examples
+    --------
+    >>> file_name("Qwen2-VL 2B"), file_name("../owner/model"), file_name("a:b?"), file_name("nul")
+    ('Qwen2-VL 2B', '-owner-model', 'a-b-', '_nul')
+    """
+    plain = "".join("-" if unprintable(one) else one for one in _NOT_ON_WINDOWS.sub("-", label))
+    plain = plain.strip(". ").encode()[:longest].decode(errors="ignore").rstrip(". ")
+    return f"_{plain}" if not plain or _DEVICE.fullmatch(plain) else plain
+
+
+def _fault(name: str, *, windows: bool = os.name == "nt") -> str:
+    """Say why a relative name cannot be used; empty where it can."""
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or "\\" in name or any(map(_DRIVE.match, parts)):
+        return "leads out of its folder"
+    if "" in parts or "." in parts:
+        return "has an empty part, or a part '.'"
+    if any(map(unprintable, name)):
+        return "holds control characters, or is not Unicode"
+    if any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        return f"is longer than {_LONGEST_NAME} bytes"
+    reserved = (_NOT_ON_WINDOWS.search(one) or _DEVICE.fullmatch(one) for one in parts)
+    if windows and (any(reserved) or any(part[-1] in ". " for part in parts)):
+        return "is none that Windows can write"
+    return ""
+
+
+def unprintable(character: str) -> bool:
+    """Tell control characters, and halves of characters, from letters."""
+    return unicodedata.category(character) in ("Cc", "Cs")
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 100 else f"{name[:99]}…")

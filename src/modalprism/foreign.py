@@ -7,6 +7,7 @@ through `require_file` and `guarded`, so that each failure is one `InputError`.
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,12 @@ from typing import Final
 from modalprism.errors import InputError
 
 _LONGEST_REASON: Final = 300
+HIDDEN: Final = "***"
+"""What stands in an address in place of a password or a token."""
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"]+")
+_USER: Final = re.compile(r"(?<=://)([^/?#]*|[^/?#:]+:(?!\d+(/|$)|:)\S*)@")
+_QUERY: Final = re.compile(r"[?#]((?!::).)+")
+_VALUE: Final = re.compile(r"(?<=[?#&;])([^=?#&;]*=)?[^?#&;]+")
 
 
 def require_file(path: Path) -> Path:
@@ -89,15 +96,37 @@ def guarded(what: str | Path, advice: str = "") -> Iterator[None]:
 def reason_of(error: BaseException) -> str:
     r"""Return one printable line on what went wrong, at most 300 characters long.
 
-    Text from inside the file may stand in it, so control characters are escaped.
+    Text from inside the file may stand in it, so control characters are escaped; an address in it
+    is `redacted`.
 
     Examples
     --------
     >>> reason_of(ValueError("bad\nheader \x1b[2J"))
     'bad header \\x1b[2J'
     """
-    words = " ".join(str(getattr(error, "strerror", None) or error).split())
+    words = str(getattr(error, "strerror", None) or error)[: 10 * _LONGEST_REASON]
+    words = redacted(" ".join(words.split()))
     if not words or isinstance(error, KeyError | RecursionError | MemoryError | AssertionError):
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
     words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
     return words if len(words) <= _LONGEST_REASON else f"{words[: _LONGEST_REASON - 1]}…"
+
+
+def redacted(words: str) -> str:
+    """Hide the user, the password and the query values of every address in a text.
+
+    Query values are hidden whatever their key: a signed address carries its token in one of them.
+
+    Examples
+    --------
+    >>> redacted("cannot open sftp://ada:secret@host/x.npz")
+    'cannot open sftp://***@host/x.npz'
+    >>> redacted("zip://s::https://host/run.zip?sig=abc%3D&v=2")
+    'zip://s::https://host/run.zip?sig=***&v=***'
+    """
+    return _ADDRESS.sub(_hidden, words)
+
+
+def _hidden(address: re.Match[str]) -> str:
+    anonymous = _USER.sub(f"{HIDDEN}@", address[0])
+    return _QUERY.sub(lambda query: _VALUE.sub(rf"\1{HIDDEN}", query[0]), anonymous)

@@ -1,58 +1,70 @@
-"""Folders and files elsewhere: any address that fsspec knows, and what of it is here.
+"""Copies of files and folders that stand elsewhere, at any address that fsspec knows.
 
-``s3://bucket/run/store`` has a copy in the cache folder. What is small (what a store says of
-itself, and the indices of its parts) is brought here whenever the address is opened; a part's
-arrays come whole, when they are first asked for, and stay. Whole, because arrays are mapped from
-disk, and an analysis reads each of a part's arrays by itself: streamed, every one would be a
-request, again for every process and every run. fsspec's own ``simplecache`` keeps whole files too,
-but never asks whether they are still what is there.
+``s3://bucket/run/store`` has a copy in the cache folder. Whenever the address is opened, the caller
+chooses which of its files are copied now and which when they are first asked for. Files are copied
+whole: arrays are mapped from disk, and each is read by itself, so that a stream would ask the
+storage again for every array, process and run.
 
-What is written goes to the address first, whole, and is known here only then; of arrays no copy
-stays behind, so that a capture may be larger than this machine's disk.
+Names of files come from the other side. A listing with a name that leads out of its folder is
+refused before anything is written, and nothing is written through a symbolic link below the cache
+folder (`modalprism.files`). What is copied must fit on the disk.
+
+fsspec's own ``filecache`` does not carry this. It writes a file in place, so that another process
+reads half of it, or loses what it has mapped. It names files by a hash in one flat folder, but the
+ending tells the format, and a zarr store is a tree. Its check for changes never finds one on a web
+server, and always finds one in an archive.
+
+A file that is written goes to the address first, whole, and only then counts here. The writer says
+whether a copy stays, so that a capture may be larger than the disk of this machine.
 """
 
 from __future__ import annotations
 
 import errno
+import filecmp
 import hashlib
 import json
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from modalprism.addresses import ADVICE, Info, files_at, joined, opened, stamp_of
 from modalprism.errors import InputError
-from modalprism.files import cache_folder, write_whole
+from modalprism.files import cache_folder, check_names, file_name, inside, unprintable, write_whole
+from modalprism.foreign import HIDDEN, guarded, reason_of, redacted
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 _CUT_SHORT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 _HERE: Final = re.compile(r"(file|local)://")
+_ENDING: Final = re.compile(r"\.\w{1,16}")
 _COPIES: Final = "elsewhere"
 _ORIGIN: Final = "address"
 _STAMPS: Final = "stamps.json"
-_ARRAYS: Final = ".safetensors"
-_DESCRIBED: Final = "store.json"
-_LEVELS: Final = ("", "redrawn/")
-_SMALL: Final = re.compile(r"(redrawn/)?(store\.json|finished\.json|part-\d+\.parquet)")
-_TELLS: Final = frozenset(
-    {"etag", "lastmodified", "last_modified", "mtime", "modified", "created", "updated", "md5hash"}
-)
-"""What a listing says of a file that changes with its content, beside its size."""
+_NOT_COPIED: Final = "other-files-are-not-copied"
 _WHOLE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memory"})
 """Storage in which an object appears whole or not at all, and nothing need be moved into place."""
-_OTHERS: Final = {
-    "aiohttp": "ClientError",
-    "azure.core.exceptions": "AzureError",
-    "botocore.exceptions": "BotoCoreError",
-    "gcsfs.retry": "HttpError",
-    "google.auth.exceptions": "GoogleAuthError",
-    "paramiko": "SSHException",
-}
-"""What libraries of storage raise that is no OSError; they are asked only if they are loaded."""
+_ONE_CASE: Final = ("darwin", "win32")
+"""Systems whose disks take names that differ in case alone for one."""
+_MOST_FILES: Final = 100_000
+_FILLED: Final = 0.9
+"""The part of the free disk that one copy may take."""
+_BLOCK: Final = 4096
+"""Bytes that a file takes on disk beside its own."""
+
+Names = Collection[str]
+Choose = Callable[[Names], tuple[Names, Names]]
+"""From the names of files in a folder to those to copy now, and those to copy when asked for.
+
+A web server lists nothing: its collection has no items, but can tell whether a name is in it.
+"""
 
 
 def is_address(place: str | Path) -> bool:
@@ -66,28 +78,31 @@ def is_address(place: str | Path) -> bool:
     return isinstance(place, str) and _ADDRESS.match(place) is not None
 
 
-def brought(place: str | Path) -> Path:
+def brought(place: str | Path, choose: Choose) -> Path:
     """Return where a place stands on this machine; an address is looked at, and copied.
 
     Parameters
     ----------
     place : str or Path
-        A path is returned as it is, and so is that of a ``file://``.
+        A path is returned as it is, and so is that of a ``file://``. A single file is copied whole.
+    choose : callable
+        Chooses the files of a folder.
 
     Raises
     ------
     InputError
-        If the address cannot be reached, or its package is missing.
+        If the address cannot be reached, its package is missing, it lists a name that cannot be
+        copied, or the disk has no room.
 
     Examples
     --------
-    >>> brought("runs/store").as_posix(), brought("file:///data/store").as_posix()
-    ('runs/store', '/data/store')
+    >>> brought("file:///data/store", lambda names: (names, ())).as_posix()
+    '/data/store'
     """
     if isinstance(place, str) and _HERE.match(place) and "::" not in place:
         return Path(_HERE.sub("", place))
     if is_address(place):
-        return _Copy.of(str(place)).brought()
+        return _Copy.of(str(place)).brought(choose)
     if _CUT_SHORT.match(str(place)):
         raise InputError(
             f"{str(place)!r} is an address that has lost a slash; give it as a string, not as a "
@@ -110,13 +125,20 @@ def present(path: Path) -> Path:
 
 
 def shown(path: Path) -> str:
-    """Return what messages call a path: of a copy, the address."""
+    """Return what messages call a path: of a copy, the address without its credentials."""
     copy = _Copy.around(path)
     return str(path) if copy is None else copy.address_of(path)
 
 
-def write_through(path: Path, content: bytes | str) -> None:
+def write_through(path: Path, content: bytes | str, *, keep: bool = True) -> None:
     """Write a file whole, as `write_whole` does; one of a copy is written at its address.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes or str
+    keep : bool
+        Whether a file that is written at an address stays here, too.
 
     Raises
     ------
@@ -127,28 +149,34 @@ def write_through(path: Path, content: bytes | str) -> None:
     if copy is None:
         write_whole(path, content)
     else:
-        copy.write(path, content if isinstance(content, bytes) else content.encode())
+        copy.write(path, content if isinstance(content, bytes) else content.encode(), keep)
 
 
 @dataclass(frozen=True)
 class _Copy:
-    """An address, and the folder in which its copy stands.
+    """An address, and the folder of the cache in which its copy stands.
 
     Attributes
     ----------
     address : str
-    folder : Path
-        Of this address alone: it holds the copy, the address, and what was known of the files.
+    key : str
+        Name of the folder. It holds the copy, the address, and what was known of the files.
     """
 
     address: str
-    folder: Path
+    key: str
 
     @classmethod
     def of(cls, address: str) -> _Copy:
         address = address.rstrip("/")
-        key = hashlib.sha256(address.encode()).hexdigest()[:16]
-        return cls(address, cache_folder() / _COPIES / key)
+        if any(map(unprintable, address)):
+            raise InputError(f"the address {redacted(address)!r} holds control characters")
+        if HIDDEN in address:
+            raise InputError(
+                f"{address} stands without its credentials, as reports and messages show it; give "
+                "the whole address, or let the storage's package find the credentials"
+            )
+        return cls(address, hashlib.sha256(address.encode()).hexdigest()[:16])
 
     @classmethod
     def around(cls, path: Path) -> _Copy | None:
@@ -156,186 +184,177 @@ class _Copy:
         root = cache_folder() / _COPIES
         if not path.is_relative_to(root) or path == root:
             return None
-        folder = root / path.relative_to(root).parts[0]
-        return cls((folder / _ORIGIN).read_text("utf-8"), folder)
+        key = path.relative_to(root).parts[0]
+        with suppress(OSError, UnicodeDecodeError):
+            return cls((root / key / _ORIGIN).read_text("utf-8"), key)
+        return None
 
-    @property
+    @cached_property
+    def folder(self) -> Path:
+        return inside(cache_folder(), f"{_COPIES}/{self.key}")
+
+    @cached_property
     def place(self) -> Path:
         """Where the file or folder itself stands; it ends as the address does."""
-        return self.folder / (re.split(r"[/:]", self.address.split("::")[0])[-1] or "root")
+        links = self.address.split("::")
+        link = next((link for link in links if "://" in link), links[0])
+        name = PurePosixPath(re.split(r"[/:]", link.split("?")[0])[-1])
+        ending = name.suffix if _ENDING.fullmatch(name.suffix) else ""
+        return inside(self.folder, file_name(name.stem if ending else name.name) + ending)
 
-    def address_of(self, path: Path) -> str:
-        inside = path.relative_to(self.place).as_posix() if path != self.place else "."
+    def file(self, name: str) -> Path:
+        """Return where a file of this name stands; the empty name is the address itself."""
+        return inside(self.place, name) if name else self.place
+
+    def name_of(self, file: Path) -> str:
+        return file.relative_to(self.place).as_posix() if file != self.place else ""
+
+    def address_of(self, file: Path) -> str:
         head, *chained = self.address.split("::")
-        return "::".join([head if inside == "." else f"{head}/{inside}", *chained])
+        return redacted("::".join([joined(head, self.name_of(file)), *chained]))
 
-    def opened(self) -> tuple[Any, str]:
-        """Open the file system, and return the address's path in it."""
-        import fsspec
-
-        protocol = self.address.partition(":")[0]
-        try:
-            system, path = fsspec.core.url_to_fs(self.address)
-        except ImportError as error:
-            package = getattr(error.__cause__, "name", None) or str(error)
-            raise InputError(
-                f"{protocol}:// needs the package {package}; run pip install {package}"
-            ) from error
-        except failures() as error:
-            raise InputError(f"{self.address} cannot be opened: {_words(error)}") from error
-        return system, str(path).rstrip("/")
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError:
-            raise
-        except failures() as error:
-            raise InputError(
-                f"{self.address} cannot be read ({_words(error)}); check the address, the network "
-                "and the credentials"
-            ) from error
-
-    def brought(self) -> Path:
-        """Bring what is small, or the only file, up to date, and return where it stands."""
-        system, path = self.opened()
-        system.invalidate_cache()
-        with self._reading():
-            found = _found(system, path)
+    def brought(self, choose: Choose) -> Path:
+        """Bring what is chosen, or the only file, up to date, and return where it stands."""
+        system, path = opened(self.address)
+        with guarded(redacted(self.address), ADVICE):
+            found = files_at(system, path)
+            now, later = choose(found)
+            if not now and "" in found:
+                now = [""]
+            self._check([*found, *now])
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses have passwords
             write_whole(self.folder / _ORIGIN, self.address)
-            self._update(system, path, found)
+            self._update(system, path, {name: found[name] for name in now}, later)
+            if len(found) and not now:
+                write_whole(self.file(_NOT_COPIED), b"")
         return self.place
 
-    def _update(self, system: Any, path: str, found: Mapping[str, str]) -> None:
-        """Fetch what is new or another, and forget what is there no longer."""
+    def _check(self, names: Names) -> None:
+        """Refuse names that cannot be copied, before anything is written."""
+        if len(names) > _MOST_FILES:
+            raise InputError(
+                f"{redacted(self.address)} has more than {_MOST_FILES:,} files; save its arrays in "
+                "fewer, larger ones"
+            )
+        try:
+            check_names({name for name in names if name}, one_case=sys.platform in _ONE_CASE)
+        except InputError as error:
+            raise InputError(f"{redacted(self.address)}: {error}; nothing was copied") from error
+
+    def _update(self, system: Any, path: str, now: Mapping[str, Info], later: Names) -> None:
+        """Fetch what is new or another, and remove what is there no longer."""
         stamps = self.folder / _STAMPS
         known = json.loads(stamps.read_text("utf-8")) if stamps.is_file() else {}
-        store = _DESCRIBED in found
-        wanted = [name for name in found if not store or _SMALL.fullmatch(name)]
-        foreign = bool(found) and not store and "" not in found and self.place.suffix != ".zarr"
-        for file in [self.place, *self.place.rglob("*")]:
-            name = file.relative_to(self.place).as_posix() if file != self.place else ""
-            if file.is_file() and name not in found:
-                file.unlink()
-        stale = [
-            name
-            for name in wanted
-            if not (self.place / name).is_file()
-            or not found[name]
-            or known.get(name) != found[name]
-        ]
-        if foreign:  # a folder of other things: that they are there is all that is asked
-            for name in stale[:1]:
-                write_whole(self.place / name, b"")
-            return
-        for name, content in _contents(system, path, stale).items():
-            file = self.place / name
-            if not file.is_file() or file.read_bytes() != content:
-                file.with_suffix(_ARRAYS).unlink(missing_ok=True)
-                write_whole(file, content)
-        write_whole(stamps, json.dumps({name: found[name] for name in wanted}))
+        told = {name: stamp_of(info) for name, info in now.items()}
+        files = {name: self.file(name) for name in now}
+        stale = {
+            name: info
+            for name, info in now.items()
+            if not files[name].is_file() or not told[name] or known.get(name) != told[name]
+        }
+        with self._fetched(system, path, stale) as fetched:
+            outdated = self._removed({*now, *later})
+            for name, partial in fetched.items():
+                here = files[name].is_file()
+                if here and filecmp.cmp(partial, files[name], shallow=False):
+                    continue
+                outdated = outdated or here
+            # Where anything is another, so may be what was fetched later.
+            for name in later if outdated else ():
+                self.file(name).unlink(missing_ok=True)
+            for name, partial in fetched.items():
+                _move(partial, files[name])
+        write_whole(stamps, json.dumps(told))
+
+    def _removed(self, kept: Container[str]) -> bool:
+        """Remove what is not kept, and tell whether there was any."""
+        below = (Path(folder, name) for folder, _, names in os.walk(self.place) for name in names)
+        gone = [file for file in (self.place, *below) if self.name_of(file) not in kept]
+        gone = [file for file in gone if not file.is_dir()]
+        for file in gone:
+            file.unlink(missing_ok=True)
+        return bool(gone)
+
+    @contextmanager
+    def _fetched(
+        self, system: Any, path: str, infos: Mapping[str, Info]
+    ) -> Iterator[dict[str, Path]]:
+        """Copy files into a folder beside the copy that goes away again, under numbers."""
+        room = int(shutil.disk_usage(self.folder).free * _FILLED)
+        wanted = sum(max(int(info.get("size") or 0), 0) + _BLOCK for info in infos.values())
+        if wanted > room:
+            raise self._too_large(f"would take {wanted / 1e9:,.1f} GB", room)
+        with tempfile.TemporaryDirectory(prefix="fetching-", dir=self.folder) as scratch:
+            fetched = {name: Path(scratch, str(number)) for number, name in enumerate(infos)}
+            if fetched:
+                places = [joined(path, name) for name in fetched]
+                system.get(places, list(map(str, fetched.values())), callback=self._limit(room))
+            yield fetched
+
+    def _limit(self, room: int) -> Any:
+        """Make a callback that stops a transfer that outgrows what was listed, and the disk."""
+        from fsspec.callbacks import Callback
+
+        def check(_: int | None, received: int, **__: Any) -> None:
+            if received > room:
+                raise self._too_large(f"has sent {received / 1e9:,.1f} GB", room)
+
+        callback = Callback(hooks={"room": check})
+        callback.branched = lambda *_, **__: callback  # one count for all files
+        return callback
+
+    def _too_large(self, what: str, room: int) -> InputError:
+        return InputError(
+            f"{redacted(self.address)} {what}, and the cache folder {cache_folder()} has room for "
+            f"{room / 1e9:,.1f} GB; free some space, or set MODALPRISM_CACHE to a larger disk"
+        )
 
     def fetch(self, file: Path) -> None:
         """Bring one file here, whole; nothing happens where there is none at the address."""
-        system, path = self.opened()
-        name = file.relative_to(self.place).as_posix()
-        partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
+        system, path = opened(self.address)
+        name = self.name_of(file)
         try:
-            with self._reading():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                system.get_file(f"{path}/{name}", str(partial))
-                partial.replace(file)
+            with guarded(redacted(self.address), ADVICE):
+                info = system.info(joined(path, name))
+                with self._fetched(system, path, {name: info}) as fetched:
+                    _move(fetched[name], self.file(name))
         except InputError as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
-        finally:
-            partial.unlink(missing_ok=True)
 
-    def write(self, file: Path, content: bytes) -> None:
-        """Write a file at the address, and a copy of it here if it is small."""
-        system, path = self.opened()
-        wanted = f"{path}/{file.relative_to(self.place).as_posix()}"
-        protocols = system.protocol
-        names = {protocols} if isinstance(protocols, str) else set(protocols)
-        beside = wanted if names & _WHOLE else f"{wanted}.partial"
+    def write(self, file: Path, content: bytes, keep: bool) -> None:
+        """Write a file at the address, and a copy of it here if it is kept."""
+        name = self.name_of(file)
+        here = self.file(name)
         try:
-            if beside != wanted:
-                system.makedirs(wanted.rpartition("/")[0], exist_ok=True)
-            system.pipe_file(beside, content)
-            if beside != wanted:
-                system.mv(beside, wanted)
-        except failures() as error:
-            number = getattr(error, "errno", None) or errno.EIO
-            raise OSError(number, _words(error), self.address_of(file)) from error
-        if file.suffix == _ARRAYS:
-            file.unlink(missing_ok=True)  # what stood there before
+            with guarded(redacted(self.address)):
+                system, path = opened(self.address)
+                wanted = joined(path, name)
+                protocols = system.protocol
+                names = {protocols} if isinstance(protocols, str) else set(protocols)
+                beside = wanted if names & _WHOLE else f"{wanted}.partial"
+                if beside != wanted:
+                    system.makedirs(wanted.rpartition("/")[0], exist_ok=True)
+                system.pipe_file(beside, content)
+                if beside != wanted:
+                    system.mv(beside, wanted)
+        except InputError as error:
+            if error.__cause__ is None:
+                raise
+            cause = error.__cause__
+            number = getattr(cause, "errno", None) or errno.EIO
+            raise OSError(number, reason_of(cause), self.address_of(file)) from error
+        if keep:
+            write_whole(here, content)
         else:
-            write_whole(file, content)
+            here.unlink(missing_ok=True)  # what stood there before
 
 
-def _found(system: Any, path: str) -> dict[str, str]:
-    """List what is at an address, by its name from there, with what tells it from another.
-
-    An address that is itself a file has the empty name; nothing at all gives an empty dict.
-    """
-    if not _lists(system):
-        if system.exists(f"{path}/{_DESCRIBED}"):
-            return dict.fromkeys(_probed(system, path), "")
-        return {"": _stamp(system.info(path))} if system.exists(path) else {}
-    try:
-        listed = system.find(path, detail=True)
-    except FileNotFoundError:
-        return {}
-    names = {str(name).strip("/"): info for name, info in listed.items()}
-    return {
-        name.removeprefix(path.strip("/")).strip("/"): _stamp(info) for name, info in names.items()
-    }
-
-
-def _lists(system: Any) -> bool:
-    """Tell whether folders can be listed: of the web's servers nobody knows."""
-    return "http" not in system.protocol
-
-
-def _probed(system: Any, path: str) -> Iterator[str]:
-    """Find a store's small files where there is no listing."""
-    for level in _LEVELS:
-        for name in (_DESCRIBED, "finished.json"):
-            if system.exists(f"{path}/{level}{name}"):
-                yield f"{level}{name}"
-        number = 0
-        while system.exists(f"{path}/{level}part-{number:05d}.parquet"):
-            yield f"{level}part-{number:05d}.parquet"
-            yield f"{level}part-{number:05d}{_ARRAYS}"
-            number += 1
-
-
-def _contents(system: Any, path: str, names: list[str]) -> dict[str, bytes]:
-    """Read whole files, many at once where the system can."""
-    places = {f"{path}/{name}" if name else path: name for name in names}
-    read = system.cat(list(places)) if places else {}
-    by_place = {str(place).strip("/"): content for place, content in read.items()}
-    return {name: by_place[place.strip("/")] for place, name in places.items()}
-
-
-def _stamp(info: Mapping[str, Any]) -> str:
-    """Return what tells a file from another of its name; empty where nothing does."""
-    told = {key.lower(): str(value) for key, value in info.items() if key.lower() in _TELLS}
-    return json.dumps({"size": info.get("size"), **told}, sort_keys=True) if told else ""
-
-
-def failures() -> tuple[type[BaseException], ...]:
-    """Return all that reading or writing elsewhere may raise."""
-    named = (
-        getattr(sys.modules[module], name, None)
-        for module, name in _OTHERS.items()
-        if module in sys.modules
-    )
-    return (OSError, ValueError, NotImplementedError, KeyError, *filter(None, named))
-
-
-def _words(error: BaseException) -> str:
-    """Return one line of what went wrong."""
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(words).split())
+def _move(partial: Path, file: Path) -> None:
+    """Move a file that was fetched to where it belongs."""
+    if not partial.is_file():
+        raise InputError(f"{file.name} was listed as a file, and is none")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_dir():  # it was a folder before
+        shutil.rmtree(file)
+    partial.replace(file)

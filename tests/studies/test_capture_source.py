@@ -218,3 +218,13 @@ def test_what_cannot_be_asked_is_said_before_anything_is_loaded(study_of, option
 def test_a_column_that_the_prompt_names_and_nobody_has_is_said(study_of):
     with pytest.raises(InputError, match=r"no column 'title' that the prompt names; the columns"):
         study_of(columns=ASKED, prompt="{title}").run()
+
+
+def test_names_of_a_model_and_a_dataset_lead_nowhere_and_fit(study_of, tmp_path):
+    before = set(tmp_path.rglob("*"))
+    names = {"name": '../..\\x:"?*\0', "dataset": "界" * 200}
+    study = study_of(study={"views": ["answer"], "pairs": ["observed"]}, **names)
+    assert list(study.run().frame[["model", "dataset"]].iloc[0]) == list(names.values())
+    made = [path.relative_to(tmp_path) for path in set(tmp_path.rglob("*")) - before]
+    assert {path.parts[0] for path in made} == {"run", "study.yaml"}
+    assert not any(letter in str(path) for path in made for letter in '\\:"?*\0')

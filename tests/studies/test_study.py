@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from modalprism.errors import InputError
-from modalprism.studies.kept import Place, read_evidence
+from modalprism.studies.kept import Place, read_evidence, write_evidence
 from modalprism.studies.profile import QUANTITIES, SCHEMA, Profile
 from modalprism.studies.study import Study
 
@@ -470,3 +470,13 @@ def test_a_path_needs_no_kind(tmp_path):
     path.write_text(json.dumps({"sources": [{"path": "clip.npz"}]}))
     (source,) = Study.from_yaml(path).sources
     assert (source.kind, source.path) == ("embeddings", tmp_path / "clip.npz")
+
+
+def test_evidence_names_no_file_elsewhere(finished, tmp_path):
+    shutil.copytree(finished[0].out, tmp_path / "run")
+    kept = read_evidence(tmp_path / "run")
+    place = next(iter(kept))
+    for part in ("../../x", "a/b", "", 1):
+        write_evidence(tmp_path / "run", {place._replace(pairs=part, view="answer"): kept[place]})
+        with pytest.raises(InputError, match=r"is damaged \(it has no view 'answer'"):
+            read_evidence(tmp_path / "run")

@@ -12,6 +12,7 @@ from torch import nn
 
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.parts import REDRAWN, PartsReader
+from modalprism.capture.places import opened_place
 from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.recipe import Recipe
 from modalprism.capture.redrawn import PARTNERS, check_redrawn, redrawn_pairs
@@ -23,7 +24,6 @@ from modalprism.datasets.sources import CountedExamples
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
-from modalprism.remote import brought
 
 _BESIDE: Final = frozenset({"id", "label", "groups"})
 
@@ -146,7 +146,7 @@ def capture(
         fingerprint=fingerprint,
         seed=seed,
     )
-    out = brought(out)
+    out = opened_place(out)
     with _runs(recipe, settings, engine, track) as run:
         run(_given(examples), out, settings, total, {})
         if redrawn:

@@ -151,7 +151,7 @@ class PartsWriter:
             return
         arrays_path, index_path = paths_of(self.folder, self._number)
         content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
-        write_through(arrays_path, content)
+        write_through(arrays_path, content, keep=False)
         words = {
             "checksum": hashlib.sha256(content).hexdigest(),
             "end": self._end,

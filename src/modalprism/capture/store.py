@@ -37,9 +37,10 @@ from safetensors.numpy import save
 from modalprism.capture.formats import BROKEN, HEADER, format_of
 from modalprism.capture.mapped import MappedParts
 from modalprism.capture.parts import WORDS, PartsReader
+from modalprism.capture.places import opened_place
 from modalprism.errors import InputError
 from modalprism.files import write_whole
-from modalprism.remote import brought, is_address, shown
+from modalprism.remote import is_address, shown
 from modalprism.suggest import suggestion
 
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
@@ -92,7 +93,7 @@ class EmbeddingStore:
             address cannot be reached.
         """
         address = str(path) if is_address(path) else ""
-        path = brought(path)
+        path = opened_place(path)
         form = format_of(path)
         try:
             return cls(path, *form.names(path), address)

@@ -32,6 +32,7 @@ from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
 from modalprism.engines import ENGINES, Engine, RayEngine, engine_named
 from modalprism.errors import InputError, WorkerError
+from modalprism.foreign import redacted
 
 app = typer.Typer(
     help="How much does each modality of a model contribute? Splits the information in its "
@@ -255,7 +256,7 @@ def main() -> None:
     """Run the command line, and turn what went wrong into one sentence and an exit code."""
 
     def leave(sentence: str, code: int) -> NoReturn:
-        ERR.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        ERR.print(redacted(sentence), markup=False, highlight=False, soft_wrap=True)
         sys.exit(code)
 
     try:

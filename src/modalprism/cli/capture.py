@@ -15,6 +15,7 @@ from rich.text import Text
 from modalprism.cli.console import ERR, OUT, Json, bars, print_json
 from modalprism.engines import Engine, RayEngine, engine_named
 from modalprism.errors import InputError
+from modalprism.foreign import redacted
 
 _POOLS: Final = "mean, last or max over a span, or attention: by what a position receives."
 
@@ -215,14 +216,15 @@ def capture(
         )
     reader = PartsReader.open(store.path)
     rows, skipped = sum(part.rows for part in reader.parts), reader.skipped()
+    place = redacted(str(out))
     if as_json:
-        print_json({"store": str(out), "rows": rows, "skipped": skipped})
+        print_json({"store": place, "rows": rows, "skipped": skipped})
         return
     OUT.print(
-        f"{rows:,} examples, {len(store.names)} arrays in {out}", markup=False, highlight=False
+        f"{rows:,} examples, {len(store.names)} arrays in {place}", markup=False, highlight=False
     )
     OUT.print(
-        f"Next: modalprism inspect {out}, or modalprism analyze {out}",
+        f"Next: modalprism inspect {place}, or modalprism analyze {place}",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from modalprism.cli.console import OUT, Json, print_json
+from modalprism.foreign import redacted
 
 
 def inspect(
@@ -60,7 +61,7 @@ def inspect(
             }
         )
         return
-    OUT.print(_two_columns(store, opened.metadata))
+    OUT.print(_two_columns(redacted(store), opened.metadata))
     table = Table("array", "rows × columns", "type", box=None, title="arrays", title_justify="left")
     for name, what in described.items():
         table.add_row(escape(name), " × ".join(map(str, what["shape"])), what["dtype"])

@@ -19,7 +19,7 @@ from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.baselines.table import COLUMNS, frame_of
 from modalprism.errors import InputError
-from modalprism.files import write_whole
+from modalprism.files import file_name, write_whole
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
 from modalprism.studies.part import StudyPart
@@ -217,8 +217,7 @@ def _key(name: str, studied: StudiedStore, examples: int, seed: int, replicates:
     """Name a result for people to read, and by all that it depends on."""
     content = f"{code_digest(_ROOMS)} {studied.store.digest()} {examples} {seed} {replicates}"
     words = f"{studied.model}-{studied.dataset}-{name}"
-    readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
-    return f"{readable[:100]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    return f"{file_name(words)}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _read(folder: Path, key: str) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from modalprism.datasets.prompts import Prompt
 from modalprism.datasets.rows import ends_digest
 from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
 from modalprism.engines import Engine
+from modalprism.files import file_name
 from modalprism.progress import Track, silent
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.part import StudyPart
@@ -184,7 +185,7 @@ class CaptureSource(StudyPart):
         )
         fingerprint = examples.fingerprint()
         # A folder a question: what is asked otherwise is captured beside, and nothing is lost.
-        labels = f"{self.model_label}-{self.dataset_label}".replace("/", "-")
+        labels = file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
         out = folder / f"{labels}-{self._key(fingerprint, seed)}"
         if not self._whole(out):
             self._capture(examples, fingerprint, out, seed, track, engine)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import field_validator
 
 from modalprism.capture.parts import WORDS, PartsReader, is_finished
+from modalprism.capture.places import opened_place
 from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import Engine
 from modalprism.errors import InputError
+from modalprism.foreign import redacted
 from modalprism.progress import Track, silent
-from modalprism.remote import brought, is_address
+from modalprism.remote import is_address, shown
 from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
 
@@ -39,15 +42,18 @@ class EmbeddingsSource(StudyPart):
         engine: Engine | None = None,  # noqa: ARG002
     ) -> Iterator[StudiedStore]:
         """Open the store or file."""
-        here = brought(self.path)
+        here = opened_place(self.path)
         if (here / WORDS).is_file() and not is_finished(here):
             raise InputError(
-                f"the capture {self.path} is not finished; give its command again, which goes on "
+                f"the capture {shown(here)} is not finished; give its command again, which goes on "
                 "where it stopped"
             )
         if is_address(self.path) and (here / WORDS).is_file():
             PartsReader.open(here).fetch(track)  # once, and not by every process of the analysis
-        yield StudiedStore(self.model, self.dataset, EmbeddingStore.open(here))
+        store = EmbeddingStore.open(here)
+        if is_address(self.path):  # another machine makes its own copy
+            store = replace(store, address=str(self.path))
+        yield StudiedStore(self.model, self.dataset, store)
 
     def relative_to(self, folder: Path) -> EmbeddingsSource:
         """Return the source with its path from this folder."""
@@ -57,7 +63,7 @@ class EmbeddingsSource(StudyPart):
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""
-        name = str(self.path).rstrip("/").rpartition("/")[2]
+        name = redacted(str(self.path)).rstrip("/").rpartition("/")[2]
         return {self.model: f"embeddings of {name}"}, {self.dataset: name}
 
     def notes(self) -> tuple[str, ...]:

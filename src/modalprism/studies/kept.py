@@ -73,6 +73,8 @@ def unpack(path: Path) -> dict[Place, Kept]:
         arrays = load_file(path)
         found = {}
         for number, (model, dataset, view, pairs, layer, sample, resolution) in enumerate(index):
+            if not (str(view).isalpha() and str(pairs).isalpha()):  # files are named after them
+                raise ValueError(f"it has no view {view!r} of pairs {pairs!r}")
             evidence = Evidence(
                 arrays[f"{number}/resampled"],
                 arrays[f"{number}/learnt"],

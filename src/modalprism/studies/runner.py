@@ -24,7 +24,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import Engine, Job
 from modalprism.errors import InputError
 from modalprism.estimation.threads import one_thread
-from modalprism.files import write_whole
+from modalprism.files import file_name, write_whole
 from modalprism.progress import Track
 from modalprism.studies.kept import Kept, Place, pack, unpack
 from modalprism.studies.views import Settings, Task, run_task
@@ -119,8 +119,7 @@ def _key(task: Task, store_digest: str, settings: Settings) -> str:
     """Name an analysis for people to read, and by all that it depends on."""
     content = "\n".join([code_digest(_ROOMS), store_digest, repr(task), repr(settings)])
     words = "-".join((task.model, task.dataset, task.view, task.pairs, str(task.layer)))
-    readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
-    return f"{readable[:100]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    return f"{file_name(words)}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _read(folder: Path, key: str) -> Finished | None:

@@ -22,6 +22,7 @@ from modalprism.errors import InputError
 from modalprism.estimation.analyze import Estimator
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
+from modalprism.foreign import redacted
 from modalprism.pid.information import unit_of
 from modalprism.progress import Announce, Track, silent, unheard
 from modalprism.studies.baselines import (
@@ -254,7 +255,7 @@ class Study(StudyPart):
             with_q_values(pd.DataFrame(finished.rows, columns=SCHEMA.names)),
             self._manifest(stores, timings, scored),
         )
-        write_whole(self.out / STUDY_FILE, self.to_yaml())
+        write_whole(self.out / STUDY_FILE, redacted(self.to_yaml()))
         write_evidence(self.out, finished.kept)
         if self.baselines:
             write_baselines(self.out, scored.frame)
@@ -304,8 +305,8 @@ class Study(StudyPart):
         datasets: dict[str, str] = {}
         for source in self.sources:
             some_models, some_datasets = source.descriptions()
-            models |= some_models
-            datasets |= some_datasets
+            models |= {name: redacted(words) for name, words in some_models.items()}
+            datasets |= {name: redacted(words) for name, words in some_datasets.items()}
         return {
             "format_version": FORMAT_VERSION,
             "title": self.title,

@@ -237,7 +237,7 @@ def figure_names(readings: Readings, examples: Iterable[ShownExample]) -> dict[C
         # Without dots: what follows one is a file's kind, wherever figures are listed.
         plain = re.sub(r"[^A-Za-z0-9-]+", "_", f"examples-{case.model}-{case.dataset}")[:120]
         name, number_ = plain, 1
-        while name in names.values():
+        while name.lower() in {one.lower() for one in names.values()}:
             number_ += 1
             name = f"{plain}-{number_}"
         names[case] = name
