@@ -2,6 +2,7 @@
 
 import json
 import resource
+import signal
 import sys
 from contextlib import contextmanager
 
@@ -141,12 +142,15 @@ def run(capsys, monkeypatch, tmp_path):
 
     def do(*arguments):
         monkeypatch.setattr(sys, "argv", ["modalprism", *map(str, arguments)])
+        interrupts = signal.getsignal(signal.SIGINT)
         try:
             cli.main()
         except SystemExit as leaving:
             code = leaving.code
         else:
             code = 0
+        finally:
+            signal.signal(signal.SIGINT, interrupts)  # a command ends with its process
         captured = capsys.readouterr()
         return code or 0, captured.out, captured.err
 

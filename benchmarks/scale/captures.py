@@ -20,7 +20,7 @@ import ray
 import torch
 
 from capture import adapter_of, examples
-from modalprism.capture.front import capture
+from modalprism.capture.api import capture
 from modalprism.datasets.sources import open_examples
 from modalprism.engines import RayEngine
 from modalprism.engines.ray_cluster import connected

@@ -5,11 +5,20 @@ they carry about the answer into unique, redundant and synergistic parts, for ev
 the whole dataset.
 """
 
+from __future__ import annotations
+
+import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+
+# As type checkers know it: importing typing would take longer than all else here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from modalprism import capture
+    from typing import Any
+
+    __version__: str
+    from modalprism.capture.api import capture
     from modalprism.errors import InputError
     from modalprism.estimation.analysis import Analysis, Estimate
     from modalprism.estimation.analyze import analyze
@@ -29,6 +38,7 @@ __all__ = [
     "InputError",
     "Profile",
     "Study",
+    "__version__",
     "analyze",
     "capture",
     "decompose",
@@ -45,6 +55,7 @@ _HOMES = {
     "Profile": "modalprism.studies.profile",
     "Study": "modalprism.studies.study",
     "analyze": "modalprism.estimation.analyze",
+    "capture": "modalprism.capture.api",
     "decompose": "modalprism.pid",
     "decompose_batch": "modalprism.pid",
     "decompose_marginals": "modalprism.pid",
@@ -52,8 +63,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "capture":
-        return import_module("modalprism.capture")
+    if name == "__version__":
+        version: str = import_module("importlib.metadata").version("modalprism")
+        return version
     if name not in _HOMES:
         raise AttributeError(f"module 'modalprism' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
@@ -61,3 +73,24 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+class _Package(ModuleType):
+    """A package whose attribute `capture` stays the function.
+
+    ``import modalprism.capture.store`` makes the import system set the subpackage as an attribute
+    here. That assignment is dropped. Imports find the subpackage in `sys.modules`, and the function
+    shares the subpackage's namespace, so that ``modalprism.capture.store`` is the module.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "capture" and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # cloudpickle, by which Ray sends functions to workers, knows plain modules only.
+        return import_module, (self.__name__,)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -18,8 +18,8 @@ import torch
 
 import modalprism
 from modalprism.capture import parts_writer
+from modalprism.capture.api import capture
 from modalprism.capture.families.towers import ClipAdapter
-from modalprism.capture.front import capture
 from modalprism.capture.parts import PartsReader, finished_parts
 from modalprism.capture.parts_writer import PartsWriter
 from modalprism.capture.ray_worker import CaptureWorker, Reopened, tell

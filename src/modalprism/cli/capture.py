@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -31,13 +30,22 @@ class _Memory(ProgressColumn):
     """The most memory that the process has held, and the most of a GPU's."""
 
     def render(self, task: Task) -> Text:  # noqa: ARG002
-        scale = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-        words = f"{held / 2**30:.1f} GiB"
+        held = _peak_memory()
+        words = [] if held is None else [f"{held / 2**30:.1f} GiB"]
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available():
-            words += f", GPU {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
-        return Text(words)
+            words.append(f"GPU {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        return Text(", ".join(words))
+
+
+def _peak_memory() -> int | None:
+    """Return the most memory that this process has held, in bytes; None where POSIX is missing."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    scale = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
 @contextmanager
@@ -167,7 +175,7 @@ def capture(
 
     On a cluster: … --engine ray --address auto
     """
-    from modalprism.capture.front import capture as run
+    from modalprism.capture.api import capture as run
     from modalprism.capture.loading import adapter_named
     from modalprism.capture.parts import PartsReader
     from modalprism.datasets.columns import Columns

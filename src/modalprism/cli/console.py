@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -57,7 +58,9 @@ def print_json(content: Any) -> None:
             return [strict(item) for item in value]
         return value
 
-    typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=False))
+    # Where the output cannot hold every character, JSON has its own escapes.
+    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=ascii_only))
 
 
 def printable(name: str, longest: int = 60) -> str:

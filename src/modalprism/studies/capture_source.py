@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from modalprism.capture.front import capture
+from modalprism.capture.api import capture
 from modalprism.capture.loading import adapter_named
 from modalprism.capture.parts import REDRAWN, is_finished
 from modalprism.capture.redrawn import PARTNERS

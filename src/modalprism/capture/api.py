@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import replace
@@ -169,6 +170,11 @@ def capture(
             more = {"redrawn": redrawn, "partners": partners}
             run(pairs, out / REDRAWN, alone, len(pairs), more)
     return EmbeddingStore.open(out)
+
+
+# `modalprism.capture` is this function, and `modalprism.capture.store` is to be the module still:
+# the submodules that are imported, now or later, are the function's attributes too.
+capture.__dict__ = vars(sys.modules["modalprism.capture"])
 
 
 @contextmanager

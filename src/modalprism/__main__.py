@@ -1,0 +1,6 @@
+"""``python -m modalprism``: the command line without its script."""
+
+from modalprism.cli import main
+
+if __name__ == "__main__":
+    main()

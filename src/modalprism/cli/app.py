@@ -1,0 +1,265 @@
+"""The application of the command line: its commands and the options that they share."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import modalprism
+from modalprism.baselines import BASELINES
+from modalprism.cli.capture import capture
+from modalprism.cli.compare import compare
+from modalprism.cli.console import (
+    OUT,
+    Base,
+    Fresh,
+    Json,
+    announce_to,
+    base_of,
+    print_json,
+    show_progress,
+)
+from modalprism.cli.decompose import decompose
+from modalprism.cli.serve import serve
+from modalprism.cli.stores import families, inspect
+from modalprism.cli.validate import validate
+from modalprism.engines import ENGINES, Engine, RayEngine, engine_named
+from modalprism.errors import InputError
+
+app = typer.Typer(
+    help="How much does each modality of a model contribute? Splits the information in its "
+    "embeddings into unique, redundant and synergistic parts, with a certificate and intervals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+# Of a run of many cases only what is true over all is said: the tables above it have each case.
+_MOST_SENTENCES = 10
+
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        help="Also score by what people use today, on the same examples: all, or names with commas "
+        f"between, of {', '.join(BASELINES)}. What they cost is said before they begin.",
+    ),
+]
+
+Where = Annotated[
+    str,
+    typer.Option("--engine", help=f"Where analyses are done, one of {', '.join(ENGINES)}."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster: auto for the one that runs on this machine, or host:port. Without, "
+        "--engine ray starts one here, and ends it afterwards.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="How many analyses are done at once; 0 means as many as there are CPUs for. By "
+        "default what the study says, or on a cluster that runs, 0.",
+    ),
+]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"modalprism {modalprism.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that go before a command."""
+
+
+app.command()(decompose)
+app.command()(capture)
+app.command()(inspect)
+app.command()(families)
+app.command()(compare)
+app.command()(serve)
+app.command()(validate)
+
+
+@app.command()
+def analyze(
+    embeddings: Annotated[
+        str,
+        typer.Argument(
+            help="A capture's store (a folder, or an address such as s3://bucket/store), or .npz, "
+            ".safetensors, .parquet, HDF5 or zarr, with one array (n, d) a modality, "
+            "such as 'image' and 'text' (or 'image/0', 'image/1', … by layer), "
+            "and the target's array.",
+        ),
+    ],
+    modality: Annotated[
+        list[str] | None, typer.Option(help="Name of a modality's array. Give it twice.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="Array of labels (n,) or answer probabilities (n, C).")
+    ] = "label",
+    layer: Annotated[int, typer.Option(help="Layer of both modalities; 0 is before fusion.")] = 0,
+    estimator: Annotated[
+        str,
+        typer.Option(help="posterior: calibrated probes. codebook: counts of codes."),
+    ] = "posterior",
+    folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
+    replicates: Annotated[int, typer.Option(help="Bootstrap replicates.")] = 1000,
+    permutations: Annotated[
+        int,
+        typer.Option(help="Draws behind each p-value; below 19, nothing is significant at .05."),
+    ] = 199,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    base: Base = "2",
+    as_json: Json = False,
+) -> None:
+    """Split what two embeddings tell about a target into atoms, with intervals.
+
+    Arrays named group/… hold what must not straddle folds: the same patient, picture or question.
+
+    Example: modalprism analyze clip.npz --modality image --modality text --target label
+    """
+    from modalprism.capture.store import EmbeddingStore
+    from modalprism.estimation.analyze import analyze as analyze_embeddings
+
+    store = EmbeddingStore.open(embeddings)
+    names = tuple(modality or [name for name in store.modalities if name != target])
+    if len(names) != 2:
+        raise InputError(
+            f"name two modalities with --modality; {embeddings} has {', '.join(names) or 'none'}"
+        )
+    first, second = names
+    with show_progress(as_json) as progress:
+        progress.add_task(f"analysing {first} and {second}", total=None)
+        analysis = analyze_embeddings(
+            {name: store.span_in_parts(name, layer) for name in (first, second)},
+            store.array(target),
+            groups=store.groups(),
+            target=target,
+            base=base_of(base),
+            estimator=estimator,
+            folds=folds,
+            replicates=replicates,
+            permutations=permutations,
+            seed=seed,
+        )
+    if as_json:
+        print_json(analysis.frame().to_dict("records"))
+    else:
+        typer.echo(str(analysis))
+
+
+def _engine(study: Any, name: str, address: str | None, workers: int | None) -> Engine:
+    if name == "serial":
+        return engine_named(name, workers=workers or 0, address=address)
+    default = study.workers if address is None else 0  # the study's are those of one machine
+    return engine_named(name, workers=default if workers is None else workers, address=address)
+
+
+def _run_and_report(
+    study: Any, *, engine: Engine, baselines: str | None, fresh: bool, as_json: bool
+) -> None:
+    from modalprism.reports import write_report
+
+    if baselines is not None:
+        study = study.with_baselines(baselines)
+    # Ray writes what happens to workers to standard output, where only results belong.
+    elsewhere = redirect_stdout(sys.stderr) if isinstance(engine, RayEngine) else nullcontext()
+    with show_progress(as_json) as progress, elsewhere:
+        profile = study.run(
+            engine=engine, track=progress.track, announce=announce_to(as_json), fresh=fresh
+        )
+        page = write_report(study.out, track=progress.track)
+    _show(profile, page, as_json)
+
+
+def _show(profile: Any, page: Path, as_json: bool) -> None:
+    from modalprism.reports import answer_table, layer_table, summary_sentences
+
+    if as_json:
+        print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
+        return
+    if (profile.frame["view"] == "answer").any():
+        OUT.print(answer_table(profile))
+    for view in ("stream", "encoding"):
+        if (profile.frame["view"] == view).any():
+            OUT.print(layer_table(profile, view))
+    for sentence in summary_sentences(profile, most=_MOST_SENTENCES):
+        OUT.print(f"• {sentence}", markup=False, highlight=False)
+    OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    baselines: Baselines = None,
+    engine: Where = "local",
+    address: Address = None,
+    workers: Workers = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Run the bundled demo: three fusions answer four questions about emoji pictures and names.
+
+    Real pictures, names and pretrained encoders; the fusion networks are this project's own. Takes
+    a few minutes on two cores the first time; features, captures and analyses are kept.
+    """
+    from modalprism.studies.demo import demo_study
+
+    study = demo_study(out, seed=seed)
+    where = _engine(study, engine, address, workers)
+    _run_and_report(study, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
+    baselines: Baselines = None,
+    engine: Where = "local",
+    address: Address = None,
+    workers: Workers = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Run a study: capture, analyse, write the run's folder and its report. Resumes where it stood.
+
+    Example: modalprism run study.yaml --baselines ablation,mm_shap
+
+    On a cluster: modalprism run study.yaml --engine ray --address auto
+    """
+    from modalprism.studies.study import Study
+
+    asked = Study.from_yaml(study)
+    where = _engine(asked, engine, address, workers)
+    _run_and_report(asked, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/demo.")],
+    as_json: Json = False,
+) -> None:
+    """Write the report of a finished run anew, and print its table."""
+    from modalprism.reports import write_report
+    from modalprism.studies.profile import Profile
+
+    profile = Profile.read(run)
+    with show_progress(as_json) as progress:
+        page = write_report(run, track=progress.track)
+    _show(profile, page, as_json)

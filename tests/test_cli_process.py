@@ -1,0 +1,175 @@
+"""The process of a command: Ctrl-C at any moment, streams that take no text, other systems."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modalprism.cli.console import print_json
+from modalprism.cli.process import prepare_streams
+
+STOPPED = "stopped; finished work is kept, and the same command resumes\n"
+# Press Ctrl-C whenever a module is imported, once or twice.
+PRESS = """
+import os, signal, sys
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            for _ in range({times}):
+                try:
+                    os.kill(os.getpid(), signal.SIGINT)
+                except KeyboardInterrupt:
+                    if {times} == 1:
+                        raise
+sys.meta_path.insert(0, Press())
+sys.argv[1:] = {arguments!r}
+from modalprism.cli import main
+main()
+"""
+
+
+def ended(code, **options):
+    """Run code in an interpreter of its own."""
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, **options
+    )
+
+
+def command(*arguments, **options):
+    """Run a command in an interpreter of its own."""
+    line = [sys.executable, "-m", "modalprism", *arguments]
+    return subprocess.run(line, check=False, text=True, **options)  # noqa: S603
+
+
+@pytest.mark.parametrize("module", ["typer", "rich", "modalprism.cli.app", "numpy", "torch"])
+def test_ctrl_c_while_libraries_load_is_a_sentence(module, tmp_path):
+    arguments = ["analyze", str(tmp_path / "none.npz")]
+    done = ended(PRESS.format(module=module, times=1, arguments=arguments))
+    assert done.stderr == STOPPED
+    assert done.returncode == 1
+
+
+# What Python makes of Ctrl-C inside __set_name__, and what an extension in C may make of it.
+WRAPPED = """
+import os, signal, sys
+from modalprism import cli
+from modalprism.cli import app
+def interrupted():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt as error:
+        raise RuntimeError("Error calling __set_name__") from error
+app.app = interrupted
+cli.main()
+"""
+
+
+def test_ctrl_c_that_comes_back_as_another_error_is_a_sentence():
+    done = ended(WRAPPED)
+    assert (done.returncode, done.stderr) == (1, STOPPED)
+
+
+TWICE = """
+import signal, sys
+from modalprism import cli
+from modalprism.cli import app
+class Impatient:
+    def write(self, text):
+        signal.raise_signal(signal.SIGINT)
+        return sys.__stderr__.write(text)
+    def flush(self):
+        sys.__stderr__.flush()
+def interrupted():
+    sys.stderr = Impatient()
+    signal.raise_signal(signal.SIGINT)
+app.app = interrupted
+cli.main()
+"""
+
+
+def test_a_second_ctrl_c_does_not_cut_the_sentence():
+    done = ended(TWICE)
+    assert (done.returncode, done.stderr) == (1, STOPPED)
+
+
+@pytest.mark.parametrize("arguments", [["families"], ["decompose", "--gate", "list"], ["--help"]])
+def test_a_reader_that_leaves_early_is_no_error(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    done = command(*arguments, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_under_the_output_is_a_sentence():
+    with open("/dev/full", "w") as full:
+        done = command("families", stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_output_is_no_error():
+    done = ended(
+        "import sys; sys.stdout = None; sys.argv[1:] = ['families']\n"
+        "from modalprism.cli import main; main()"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [("ascii", "-1 * \\u56fe ..."), ("cp1252", "-1 • \\u56fe …"), ("utf-8", "−1 • 图 …")],
+)
+def test_text_that_an_encoding_lacks_is_written_plainly(encoding, written, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    prepare_streams()
+    stream.write("−1 • 图 …")
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding) == written
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_json_in_every_encoding(encoding, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    prepare_streams()
+    print_json({"图像 😀": [1, float("nan")]})
+    assert json.loads(stream.buffer.getvalue().decode(encoding)) == {"图像 😀": [1, None]}
+
+
+# As on Windows: no module of the package may need what only POSIX has.
+ELSEWHERE = """
+import builtins, pkgutil
+import torch, transformers, sklearn, joblib, starlette, uvicorn  # these need some of it here
+missing = {"resource", "fcntl", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog"}
+real = builtins.__import__
+def guarded(name, globals=None, *rest):
+    if name in missing and (globals or {}).get("__name__", "").startswith("modalprism"):
+        raise ModuleNotFoundError(f"No module named {name!r}")
+    return real(name, globals, *rest)
+builtins.__import__ = guarded
+import modalprism
+for module in pkgutil.walk_packages(modalprism.__path__, "modalprism."):
+    if not module.name.endswith(("__main__", "sweep_triton")):  # triton is for Linux
+        __import__(module.name)
+"""
+
+
+@pytest.mark.slow
+def test_no_module_needs_what_only_posix_has():
+    done = ended(ELSEWHERE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_line_needs_nothing_that_only_posix_has():
+    code = ELSEWHERE.replace("import torch, transformers, sklearn, joblib, starlette, uvicorn", "")
+    code = code.partition("import modalprism\n")[0] + "import modalprism.cli.app"
+    done = ended(code)
+    assert done.returncode == 0, done.stderr
