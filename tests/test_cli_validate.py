@@ -69,7 +69,7 @@ def test_for_machines(run, found):
 def test_wrong_use_leaves_with_2(run):
     code, out, err = run("validate", "nothing.yaml")
     assert (code, out) == (2, "")
-    assert "error: the study file nothing.yaml does not exist" in err
+    assert "error: the file nothing.yaml does not exist" in err
 
 
 def test_too_few_examples_are_refused(run, tmp_path):
