@@ -41,6 +41,8 @@ def test_a_run_leaves_its_files_and_no_others(finished):
         "study.yaml",
         "profile.parquet",
         "manifest.json",
+        "run-status.json",
+        ".lock",
     }
     assert len(analyses(study)) == 5
     assert len(list((study.out / "analyses").iterdir())) == 2 * 5

@@ -24,6 +24,7 @@ from modalprism.datasets.example import Example
 from modalprism.datasets.sources import CountedExamples
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
+from modalprism.locks import exclusive
 from modalprism.progress import Track, silent
 
 _BESIDE: Final = frozenset({"id", "label", "groups"})
@@ -118,7 +119,7 @@ def capture(
     ------
     InputError
         If the model cannot be loaded or has no adapter, an example cannot be used, or `out` holds
-        another capture.
+        another capture, or another process captures into it now.
     """
     if redrawn and isinstance(examples, Iterator):
         raise InputError("redrawn pairs read the examples twice; give a list, no generator")
@@ -148,7 +149,7 @@ def capture(
         seed=seed,
     )
     out = opened_place(out)
-    with _runs(recipe, settings, engine, track) as run:
+    with _runs(recipe, settings, engine, track) as run, exclusive(out):
         run(_given(examples), out, settings, total, {})
         if redrawn:
             if "answer" not in EmbeddingStore.open(out).names:

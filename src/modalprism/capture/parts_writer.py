@@ -26,6 +26,7 @@ from modalprism.capture.parts import (
     read_words,
 )
 from modalprism.errors import InputError
+from modalprism.locks import LOCK_FILE
 from modalprism.parquet import parquet_bytes
 from modalprism.remote import shown, write_through
 
@@ -97,7 +98,7 @@ class PartsWriter:
                     f"{shown(self.folder)} holds another capture: its {key} is {known.get(key)!r}, "
                     f"not {wanted.get(key)!r}; give another --out, or delete the folder"
                 )
-        elif self.folder.is_dir() and any(self.folder.iterdir()):
+        elif self.folder.is_dir() and any(p.name != LOCK_FILE for p in self.folder.iterdir()):
             raise InputError(f"{shown(self.folder)} is no store and not empty; give another --out")
         else:
             write_through(described, json.dumps(wanted, indent=1))

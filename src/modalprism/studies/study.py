@@ -40,6 +40,7 @@ from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.sources import Source
+from modalprism.studies.status import reported
 from modalprism.studies.studied import StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 from modalprism.yaml_files import read_yaml, yaml_text
@@ -212,14 +213,19 @@ class Study(StudyPart):
         Raises
         ------
         InputError
-            If a source cannot be used, or work cannot be done there; work finished before is kept.
+            If a source cannot be used, work cannot be done there, or another process runs a study
+            in this folder; work finished before is kept.
         WorkerError
             If what does the work dies every time; work finished before is kept.
         """
         engine = engine or LocalEngine(self.workers)
         engine.ready()
-        start = time.perf_counter()
         _make_folder(self.out)
+        with reported(self.out, track) as reporting:
+            return self._run(engine, reporting, announce, fresh)
+
+    def _run(self, engine: Engine, track: Track, announce: Announce, fresh: bool) -> Profile:
+        start = time.perf_counter()
         stores = [
             studied
             for source in self.sources
