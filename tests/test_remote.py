@@ -300,3 +300,14 @@ def test_a_study_takes_an_address_and_fetches_all_of_it_beforehand(tmp_path, mon
     fsspec.filesystem("memory").rm("/bucket/s/finished.json")
     with pytest.raises(InputError, match="memory://bucket/s is not finished"):
         list(source.stores(tmp_path, 0))
+
+
+def test_a_file_that_another_process_put_in_the_copy_is_not_taken_for_the_newest(tmp_path):
+    memory = fsspec.filesystem("memory")
+    for content in (b"old", b"new"):
+        memory.pipe_file("/bucket/x.npz", content)
+        copy = opened_place("memory://bucket/x.npz")
+        assert copy.read_bytes() == content
+    (tmp_path / "late").write_bytes(b"old")
+    (tmp_path / "late").replace(copy)
+    assert opened_place("memory://bucket/x.npz").read_bytes() == b"new"

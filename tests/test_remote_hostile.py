@@ -12,6 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from modalprism import remote
+from modalprism.capture import places
 from modalprism.capture.places import opened_place
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.errors import InputError
@@ -141,7 +142,7 @@ def test_nothing_is_written_through_a_link_in_the_cache(tmp_path, victim, level)
     place.symlink_to(target)
     zipped(tmp_path / "x.zip", "x.zarr/victim/precious.txt", "x.zarr/more", content=b"new")
     before = sorted((tmp_path / "run").rglob("*"))
-    with pytest.raises(InputError, match="leads through a symbolic link; remove the link"):
+    with pytest.raises(InputError, match="is a symbolic link, which is not followed"):
         opened_place(address)
     assert sorted((tmp_path / "run").rglob("*")) == before
 
@@ -179,6 +180,16 @@ def test_what_is_larger_than_it_says_is_cut_off(monkeypatch):
     monkeypatch.setattr(remote.shutil, "disk_usage", lambda _: namedtuple("usage", "free")(10**5))
     with pytest.raises(InputError, match=r"bucket/x\.npz has sent .* free some space"):
         EmbeddingStore.open("memory://bucket/x.npz")
+
+
+@pytest.mark.parametrize("name", ["store.json", "finished.json", "redrawn/store.json"])
+def test_a_description_that_unpacks_to_gigabytes_is_not_read(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(places, "_LARGEST_WORDS", 10**6)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for one in {"store.json", name}:
+            archive.writestr(f"x/{one}", b" " * 2 * 10**6 if one == name else "{}")
+    with pytest.raises(InputError, match=rf"zip://x/{name}::.* has 2,000,000 bytes"):
+        EmbeddingStore.open(f"zip://x::file://{tmp_path}/x.zip")
 
 
 def test_an_archive_of_very_many_files_is_refused(tmp_path, monkeypatch):

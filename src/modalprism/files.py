@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,8 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _NOT_ON_WINDOWS: Final = re.compile(r'[<>:"|?*\\/]')
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.I)
 """Names that Windows takes for a device, whatever their ending."""
+
+_is_junction: Final[Callable[[str], bool]] = getattr(os.path, "isjunction", lambda _: False)
 
 
 def cache_folder() -> Path:
@@ -126,10 +128,12 @@ def inside(folder: Path, name: str) -> Path:
     'cache/image/c/0'
     """
     check_names([name])
-    path = folder.joinpath(*name.split("/"))
-    if os.path.realpath(path) != os.path.join(os.path.realpath(folder), *name.split("/")):
-        raise InputError(f"{path} leads through a symbolic link; remove the link")
-    return path
+    path = str(folder)
+    for part in name.split("/"):
+        path = os.path.join(path, part)
+        if os.path.islink(path) or _is_junction(path):
+            raise InputError(f"{path} is a symbolic link, which is not followed; remove it")
+    return Path(path)
 
 
 def file_name(label: str, longest: int = 100) -> str:

@@ -245,12 +245,11 @@ class _Copy:
         """Fetch what is new or another, and remove what is there no longer."""
         stamps = self.folder / _STAMPS
         known = json.loads(stamps.read_text("utf-8")) if stamps.is_file() else {}
-        told = {name: stamp_of(info) for name, info in now.items()}
         files = {name: self.file(name) for name in now}
         stale = {
             name: info
             for name, info in now.items()
-            if not files[name].is_file() or not told[name] or known.get(name) != told[name]
+            if known.get(name) != [stamp_of(info), _identity(files[name])] or not stamp_of(info)
         }
         with self._fetched(system, path, stale) as fetched:
             outdated = self._removed({*now, *later})
@@ -263,8 +262,9 @@ class _Copy:
             for name in later if outdated else ():
                 self.file(name).unlink(missing_ok=True)
             for name, partial in fetched.items():
+                known[name] = [stamp_of(now[name]), _identity(partial)]
                 _move(partial, files[name])
-        write_whole(stamps, json.dumps(told))
+        write_whole(stamps, json.dumps({name: known[name] for name in now}))
 
     def _removed(self, kept: Container[str]) -> bool:
         """Remove what is not kept, and tell whether there was any."""
@@ -348,6 +348,15 @@ class _Copy:
             write_whole(here, content)
         else:
             here.unlink(missing_ok=True)  # what stood there before
+
+
+def _identity(file: Path) -> list[int]:
+    """Tell a file here from another that a process put in its place; empty where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return []
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
 
 
 def _move(partial: Path, file: Path) -> None:

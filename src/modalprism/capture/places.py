@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from modalprism.capture.parts import FINISHED, REDRAWN, WORDS, paths_of
-from modalprism.remote import Names, brought
+from modalprism.errors import InputError
+from modalprism.remote import Names, brought, shown
 
+_LARGEST_WORDS: Final = 64 * 2**20
 _OF_ZARR: Final = ("zarr.json", ".zgroup", ".zmetadata")
 
 
@@ -21,9 +23,18 @@ def opened_place(place: str | Path) -> Path:
     Raises
     ------
     InputError
-        If the address cannot be read, or copied (`modalprism.remote.brought`).
+        If the address cannot be read, or copied (`modalprism.remote.brought`), or a description of
+        the store is too large to be one.
     """
-    return brought(place, _needed)
+    here = brought(place, _needed)
+    for name in (WORDS, FINISHED, f"{REDRAWN}/{WORDS}", f"{REDRAWN}/{FINISHED}"):
+        # Read whole: of an archive, a few kilobytes may become as many gigabytes.
+        if (here / name).is_file() and (size := (here / name).stat().st_size) > _LARGEST_WORDS:
+            raise InputError(
+                f"{shown(here / name)} has {size:,} bytes, which no store writes (it may have "
+                f"{_LARGEST_WORDS:,}); capture again"
+            )
+    return here
 
 
 def _needed(names: Names) -> tuple[Names, Names]:
