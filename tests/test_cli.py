@@ -99,6 +99,16 @@ def test_decompose_of_marginals_knows_no_synergy(run):
     assert result["contribution"] == pytest.approx({"source 1": 1, "source 2": 0}, abs=1e-5)
 
 
+def test_decompose_of_float32_marginals(run, refused):
+    rng = np.random.default_rng(0)
+    joint = rng.dirichlet(np.ones(5 * 6 * 4)).reshape(5, 6, 4).astype("f4")
+    np.savez("marginals.npz", p_x1y=joint.sum(1), p_x2y=joint.sum(0))
+    union = read_json(run("decompose", "marginals.npz", "--json")[1])["union_information"]
+    assert union["lower"] == pytest.approx(0.166550, abs=1e-6)
+    tight = ("--marginal-tolerance", "0")
+    assert "marginal_tolerance is 0" in refused("decompose", "marginals.npz", *tight)
+
+
 def test_decompose_of_a_gate_shows_that_the_certificate_holds(run):
     code, out, err = run("decompose", "--gate", "AND")
     assert (code, err) == (0, "")
@@ -230,7 +240,8 @@ def text(words):
         (None, ["--gate", "rdnxo"], "(did you mean rdnxor"),
         (None, ["--gate", "zzz"], "choose one of rdn, unq1, "),
         (None, ["--gate", "parity"], "'parity' has three sources"),
-        (None, ["--gate", "and", "--source", "a"], "leave --source, --target and --count"),
+        (None, ["--gate", "and", "--source", "a"], "leave --source, --target, --count and"),
+        (text(XOR), ["x.csv", "--marginal-tolerance", "0.1"], "holds no marginals"),
         (None, ["--gate", "and", "--base", "1"], "base is 1"),
         (None, ["none.csv"], "none.csv does not exist"),
         (text("a,b,y\n0,,t\n"), ["x.csv"], "NaN in data row 1"),

@@ -24,20 +24,20 @@ def test_a_p_value_counts_the_sample_itself():
     assert p_value(np.zeros(19), 0.0) == 1.0
 
 
-def test_a_draw_without_an_upper_bound_is_solved_by_the_other_method(monkeypatch):
+def test_a_draw_far_from_its_bound_is_solved_by_the_other_method(monkeypatch):
     copies = np.array([[[0.4, 0.1], [0.1, 0.4]]] * 2)
     whole = _statistics(copies, copies)
     told = whole[0, 0]
     np.testing.assert_allclose(whole[2:], [[told] * 2, [0, 0], [0, 0], [0, 0]], atol=1e-6)
 
-    bounds = namedtuple("bounds", "upper lower")
+    bounds = namedtuple("bounds", "upper gap")
     asked = []
 
     def stopped(first, second, *, solver="auto", **options):
         asked.append((solver, len(first)))
         if solver == "newton":
             return solve_batch(first, second, solver=solver, **options)
-        return [bounds(float("inf"), 0.0), bounds(told, told)]
+        return [bounds(1.0, 1.0), bounds(told, 0.0)]
 
     monkeypatch.setattr(significance, "solve_batch", stopped)
     np.testing.assert_allclose(_statistics(copies, copies), whole, atol=1e-6)

@@ -3,11 +3,18 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from modalprism.errors import InputError
-from modalprism.pid import decompose, decompose_marginals, validation
+from modalprism.pid import (
+    decompose,
+    decompose_marginals,
+    decompose_marginals_batch,
+    decompose_pairs,
+    validation,
+)
 
 GOOD = np.ones((2, 3, 2)) / 12
 
@@ -27,7 +34,6 @@ def with_cell(value):
         (with_cell(math.nan), r"joint\[1, 2, 0\] is nan: pass finite"),
         (with_cell(math.inf), r"joint\[1, 2, 0\] is inf: pass finite"),
         (np.zeros((2, 2, 2)), "zero everywhere"),
-        (np.full((2, 2, 2), 1e308), "more than float64 holds"),
         (np.full((2, 2, 2), "a"), "pass real numbers"),
         (np.ones((2, 2, 2)) * 1j, "complex128: pass real numbers"),
         ([[[1, 2], [3]]], "cannot be read as an array"),
@@ -73,7 +79,11 @@ def test_options_are_refused(options, message):
     [
         (np.ones((2, 2)), np.ones((2, 3)), "2 classes and p_x2y has 3"),
         (np.ones(2), np.ones((2, 2)), r"p_x1y has shape \(2,\)"),
-        (np.ones((2, 2)), np.ones((2, 2)) / 4, "sums to 4 and p_x2y to 1"),
+        (
+            np.ones((2, 2)),
+            np.ones((2, 2)) / 4,
+            "sums to 4 and p_x2y to 1, which differ by 0.75 .*marginal_tolerance is 1e-09",
+        ),
         (np.eye(2), np.array([[1.0, 0.0], [0.9, 0.1]]), r"differs .* by 0.45 at class [01]"),
         (np.eye(2), np.array([[1.0, -0.1], [0.9, 0.1]]), r"p_x2y\[0, 1\] is -0.1"),
         (np.zeros((2, 2)), np.eye(2), "p_x1y is zero everywhere"),
@@ -86,7 +96,7 @@ def test_marginals_are_refused(first, second, message):
 
 def test_a_difference_in_p_y_names_the_option_that_allows_it():
     first, second = np.diag([0.5, 0.5]), np.diag([0.51, 0.49])
-    with pytest.raises(InputError, match=r"by 0.01 .*marginal_tolerance="):
+    with pytest.raises(InputError, match=r"by 0.01 .*marginal_tolerance is 1e-09"):
         decompose_marginals(first, second)
     d = decompose_marginals(first, second, marginal_tolerance=0.02)
     assert d.redundancy == pytest.approx(1, abs=1e-4)
@@ -174,3 +184,77 @@ def test_auto_falls_back_to_the_processor_and_says_so_once(caplog):
     (line,) = caplog.records
     assert line.name == "modalprism.pid"
     assert "no GPU here" in line.message
+
+
+@pytest.mark.parametrize(
+    ("dtype", "error"),
+    [("f4", 1e-7), ("f2", 1e-3), (torch.float32, 1e-7), (torch.bfloat16, 1e-2), ("f8", 1e-12)],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_marginals_of_one_joint_are_taken_in_any_type(dtype, error, seed):
+    joint = np.random.default_rng(seed).dirichlet(np.ones(120)).reshape(5, 6, 4)
+    right = decompose_marginals(joint.sum(1), joint.sum(0), tol=1e-9)
+
+    def rounded(p):
+        return torch.tensor(p, dtype=dtype) if isinstance(dtype, torch.dtype) else p.astype(dtype)
+
+    first, second = rounded(joint.sum(1)), rounded(joint.sum(0))
+    d = decompose_marginals(first, second, tol=1e-9)
+    assert d.upper == pytest.approx(right.upper, abs=error)
+    stack = torch.stack if isinstance(first, torch.Tensor) else np.stack
+    (d,) = decompose_marginals_batch(stack([first]), stack([second]))
+    assert d.upper == pytest.approx(right.upper, abs=max(error, 1e-6))
+
+
+def test_marginals_of_different_examples_are_refused_in_any_type():
+    first, second = (np.random.default_rng(seed).dirichlet(np.ones(20)) for seed in (0, 1))
+    for dtype in ("f4", "f2"):
+        with pytest.raises(InputError, match=r"p\(y\) differs .* marginal_tolerance is"):
+            decompose_marginals(
+                first.reshape(5, 4).astype(dtype), second.reshape(5, 4).astype(dtype)
+            )
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.int64])
+def test_torch_tensors_of_any_type_are_read(dtype):
+    counts = torch.tensor([[[1, 0], [0, 1]], [[0, 1], [1, 0]]], dtype=dtype)
+    counts.requires_grad_(dtype.is_floating_point)
+    assert decompose(counts).synergy == pytest.approx(1, abs=1e-6)
+
+
+def observations():
+    rows = pd.DataFrame({"image": [*"aabb"], "text": [0, 1, 0, 1], "answer": [*"yxxy"]})
+    return pd.concat([rows, rows])
+
+
+def test_a_series_of_counts_is_a_joint():
+    for normalize in (False, True):
+        counts = observations().value_counts(normalize=normalize)
+        assert decompose(counts).synergy == pytest.approx(1, abs=1e-6)
+    assert decompose(observations().groupby([*counts.index.names]).size()).synergy > 0.99
+    assert decompose_pairs(counts)[0, 1].synergy == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda rows: rows, r"joint is a DataFrame: pass its counts, joint.value_counts\(\)"),
+        (lambda rows: rows.value_counts().to_frame(), "joint is a DataFrame"),
+        (lambda rows: rows[["text", "answer"]].value_counts(), "index has 2 levels: pass one of 3"),
+        (lambda rows: rows.replace("a", None).value_counts(dropna=False), "missing values in its"),
+        (lambda rows: rows.value_counts().astype(str), "pass counts or probabilities"),
+        (lambda rows: rows["text"], "joint has shape"),
+    ],
+)
+def test_other_pandas_objects_are_refused_with_advice(make, message):
+    with pytest.raises(InputError, match=message):
+        decompose(make(observations()))
+
+
+def test_marginals_of_pandas_name_the_same_classes():
+    rows = observations()
+    first = pd.crosstab(rows["image"], rows["answer"])
+    second = pd.crosstab(rows["text"], rows["answer"])
+    assert decompose_marginals(first, second).redundancy == pytest.approx(0, abs=1e-6)
+    with pytest.raises(InputError, match="different classes, or the same in another order"):
+        decompose_marginals(first, second[["y", "x"]])

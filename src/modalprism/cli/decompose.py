@@ -68,6 +68,14 @@ def decompose(
         float | None,
         typer.Option(metavar="SECONDS", help="Stop then; the bounds on the error still hold."),
     ] = None,
+    marginal_tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest difference in p(y) between p_x1y and p_x2y; by default what rounding "
+            "to their type makes.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Split a discrete distribution into atoms, with a proven bound on the error.
@@ -87,13 +95,14 @@ def decompose(
     }
     if file is not None and gate is None:
         names = {"sources": source, "target": target, "count": count}
-        _decompose_file(file, names, options, as_json)
+        _decompose_file(file, names, options, marginal_tolerance, as_json)
     elif gate == "list" and file is None:
         _list_gates(as_json)
     elif gate is not None and file is None:
-        if source or target or count:
+        if source or target or count or marginal_tolerance is not None:
             raise InputError(
-                "a gate has no columns: leave --source, --target and --count out with --gate"
+                "a gate has no columns and no marginals: leave --source, --target, --count and "
+                "--marginal-tolerance out with --gate"
             )
         _decompose_gate(gate, options, as_json)
     else:
@@ -104,16 +113,25 @@ def decompose(
 
 
 def _decompose_file(
-    file: Path, names: dict[str, Any], options: dict[str, Any], as_json: bool
+    file: Path,
+    names: dict[str, Any],
+    options: dict[str, Any],
+    marginal_tolerance: float | None,
+    as_json: bool,
 ) -> None:
     from modalprism.datasets.tables import read_joint
     from modalprism.pid import decompose, decompose_marginals
 
     table = read_joint(file, **names)
 
+    if marginal_tolerance is not None and len(table.tables) < 2:
+        raise InputError(f"{file} holds no marginals: leave --marginal-tolerance out")
+
     def solve() -> Decomposition:
         if len(table.tables) == 2:
-            return decompose_marginals(*table.tables, **options)
+            return decompose_marginals(
+                *table.tables, marginal_tolerance=marginal_tolerance, **options
+            )
         return decompose(*table.tables, **options)
 
     with _solved(solve, as_json) as result:

@@ -48,6 +48,7 @@ SURELY: Final = 0.01
 """p-value of an information from which on the nulls are those of samples that tell something."""
 STATES: Final = 24
 _TOLERANCE: Final = 1e-6  # nats; noise tells about 1/n
+_DIVERGED: Final = 1e-3  # nats
 _MOST_ITERATIONS: Final = 500
 _NEWTON_STEPS: Final = 30
 _EQUAL: Final = 1e-9
@@ -326,12 +327,13 @@ def _statistics(first: Array, second: Array) -> Array:
 def _unions(first: Array, second: Array) -> Array:
     """Return the union information of marginals with the same p(y), (B,), in nats."""
     how: dict[str, Any] = {"tol": _TOLERANCE, "max_iter": _MOST_ITERATIONS}
-    found = np.array([one.upper for one in solve_batch(first, second, **how)])
-    # Proportional fitting may be stopped before it has an upper bound: Newton's method is asked.
-    open_ = np.flatnonzero(~np.isfinite(found))
+    unions = solve_batch(first, second, **how)
+    found = np.array([one.upper for one in unions])
+    # Proportional fitting may diverge on a problem: Newton's method solves that.
+    open_ = np.flatnonzero([one.gap > _DIVERGED for one in unions])
     if len(open_):
         again = solve_batch(first[open_], second[open_], solver="newton", **how)
-        found[open_] = [one.upper if np.isfinite(one.upper) else one.lower for one in again]
+        found[open_] = [one.upper for one in again]
     return found
 
 

@@ -64,7 +64,7 @@ def decompose_marginals_batch(
     information: Sequence[float] | None = None,
     *,
     tol: float = 1e-6,
-    marginal_tolerance: float = 1e-9,
+    marginal_tolerance: float | None = None,
     **options: Unpack[Options],
 ) -> list[Decomposition]:
     """Decompose many pairs of marginals of one shape, as `decompose_marginals` does one.
@@ -77,7 +77,7 @@ def decompose_marginals_batch(
         (B,): I(X₁X₂;Y) of each, in the unit of `base`; without it synergies are None.
     tol : float
         Bound on the gap of each to stop at, in the unit of `base`.
-    marginal_tolerance : float
+    marginal_tolerance : float, optional
         As in `decompose_marginals`.
     **options
         As in `decompose_batch`.

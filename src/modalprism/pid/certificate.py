@@ -12,12 +12,16 @@ side is at most I_Q. Any potentials become feasible by subtracting ln max s from
 *Upper.* Any q with the two marginals is a candidate of the minimum, so I_q ≥ I_Q; `coupling` rounds
 any iterate onto the marginals.
 
-*In floating point.* e^α and e^β are right to a few ε (ε = 2⁻⁵²), their products and the sum over C
-classes of nonnegative terms to (C + 4) ε relatively; storing a shifted potential moves it by at
-most ε |α|, and e^α by as much relatively. Taking 4 ε (C + 4 + max|α| + max|β| + max|shift|) off
-every α therefore makes the stored potentials feasible in exact arithmetic. The dual value is a sum,
-whose rounding error is bounded and taken off too, as the rounding of I_q is added to the upper
-bound. Both come to about 1e-14 nats.
+*In floating point.* p(y) e^α and e^β are right to a few ε (ε = 2⁻⁵²), their products and the sum
+over C classes of nonnegative terms to (C + 4) ε relatively; storing a shifted potential moves it by
+at most ε |α|, and e^α by as much relatively. Taking 4 ε (C + 4 + max|α| + max|β| + max|ln p(y)| +
+max|shift|) off every α therefore makes the stored potentials feasible in exact arithmetic. The dual
+value is a sum, whose rounding error is bounded and taken off too, as the rounding of I_q is added
+to the upper bound. Both come to about 1e-14 nats.
+
+*Overflow and underflow.* The potentials are scaled so that p(y) e^α and e^β are at most 1. What
+underflows then changes s by at most 2 C · 2.3e-308, and the maxima that s is divided by are taken
+to be at least 1e-290: less is shifted than could be, and the bound stays proven.
 """
 
 from __future__ import annotations
@@ -28,9 +32,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.pid.coupling import row_blocks, slack
+from modalprism.pid.information import pointwise_information
 from modalprism.pid.ranks import ONE_RANK, Ranks
 
 _EPS = torch.finfo(torch.float64).eps
+_LEAST_MAXIMUM = 1e-290  # What a smaller maximum of s counts as: far above what underflows.
 SAME = 1e-14
 
 
@@ -82,12 +88,15 @@ def feasible_potentials(
     alpha, beta : Tensor
         The shifted potentials: Σ_y p(y) e^{α+β} ≤ 1 for every (x₁,x₂).
     """
-    p_y = p_x2y.sum(1)
+    log_p_y = p_x2y.sum(1).log()
     p_x1, p_x2 = p_x1y.sum(2), p_x2y.sum(2)
-    # The gauge (α + c, β − c), free in every class, is chosen so that e^α cannot overflow.
-    gauge = ranks.max(alpha.amax(1, keepdim=True)).clamp(min=-1e4)
-    alpha, beta = alpha - gauge, beta + gauge
-    first, second = alpha.exp() * p_y[:, None], beta.exp().mT
+    # One constant is taken off all α, so that no term p(y) e^{α+β} exceeds 1; and the gauge
+    # (α + c, β − c), free in every class, makes the largest p(y) e^α and the largest e^β equal.
+    top_1, top_2 = ranks.max(alpha.amax(1)) + log_p_y, beta.amax(1)
+    excess = (top_1 + top_2).amax(1, keepdim=True)
+    gauge = ((top_1 - excess - top_2) / 2).where(log_p_y > -torch.inf, 0.0)
+    alpha, beta = alpha - (gauge + excess)[:, None], beta + gauge[:, None]
+    first, second = (alpha + log_p_y[:, None]).exp(), beta.exp().mT
 
     # Rows first needs the largest entry of each row before it can visit the columns; columns
     # first the reverse. So s is visited twice, in blocks, and never kept.
@@ -101,13 +110,15 @@ def feasible_potentials(
         column_first = torch.maximum(column_first, s.amax(1))
     column_first = ranks.max(column_first)
     # Unused symbols have s = 0: they need no shift, and must not make one of 0/0.
-    row, column_first = row.where(p_x1 > 0, 1.0), column_first.where(p_x2 > 0, 1.0)
+    row = row.clamp_(min=_LEAST_MAXIMUM).where(p_x1 > 0, 1.0)
+    column_first = column_first.clamp(min=_LEAST_MAXIMUM).where(p_x2 > 0, 1.0)
     for rows in blocks:
         s = first[:, rows] @ second
         row_second[:, rows] = (s / column_first[:, None]).amax(2)
         column = torch.maximum(column, s.div_(row[:, rows, None]).amax(1))
     column = ranks.max(column)
-    row_second, column = row_second.where(p_x1 > 0, 1.0), column.where(p_x2 > 0, 1.0)
+    row_second = row_second.clamp_(min=_LEAST_MAXIMUM).where(p_x1 > 0, 1.0)
+    column = column.clamp(min=_LEAST_MAXIMUM).where(p_x2 > 0, 1.0)
     row, column, row_second, column_first = (
         largest.log_() for largest in (row, column, row_second, column_first)
     )
@@ -120,7 +131,8 @@ def feasible_potentials(
     column = torch.where(columns_first, column_first, column)
 
     largest = ranks.max(_largest(alpha) + _largest(row))
-    largest = p_y.shape[1] + 4.0 + largest + _largest(beta) + _largest(column)
+    largest = largest + _largest(log_p_y) + _largest(beta) + _largest(column)
+    largest = log_p_y.shape[1] + 4.0 + largest
     alpha = alpha - row[:, :, None] - 4 * _EPS * largest[:, None, None]
     beta = beta - column[:, :, None]
     lower = dual_value(p_x1y, p_x2y, alpha, beta, ranks)
@@ -147,9 +159,7 @@ def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArr
         (n, C): the potentials that have the value `lower`, with β = 0.
     """
     used = p_xy > 0
-    independent = p_xy.sum(1, keepdims=True) * p_xy.sum(0)
-    ratio = np.divide(p_xy, independent, out=np.ones_like(p_xy), where=used)
-    alpha = np.log(ratio)
+    alpha = np.where(used, pointwise_information(p_xy), 0.0)
     largest = p_xy.shape[1] + 4.0 + float(np.abs(alpha).max())
     terms = p_xy * alpha
     value, magnitude = float(terms.sum()), 1.0 + float(np.abs(terms).sum())

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from modalprism.pid.certificate import SAME, bounds_of_one_source
 from modalprism.pid.coupling import Coupling
-from modalprism.pid.information import mutual_information
+from modalprism.pid.information import mutual_information, pointwise_information
 from modalprism.pid.stopping import Reason
 from modalprism.pid.union import Bounds, UnionInformation
 
@@ -81,7 +81,7 @@ def _coupled_independently(
     """Couple the sources independently given y; one of them tells nothing."""
     first, second = torch.from_numpy(p_x1y)[None], torch.from_numpy(p_x2y)[None]
     bounds = Bounds(first, second)
-    bounds.offer_potentials(_told(first, first_tells), _told(second, not first_tells))
+    bounds.offer_potentials(_told(p_x1y, first_tells), _told(p_x2y, not first_tells))
     p_y = first.sum(1, keepdim=True)
     reference = torch.ones(1, len(p_x1y), len(p_x2y), dtype=torch.float64)
     v = torch.where(p_y > 0, second / p_y, 0.0)
@@ -102,8 +102,7 @@ def _coupled_independently(
     )
 
 
-def _told(p_xy: Tensor, tells: bool) -> Tensor:
+def _told(p_xy: Array, tells: bool) -> Tensor:
     """Ln p(y|x)/p(y), or 0 for a source whose potential is not needed; −inf where p is 0."""
-    ratio = p_xy / (p_xy.sum(2, keepdim=True) * p_xy.sum(1, keepdim=True))
-    potential = ratio.log() if tells else torch.zeros_like(ratio)
-    return torch.where(p_xy > 0, potential, -torch.inf)
+    potential = pointwise_information(p_xy) if tells else np.zeros_like(p_xy)
+    return torch.from_numpy(np.where(p_xy > 0, potential, -np.inf))[None]

@@ -68,6 +68,9 @@ class Coupling:
     ) -> Self:
         """Round the iterate u r v onto the marginals.
 
+        Any iterate will do, one that has overflowed too: what it cannot hold goes into the
+        rank-one term, so that the coupling is always finite.
+
         Parameters
         ----------
         p_x1y, u : Tensor
@@ -83,8 +86,12 @@ class Coupling:
         def columns() -> Tensor:
             return ranks.sum(_product_transposed(reference, u))
 
-        u = u * (p_x1y / (u * _product(reference, v)).clamp(min=_TINY)).clamp(max=1.0)
-        v = v * (p_x2y / (v * columns()).clamp(min=_TINY)).clamp(max=1.0)
+        reference, u, v = _finite(reference), torch.nan_to_num(u), torch.nan_to_num(v)
+        # v of at most 1 in every class, so that neither R v nor u v overflows.
+        scale = v.amax(1, keepdim=True).clamp(min=_TINY)
+        u, v = torch.nan_to_num(u * scale), v / scale
+        u = torch.minimum(u, p_x1y / _product(reference, v).clamp(min=_TINY))
+        v = torch.minimum(v, p_x2y / columns().clamp(min=_TINY))
         e = (p_x1y - u * _product(reference, v)).clamp(min=0.0)
         f = (p_x2y - v * columns()).clamp(min=0.0)
         return cls(reference, u, v, e, f / f.sum(1, keepdim=True).clamp(min=_TINY))
@@ -105,18 +112,20 @@ class Coupling:
         v, f = v.mT, f.mT
         batch, n1, n2 = self.reference.shape
         for rows in row_blocks(batch, n1, n2 * self.u.shape[2], u.device):
-            q = (u[:, :, rows] * self.reference[:, None, rows]).mul_(v)
+            q = (u[:, :, rows] * v).mul_(self.reference[:, None, rows])
             yield rows, q.addcmul_(e[:, :, rows], f)
 
     def information(self, ranks: Ranks = ONE_RANK) -> Tensor:
         """I_q(X₁X₂;Y) in nats, (B,), rounded upwards; `ranks` have the other rows."""
         p_y = ranks.sum((self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1))
-        eps = torch.finfo(p_y.dtype).eps
+        eps, smallest = torch.finfo(p_y.dtype).eps, torch.finfo(p_y.dtype).tiny
+        p_y = p_y.clamp(min=smallest)
         sums = torch.zeros_like(p_y[:, 0]).repeat(3, 1)
         total, magnitude, n_cells = sums
         for _, q in self.blocks():
-            independent = p_y[:, :, None, None] * q.sum(1, keepdim=True)
-            log_ratio = (q / independent.clamp_(min=_TINY)).clamp_(min=_TINY).log_()
+            # In two quotients: the product p(y) q(x₁,x₂) of small probabilities would underflow.
+            ratio = (q / q.sum(1, keepdim=True).clamp_(min=smallest)).div_(p_y[:, :, None, None])
+            log_ratio = ratio.clamp_(min=_TINY).log_()
             terms = q.mul_(log_ratio)
             total += terms.sum((1, 2, 3))
             magnitude += terms.abs_().sum((1, 2, 3))
@@ -148,6 +157,12 @@ def slack(eps: float, terms: int, magnitude: Magnitude) -> Magnitude:
 def take(table: Tensor, problems: Tensor) -> Tensor:
     """Rows of a mask; the table itself, not a copy, where that is all of them."""
     return table if bool(problems.all()) else table[problems]
+
+
+def _finite(reference: Tensor) -> Tensor:
+    """Return the reference, with 0 throughout in problems where it is not finite."""
+    sound = reference.sum((1, 2), dtype=torch.float64).isfinite()
+    return reference if bool(sound.all()) else reference.masked_fill(~sound[:, None, None], 0.0)
 
 
 def _product(reference: Tensor, v: Tensor) -> Tensor:

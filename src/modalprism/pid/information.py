@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import rel_entr, xlogy
+from scipy.special import xlogy
 
 
 def entropy(p: NDArray[np.float64]) -> float:
@@ -50,8 +50,34 @@ def mutual_information(p_xy: NDArray[np.float64]) -> float:
     >>> round(mutual_information(np.eye(2) / 2), 6)
     0.693147
     """
-    independent = p_xy.sum(1, keepdims=True) * p_xy.sum(0, keepdims=True)
-    return float(rel_entr(p_xy, independent).sum())
+    return float(np.nansum(p_xy * pointwise_information(p_xy)))
+
+
+def pointwise_information(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pointwise information ln[p(y|x) / p(y)] of every cell of a table.
+
+    It is a difference of logarithms: the product p(x) p(y) of small probabilities would underflow.
+
+    Parameters
+    ----------
+    p : ndarray
+        (…, C), float64, nonnegative, summing to 1; x stands on all axes but the last.
+
+    Returns
+    -------
+    ndarray
+        (…, C), in nats; nan where p is 0.
+
+    Examples
+    --------
+    >>> pointwise_information(np.diag([0.5, 0.5, 1e-300])).round(3).diagonal()
+    array([  0.693,   0.693, 690.776])
+    """
+    used = p > 0
+    conditional = np.divide(p, p.sum(-1, keepdims=True), out=np.ones_like(p), where=used)
+    p_y = p.sum(tuple(range(p.ndim - 1)))
+    log_p_y = np.log(p_y, out=np.zeros_like(p_y), where=p_y > 0)
+    return np.where(used, np.log(conditional) - log_p_y, np.nan)
 
 
 def unit_of(base: float) -> str:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from modalprism.pid.coupling import Coupling
-from modalprism.pid.information import mutual_information
+from modalprism.pid.information import mutual_information, pointwise_information
 from modalprism.pid.newton_system import Array, SingularError, StepSolver, System
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.union import Bounds, Solution
@@ -244,9 +244,7 @@ def _start(problem: _Problem, path: PathFollowing) -> _Point:
     where only one of them tells anything the start is the optimum.
     """
     p_x1, p_x2 = problem.p_x1y.sum(1, keepdims=True), problem.p_x2y.sum(1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        log_1 = np.log(problem.p_x1y / (p_x1 * problem.p_y))
-        log_2 = np.log(problem.p_x2y / (p_x2 * problem.p_y))
+    log_1, log_2 = pointwise_information(problem.p_x1y), pointwise_information(problem.p_x2y)
     told_1, told_2 = mutual_information(problem.p_x1y), mutual_information(problem.p_x2y)
     weight = 0.5 if told_1 + told_2 < 1e-12 else min(max(told_1 / (told_1 + told_2), 0.0), 1.0)
     alpha = np.where(problem.p_x1y > 0, weight * log_1, -np.inf)

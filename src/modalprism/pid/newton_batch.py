@@ -71,8 +71,10 @@ class _Run:
         self.bounds, self.p_y = Bounds(p_x1y, p_x2y), p_x2y.sum(1, keepdim=True)
         p_x1, p_x2 = p_x1y.sum(2, keepdim=True), p_x2y.sum(2, keepdim=True)
         # α = w ln p(y|x₁)/p(y), β = (1 − w) ln p(y|x₂)/p(y): s ≤ 1 by Hölder's inequality.
-        log_1 = torch.where(p_x1y > 0, (p_x1y / (p_x1 * self.p_y)).log(), -torch.inf)
-        log_2 = torch.where(p_x2y > 0, (p_x2y / (p_x2 * self.p_y)).log(), -torch.inf)
+        # Differences of logarithms: the product p(x) p(y) of small probabilities would underflow.
+        log_p_y = self.p_y.log()
+        log_1 = torch.where(p_x1y > 0, (p_x1y / p_x1).log() - log_p_y, -torch.inf)
+        log_2 = torch.where(p_x2y > 0, (p_x2y / p_x2).log() - log_p_y, -torch.inf)
         told_1, told_2 = (
             torch.where(p > 0, p * log, 0.0).sum((1, 2), keepdim=True)
             for p, log in ((p_x1y, log_1), (p_x2y, log_2))

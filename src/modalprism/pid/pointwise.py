@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.pid import validation
 from modalprism.pid.assembly import Options, assemble
-from modalprism.pid.information import mutual_information
+from modalprism.pid.information import mutual_information, pointwise_information
 from modalprism.pid.result import Decomposition
 
 Array = NDArray[np.float64]
@@ -104,10 +104,10 @@ def decompose_pointwise(
     known = mutual_information(table.reshape(-1, table.shape[2]))
     ((decomposition, union),) = assemble(p_x1y[None], p_x2y[None], [known], tol=tol, **options)
     nats = math.log(options.get("base", 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        i_1 = _pointwise_information(p_x1y)[:, None] / nats
-        i_2 = _pointwise_information(p_x2y)[None] / nats
-        i_12 = _pointwise_information(table) / nats
+    i_1 = pointwise_information(p_x1y)[:, None] / nats
+    i_2 = pointwise_information(p_x2y)[None] / nats
+    i_12 = pointwise_information(table) / nats
+    with np.errstate(invalid="ignore"):
         potentials = (union.alpha[:, None] + union.beta[None]) / nats
     i_union = np.where(table > 0, potentials, np.nan)
     i_union += decomposition.upper - np.nansum(table * i_union)
@@ -119,10 +119,3 @@ def decompose_pointwise(
         synergy=i_12 - i_union,
         information=i_12,
     )
-
-
-def _pointwise_information(p: Array) -> Array:
-    """Ln p(y|·)/p(y) of a table with y on its last axis; nan where p is 0."""
-    p_y = p.sum(tuple(range(p.ndim - 1)))
-    conditional = p / p.sum(-1, keepdims=True)
-    return np.where(p > 0, np.log(conditional / p_y), np.nan)

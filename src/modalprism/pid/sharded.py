@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import rel_entr
 
 from modalprism.errors import InputError
 from modalprism.pid import validation
@@ -41,7 +40,7 @@ def decompose_sharded(
     time_limit: float | None = None,
     device: str | torch.device | None = None,
     group: distributed.ProcessGroup | None = None,
-    marginal_tolerance: float = 1e-9,
+    marginal_tolerance: float | None = None,
 ) -> Decomposition:
     """Decompose a problem whose rows x₁ are spread over the processes of torch.distributed.
 
@@ -66,7 +65,7 @@ def decompose_sharded(
         Where this process computes, the processor by default.
     group : torch.distributed.ProcessGroup, optional
         Which processes; all by default.
-    marginal_tolerance : float
+    marginal_tolerance : float, optional
         Largest difference in p(y) between the marginals, as in `decompose_marginals`.
 
     Returns
@@ -107,13 +106,14 @@ def decompose_sharded(
         "tol": tol,
         "max_iter": max_iter,
         "time_limit": time_limit,
-        "marginal_tolerance": marginal_tolerance,
     }
     try:
         validation.check_base(base)
         validation.check_information(information)
         validation.check_stopping(tol, max_iter, time_limit)
         place = validation.check_device(device)
+        tolerance = validation.check_tolerance(marginal_tolerance, p_x1y_rows, p_x2y)
+        settings["marginal_tolerance"] = tolerance
         rows, second = validation.check_shard(p_x1y_rows, p_x2y)
         shape = (len(rows), *second.shape)
         check_fits("ipfp", shape, 1, place, tol * math.log(base), shard=True)
@@ -127,8 +127,8 @@ def decompose_sharded(
     ranks, nats = ProcessRanks(group), math.log(base)
     p_y = ranks.sum(torch.from_numpy(rows.sum(0)).to(place)).cpu().numpy()
     # All processes see the same sums, so from here on all refuse or none does.
-    scale, second = _one_p_y(p_y, second, marginal_tolerance)
-    rows = rows * scale
+    scale, second = _one_p_y(p_y, second, tolerance)
+    rows = validation.without_subnormal(rows * scale)
     p_y = second.sum(0)
     first = torch.from_numpy(rows).to(place)[None]
     with one_thread(), Watch(Stopping(tol * nats, max_iter, time_limit)) as watch:
@@ -179,4 +179,7 @@ def _one_p_y(p_y: Array, second: Array, tolerance: float) -> tuple[Array, Array]
 
 def _told(rows: Array, p_y: Array) -> float:
     """Σ p(x₁,y) ln[p(y|x₁)/p(y)] over some of the rows: their part of I(X₁;Y) in nats."""
-    return float(rel_entr(rows, rows.sum(1, keepdims=True) * p_y).sum())
+    used = rows > 0
+    conditional = np.divide(rows, rows.sum(1, keepdims=True), out=np.ones_like(rows), where=used)
+    log_p_y = np.log(p_y, out=np.zeros_like(p_y), where=p_y > 0)
+    return float((rows * (np.log(conditional) - log_p_y))[used].sum())

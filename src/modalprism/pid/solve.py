@@ -6,12 +6,14 @@ back afterwards.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from modalprism.pid.closed_form import closed_form
-from modalprism.pid.cost import cheapest
+from modalprism.pid.cost import cheapest, ipfp_iterations
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton import solve_newton
 from modalprism.pid.newton_batch import solve_newton_batch
@@ -22,6 +24,7 @@ from modalprism.pid.union import Solution, UnionInformation
 
 Array = NDArray[np.float64]
 Device = str | torch.device | None
+_NEWTON_ITERATIONS = 50  # More than Newton's method takes.
 
 
 def solve_union_information(
@@ -118,6 +121,9 @@ def solve_batch(
     shape = n1, p_x2y.shape[1], n_classes
     place = torch.device(device or "cpu")
     name = chosen(solver, shape, batch, tol, place)
+    if name == "ipfp" and solver == "auto" and batch > 1 and place.type == "cpu":
+        occupied = (np.count_nonzero(p_x1y) + np.count_nonzero(p_x2y)) / (p_x1y.size + p_x2y.size)
+        name = cheapest(*shape, tol, batch, sparse=bool(occupied < 0.5))
     on_device = name == "newton" and place.type != "cpu"
     together = on_device or (name == "ipfp" and (batch > 1 or solver == "ipfp"))
     unions: list[UnionInformation | None] = [None] * batch
@@ -127,10 +133,8 @@ def solve_batch(
             return [union for union in unions if union is not None]
     with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
         if together:
-            support = Support.of(p_x1y, p_x2y)
-            solve = solve_newton_batch if on_device else solve_ipfp
-            solution = solve(*support.restrict(p_x1y, p_x2y, device), watch)
-            solved = support.answers(solution, name)
+            resume = solver == "auto" and place.type == "cpu" and cheapest(*shape, tol) == "newton"
+            solved = _solve_together(p_x1y, p_x2y, watch, name, device, resume=resume)
         else:
             solved = [
                 union or _solve_one(first, second, watch, name, device, resume=solver == "auto")
@@ -148,6 +152,39 @@ def chosen(
     if solver != "auto":
         return solver
     return cheapest(*shape, tol, batch) if device.type == "cpu" else "ipfp"
+
+
+def _solve_together(
+    p_x1y: Array, p_x2y: Array, watch: Watch, name: str, device: Device, *, resume: bool
+) -> list[UnionInformation]:
+    """Solve a batch; if `resume`, Newton's method takes what proportional fitting is slow on.
+
+    On tables with many zeros the iterative procedure may take a hundred times as long as on others
+    of their shape, or never converge.
+    """
+    support = Support.of(p_x1y, p_x2y)
+    first, second = support.restrict(p_x1y, p_x2y, device)
+    if name == "newton":
+        return support.answers(solve_newton_batch(first, second, watch), name)
+    most = watch.stopping.max_iter
+    usual = int(ipfp_iterations(watch.stopping.tol))
+    reserved = max(0, most - usual, _NEWTON_ITERATIONS if most > 2 * _NEWTON_ITERATIONS else 0)
+    reserved = reserved if resume else 0
+    watch.spend(reserved)
+    unions = support.answers(solve_ipfp(first, second, watch), name)
+    watch.spend(-reserved)
+    for k, union in enumerate(unions if resume else ()):
+        if union.reason in {Reason.ITERATIONS, Reason.ACCURACY}:
+            watch.spend(union.iterations)
+            alone = slice(k, k + 1)
+            other = _solve_one(p_x1y[alone], p_x2y[alone], watch, "newton", device, resume=True)
+            watch.spend(-union.iterations)
+            tighter = min(union, other, key=lambda one: one.gap)
+            iterations = union.iterations + other.iterations
+            unions[k] = replace(
+                tighter, iterations=iterations, reason=other.reason, solver="ipfp, newton"
+            )
+    return unions
 
 
 def _solve_one(

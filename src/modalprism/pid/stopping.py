@@ -103,7 +103,7 @@ class Watch:
         self._interrupted = True
 
     def spend(self, iterations: int) -> None:
-        """Count iterations of a solver whose work another one continues."""
+        """Count iterations of a solver whose work another one continues, or give them back."""
         self._spent += iterations
 
     def reason(self, iteration: int) -> Reason | None:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from modalprism.estimation.exchange import exchangeable_blocks, laid_out
-from modalprism.pid.solve import solve_batch, solve_union_information
-from modalprism.pid.union import UnionInformation
+from modalprism.pid.solve import solve_batch
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -166,7 +165,12 @@ def informations(tables: Array) -> tuple[Array, float]:
     unions = [
         union
         for start in range(0, len(tables), step)
-        for union in _solved(p_x1y[start : start + step], p_x2y[start : start + step])
+        for union in solve_batch(
+            p_x1y[start : start + step],
+            p_x2y[start : start + step],
+            tol=GAP_TOLERANCE,
+            max_iter=MOST_ITERATIONS,
+        )
     ]
     values = np.stack(
         [
@@ -177,18 +181,3 @@ def informations(tables: Array) -> tuple[Array, float]:
         ]
     )
     return values, max(union.gap for union in unions)
-
-
-def _solved(p_x1y: Array, p_x2y: Array) -> list[UnionInformation]:
-    """Solve many problems together, and by themselves those that this leaves unsolved.
-
-    What is fast for many at once may swing, or overflow, on a table with few rows in many cells.
-    """
-    unions = solve_batch(p_x1y, p_x2y, tol=GAP_TOLERANCE, max_iter=MOST_ITERATIONS)
-    for index, union in enumerate(unions):
-        if not union.converged:
-            alone = solve_union_information(
-                p_x1y[index], p_x2y[index], tol=GAP_TOLERANCE, max_iter=MOST_ITERATIONS
-            )
-            unions[index] = min(union, alone, key=lambda answer: answer.gap)
-    return unions

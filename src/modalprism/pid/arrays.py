@@ -1,0 +1,123 @@
+"""Arrays from what users hold: NumPy, torch and pandas objects, and nested lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from modalprism.errors import InputError
+
+_KNOWN_TO_NUMPY = {torch.float16, torch.float32, torch.float64}
+
+
+def to_array(values: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
+    """Return a table as an array, of whatever rank it has.
+
+    Torch tensors may be of any real type, on any device, and may require gradients. A pandas
+    Series becomes dense: each level of its index is an axis, with the symbols in sorted order.
+
+    Parameters
+    ----------
+    values : array_like, torch.Tensor, pandas.Series or pandas.DataFrame
+    name : str
+        The parameter, as messages call it.
+    axes : tuple of str
+        Names of the axes that are wanted.
+
+    Raises
+    ------
+    InputError
+        If the values are no array, or the index of a Series is of another depth.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"image": [0, 0, 1], "text": [0, 1, 1], "answer": ["n", "n", "y"]})
+    >>> to_array(rows.value_counts(), "joint", ("n1", "n2", "C")).tolist()
+    [[[1, 0], [1, 0]], [[0, 0], [0, 1]]]
+    """
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        unknown = values.dtype.is_floating_point and values.dtype not in _KNOWN_TO_NUMPY
+        return np.asarray(values.double() if unknown else values)
+    if _has_levels(values):
+        return _dense(values, name, axes)
+    if _is_pandas(values, "DataFrame") and len(axes) > 2:
+        raise InputError(
+            f"{name} is a DataFrame: pass its counts, {name}.value_counts() of the columns of the"
+            " sources and the target in this order; or an array of shape"
+            f" ({', '.join(axes)})"
+        )
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{name} cannot be read as an array: pass numbers of shape ({', '.join(axes)})"
+        ) from error
+
+
+def resolution(values: Any) -> float:
+    """Return the relative spacing of a table's numbers: 0 for integers and for nested lists.
+
+    Examples
+    --------
+    >>> f"{resolution(np.ones(2, 'f4')):.1e}", resolution([1.0, 2.0])
+    ('1.2e-07', 0.0)
+    """
+    dtype = getattr(values, "dtype", None)
+    if _is_pandas(values, "DataFrame"):
+        dtype = np.result_type(*values.dtypes) if values.shape[1] else None
+    if isinstance(dtype, torch.dtype):
+        return float(torch.finfo(dtype).eps) if dtype.is_floating_point else 0.0
+    if isinstance(dtype, np.dtype) and dtype.kind == "f":
+        return float(np.finfo(dtype).eps)
+    return 0.0
+
+
+def rank(values: Any) -> int:
+    """Return the number of axes of the array that `to_array` returns."""
+    return int(values.index.nlevels) if _has_levels(values) else np.ndim(values)
+
+
+def symbols(values: Any) -> list[Any] | None:
+    """Return the symbols on the last axis of a pandas object, or None for everything else."""
+    if _is_pandas(values, "DataFrame"):
+        return list(values.columns)
+    if _has_levels(values):
+        return list(values.index.remove_unused_levels().levels[-1])
+    return None
+
+
+def _has_levels(values: Any) -> bool:
+    """Whether the values are a Series whose index holds the symbols."""
+    return _is_pandas(values, "Series") and values.index.nlevels > 1
+
+
+def _is_pandas(values: Any, kind: str) -> bool:
+    """Tell a pandas object without importing pandas."""
+    return any(
+        one.__name__ == kind and one.__module__.partition(".")[0] == "pandas"
+        for one in type(values).__mro__
+    )
+
+
+def _dense(series: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
+    """Put a Series whose index holds the symbols into a table; entries of one key add up."""
+    index = series.index.remove_unused_levels()
+    if index.nlevels != len(axes):
+        raise InputError(
+            f"{name} is a Series whose index has {index.nlevels} levels: pass one of"
+            f" {len(axes)} levels, for ({', '.join(axes)})"
+        )
+    codes = [np.asarray(code) for code in index.codes]
+    if any((code < 0).any() for code in codes) or any(one.hasnans for one in index.levels):
+        raise InputError(f"{name} has missing values in its index: fill or drop them")
+    values = np.asarray(series)
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds {series.dtype}: pass counts or probabilities")
+    table = np.zeros([len(level) for level in index.levels], values.dtype)
+    np.add.at(table, tuple(codes), values)
+    return table
