@@ -14,6 +14,7 @@ from typing import Any
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.families.registry import adapter_class
 from modalprism.errors import InputError
+from modalprism.foreign import reason_of
 
 
 def _transformers() -> Any:
@@ -86,7 +87,11 @@ def load_adapter(
 
 
 def adapter_named(words: str) -> type[Adapter]:
-    """Import an adapter by ``module:Class``, from the working folder too.
+    """Import an adapter by ``module:Class``.
+
+    Modules that are installed come before those of the working folder, which can thus not stand in
+    for them. Importing a module runs its code: a caller that reads the name from a file asks the
+    user first (`modalprism.studies.code`).
 
     Raises
     ------
@@ -94,15 +99,19 @@ def adapter_named(words: str) -> type[Adapter]:
         If there is none of that name.
     """
     module, _, name = words.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
+    here = str(Path.cwd())
+    sys.path.append(here)
+    importlib.invalidate_caches()  # of a module written a moment ago
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise InputError(
-            f"the adapter {words!r} cannot be imported ({error}); write it as module:Class"
+            f"the adapter {words!r} cannot be imported ({reason_of(error)}); write it as "
+            "module:Class"
         ) from error
     finally:
-        sys.path.pop(0)
+        if here in sys.path:  # the last one
+            del sys.path[len(sys.path) - 1 - sys.path[::-1].index(here)]
     if not (isinstance(found, type) and issubclass(found, Adapter)):
         raise InputError(f"{words!r} is no class that derives from Adapter")
     return found

@@ -23,6 +23,9 @@ _RESUMES = "finished work is kept, and the same command resumes"
 def main() -> None:
     """Run the command line. Every failure is one sentence on standard error and an exit code."""
     try:
+        from modalprism.search_path import leave_out_working_folder
+
+        leave_out_working_folder()
         from modalprism.cli.process import prepare_streams
 
         prepare_streams()
@@ -32,7 +35,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _leave(1, f"stopped; {_RESUMES}")
     except InputError as error:
-        _leave(2, f"error: {error}")
+        _leave(2, f"error: {getattr(error, 'for_shell', error)}")
     except WorkerError as error:
         _leave(1, f"error: {error}; {_RESUMES}")
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from modalprism.cli.capture import capture
 from modalprism.cli.compare import compare
 from modalprism.cli.console import (
     OUT,
+    AllowCode,
     Base,
     Fresh,
     Json,
@@ -172,7 +174,13 @@ def _engine(study: Any, name: str, address: str | None, workers: int | None) -> 
 
 
 def _run_and_report(
-    study: Any, *, engine: Engine, baselines: str | None, fresh: bool, as_json: bool
+    study: Any,
+    *,
+    engine: Engine,
+    baselines: str | None,
+    fresh: bool,
+    as_json: bool,
+    allow_code: Sequence[str] = (),
 ) -> None:
     from modalprism.reports import write_report
 
@@ -182,7 +190,11 @@ def _run_and_report(
     elsewhere = redirect_stdout(sys.stderr) if isinstance(engine, RayEngine) else nullcontext()
     with show_progress(as_json) as progress, elsewhere:
         profile = study.run(
-            engine=engine, track=progress.track, announce=announce_to(as_json), fresh=fresh
+            engine=engine,
+            track=progress.track,
+            announce=announce_to(as_json),
+            fresh=fresh,
+            allow_code=allow_code,
         )
         page = write_report(study.out, track=progress.track)
     _show(profile, page, as_json)
@@ -235,6 +247,7 @@ def run(
     address: Address = None,
     workers: Workers = None,
     fresh: Fresh = False,
+    allow_code: AllowCode = None,
     as_json: Json = False,
 ) -> None:
     """Run a study: capture, analyse, write the run's folder and its report. Resumes where it stood.
@@ -247,7 +260,14 @@ def run(
 
     asked = Study.from_yaml(study)
     where = _engine(asked, engine, address, workers)
-    _run_and_report(asked, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
+    _run_and_report(
+        asked,
+        engine=where,
+        baselines=baselines,
+        fresh=fresh,
+        as_json=as_json,
+        allow_code=allow_code or (),
+    )
 
 
 @app.command()

@@ -31,6 +31,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Analyse again what was analysed before; keep the store.")
 ]
+AllowCode = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-code",
+        help="Let code of the study run: its adapter, module:Class, or the code that comes with a "
+        "model, by the model's name. Repeat it. Without, a study that needs code is refused.",
+    ),
+]
 Base = Annotated[
     str, typer.Option("--base", help="Base of the logarithm: 2 for bits, e for nats, or a number.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import OUT, Json, announce_to, print_json, show_progress
+from modalprism.cli.console import OUT, AllowCode, Json, announce_to, print_json, show_progress
 
 
 def validate(
@@ -23,6 +23,7 @@ def validate(
             "each."
         ),
     ] = 128,
+    allow_code: AllowCode = None,
     as_json: Json = False,
 ) -> None:
     """Check a study's models, stores and estimator against what must hold.
@@ -60,6 +61,7 @@ def validate(
             runs=runs,
             track=progress.track,
             announce=announce_to(as_json),
+            allow_code=allow_code or (),
         )
     if as_json:
         print_json(found.record())

@@ -17,6 +17,7 @@ from modalprism.engines.orphans import end_with
 from modalprism.engines.serial import SerialEngine
 from modalprism.errors import WorkerError
 from modalprism.progress import Track
+from modalprism.search_path import SAFE_PATH, variable
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger("modalprism.engines")
@@ -79,7 +80,8 @@ def _results(jobs: Sequence[Job[T]], workers: int) -> Generator[tuple[str, T], N
         alone = deaths >= TRIES - 1
         tried = dict([next(iter(left.items()))]) if alone else dict(left)
         try:
-            with closing(_round(tried, workers)) as finished:
+            # All the while: a worker may be started anew at any time.
+            with variable(*SAFE_PATH), closing(_round(tried, workers)) as finished:
                 for number, result in finished:
                     del left[number]
                     deaths = 0

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from modalprism.errors import InputError, WorkerError
+from modalprism.search_path import SAFE_PATH, variable
 
 AUTO: Final = "auto"
 _PLACE: Final = re.compile(r"(?P<host>[^\s/:]+|\[[^\]]+\]):(?P<port>\d{1,5})")
@@ -78,7 +79,7 @@ def check_address(address: str) -> None:
             text=True,
             timeout=_PROBE_SECONDS,
             check=False,
-            env=os.environ | _FEW_TRIES,
+            env=os.environ | _FEW_TRIES | dict([SAFE_PATH]),
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(
@@ -162,12 +163,20 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
     if address is None:
         asked = {"address": "local", "num_cpus": workers, "include_dashboard": False}
     # Nothing is told to Ray's makers, unless the user said so; Ray Data asks at every pipeline.
-    with _signals_left_alone(), _as_it_was("RAY_USAGE_STATS_ENABLED", "0"):
+    quiet, safe = variable("RAY_USAGE_STATS_ENABLED", "0"), variable(*SAFE_PATH)
+    with _signals_left_alone(), quiet, safe:
         try:
             with warnings.catch_warnings():
                 # Of what a coming version does with GPUs of tasks that ask for none.
                 warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\.")
-                ray.init(**asked, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(
+                    **asked,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    # As for jobs of Ray's client: without it, workers import from the folder in
+                    # which this process runs before they import what is installed.
+                    job_config=ray.job_config.JobConfig(_client_job=True),
+                )
         except (OSError, RuntimeError, ValueError, SystemExit, ray.exceptions.RayError) as error:
             why = " ".join(str(error).split())
             if address is None:
@@ -177,19 +186,6 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
-
-
-@contextmanager
-def _as_it_was(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment, unless it is set, and take it away again."""
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -25,10 +26,12 @@ from modalprism.engines import Engine
 from modalprism.files import file_name
 from modalprism.progress import Track, silent
 from modalprism.studies.capture_origin import CaptureOrigin
+from modalprism.studies.code import Code, adapter_code, repository_code
 from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+_ADAPTER: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _CHANGES_NO_BYTE: Final = {"kind", "name", "dataset", "batch_size", "device"}
 _LATER: Final = frozenset({"prompt", "answers", "only", "join"})
 
@@ -87,9 +90,12 @@ class CaptureSource(StudyPart):
     candidates, layers, pool, tokens, batch_size, dtype, device, on_error, redrawn, partners
         Of the capture; see `modalprism.capture`.
     adapter : str, optional
-        ``module:Class`` of an adapter of your own.
-    revision, trust_remote_code
-        Of the model's repository; its code does not run unless asked for.
+        ``module:Class`` of an adapter of your own. It runs only where the user allows it by name.
+    revision : str, optional
+        Of the model's repository.
+    trust_remote_code : bool
+        Whether the study needs the code that comes with the model. It runs only where the user
+        allows it by name.
     """
 
     kind: Literal["capture"]
@@ -119,6 +125,13 @@ class CaptureSource(StudyPart):
     adapter: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
+
+    @field_validator("adapter")
+    @classmethod
+    def _module_and_class(cls, adapter: str | None) -> str | None:
+        if adapter is not None and not _ADAPTER.fullmatch(adapter):
+            raise ValueError(f"{adapter!r} is no adapter; write it as module:Class")
+        return adapter
 
     @field_validator("answers", mode="before")
     @classmethod
@@ -164,6 +177,13 @@ class CaptureSource(StudyPart):
     def dataset_label(self) -> str:
         """What the dataset is called in the profile."""
         return self.dataset or Path(self.data).stem
+
+    def code(self) -> tuple[Code, ...]:
+        """Return the code that would run, beside Modalprism and the libraries it stands on."""
+        adapter = adapter_code(self.adapter) if self.adapter else None
+        remote = self.trust_remote_code
+        repository = repository_code(self.model, self.revision) if remote else None
+        return tuple(one for one in (adapter, repository) if one is not None)
 
     def stores(
         self, folder: Path, seed: int, track: Track = silent, engine: Engine | None = None

@@ -17,6 +17,7 @@ from modalprism.errors import InputError
 from modalprism.foreign import redacted
 from modalprism.progress import Track, silent
 from modalprism.remote import is_address, shown
+from modalprism.studies.code import Code
 from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
 
@@ -33,6 +34,10 @@ class EmbeddingsSource(StudyPart):
     @classmethod
     def _address_or_path(cls, path: str | Path) -> str | Path:
         return path if is_address(path) else Path(path)
+
+    def code(self) -> tuple[Code, ...]:
+        """Return the code that would run: none."""
+        return ()
 
     def stores(
         self,

@@ -29,6 +29,7 @@ from modalprism.datasets.emoji_questions import (
 from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
+from modalprism.studies.code import Code
 from modalprism.studies.emoji_origin import EmojiOrigin
 from modalprism.studies.part import StudyPart
 from modalprism.studies.studied import StudiedStore
@@ -71,6 +72,10 @@ class EmojiSource(StudyPart):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(question_named(name).name for name in names)
+
+    def code(self) -> tuple[Code, ...]:
+        """Return the code that would run: none."""
+        return ()
 
     def stores(
         self,

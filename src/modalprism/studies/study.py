@@ -6,10 +6,8 @@ written whole, and taken up again when what they were made from is the same.
 
 from __future__ import annotations
 
-import os
-import platform
 import time
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -32,10 +30,12 @@ from modalprism.studies.baselines import (
     run_baselines,
     write_baselines,
 )
+from modalprism.studies.code import Code, require_allowed
 from modalprism.studies.kept import write_evidence
+from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
 from modalprism.studies.part import StudyPart
-from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
+from modalprism.studies.profile import SCHEMA, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
 from modalprism.studies.shown_examples import gather_examples
@@ -46,13 +46,6 @@ from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 from modalprism.yaml_files import read_yaml, yaml_text
 
 STUDY_FILE: Final = "study.yaml"
-_VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
-_INTERVALS: Final[dict[Estimator, str]] = {
-    "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups, with what "
-    "probes of other rows, and of more rows, would read.",
-    "codebook": "Intervals are 95 % and come from tables resampled over groups with the codes as "
-    "they were fitted.",
-}
 
 
 class Study(StudyPart):
@@ -183,6 +176,44 @@ class Study(StudyPart):
         study = self._relative_to(Path.cwd())
         return yaml_text(study.model_dump(mode="json"))
 
+    def code(self) -> tuple[Code, ...]:
+        """Return the code that the study would run, which the user has to allow."""
+        return tuple(code for source in self.sources for code in source.code())
+
+    def stores(
+        self,
+        *,
+        engine: Engine | None = None,
+        track: Track = silent,
+        allow_code: Sequence[str] = (),
+    ) -> list[StudiedStore]:
+        """Open the stores of all sources; what is not captured yet is captured.
+
+        This is where the code of a study begins to run: nothing of it runs before it is allowed.
+
+        Parameters
+        ----------
+        engine : Engine, optional
+            Where models are captured.
+        track : Track
+            Shows progress.
+        allow_code : sequence of str
+            Names of code that may run; see `run`.
+
+        Raises
+        ------
+        InputError
+            If a source cannot be used.
+        CodeRefusedError
+            If the study would run code that is not allowed.
+        """
+        require_allowed(self.code(), allow_code)
+        return [
+            studied
+            for source in self.sources
+            for studied in source.stores(self.out / "store", self.seed, track, engine)
+        ]
+
     def run(
         self,
         *,
@@ -190,6 +221,7 @@ class Study(StudyPart):
         track: Track = silent,
         announce: Announce = unheard,
         fresh: bool = False,
+        allow_code: Sequence[str] = (),
     ) -> Profile:
         """Capture what is missing, analyse what is missing, and write the run's folder.
 
@@ -205,6 +237,11 @@ class Study(StudyPart):
             Hears what baselines will cost, before they begin.
         fresh : bool
             Analyse again what was analysed before; captured stores are kept.
+        allow_code : sequence of str
+            Names of code that may run: an ``adapter`` of the study as it is written there,
+            ``module:Class``; a model with ``trust_remote_code`` by its id (``owner/model``, or
+            ``owner/model@revision``), or by the path of its folder. The variable
+            ``MODALPRISM_ALLOW_CODE`` holds more, with commas between.
 
         Returns
         -------
@@ -215,22 +252,28 @@ class Study(StudyPart):
         InputError
             If a source cannot be used, work cannot be done there, or another process runs a study
             in this folder; work finished before is kept.
+        CodeRefusedError
+            If the study would run code that is not allowed; nothing has been done then.
         WorkerError
             If what does the work dies every time; work finished before is kept.
         """
         engine = engine or LocalEngine(self.workers)
+        require_allowed(self.code(), allow_code)  # before a folder is made or a cluster joined
         engine.ready()
         _make_folder(self.out)
         with reported(self.out, track) as reporting:
-            return self._run(engine, reporting, announce, fresh)
+            return self._run(engine, reporting, announce, fresh, allow_code)
 
-    def _run(self, engine: Engine, track: Track, announce: Announce, fresh: bool) -> Profile:
+    def _run(
+        self,
+        engine: Engine,
+        track: Track,
+        announce: Announce,
+        fresh: bool,
+        allow_code: Sequence[str],
+    ) -> Profile:
         start = time.perf_counter()
-        stores = [
-            studied
-            for source in self.sources
-            for studied in source.stores(self.out / "store", self.seed, track, engine)
-        ]
+        stores = self.stores(engine=engine, track=track, allow_code=allow_code)
         captured = time.perf_counter()
         settings = Settings(
             self.modalities,
@@ -259,7 +302,7 @@ class Study(StudyPart):
         profile = Profile(
             # Here and not in the analyses: a q-value depends on every layer of the run.
             with_q_values(pd.DataFrame(finished.rows, columns=SCHEMA.names)),
-            self._manifest(stores, timings, scored),
+            manifest_of(self, stores, timings, scored),
         )
         write_whole(self.out / STUDY_FILE, redacted(self.to_yaml()))
         write_evidence(self.out, finished.kept)
@@ -303,49 +346,6 @@ class Study(StudyPart):
                 layers=self.layers,
             )
         ]
-
-    def _manifest(
-        self, stores: list[StudiedStore], timings: dict[str, float], scored: Scored
-    ) -> dict[str, Any]:
-        models: dict[str, str] = {}
-        datasets: dict[str, str] = {}
-        for source in self.sources:
-            some_models, some_datasets = source.descriptions()
-            models |= {name: redacted(words) for name, words in some_models.items()}
-            datasets |= {name: redacted(words) for name, words in some_datasets.items()}
-        return {
-            "format_version": FORMAT_VERSION,
-            "title": self.title,
-            "modalities": list(self.modalities),
-            "seed": self.seed,
-            "models": models,
-            "datasets": datasets,
-            "estimator": {
-                "name": self.estimator,
-                "folds": self.folds,
-                "replicates": self.replicates,
-                "permutations": self.permutations,
-                "base": self.base,
-            },
-            "versions": {name: metadata.version(name) for name in _VERSIONED}
-            | {"python": platform.python_version()},
-            "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
-            "baselines": {
-                "names": list(self.baselines.names) if self.baselines else [],
-                "examples": self.baselines.examples if self.baselines else 0,
-                "left_out": list(scored.left_out),
-            },
-            "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
-            "stores": {
-                f"{studied.model}/{studied.dataset}": studied.store.digest() for studied in stores
-            },
-            "notes": [
-                _INTERVALS[self.estimator],
-                "Where a layer view tests the same at several layers, q-values are those of "
-                "Benjamini and Hochberg.",
-                *dict.fromkeys(note for source in self.sources for note in source.notes()),
-            ],
-        }
 
 
 def _since(start: float) -> float:

@@ -51,6 +51,7 @@ def validate(
     runs: int = RUNS,
     track: Track = silent,
     announce: Announce = unheard,
+    allow_code: Sequence[str] = (),
 ) -> Validation:
     """Check a study's models, stores and estimator against relations that must hold.
 
@@ -66,6 +67,8 @@ def validate(
         Shows progress.
     announce : Announce
         Hears what it will cost, before it begins.
+    allow_code : sequence of str
+        Names of code that may run; see `Study.run`.
 
     Returns
     -------
@@ -76,15 +79,13 @@ def validate(
     ------
     InputError
         If a source cannot be used, or nothing could be checked at all.
+    CodeRefusedError
+        If the study would run code that is not allowed.
     """
     if min(examples, runs) < 2:
         raise InputError("checks need two examples or more, and two of them to be run again")
     begin = time.perf_counter()
-    stores = [
-        studied
-        for source in study.sources
-        for studied in source.stores(study.out / "store", study.seed, track)
-    ]
+    stores = study.stores(track=track, allow_code=allow_code)
     validation = validate_stores(
         stores,
         _settings(study),

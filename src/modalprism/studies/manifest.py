@@ -1,0 +1,80 @@
+"""The manifest of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+from modalprism.estimation.analyze import Estimator
+from modalprism.foreign import redacted
+from modalprism.studies.baselines import Scored
+from modalprism.studies.profile import FORMAT_VERSION
+from modalprism.studies.studied import StudiedStore
+
+if TYPE_CHECKING:
+    from modalprism.studies.study import Study
+
+_VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
+_INTERVALS: Final[dict[Estimator, str]] = {
+    "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups, with what "
+    "probes of other rows, and of more rows, would read.",
+    "codebook": "Intervals are 95 % and come from tables resampled over groups with the codes as "
+    "they were fitted.",
+}
+
+
+def manifest_of(
+    study: Study, stores: list[StudiedStore], timings: dict[str, float], scored: Scored
+) -> dict[str, Any]:
+    """Return what a run was made of and made with: versions, hardware, timings, hashes of stores.
+
+    Parameters
+    ----------
+    study : Study
+    stores : list of StudiedStore
+    timings : dict of str to float
+        Seconds by step.
+    scored : Scored
+        What baselines found.
+    """
+    models: dict[str, str] = {}
+    datasets: dict[str, str] = {}
+    for source in study.sources:
+        some_models, some_datasets = source.descriptions()
+        models |= {name: redacted(words) for name, words in some_models.items()}
+        datasets |= {name: redacted(words) for name, words in some_datasets.items()}
+    return {
+        "format_version": FORMAT_VERSION,
+        "title": study.title,
+        "modalities": list(study.modalities),
+        "seed": study.seed,
+        "models": models,
+        "datasets": datasets,
+        "estimator": {
+            "name": study.estimator,
+            "folds": study.folds,
+            "replicates": study.replicates,
+            "permutations": study.permutations,
+            "base": study.base,
+        },
+        "versions": {name: metadata.version(name) for name in _VERSIONED}
+        | {"python": platform.python_version()},
+        "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
+        "baselines": {
+            "names": list(study.baselines.names) if study.baselines else [],
+            "examples": study.baselines.examples if study.baselines else 0,
+            "left_out": list(scored.left_out),
+        },
+        "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
+        "stores": {
+            f"{studied.model}/{studied.dataset}": studied.store.digest() for studied in stores
+        },
+        "notes": [
+            _INTERVALS[study.estimator],
+            "Where a layer view tests the same at several layers, q-values are those of "
+            "Benjamini and Hochberg.",
+            *dict.fromkeys(note for source in study.sources for note in source.notes()),
+        ],
+    }
