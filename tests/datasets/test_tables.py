@@ -158,7 +158,7 @@ def test_files_are_refused(tmp_path, name, write, message):
         ),
         ({"target": "z"}, "no column 'z'; its columns are 'a', 'b', 'y'"),
         ({"count": "z"}, "no column 'z'"),
-        ({"sources": ["a", "a"]}, "different columns; 'a', 'a', 'y' are"),
+        ({"sources": ["a", "a"]}, "different names; 'a', 'a' were named"),
         ({"target": "a"}, "different columns; 'a', 'b', 'a' are"),
         ({"target": "y", "count": "y"}, "different columns.*'y' the counts"),
         ({"sources": ["a"]}, "two sources; 1 were named"),
@@ -170,8 +170,10 @@ def test_names_are_refused(tmp_path, options, message):
         read_joint(tmp_path / "x.csv", **options)
 
 
-def test_arrays_have_no_column_of_counts(tmp_path):
+def test_arrays_have_no_columns_but_different_names(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((2, 2, 2)))
+    with pytest.raises(InputError, match="different names; 'a', 'b', 'a' were named"):
+        read_joint(tmp_path / "x.npy", sources=["a", "b"], target="a")
     with pytest.raises(InputError, match="holds arrays, which have no columns"):
         read_joint(tmp_path / "x.npy", count="n")
 

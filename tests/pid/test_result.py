@@ -1,13 +1,21 @@
 """What a result says of itself."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from modalprism.pid import decompose, decompose_marginals, solve_union_information
+from modalprism.errors import InputError
+from modalprism.pid import (
+    decompose,
+    decompose_batch,
+    decompose_marginals,
+    solve_union_information,
+)
 from modalprism.pid.result import Decomposition
 from modalprism.pid.stopping import Reason
 
@@ -113,3 +121,43 @@ def test_unknown_synergy_is_plotted_as_unknown():
     axes = decompose_marginals(same, same).plot(Figure().subplots())
     assert "synergy: unknown" in [text.get_text() for text in axes.get_legend().get_texts()]
     assert [text.get_text() for text in axes.texts] == ["I unknown"]
+
+
+def undetermined():
+    same = np.eye(2) / 2
+    return decompose_marginals(same, same)
+
+
+def test_json_is_strict_and_holds_every_number(exclusive_or):
+    for d in (*decompose_batch([exclusive_or] * 2), undetermined()):
+        content = json.loads(d.to_json(("é", "text")), parse_constant=pytest.fail)
+        assert content == d.to_dict(("é", "text"))
+        assert content["union_information"] == {"lower": d.lower, "upper": d.upper}
+        assert content["unique"] == dict(zip(("é", "text"), d.unique, strict=True))
+        assert content["contribution"] == {"é": None, "text": None}
+        assert (content["synergy"], content["information"]) == (d.synergy, d.information)
+        assert (content["gap"], content["stopped"], content["unit"]) == (d.gap, "converged", "bit")
+    assert undetermined().to_dict()["share"] == {"source 1": None, "source 2": None}
+    assert "\n  " in undetermined().to_json(indent=2)
+
+
+def test_a_frame_is_tidy_and_has_the_proven_bounds(exclusive_or):
+    d = decompose(exclusive_or, solver="ipfp")
+    frame = d.frame(("image", "text"))
+    assert frame["value"].dtype == frame["low"].dtype == frame["high"].dtype == np.float64
+    values = frame.set_index(["quantity", "source"])
+    unique = values.loc[("unique", "text")]
+    assert (unique["value"], unique["low"]) == (d.unique[1], d.unique[1] - d.gap)
+    union = frame[frame["quantity"] == "union_information"].iloc[0]
+    assert (union["low"], union["high"], union["unit"]) == (d.lower, d.upper, "bit")
+    known = undetermined().frame()
+    assert known[known["quantity"].isin(["synergy", "contribution", "share"])]["value"].isna().all()
+    both = pd.concat([d.frame(), known], keys=range(2))
+    assert len(both) == 2 * len(frame)
+
+
+@pytest.mark.parametrize("sources", [("a", "a"), ("a",), ("a", "b", "c")])
+def test_sources_of_a_result_have_two_names(sources):
+    for export in (undetermined().frame, undetermined().to_dict, undetermined().to_json):
+        with pytest.raises(InputError, match="pass two different names"):
+            export(sources)

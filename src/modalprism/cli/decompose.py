@@ -147,14 +147,14 @@ def _decompose_file(
 def _decompose_gate(name: str, options: dict[str, Any], as_json: bool) -> None:
     from modalprism.pid import decompose
     from modalprism.pid.gates import compare, gate
+    from modalprism.pid.result import SOURCES
 
     chosen = gate(name)
     known = chosen.atoms.in_base(options["base"])
     with _solved(lambda: decompose(chosen.joint, **options), as_json) as result:
         if as_json:
-            sources = ("source 1", "source 2")
-            content = _named(result, sources, "target")
-            print_json({"gate": chosen.name, **content, "known": _atoms(known, sources)})
+            content = _named(result, SOURCES, "target")
+            print_json({"gate": chosen.name, **content, "known": _atoms(known, SOURCES)})
             return
         typer.echo(f"gate {chosen.name}: {chosen.about}\nfrom {chosen.citation}\n")
         typer.echo(f"{result}\n\n{compare(known, result)}")
@@ -190,26 +190,13 @@ def _list_gates(as_json: bool) -> None:
         typer.echo(f"{gate.name:<{width}}  {gate.about}")
 
 
-def _named(result: Any, sources: tuple[str, str], target: str) -> dict[str, Any]:
-    """Return a decomposition as JSON has it, with the names of its sources."""
-    return {
-        "sources": list(sources),
-        "target": target,
-        "unit": result.unit,
-        **_atoms(result, sources),
-        "contribution": dict(zip(sources, result.contribution, strict=True)),
-        "share": dict(zip(sources, result.share, strict=True)),
-        "union_information": {"lower": result.lower, "upper": result.upper},
-        "gap": result.gap,
-        "converged": result.converged,
-        "stopped": str(result.stopped),
-        "solver": result.solver,
-        "iterations": result.iterations,
-    }
+def _named(result: Decomposition, sources: tuple[str, str], target: str) -> dict[str, Any]:
+    """Return a decomposition as JSON has it, with the names of its variables."""
+    return {"sources": list(sources), "target": target, **result.to_dict(sources)}
 
 
 def _atoms(of: Any, sources: tuple[str, str]) -> dict[str, Any]:
-    """Return the atoms of a decomposition, or known ones, and the information they add up to."""
+    """Return known atoms, and the information that they add up to."""
     return {
         "redundancy": of.redundancy,
         "unique": dict(zip(sources, of.unique, strict=True)),

@@ -102,6 +102,11 @@ def read_joint(
     path = require_file(Path(path))
     if sources is not None and len(sources) != 2:
         raise InputError(f"a decomposition has two sources; {len(sources)} were named")
+    given = [name for name in (*(sources or ()), target) if name is not None]
+    if len(set(given)) < len(given):
+        raise InputError(
+            f"sources and target must have different names; {_listed(given)} were named"
+        )
     suffix = path.suffix.lower()
     if suffix in {".npy", ".npz"}:
         if count is not None:

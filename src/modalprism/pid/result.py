@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from modalprism.errors import InputError
 from modalprism.look.atoms import atom_styles
 from modalprism.look.bar import atoms_axes
 from modalprism.look.grid import Cell, Grid
@@ -15,8 +17,10 @@ from modalprism.look.reading import Reading
 from modalprism.pid.stopping import Reason
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
+SOURCES: Final = ("source 1", "source 2")
 _NAMES: Final = ("1", "2")  # of the sources, which a table of numbers does not name
 _UNKNOWN: Final = "unknown"
 
@@ -117,6 +121,128 @@ class Decomposition:
         first, second = self.unique
         return (first + common) / self.information, (second + common) / self.information
 
+    def frame(self, sources: tuple[str, str] = SOURCES) -> pd.DataFrame:
+        """Return a tidy table, a row a quantity.
+
+        Parameters
+        ----------
+        sources : (str, str)
+            Names of the sources; they must differ.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``quantity``; ``source``, None where a quantity is of both; ``value``, ``low``
+            and ``high``, float64, with the proven bounds of atoms and union information; ``unit``,
+            None for a fraction. What is unknown or undetermined is nan.
+
+        Raises
+        ------
+        InputError
+            If both sources have one name.
+
+        Examples
+        --------
+        >>> import modalprism.pid as pid
+        >>> d = pid.decompose([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])  # exclusive or
+        >>> d.frame(("image", "text")).query("quantity == 'synergy'")["value"].round(3).item()
+        1.0
+        """
+        import pandas as pd
+
+        _check_names(sources)
+        redundancy, first, second, synergy = self._bounded()
+        rows: list[tuple[str, str | None, Reading | None, str | None]] = [
+            ("redundancy", None, redundancy, self.unit),
+            ("unique", sources[0], first, self.unit),
+            ("unique", sources[1], second, self.unit),
+            ("synergy", None, synergy, self.unit),
+            ("information", None, _exact(self.information), self.unit),
+            ("union_information", None, Reading(self.upper, self.lower, self.upper), self.unit),
+        ]
+        for quantity, unit in (
+            ("marginal_information", self.unit),
+            ("contribution", None),
+            ("share", None),
+        ):
+            values = zip(sources, getattr(self, quantity), strict=True)
+            rows += [(quantity, source, _exact(value), unit) for source, value in values]
+        nothing = Reading(math.nan, math.nan, math.nan)
+        return pd.DataFrame(
+            [
+                (quantity, source, read.value, read.low, read.high, unit)
+                for quantity, source, atom, unit in rows
+                for read in [atom or nothing]
+            ],
+            columns=["quantity", "source", "value", "low", "high", "unit"],
+        )
+
+    def to_dict(self, sources: tuple[str, str] = SOURCES) -> dict[str, Any]:
+        """Return all numbers as strict JSON has them: None for what is unknown or undetermined.
+
+        Parameters
+        ----------
+        sources : (str, str)
+            Names of the sources, the keys of what each of them has; they must differ.
+
+        Returns
+        -------
+        dict
+            Strings, floats, ints, bools, None, and dicts of these.
+
+        Raises
+        ------
+        InputError
+            If both sources have one name.
+
+        Examples
+        --------
+        >>> import modalprism.pid as pid
+        >>> d = pid.decompose([[[1, 0], [0, 0]], [[0, 0], [0, 1]]])  # both copy the target
+        >>> content = d.to_dict(("image", "text"))
+        >>> round(content["redundancy"], 3), content["contribution"]
+        (1.0, {'image': None, 'text': None})
+        """
+        _check_names(sources)
+
+        def by_source(values: tuple[float, float]) -> dict[str, float | None]:
+            return dict(zip(sources, map(_finite, values), strict=True))
+
+        return {
+            "unit": self.unit,
+            "redundancy": _finite(self.redundancy),
+            "unique": by_source(self.unique),
+            "synergy": _finite(self.synergy),
+            "information": _finite(self.information),
+            "marginal_information": by_source(self.marginal_information),
+            "contribution": by_source(self.contribution),
+            "share": by_source(self.share),
+            "union_information": {"lower": _finite(self.lower), "upper": _finite(self.upper)},
+            "gap": _finite(self.gap),
+            "converged": self.converged,
+            "stopped": str(self.stopped),
+            "solver": self.solver,
+            "iterations": self.iterations,
+        }
+
+    def to_json(self, sources: tuple[str, str] = SOURCES, *, indent: int | None = None) -> str:
+        """Return `to_dict` as strict JSON text.
+
+        Parameters
+        ----------
+        sources : (str, str)
+            Names of the sources; they must differ.
+        indent : int, optional
+            Spaces by which each level is indented; everything on one line by default.
+
+        Raises
+        ------
+        InputError
+            If both sources have one name.
+        """
+        content = self.to_dict(sources)
+        return json.dumps(content, indent=indent, allow_nan=False, ensure_ascii=False)
+
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
 
@@ -196,6 +322,20 @@ class Decomposition:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+def _check_names(sources: tuple[str, str]) -> None:
+    if len(sources) != 2 or sources[0] == sources[1]:
+        raise InputError(f"sources is {sources!r}: pass two different names")
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number, or None for what JSON has no number for."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _exact(value: float | None) -> Reading | None:
+    return None if value is None else Reading(value, value, value)
 
 
 def _row(name: str, value: float | None) -> str:
