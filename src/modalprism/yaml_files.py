@@ -9,6 +9,7 @@ deep nesting and aliases that multiply are refused before anything is built from
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,19 @@ def yaml_text(content: Any) -> str:
     """
     text: str = yaml.dump(content, Dumper=_Writer, sort_keys=False, allow_unicode=True)
     return text
+
+
+def quoted(text: str) -> str:
+    r"""Return text in double quotes on one line, as YAML that is read back exactly.
+
+    Examples
+    --------
+    >>> print(quoted('no "1"'), quoted("a\nb"))
+    "no \"1\"" "a\nb"
+    """
+    options: Any = {"default_style": '"', "width": sys.maxsize, "allow_unicode": True}
+    text = yaml.dump(text, Dumper=_Writer, **options)
+    return text.rstrip("\n")
 
 
 class _Writer(yaml.SafeDumper):

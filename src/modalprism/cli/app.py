@@ -26,6 +26,7 @@ from modalprism.cli.console import (
     show_progress,
 )
 from modalprism.cli.decompose import decompose
+from modalprism.cli.init import init
 from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
@@ -92,6 +93,7 @@ def options(
 app.command()(decompose)
 app.command()(capture)
 app.command()(inspect)
+app.command()(init)
 app.command()(families)
 app.command()(compare)
 app.command()(serve)

@@ -1,0 +1,305 @@
+"""Drafts of study files: commented YAML, from embeddings or from a model and its data."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from modalprism.capture.store import EmbeddingStore
+from modalprism.datasets.columns import Columns
+from modalprism.datasets.recognise import source_of
+from modalprism.datasets.sources import open_examples
+from modalprism.errors import InputError
+from modalprism.foreign import redacted
+from modalprism.remote import is_address
+from modalprism.suggest import suggestion
+from modalprism.yaml_files import quoted
+
+_TARGETS: Final = ("label", "answer")
+_LABELS_READ: Final = 2000
+_MOST_CANDIDATES: Final = 20
+_MOST_SHOWN: Final = 30
+_HUB_ID: Final = re.compile(r"\w[\w.-]*(?:/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a draft says.
+
+    Attributes
+    ----------
+    title : str
+    source : str
+        The lines of the one source, at the indentation of a list's item.
+    modalities : (str, str)
+    views : tuple of str
+    notes : tuple of str
+        Comments on the modalities and views, a line each.
+    out : str
+        The run's folder, relative to the study file.
+    """
+
+    title: str
+    source: str
+    modalities: tuple[str, str]
+    views: tuple[str, ...]
+    notes: tuple[str, ...]
+    out: str
+
+    def text(self) -> str:
+        """Return the study file."""
+        notes = "".join(f"# {note}\n" for note in self.notes)
+        return f"""\
+# A study: what to decompose, and where the result goes. Run it with: modalprism run FILE
+# docs/studies.md explains every key. Keep words in quotes: YAML reads a bare yes, no, on or 010 as
+# something else. Lines that begin with "#" show defaults and further keys.
+
+title: {quoted(self.title)}  # of the report
+
+sources:  # one or more; each becomes a row of the report
+{self.source}
+{notes}# The order of the two modalities is the order of every table.
+modalities: {_list(self.modalities)}
+
+# answer: what the model's answer owes to each modality, before fusion.
+# stream: what the two streams hold about the label, layer by layer.
+# encoding: what the fused state holds of each modality, layer by layer.
+views: {_list(self.views)}
+
+# pairs: ["observed"]     # and "redrawn": every input with the other inputs of other examples
+# layers: null            # of the stream and encoding views: all, or a list such as [0, 4, 8]
+# base: 2                 # of the logarithm: bits
+# estimator: "posterior"  # calibrated probes; or "codebook": counts of codes
+# folds: 5
+# replicates: 1000        # bootstrap replicates behind each interval
+# permutations: 199       # draws behind each p-value
+# seed: 0
+# workers: 0              # local processes; 0 is one a core
+# baselines: "all"        # other methods on the same examples, or a list of names; needs a model
+
+out: {quoted(self.out)}  # the run's folder, relative to this file
+"""
+
+
+def draft_of_embeddings(
+    place: str | Path,
+    file: Path,
+    *,
+    modalities: Sequence[str] = (),
+    target: str | None = None,
+) -> str:
+    """Return a study of embeddings, which runs as it stands.
+
+    Parameters
+    ----------
+    place : str or Path
+        A store, or a file of named arrays; here or at an address.
+    file : Path
+        Where the study will be written.
+    modalities : sequence of str
+        The two to decompose; by default those of the file, where it holds two.
+    target : {"label", "answer"}, optional
+        By default the answer, where the file holds one.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or does not hold what a study needs.
+    """
+    store = EmbeddingStore.open(place)
+    target = _target_in(store, place, target)
+    first, second = _modalities_in(store, place, modalities)
+    layers = store.layers((first, second))
+    if not layers:
+        raise InputError(f"{place} has no layer that both {first!r} and {second!r} have")
+    of_label = target == "label" and "answer" in store.names  # the answer view reads the answer
+    views = ("stream",) if of_label else ("answer", "stream") if len(layers) > 1 else ("answer",)
+    notes = [f"Modalities in the file: {_list(store.modalities)}."]
+    notes.append(f"Layers that both have: {len(layers)}. The target is {quoted(target)}.")
+    if store.fused_layers:
+        notes.append('The file holds fused states: "encoding" may be among the views.')
+    if "redrawn/answer" in store.names:
+        notes.append('The file holds redrawn pairs: pairs may be ["observed", "redrawn"].')
+    source = f"""\
+  - path: {quoted(_from(file, place))}  # relative to this file
+    model: {quoted(_stem(place))}  # names in tables and figures
+    dataset: "dataset"
+"""
+    title = _stem(place)
+    return Draft(title, source, (first, second), views, tuple(notes), _out(file)).text()
+
+
+def draft_of_capture(
+    model: str,
+    data: str,
+    file: Path,
+    *,
+    modalities: Sequence[str] = (),
+    target: str | None = None,
+) -> str:
+    """Return a study that captures a model on a dataset, with columns guessed by their names.
+
+    Parameters
+    ----------
+    model, data : str
+        A folder, or an id of the model hub; a dataset as `open_examples` takes it.
+    file : Path
+        Where the study will be written.
+    modalities : sequence of str
+        ``image=column`` and the like, or the name of a guessed one; two are written.
+    target : str, optional
+        The column of right answers.
+
+    Raises
+    ------
+    InputError
+        If there is no such model folder or dataset, or fewer than two modalities are found.
+    """
+    if not Path(model).is_dir() and (Path(model).exists() or not _HUB_ID.fullmatch(model)):
+        raise InputError(
+            f"there is no model folder {model}; check the path, or give an id of the model hub, "
+            "owner/name"
+        )
+    available = source_of(data).columns
+    given = [flag for flag in modalities if "=" in flag]
+    columns = replace(Columns.from_flags(given), label=target).among(available)
+    first, second = _two_of(tuple(columns.modalities), modalities, data)
+    guessed = not given or target is None
+    source = f"""\
+  - model: {quoted(_from(file, model))}  # a folder, or an id of the model hub
+    data: {quoted(_from(file, data))}
+    # revision: "main"        # of the model's repository
+{_columns(columns, (first, second), available, guessed)}{_candidates(data, columns)}\
+    # prompt: "{{question}} Answer yes or no."  # made of columns, in place of the text column
+    # limit: 2000             # examples, drawn with the seed
+    # redrawn: 160            # examples for pairs: ["redrawn"], with partners: 40 each
+    # layers: null            # which layers to keep; all by default
+    # pool: "mean"            # from the states of a span to one: mean, last, max or attention
+    # batch_size: "auto"
+    # device: "auto"
+    # on_error: "stop"        # or "skip", at an example that cannot be read
+"""
+    notes = ('Add "stream" or "encoding" to the views for what each layer holds.',)
+    title = f"{_stem(model)} on {_stem(data)}"
+    return Draft(title, source, (first, second), ("answer",), notes, _out(file)).text()
+
+
+def _target_in(store: EmbeddingStore, place: str | Path, target: str | None) -> str:
+    held = [name for name in _TARGETS if name in store.names]
+    if target is None and held:
+        return "answer" if "answer" in held else "label"
+    if target in held:
+        return str(target)
+    shown = "none" if target is None else repr(target)
+    raise InputError(
+        f"the target of a study is an array called 'label' or 'answer', target is {shown}, and "
+        f"{redacted(str(place))} has {_some(store.names)}; rename the array"
+        f"{suggestion(target or 'label', held)}"
+    )
+
+
+def _modalities_in(
+    store: EmbeddingStore, place: str | Path, wanted: Sequence[str]
+) -> tuple[str, str]:
+    held = store.modalities
+    if missing := [name for name in wanted if name not in held]:
+        raise InputError(
+            f"{redacted(str(place))} has no modality {missing[0]!r}; it has {_some(held)}"
+            f"{suggestion(missing[0], held)}"
+        )
+    chosen = tuple(dict.fromkeys(wanted)) or held
+    if len(chosen) != 2:
+        raise InputError(
+            f"a study has two modalities, and there are {len(chosen)}: {_some(chosen)}; name two "
+            "by modality"
+        )
+    return chosen[0], chosen[1]
+
+
+def _two_of(found: Sequence[str], wanted: Sequence[str], data: str) -> tuple[str, str]:
+    """Return the modalities that the user named, in this order, or the two that were found."""
+    names = [flag.partition("=")[0].partition(":")[0].strip() for flag in wanted]
+    if unknown := [name for name in names if name not in found]:
+        raise InputError(
+            f"{data} has no modality {unknown[0]!r}; found are {_some(found)}; say which column it "
+            f"is, {unknown[0]}=column{suggestion(unknown[0], found)}"
+        )
+    chosen = list(dict.fromkeys([*names, *found]))
+    if len(chosen) < 2 or (len(names) < 2 < len(chosen)):
+        raise InputError(
+            f"a study has two modalities, and in {data} found are {_some(found)}; name two by "
+            "modality, image=column and text=column"
+        )
+    return chosen[0], chosen[1]
+
+
+def _columns(
+    columns: Columns, chosen: Sequence[str], available: Sequence[str], guessed: bool
+) -> str:
+    why = "guessed by their names; please check" if guessed else "as given"
+    lines = [
+        f"    # The data has the columns {_list(available[:_MOST_SHOWN])}.",
+        f"    columns:  # {why}",
+    ]
+    for name in chosen:
+        one = columns.modalities[name]
+        role = name if one.kind == name else f"{name}:{one.kind}"
+        column = _list(one.columns) if one.beside else quoted(one.column)
+        lines.append(f"      {quoted(role)}: {column}")
+    for role, given in (("label", columns.label), ("id", columns.id)):
+        absent = f"      # {role}: {quoted(available[0])}"
+        lines.append(f"      {role}: {quoted(given)}" if given else absent)
+    groups = f"      group: {_list(columns.groups)}"
+    absent = f"      # group: [{quoted(available[0])}]  # rows that must not straddle folds"
+    lines.append(groups if columns.groups else absent)
+    return "\n".join(lines) + "\n"
+
+
+def _candidates(data: str, columns: Columns) -> str:
+    """Return the words among which the model chooses: those of the labels, where there are few."""
+    words: dict[str, None] = {}
+    if columns.label:
+        examples = islice(open_examples(data, columns), _LABELS_READ)
+        words = dict.fromkeys(str(one.label) for one in examples if one.label is not None)
+    if 2 <= len(words) <= _MOST_CANDIDATES:
+        return (
+            "    # The answers among which the model chooses: the labels of the first rows. Where\n"
+            "    # the model answers in other words, give these, and which label is which:\n"
+            '    # answers: {"0": "no", "1": "yes"}\n'
+            f"    candidates: {_list(sorted(words))}\n"
+        )
+    return '    # candidates: ["yes", "no"]  # the answers among which the model chooses\n'
+
+
+def _list(words: Iterable[str]) -> str:
+    return f"[{', '.join(map(quoted, words))}]"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return (", ".join(map(repr, names[:_MOST_SHOWN])) or "none") + more
+
+
+def _stem(place: str | Path) -> str:
+    name = redacted(str(place)).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return name.partition(".")[0] or name or "study"
+
+
+def _from(file: Path, place: str | Path) -> str:
+    """Name a place from the study's folder; addresses and ids of the hub stay as they are."""
+    if is_address(place) or not (Path(place).exists() or re.search(r"[{*]", str(place))):
+        return str(place)
+    try:
+        relative = os.path.relpath(place, file.parent)
+    except ValueError:  # another drive
+        return str(Path(place).resolve())
+    return relative if relative.startswith(os.pardir) else os.path.join(os.curdir, relative)
+
+
+def _out(file: Path) -> str:
+    return f"runs/{file.stem}"
