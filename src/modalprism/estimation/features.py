@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import eigh
+from scipy.linalg import LinAlgError, eigh
 from sklearn.decomposition import PCA
 from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import euclidean_distances
@@ -26,6 +26,8 @@ _EXACT_DIMENSIONS: Final = 1024
 _SAMPLE: Final = 500
 _SMALLEST: Final = 1e-6
 """Deviation of a component, relative to the largest, below which it is rounding."""
+_EQUAL: Final = 1e-9
+"""Squared distance of two rows, relative to the largest, below which they are equal."""
 
 
 def principal_components(
@@ -113,7 +115,10 @@ def leading_axes(
     centre = total / n
     covariance = moment / n - np.outer(centre, centre)
     d = len(centre)
-    _, axes = eigh(covariance, subset_by_index=[d - count, d - 1])
+    try:
+        _, axes = eigh(covariance, subset_by_index=[d - count, d - 1])
+    except LinAlgError:  # QR iterations converge where relatively robust representations do not
+        axes = eigh(covariance, driver="ev")[1][:, d - count :]
     signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(count)])
     return centre, (axes * signs)[:, ::-1]
 
@@ -173,7 +178,10 @@ class RadialBasis:
         points = _points(components, leading)
         seen = points[mask]
         sample = seen[np.random.default_rng(seed).permutation(len(seen))[:_SAMPLE]]
-        width = np.median(euclidean_distances(sample, squared=True)) or 1.0
+        distances = euclidean_distances(sample, squared=True)
+        width = np.median(distances)
+        if width <= _EQUAL * distances.max():  # most pairs are equal up to rounding
+            width = distances.mean() or 1.0
         basis = Nystroem(gamma=1.0 / width, n_components=landmarks, random_state=seed).fit(seen)
         features = basis.transform(points)
         centre = features[mask].mean(0)

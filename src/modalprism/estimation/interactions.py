@@ -16,6 +16,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from modalprism.estimation.spectrum import symmetric_eigen
+
 _SMALLEST: Final = 1e-6
 
 
@@ -38,7 +40,7 @@ class Whitening:
         seen = mask > 0
         centre = features[seen].mean(0)
         centred = (features - centre)[seen]
-        values, vectors = torch.linalg.eigh(centred.mT @ centred / seen.sum())
+        values, vectors = symmetric_eigen(centred.mT @ centred / seen.sum())
         values, vectors = values[-most:], vectors[:, -most:]
         kept = values > _SMALLEST * values[-1].clamp_min(1e-12)
         return cls(centre, vectors[:, kept] / values[kept].sqrt())
@@ -82,8 +84,8 @@ def leading_axes(
     two of Tensor, shapes (D1, at most `count`) and (D2, at most `count`)
     """
     moments = torch.stack([(first * r[:, None]).mT @ second for r in residual.T])
-    left = torch.linalg.eigh((moments @ moments.mT).sum(0))[1][:, -count:]
-    right = torch.linalg.eigh((moments.mT @ moments).sum(0))[1][:, -count:]
+    left = symmetric_eigen((moments @ moments.mT).sum(0))[1][:, -count:]
+    right = symmetric_eigen((moments.mT @ moments).sum(0))[1][:, -count:]
     return left.flip(1), right.flip(1)
 
 

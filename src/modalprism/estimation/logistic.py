@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from modalprism.estimation.spectrum import largest_eigenvalue_bound
+
 
 @dataclass(frozen=True)
 class LogisticFits:
@@ -67,7 +69,7 @@ def fit_logistic(
     rows = (masks / masks.sum(1, keepdim=True))[:, None, None]  # (B, 1, 1, n)
     # Böhning (1992): the Hessian of the cross-entropy is at most half the features' Gram matrix.
     gram = (features * rows[:, 0, 0, :, None]).mT @ features
-    curvature = torch.linalg.eigvalsh(gram)[:, -1] + 1.0  # + 1 for the bias's column of ones
+    curvature = largest_eigenvalue_bound(gram) + 1.0  # + 1 for the bias's column of ones
     step = (1.0 / (0.5 * curvature[:, None] + ridges))[:, :, None, None]
 
     # Rows run along the last axis while fitting, so that the softmax over classes vectorises.

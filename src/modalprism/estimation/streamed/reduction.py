@@ -39,16 +39,23 @@ class Reduction:
 
     @classmethod
     def along(
-        cls, centre: NDArray[np.float64], axes: NDArray[np.float64], variance: NDArray[np.float64]
+        cls,
+        centre: NDArray[np.float64],
+        axes: NDArray[np.float64],
+        variance: NDArray[np.float64],
+        count: int,
     ) -> Reduction:
-        """Scale axes (d, k) of such variances, and leave out those that do not vary."""
+        """Scale axes (d, k) by their variances.
+
+        Axes along which nothing varies, and those missing up to `count`, become zeros. Fits on
+        fewer rows then have equally many components, and so the same families of features.
+        """
         deviation = np.sqrt(np.maximum(variance, 0.0))
         most = float(deviation.max(initial=0.0))
         kept = deviation > _SMALLEST * max(most, 1e-300)
-        if not kept.any():  # nothing varies: one component that says nothing
-            return cls(torch.from_numpy(centre).float(), torch.zeros(len(centre), 1))
-        scaled = axes[:, kept] / np.sqrt(deviation[kept] * most)
-        return cls(torch.from_numpy(centre).float(), torch.from_numpy(scaled.copy()).float())
+        scaled = np.zeros((len(centre), count))
+        scaled[:, : kept.sum()] = axes[:, kept] / np.sqrt(deviation[kept] * most)
+        return cls(torch.from_numpy(centre).float(), torch.from_numpy(scaled).float())
 
 
 @dataclass(frozen=True)
@@ -100,10 +107,10 @@ def reduction_of(
     count = min(count, taken.shape[1])
     if by_fold is not None:
         seen = [sums for number, sums in enumerate(by_fold) if number != left_out]
-        return Reduction.along(*exact_axes(seen, count))
+        return Reduction.along(*exact_axes(seen, count), count)
     chosen = np.random.default_rng(seed).permutation(np.flatnonzero(fold != left_out))
     rows = source.scaled(taken[np.sort(chosen[:RANDOMISED_ROWS])]).numpy()
-    return Reduction.along(*randomised_axes(rows, count, seed))
+    return Reduction.along(*randomised_axes(rows, count, seed), count)
 
 
 Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -122,6 +129,8 @@ def exact_axes(seen: Sequence[Moments], count: int) -> Axes:
 def randomised_axes(rows: NDArray[np.float32], count: int, seed: int) -> Axes:
     """Return about the leading axes of rows of many dimensions."""
     count = min(count, *rows.shape)
+    if (rows == rows[0]).all():  # PCA would divide by a variance of zero
+        return rows[0].astype(np.float64), np.eye(rows.shape[1], count), np.zeros(count)
     fit = PCA(count, svd_solver="randomized", iterated_power=2, random_state=seed).fit(rows)
     return (
         fit.mean_.astype(np.float64),
