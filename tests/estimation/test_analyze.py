@@ -1,9 +1,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import modalprism as mp
+from modalprism.estimation.streamed.streaming import Streaming
+from modalprism.estimation.validation import check_sample, seed_number
 
 ASKED = {"estimator": "codebook", "replicates": 50, "permutations": 39, "target": "label"}
 
@@ -53,3 +56,41 @@ def test_the_order_of_the_modalities_decides_nothing(written, spell):
 def test_what_cannot_be_asked_is_said(written, asked, words):
     with pytest.raises(mp.InputError, match=words):
         mp.analyze(*written("and", 60), **asked)
+
+
+Y = np.arange(60) % 2
+SOURCES = {"image": np.random.default_rng(0).normal(size=(60, 2)), "text": np.eye(2)[Y]}
+
+
+@pytest.mark.parametrize("seed", [None, np.random.default_rng(3), np.random.SeedSequence(3)])
+def test_a_seed_is_recorded_and_gives_the_same_result_again(seed):
+    few = {"estimator": "codebook", "replicates": 5, "permutations": 5}
+    drawn = mp.analyze(SOURCES, Y, seed=seed, **few)
+    assert 0 <= drawn.seed < 2**32
+    assert mp.analyze(SOURCES, Y, seed=drawn.seed, **few) == drawn
+
+
+def test_seeds_that_are_no_numbers_draw_them():
+    assert seed_number(np.int64(7)) == 7
+    assert seed_number(None) != seed_number(None)
+    generator = np.random.default_rng(3)
+    assert seed_number(generator) != seed_number(generator)
+    assert seed_number(np.random.default_rng(3)) == seed_number(np.random.default_rng(3))
+    assert seed_number(np.random.SeedSequence(3)) == seed_number(np.random.SeedSequence(3))
+
+
+@pytest.mark.parametrize("above", [50_000, 1])
+def test_indices_that_disagree_are_refused(above):
+    sources = SOURCES | {"image": pd.DataFrame(SOURCES["image"])}
+    shuffled = pd.Series(Y, index=np.arange(60)[::-1])
+    for options in ({"y": shuffled}, {"y": Y, "groups": {"patient": shuffled}}):
+        with pytest.raises(mp.InputError, match=r"'image' and the (target|group column 'patient')"):
+            mp.analyze(sources, **options, streaming=Streaming(above=above))
+
+
+@pytest.mark.parametrize("make", [list, np.array, lambda ids: ids[:, None], pd.Series])
+def test_groups_are_one_array_or_several_by_name(make):
+    ids = np.arange(60) // 2
+    for groups in (make(ids), {"patient": make(ids)}, pd.DataFrame({"patient": ids})):
+        (column,) = check_sample(SOURCES, Y, groups, 5).groups.values()
+        assert column.tolist() == ids.tolist()

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 
@@ -68,7 +69,6 @@ AWKWARD = {
     "a constant embedding": np.ones((N, 4)),
     "one constant number": np.ones((N, 1)),
     "columns twice": np.c_[IMAGE, IMAGE],
-    "the other embedding": GOOD["text"].copy(),
     "a symbol that some fits never see": np.eye(3)[RARE],
     "one row far off": np.where(ROWS[:, None] == 3, 1e30, IMAGE),
     "columns of all scales": IMAGE * [1e-30, 1, 1e30, 1e5],
@@ -80,6 +80,33 @@ def test_awkward_embeddings_are_answered(ask, case):
     found = ask(GOOD | {"image": AWKWARD[case]})
     assert is_sane(found)
     assert all(-0.2 < value < math.log2(3) + 0.2 for value in values(found))
+
+
+COPIES = {
+    "the same array": GOOD["text"],
+    "a copy": GOOD["text"].copy(),
+    "a copy in float32": GOOD["text"].astype(np.float32),
+    "a scaled copy": 7 - 0.1 * GOOD["text"],
+    "other units, another order": (GOOD["text"] * [1, 10, -100])[:, [2, 0, 1]],
+    "some of its columns": GOOD["text"][:, :2],
+    "its columns and a constant": np.c_[np.ones(N), GOOD["text"]],
+}
+
+
+@pytest.mark.parametrize("case", list(COPIES))
+def test_a_copy_of_the_other_modality_is_redundant_and_warned_of(ask, case):
+    with pytest.warns(UserWarning, match="so that '(image|text)' has no unique information by"):
+        found = ask(GOOD | {"image": COPIES[case]})
+    assert is_sane(found)
+    assert min(unique.low for unique in found.unique) <= 0
+    assert found.diagnostics["copied_columns"].value == 1
+    assert "caution: all columns of" in str(found)
+    assert "check that each modality was given its own array" in found._repr_html_()
+
+
+def test_no_caution_without_a_copy(ask):
+    assert ask(GOOD).cautions == ()
+    assert ask(GOOD | {"image": np.c_[IMAGE[:, :1], GOOD["text"][:, :1]]}).cautions == ()
 
 
 def test_constant_embeddings_tell_nothing(ask):
@@ -102,7 +129,19 @@ FORMS = {
     "a masked array without a mask": np.ma.masked_array(IMAGE),
     "Fortran's order": np.asfortranarray(IMAGE),
     "every other column": np.repeat(IMAGE, 2, 1)[:, ::2],
+    "a read-only array": np.frombuffer(IMAGE.tobytes()).reshape(IMAGE.shape),
+    "a reversed view": IMAGE[::-1].copy()[::-1],
+    "the other byte order": IMAGE.astype(">f8"),
+    "objects": IMAGE.astype(object),
+    "rows as arrays": pd.Series(list(IMAGE)),
+    "an Arrow table": pa.table({str(k): column for k, column in enumerate(IMAGE.T)}),
+    "Arrow lists": pa.array(IMAGE.tolist()),
     "a tensor": torch.from_numpy(IMAGE),
+    "a tensor with gradients": torch.from_numpy(IMAGE).requires_grad_(),
+    "tensors with gradients": list(torch.from_numpy(IMAGE).requires_grad_()),
+    "a conjugate view": torch.complex(torch.zeros(N, 4).double(), -torch.from_numpy(IMAGE))
+    .conj()
+    .imag,
     "a frame": pd.DataFrame(IMAGE),
     "a frame that could have missing values": pd.DataFrame(IMAGE).astype("Float64"),
     "lists": IMAGE.tolist(),
@@ -136,6 +175,16 @@ LABELS = {
     "floats": Y + 0.5,
     "half floats": Y.astype(np.float16),
     "a tensor": torch.from_numpy(Y),
+    "tensors": list(torch.from_numpy(Y)),
+    "a column": Y[:, None],
+    "a column of lists": [[label] for label in np.array(["a", "b", "c"])[Y]],
+    "a frame of one column": pd.DataFrame({"label": np.array(["a", "b", "c"])[Y]}),
+    "integers that may be missing": pd.Series(Y, dtype="Int64"),
+    "text of variable width": np.array(["a", "b", "c"], dtype=np.dtypes.StringDType())[Y],
+    "an Arrow array": pa.array(np.array(["a", "b", "c"])[Y].tolist()),
+    "a mask that masks nothing": np.ma.masked_array(Y, np.zeros(N)),
+    "one-hot integers": np.eye(3, dtype=np.int8)[Y],
+    "one-hot with gradients": torch.eye(3)[Y].requires_grad_(),
     "a column of words": pd.Series(np.array(["a", "b", "c"])[Y]),
     "categories": pd.Series(np.array(["a", "b", "c"])[Y], dtype="category"),
     "a column with an index of its own": pd.Series(Y, index=ROWS[::-1]),
@@ -215,7 +264,11 @@ REFUSED = {
         "the target has masked values",
     ),
     "words for probabilities": ({}, {"y": np.full((N, 2), "a")}, "probabilities are <U1"),
-    "groups without names": ({}, {"groups": [ROWS]}, "groups are columns by name.* got list"),
+    "groups of another shape": (
+        {},
+        {"groups": [ROWS]},
+        r"'group' has shape \(1, 60\); give one value a row, \(60,\), and several columns by name",
+    ),
     "a group that is a class": (
         {},
         {"groups": {"patient": HELD}},

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 import modalprism as mp
 
@@ -35,8 +36,16 @@ def with_nan(row, value=math.nan):
         (np.ones((N, 2)) * 1j, "holds complex128, not numbers"),
         (np.zeros((N + 1, 3)), "'image' has 61 rows but 'text' has 60"),
         ([[1.0, 2.0], [3.0]], "the embedding of 'image' cannot be read as an array"),
-        (torch.zeros(N, 3, requires_grad=True), "'image' cannot be read as an array"),
-        (torch.zeros(N, 3, dtype=torch.bfloat16), "'image' cannot be read as an array"),
+        (torch.ones(N, 3, dtype=torch.complex64), "'image' holds complex64, not numbers"),
+        (torch.ones(N, 3).to_sparse(), "'image' is a sparse matrix; reduce it to dense columns"),
+        (sparse.csr_array(np.eye(N)), "'image' is a sparse matrix.* or convert it with toarray"),
+        (torch.ones(N, 3, device="meta"), "'image' cannot be read as an array"),
+        ([torch.ones(3), *[torch.ones(2)] * (N - 1)], "'image' cannot be read as an array"),
+        (pd.Series([np.ones(3), *[np.ones(2)] * (N - 1)]), r"row 1 of .*shape \(2,\).* one length"),
+        (pd.DataFrame({"a": np.ones(N), "id": ["x"] * N}), "column 'id' of .*'image' holds str"),
+        (None, "the embedding of 'image' is None, not an array"),
+        ("image.npy", "'image' is of type str, not an array"),
+        (3.5, r"'image' has shape \(\)"),
     ],
 )
 def test_embeddings_are_refused(image, message):
@@ -67,8 +76,8 @@ def test_modalities_are_refused(embeddings, message):
         (np.tile([0.0, 1.0], (N, 1)), "the target has one class only"),
         (Y[:-1], r"the target has shape \(59,\), but the embeddings have 60 rows"),
         (np.zeros((N, 2, 2)), r"the target has shape \(60, 2, 2\)"),
-        (np.where(np.arange(N) == 4, np.nan, Y), "the target is NaN or infinite in row 4"),
-        (np.where(np.arange(N) == 4, np.inf, Y), "the target is NaN or infinite in row 4"),
+        (np.where(np.arange(N) == 4, np.nan, Y), "the target is missing in row 4"),
+        (np.where(np.arange(N) == 4, np.inf, Y), "the target is infinite in row 4"),
         ([None, *"ab" * 29, "a"], "the target is missing in row 0; remove such rows"),
         (pd.Series([*"ab" * 29, "a", math.nan]), "the target is missing in row 59"),
         (np.array([1, "b"] * 30, dtype=object), "the target mixes values that have no order"),
@@ -77,6 +86,15 @@ def test_modalities_are_refused(embeddings, message):
         (np.full((N, 2), np.nan), "the target's probabilities must be finite and not negative"),
         (np.where(np.arange(N) < 4, 5, Y), "class 5 has too few rows, 4 for 5 folds"),
         (np.linspace(0, 1, N), "60 different values in 60 rows; code a continuous target"),
+        (np.eye(3, dtype=int)[Y] + [0, 0, 1], "multi-label: row 0 has 2 of the 3 labels, not 1"),
+        (np.eye(3)[Y] * (np.arange(N) != 7)[:, None], "row 7 has 0 of the 3 labels.*y.:, k."),
+        (np.c_[Y, 1 - Y, Y, Y] == 1, "the target is multi-label: row 1 has 3 of the 4 labels"),
+        (np.full((N, 2), "a"), "probabilities are <U1, not numbers; .* one label a row"),
+        (pd.Series([["a", "b"], *[["c"]] * (N - 1)]), "type list in row 0; give one label a row"),
+        ("label", "the target is of type str, not an array"),
+        (None, "the target is None, not an array"),
+        ((label for label in Y), "the target is of type generator, which is no array"),
+        (Y * 1j, "the target holds complex128, which are no labels"),
     ],
 )
 def test_targets_are_refused(y, message):
@@ -95,6 +113,8 @@ def test_targets_are_refused(y, message):
         ({"folds": 31}, "class 0 has too few rows, 30 for 31 folds"),
         ({"replicates": 0}, "at least one replicate, not 0"),
         ({"seed": -1}, "seed must be a whole number from 0 to 4294967295, not -1"),
+        ({"seed": 1.5}, "seed must be a whole number from 0 to 4294967295, not 1.5; None, a numpy"),
+        ({"seed": "7"}, "seed must be a whole number from 0 to 4294967295, not '7'"),
         ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295, not 4294967296"),
         ({"estimator": "paper"}, "there is no estimator 'paper'; choose posterior"),
     ],
@@ -112,6 +132,8 @@ def test_options_are_refused(options, message):
         (np.zeros(N), "tie all rows into 1 connected sets, too few for 5 folds"),
         (np.where(np.arange(N) == 3, np.nan, Y), "the group column 'patient' is missing in row 3"),
         ([None, *"ab" * 29, "a"], "the group column 'patient' is missing in row 0"),
+        ([*"ab" * 29, "a", math.nan], "the group column 'patient' is missing in row 59"),
+        ([*"ab" * 29, "a", " "], "the group column 'patient' is missing in row 59"),
     ],
 )
 def test_groups_are_refused(column, message):

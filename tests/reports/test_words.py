@@ -200,6 +200,16 @@ def test_probes_that_had_to_be_moved_far_are_warned_of(make_profile):
     assert said.startswith("Probes were poorly calibrated: m on pictured (stream) (0.31)")
 
 
+def test_a_modality_that_copies_the_other_is_warned_of(make_profile):
+    profile = one(make_profile, "pictured")
+    any_of_them = (profile.frame.quantity == "matching_distance") & (profile.frame.view == "stream")
+    (said,) = cautions(
+        rewrite(profile, lambda _: any_of_them, quantity="copied_columns", value=1.0)
+    )
+    assert said.startswith("Both modalities hold the same columns, up to order and units: ")
+    assert "m on pictured (stream)" in said
+
+
 @pytest.mark.parametrize(("unit", "warned"), [("bit", False), ("nat", True)])
 def test_the_gap_is_judged_in_bits(make_profile, unit, warned):
     said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008))

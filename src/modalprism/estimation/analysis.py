@@ -34,6 +34,7 @@ _RATIOS: Final = frozenset(
         "chance",
         "code_sensitivity",
         "matching_distance",
+        "copied_columns",
         "repeated_rows",
         "learnt_rows",
         "tested_rows",
@@ -59,6 +60,12 @@ class Estimate:
     low: float = math.nan
     high: float = math.nan
     p_value: float = math.nan
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high", "p_value"):
+            value = float(getattr(self, name))
+            # One NaN object, so that equal estimates compare equal.
+            object.__setattr__(self, name, math.nan if math.isnan(value) else value)
 
     @property
     def determined(self) -> bool:
@@ -114,11 +121,16 @@ class Analysis:
         codes, ``code_sensitivity``; where an example stands twice, ``repeated_rows``, a count;
         where rows were streamed, ``solver_gap``, the proven bounds ``union_lower`` and
         ``union_upper`` of all rows' union information, and the counts ``learnt_rows``, whose part
-        probes learn from, and ``tested_rows``, on which p-values rest.
+        probes learn from, and ``tested_rows``, on which p-values rest. ``copied_columns`` is 1
+        where all columns of one modality are copies of the other's; see `cautions`.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     evidence : Evidence, optional
         Replicates and rows that it rests on.
+    seed : int, optional
+        The seed that gives this analysis again; drawn where `analyze` was given none.
+    cautions : tuple of str
+        Sentences on faults of the data that make the numbers misleading.
     """
 
     modalities: tuple[str, str]
@@ -142,6 +154,8 @@ class Analysis:
     diagnostics: dict[str, Estimate] = field(default_factory=dict)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    seed: int | None = None
+    cautions: tuple[str, ...] = ()
 
     def quantities(self) -> Iterator[tuple[str, str | None, Estimate, str]]:
         """Yield (quantity, modality or None, estimate, unit) in the order of a profile."""
@@ -256,6 +270,7 @@ class Analysis:
             f"n = {self.n:,}, {self.estimator}, gap {self.gap:.1e} {self.unit}",
             "brackets are 95 % intervals",
             ".frame() has every quantity",
+            *self.cautions,
         ]
         return grid_html(Grid(head, ["quantity", "value", "unit", "p-value"], rows, 1, notes))
 
@@ -278,7 +293,7 @@ class Analysis:
             f"  {label:{wide}}  {value:{number}}  {unit:{units}}  {p_value}".rstrip()
             for label, value, unit, p_value in rows
         )
-        return "\n".join([head, *lines])
+        return "\n".join([head, *lines, *(f"  caution: {each}" for each in self.cautions)])
 
 
 def _reading(estimate: Estimate) -> Reading:

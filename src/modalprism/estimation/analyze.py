@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from numpy.typing import ArrayLike
 
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.codebook.codebook import analyze_codebook
+from modalprism.estimation.inputs import check_index, named_columns
 from modalprism.estimation.posterior import analyze_posterior
 from modalprism.estimation.streamed.codebook import analyze_streamed_codebook
 from modalprism.estimation.streamed.posterior import analyze_streamed
-from modalprism.estimation.streamed.sample import Embeddings, check_streamed_sample
+from modalprism.estimation.streamed.sample import (
+    Embeddings,
+    StreamedSample,
+    check_streamed_sample,
+)
 from modalprism.estimation.streamed.streaming import Streaming
 from modalprism.estimation.summary import summarize_codebook
 from modalprism.estimation.threads import one_thread
-from modalprism.estimation.validation import check_options, check_sample
+from modalprism.estimation.validation import (
+    Groups,
+    Sample,
+    Seed,
+    check_options,
+    check_sample,
+    seed_number,
+)
 
 Estimator = Literal["posterior", "codebook"]
 ESTIMATORS: Final = get_args(Estimator)
@@ -28,14 +41,14 @@ def analyze(
     embeddings: Embeddings,
     y: ArrayLike,
     *,
-    groups: Mapping[str, ArrayLike] | None = None,
+    groups: Groups = None,
     target: str = "target",
     base: float = 2,
     estimator: str = "posterior",
     folds: int = 5,
     replicates: int = 1000,
     permutations: int = 199,
-    seed: int = 0,
+    seed: Seed = 0,
     streaming: Streaming | None = None,
 ) -> Analysis:
     """Split what two embeddings tell about a target into atoms, with intervals.
@@ -43,12 +56,14 @@ def analyze(
     Parameters
     ----------
     embeddings : mapping of modality name to array_like, shapes (n, d1) and (n, d2)
-        Two modalities; row i of both is example i. Any float or integer dtype. Of more than 50,000
-        rows nothing is needed but slices: a `numpy.memmap`, or an array of HDF5, will do.
-    y : array_like, shape (n,) or (n, C)
-        Labels, or a model's answer probabilities (rows sum to 1).
-    groups : mapping of column name to array_like, shape (n,), optional
+        Two modalities; row i of both is example i. Arrays, tables and lists of any float, integer
+        or boolean dtype; tensors on any device, with or without gradients. Arrays with more than
+        50,000 rows only need to support slicing: a `numpy.memmap`, or an array of HDF5, will do.
+    y : array_like, shape (n,), (n, 1) or (n, C)
+        Labels, none of them missing, or a model's answer probabilities (rows sum to 1).
+    groups : array_like, shape (n,), or mapping of column name to such, or DataFrame, optional
         Rows that share a value in any column never straddle folds.
+        Where several of `embeddings`, `y` and `groups` have a pandas index, it must be the same.
     target : str
         What `y` is, in words; it travels into every output.
     base : float
@@ -63,8 +78,9 @@ def analyze(
     permutations : int
         Draws behind each p-value, which is never below 1 / (1 + permutations). Below 19 of them,
         or 39 replicates, nothing is significant at .05, and every contribution undetermined.
-    seed : int
-        The same seed gives the same result, in whatever order the modalities are.
+    seed : int, None, numpy.random.Generator or numpy.random.SeedSequence
+        The same number gives the same result, in whatever order the modalities are. A seed that
+        is not a number draws one, which `Analysis.seed` records.
     streaming : Streaming, optional
         How more than 50,000 rows are analysed: in blocks, so that embeddings may be mapped from
         disk and are never in memory as a whole. `Streaming(above=…)` moves that number.
@@ -80,6 +96,11 @@ def analyze(
     InputError
         If the sample cannot be used; the message says why and what to do.
 
+    Warns
+    -----
+    UserWarning
+        If all columns of one modality are copies of the other's; `Analysis.cautions` says so too.
+
     Examples
     --------
     >>> import numpy as np
@@ -93,7 +114,9 @@ def analyze(
     """
     if estimator not in ESTIMATORS:
         raise InputError(f"there is no estimator {estimator!r}; choose {' or '.join(ESTIMATORS)}")
-    check_options(base, replicates, seed, permutations)
+    check_options(base, replicates, permutations)
+    seed = seed_number(seed)
+    _check_index(embeddings, y, groups)
     streaming = streaming or Streaming()
     if _rows_of(embeddings) > streaming.above:
         many = check_streamed_sample(embeddings, y, groups, folds, streaming.block_numbers)
@@ -109,7 +132,7 @@ def analyze(
                 permutations=permutations,
                 seed=seed,
             )
-        return _finished(analysis, many.repeated, embeddings)
+        return _finished(analysis, many, embeddings, seed)
     # In the order of their names, so that their order in the mapping decides no bit.
     few = cast(Mapping[str, ArrayLike], embeddings)
     sample = check_sample(few, y, groups, folds).sorted()
@@ -131,7 +154,7 @@ def analyze(
                 permutations=permutations,
                 seed=seed,
             )
-    return _finished(analysis, sample.repeated, embeddings)
+    return _finished(analysis, sample, embeddings, seed)
 
 
 def _rows_of(embeddings: Embeddings) -> int:
@@ -142,9 +165,36 @@ def _rows_of(embeddings: Embeddings) -> int:
     return max((int(shape[0]) for shape in shapes if len(shape) == 2), default=0)
 
 
-def _finished(analysis: Analysis, repeated: int, embeddings: Embeddings) -> Analysis:
-    if repeated:
-        told = {"repeated_rows": Estimate(float(repeated))}
-        analysis = replace(analysis, diagnostics=analysis.diagnostics | told)
+def _check_index(embeddings: Embeddings, y: ArrayLike, groups: Groups) -> None:
+    tables: dict[str, Any] = {}
+    if isinstance(embeddings, Mapping):
+        tables |= {f"the embedding of {str(name)!r}": each for name, each in embeddings.items()}
+    tables["the target"] = y
+    columns = named_columns(groups)
+    check_index(tables | {f"the group column {name!r}": columns[name] for name in columns})
+
+
+def _finished(
+    analysis: Analysis, sample: Sample | StreamedSample, embeddings: Embeddings, seed: int
+) -> Analysis:
     first, second = map(str, embeddings)
+    found: dict[str, Estimate] = {}
+    cautions = []
+    if sample.repeated:
+        found["repeated_rows"] = Estimate(float(sample.repeated))
+    if sample.copied is not None:
+        found["copied_columns"] = Estimate(1.0)
+        other = second if sample.copied == first else first
+        cautions.append(
+            f"all columns of {sample.copied!r} are columns of {other!r}, up to order, sign, scale "
+            f"and offset, so that {sample.copied!r} has no unique information by construction; "
+            "check that each modality was given its own array"
+        )
+        warnings.warn(cautions[-1], stacklevel=3)
+    analysis = replace(
+        analysis,
+        diagnostics=analysis.diagnostics | found,
+        seed=seed,
+        cautions=(*analysis.cautions, *cautions),
+    )
     return analysis.in_order((first, second))

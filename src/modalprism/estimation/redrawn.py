@@ -11,6 +11,7 @@ taken away.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
+from modalprism.estimation.inputs import check_index, read_labels, read_numbers
 from modalprism.estimation.states import MOST_STATES, States, merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.threads import one_thread
-from modalprism.estimation.validation import check_options, read_array
+from modalprism.estimation.validation import Seed, check_options, seed_number
 
 Array = NDArray[np.float64]
 
@@ -82,7 +84,7 @@ def analyze_redrawn(
     target: str = "the model's answer",
     base: float = 2,
     replicates: int = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Analysis:
     """Decompose a model's answer on redrawn pairs.
 
@@ -108,6 +110,7 @@ def analyze_redrawn(
     InputError
         If shapes differ, a probability is invalid, or an input was run with one partner only.
     """
+    seed = seed_number(seed)
     if modalities[0] > modalities[1]:  # in the order of their names: their order decides no bit
         return analyze_redrawn(
             probability,
@@ -119,12 +122,16 @@ def analyze_redrawn(
             replicates=replicates,
             seed=seed,
         ).in_order(modalities)
-    check_options(base, replicates, seed)
-    p = read_array("redrawn probabilities", probability)
+    check_options(base, replicates)
+    check_index({"redrawn probabilities": probability, "first": first, "second": second})
+    p = read_numbers("redrawn probabilities", probability)
     if p.dtype.kind not in "fiu":
         raise InputError(f"redrawn probabilities are {p.dtype}, not numbers")
     p = p.astype(np.float64)
-    columns: list[NDArray[Any]] = [np.asarray(column) for column in (first, second)]
+    columns = [
+        read_labels(f"which {modality} was given", column)
+        for modality, column in zip(modalities, (first, second), strict=True)
+    ]
     if p.ndim != 2 or p.size == 0 or any(column.shape != p.shape[:1] for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)
         raise InputError(f"redrawn pairs need one row a run; got {p.shape} with columns {shapes}")
@@ -153,7 +160,7 @@ def analyze_redrawn(
             {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
         )
         moved = replicate_atoms(whole.terms, weights)
-    return summarize(
+    analysis = summarize(
         whole.value - part * excess,
         moved,
         modalities=modalities,
@@ -169,3 +176,4 @@ def analyze_redrawn(
         diagnostics={"state_loss": Estimate(whole.coupled.loss / np.log(base))},
         families={},
     )
+    return replace(analysis, seed=seed)

@@ -10,10 +10,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pandas.api.types import is_numeric_dtype
 
 from modalprism.errors import InputError
+from modalprism.estimation.copies import copied_modality
 from modalprism.estimation.folds import connected_groups
+from modalprism.estimation.inputs import named_columns, read_labels, read_numbers
+
+Groups = Mapping[str, ArrayLike] | ArrayLike | pd.DataFrame | None
+Seed = int | np.random.Generator | np.random.SeedSequence | None
 
 FEWEST_ROWS: Final = 50
 LARGEST_VALUE: Final = 1e100
@@ -43,6 +47,8 @@ class Sample:
     repeated : int
         Rows whose whole example, both embeddings, stands in an earlier row. They are tied to it,
         or a held-out row would have been seen. 0 where the sources are symbols.
+    copied : str, optional
+        The modality whose columns are all copies of the other's.
     """
 
     modalities: tuple[str, str]
@@ -51,6 +57,7 @@ class Sample:
     soft: bool
     groups: dict[str, NDArray[Any]]
     repeated: int = 0
+    copied: str | None = None
 
     def sorted(self) -> Sample:
         """Return the sample with its modalities in the order of their names."""
@@ -60,8 +67,8 @@ class Sample:
         return replace(self, modalities=(first, second), embeddings=(one, other))
 
 
-def check_options(base: float, replicates: int, seed: int, permutations: int = 1) -> None:
-    """Check what every estimator is asked with.
+def check_options(base: float, replicates: int, permutations: int = 1) -> None:
+    """Check the options that all estimators share.
 
     Raises
     ------
@@ -74,37 +81,40 @@ def check_options(base: float, replicates: int, seed: int, permutations: int = 1
         raise InputError(f"intervals need at least one replicate, not {replicates}")
     if permutations < 1:
         raise InputError(f"nulls need at least one permutation, not {permutations}")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise InputError(f"the seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}")
 
 
-def read_array(what: str, values: ArrayLike) -> NDArray[Any]:
-    """Return an array of anything that is one."""
-    if np.ma.is_masked(values):
-        raise InputError(f"{what} has masked values; fill them in, or remove those rows")
-    try:
-        return np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise InputError(f"{what} cannot be read as an array: {error}") from error
+def seed_number(seed: Seed) -> int:
+    """Return the number that a seed is, or one that is drawn from it.
 
+    Parameters
+    ----------
+    seed : int, None, numpy.random.Generator or numpy.random.SeedSequence
+        None draws fresh entropy. A generator advances by one draw.
 
-def _check_names(what: str, array: NDArray[Any]) -> None:
-    """Check labels or groups: none is missing, and they can be told apart."""
-    missing = pd.isna(array)
-    if missing.any():
-        raise InputError(f"{what} is missing in row {int(missing.argmax())}; remove such rows")
-    if array.dtype.kind != "O":
-        return
-    try:
-        np.unique(array)
-    except TypeError as error:
-        raise InputError(f"{what} mixes values that have no order ({error})") from error
+    Raises
+    ------
+    InputError
+        If it is none of these, or an integer out of range.
+
+    Examples
+    --------
+    >>> seed_number(7), seed_number(np.random.default_rng(0)) == seed_number(None)
+    (7, False)
+    """
+    if isinstance(seed, np.random.Generator):
+        return int(seed.integers(LARGEST_SEED, endpoint=True))
+    if seed is None or isinstance(seed, np.random.SeedSequence):
+        return int((seed or np.random.SeedSequence()).generate_state(1)[0])
+    if not isinstance(seed, int | np.integer) or not 0 <= seed <= LARGEST_SEED:
+        raise InputError(
+            f"the seed must be a whole number from 0 to {LARGEST_SEED}, not {seed!r}; None, a "
+            "numpy.random.Generator or a SeedSequence draws one"
+        )
+    return int(seed)
 
 
 def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
-    if isinstance(embedding, pd.DataFrame) and all(map(is_numeric_dtype, embedding.dtypes)):
-        embedding = embedding.to_numpy(np.float64, na_value=np.nan)  # <NA> is a value of no dtype
-    array = read_array(f"the embedding of {name!r}", embedding)
+    array = read_numbers(f"the embedding of {name!r}", embedding)
     check_shape(name, array.shape, array.dtype)
     finite = np.isfinite(array).all(1)
     if not finite.all():
@@ -127,7 +137,7 @@ def check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
     if len(shape) != 2:
         raise InputError(
             f"the embedding of {name!r} has shape {shape}; "
-            "give one row an example, (n, d): pool the tokens first"
+            "give one row an example, (n, d): reshape(-1, 1) numbers, and pool the tokens first"
         )
     if 0 in shape:
         raise InputError(f"the modality {name!r} is empty (shape {shape}); check its array's name")
@@ -141,16 +151,22 @@ def check_size(name: str, largest: float) -> None:
         )
 
 
-def _check_target(
-    y: ArrayLike, n: int, folds: int
-) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:
-    """Return the target as distributions, whether it was given so, and its classes' names."""
-    array = read_array("the target", y)
+def read_target(y: ArrayLike, n: int) -> NDArray[Any]:
+    """Return the target of n rows: labels (n,), none missing, or numbers (n, C)."""
+    array = read_labels("the target", y)
     if array.ndim not in (1, 2) or len(array) != n:
         raise InputError(
             f"the target has shape {array.shape}, but the embeddings have {n} rows; "
             f"give labels ({n},) or the answers' probabilities ({n}, C)"
         )
+    return read_numbers("the target", array) if array.ndim == 2 else array
+
+
+def _check_target(
+    y: ArrayLike, n: int, folds: int
+) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:
+    """Return the target as distributions, whether it was given so, and its classes' names."""
+    array = read_target(y, n)
     if array.ndim == 2:
         target = check_probabilities(array)
         kept = np.flatnonzero(target.mean(0) > RAREST)
@@ -176,12 +192,21 @@ def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.f
     `first_row` is the number of the first of them, where they are some of a target's rows.
     """
     if array.dtype.kind not in "fiub":
-        raise InputError(f"the target's probabilities are {array.dtype}, not numbers")
+        raise InputError(
+            f"the target's probabilities are {array.dtype}, not numbers; "
+            "give numbers (n, C), or one label a row, (n,)"
+        )
     if not np.isfinite(array).all() or (array < 0).any():
         raise InputError("the target's probabilities must be finite and not negative")
     sums = array.sum(1, dtype=np.float64)
     if (np.abs(sums - 1) > _ROW_SUM_TOLERANCE).any():
         row = int(np.argmax(np.abs(sums - 1)))
+        if ((array == 0) | (array == 1)).all():
+            raise InputError(
+                f"the target is multi-label: row {first_row + row} has {int(sums[row])} of the "
+                f"{array.shape[1]} labels, not 1; analyse each label by itself, y[:, k], or make "
+                "one class of every combination, such as [str(row) for row in y.tolist()]"
+            )
         raise InputError(
             f"row {first_row + row} of the target sums to {sums[row]:.4g}, not 1; "
             "give probabilities (softmax the logits), or labels of shape (n,)"
@@ -191,12 +216,11 @@ def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.f
 
 
 def check_labels(array: NDArray[Any], folds: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Check labels (n,) and return their numbers, and what they are called."""
+    """Check labels (n,), none missing, and return their numbers and the names of the classes."""
     n = len(array)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
-        raise InputError(f"the target is NaN or infinite in row {row}; remove such rows")
-    _check_names("the target", array)
+        raise InputError(f"the target is infinite in row {row}; remove such rows")
     values, code = np.unique(array, return_inverse=True)
     if len(values) > max(2, n // folds):
         raise InputError(
@@ -212,23 +236,18 @@ def check_labels(array: NDArray[Any], folds: int) -> tuple[NDArray[np.int64], tu
     return code.astype(np.int64), tuple(map(str, values))
 
 
-def check_groups(groups: Mapping[str, ArrayLike] | None, n: int) -> dict[str, NDArray[Any]]:
+def check_groups(groups: Groups, n: int) -> dict[str, NDArray[Any]]:
     """Check the group columns of n rows."""
-    if groups is not None and not isinstance(groups, Mapping):
-        raise InputError(
-            'groups are columns by name, such as {"patient": ids}; '
-            f"got {type(groups).__name__} instead"
-        )
     columns = {
-        str(name): read_array(f"the group column {name!r}", column)
-        for name, column in (groups or {}).items()
+        name: read_labels(f"the group column {name!r}", column)
+        for name, column in named_columns(groups).items()
     }
     for name, column in columns.items():
         if column.shape != (n,):
             raise InputError(
-                f"the group column {name!r} has shape {column.shape}; give one value a row, ({n},)"
+                f"the group column {name!r} has shape {column.shape}; give one value a row, "
+                f'({n},), and several columns by name, such as {{"patient": ids}}'
             )
-        _check_names(f"the group column {name!r}", column)
     return columns
 
 
@@ -320,6 +339,8 @@ def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, st
     if folds < 3:
         raise InputError(f"nested cross-fitting needs at least 3 folds, not {folds}")
     first, second = (str(name) for name in embeddings)
+    if first == second:
+        raise InputError(f"both modalities are called {first!r}; give each a name of its own")
     return first, second
 
 
@@ -335,7 +356,7 @@ def check_same_rows(names: tuple[str, str], rows: tuple[int, int]) -> None:
 def check_sample(
     embeddings: Mapping[str, ArrayLike],
     y: ArrayLike,
-    groups: Mapping[str, ArrayLike] | None,
+    groups: Groups,
     folds: int,
 ) -> Sample:
     """Check a sample.
@@ -357,4 +378,12 @@ def check_sample(
     if repeated := int((first_row != np.arange(n)).sum()):
         columns = tie_repeated(columns, first_row)
     check_classes_cross(columns, _totals(target), classes, folds)
-    return Sample((first, second), (arrays[0], arrays[1]), target, soft, columns, repeated)
+    return Sample(
+        (first, second),
+        (arrays[0], arrays[1]),
+        target,
+        soft,
+        columns,
+        repeated,
+        copied_modality((first, second), (arrays[0], arrays[1])),
+    )

@@ -67,6 +67,7 @@ def cautions(profile: Profile) -> list[str]:
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
+    said += _copies(readings)
     said += _calibration(readings)
     said += _codes(readings)
     said += _gap(readings)
@@ -103,6 +104,21 @@ def _calibration(readings: Readings) -> list[str]:
     return [
         f"Probes were poorly calibrated: {_valued(far)}. Matching them to the answers moved more "
         f"than {100 * FAR_MOVED:.0f} % of their probability; more examples would help."
+    ]
+
+
+def _copies(readings: Readings) -> list[str]:
+    copied = [
+        f"{name} ({view})"
+        for view in VIEWS
+        for name in _beyond(readings, view, "copied_columns", 0)
+    ]
+    if not copied:
+        return []
+    return [
+        f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They are "
+        "redundant by construction, which shows no fusion; check that each modality has its own "
+        "array or module."
     ]
 
 

@@ -76,6 +76,8 @@ QUANTITIES: Final = {
     "information_half_codes": "information about half as many codes",
     "information_double_codes": "information about twice as many codes",
     "repeated_rows": "rows whose whole example stands in an earlier row; kept in one fold with it",
+    "copied_columns": "1 where all columns of one modality are copies of the other's, up to order "
+    "and units: redundant by construction",
     "accuracy": "fraction of examples that the model answers correctly",
     "chance": "accuracy of always giving the commonest answer",
 }

@@ -166,7 +166,10 @@ def test_a_truncated_map_is_refused_before_it_is_read(tmp_path):
     ("y", "said"),
     [
         (np.zeros(3000, dtype=int), "one class only"),
-        (np.arange(3000) % 2 + np.where(np.arange(3000) == 7, np.nan, 0), "NaN or infinite in row"),
+        (
+            np.arange(3000) % 2 + np.where(np.arange(3000) == 7, np.nan, 0),
+            "the target is missing in row",
+        ),
         (np.full((3000, 2), 0.4), "row 0 of the target sums to 0.8"),
         (np.arange(2999) % 2, "give labels"),
         (np.append(np.zeros(2998), [1, 1]), "too few rows, 2 for 5"),

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from modalprism.estimation.copies import ROWS, copied_modality
 from modalprism.estimation.streamed.source import Rows, Source, check_source, rows_of
 from modalprism.estimation.streamed.target import Target, check_streamed_target
 from modalprism.estimation.validation import (
+    Groups,
     check_classes_cross,
     check_groups,
     check_modalities,
@@ -34,6 +36,7 @@ class StreamedSample:
     target : Target
     groups : dict of str to ndarray, shape (n,)
     repeated : int
+    copied : str, optional
         As in `modalprism.estimation.validation.Sample`.
     """
 
@@ -42,6 +45,7 @@ class StreamedSample:
     target: Target
     groups: dict[str, NDArray[Any]]
     repeated: int
+    copied: str | None
 
     def __len__(self) -> int:
         """Rows."""
@@ -51,7 +55,7 @@ class StreamedSample:
 def check_streamed_sample(
     embeddings: Embeddings,
     y: ArrayLike,
-    groups: Mapping[str, ArrayLike] | None,
+    groups: Groups,
     folds: int,
     block_numbers: int,
 ) -> StreamedSample:
@@ -75,7 +79,8 @@ def check_streamed_sample(
     if repeated := int((first_row != np.arange(n)).sum()):
         columns = tie_repeated(columns, first_row)
     check_classes_cross(columns, target.totals, target.names, folds)
-    return StreamedSample((first, second), (source_1, source_2), target, columns, repeated)
+    copied = copied_modality((first, second), (source_1.read(0, ROWS), source_2.read(0, ROWS)))
+    return StreamedSample((first, second), (source_1, source_2), target, columns, repeated, copied)
 
 
 def first_equal(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:

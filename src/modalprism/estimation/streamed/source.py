@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from modalprism.errors import InputError
-from modalprism.estimation.validation import check_shape, check_size, read_array
+from modalprism.estimation.inputs import read_numbers
+from modalprism.estimation.validation import check_shape, check_size
 
 FEWEST_ROWS: Final = 64
 """Rows of a block, however long they are."""
@@ -114,12 +115,21 @@ def rows_of(name: str, embedding: ArrayLike | Rows) -> Rows:
         If it is not rows of numbers, or the file that it is mapped from is shorter than it.
     """
     rows: Any = embedding
-    # Tables with names of columns, tensors and masked arrays are read as few rows are.
-    if not isinstance(getattr(rows, "dtype", None), np.dtype) or np.ma.isMaskedArray(rows):
-        rows = read_array(f"the embedding of {name!r}", cast(ArrayLike, embedding))
+    if not _is_sliced(rows):
+        rows = read_numbers(f"the embedding of {name!r}", rows)
     check_shape(name, tuple(rows.shape), np.dtype(rows.dtype))
     _check_whole(name, rows)
     return cast(Rows, rows)
+
+
+def _is_sliced(rows: Any) -> bool:
+    """Whether slices of rows are plain numbers for NumPy; anything else is converted as a whole."""
+    dtype = getattr(rows, "dtype", None)
+    if not isinstance(dtype, np.dtype) or dtype.kind in "OV" or hasattr(rows, "nnz"):
+        return False
+    if isinstance(rows, np.ndarray):
+        return not np.ma.isMaskedArray(rows)
+    return not hasattr(rows, "__dlpack__")  # it may be on a GPU
 
 
 def _check_whole(name: str, rows: Any) -> None:

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
-from modalprism.errors import InputError
 from modalprism.estimation.streamed.source import stretches
 from modalprism.estimation.validation import (
     RAREST,
     check_labels,
     check_probabilities,
     check_two_classes,
-    read_array,
+    read_target,
 )
 
 Array = NDArray[np.float64]
@@ -102,12 +101,7 @@ class Target:
 
 def check_streamed_target(y: ArrayLike, n: int, folds: int) -> Target:
     """Check a target of many rows; see `modalprism.estimation.validation.check_sample`."""
-    array = read_array("the target", y)
-    if array.ndim not in (1, 2) or len(array) != n:
-        raise InputError(
-            f"the target has shape {array.shape}, but the embeddings have {n} rows; "
-            f"give labels ({n},) or the answers' probabilities ({n}, C)"
-        )
+    array = read_target(y, n)
     if array.ndim == 1:
         code, names = check_labels(array, folds)
         check_two_classes(len(names))
