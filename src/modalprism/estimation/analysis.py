@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modalprism.estimation.evidence import Evidence
+from modalprism.files import write_whole
 from modalprism.look.atoms import atom_styles
 from modalprism.look.bar import atoms_axes
 from modalprism.look.grid import Cell, Grid
@@ -220,6 +222,72 @@ class Analysis:
     def frame(self) -> pd.DataFrame:
         """Return a tidy table, a row a quantity, with unit, n and gap beside each value."""
         return pd.DataFrame(self.records())
+
+    def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
+        """Return the analysis in numbers, strings, lists, dicts and None, as JSON has them.
+
+        Parameters
+        ----------
+        evidence : bool
+            Whether to include replicates and rows, under ``"evidence"``.
+
+        Returns
+        -------
+        dict
+            Estimates are ``{"value", "low", "high", "p_value"}``. Those of a modality stand under
+            its name. What is undetermined or was not computed is None.
+        """
+        from modalprism.estimation import saved
+
+        return saved.to_dict(self, evidence=evidence)
+
+    def to_json(self, *, evidence: bool = False) -> str:
+        """Return `to_dict` as strict JSON: undetermined numbers are null, never NaN."""
+        from modalprism.estimation import saved
+
+        return saved.to_json(self, evidence=evidence)
+
+    def save(self, path: str | Path) -> None:
+        """Write the analysis as JSON, with its evidence: the file is complete or not there.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> x = np.random.default_rng(0).normal(size=(90, 4))
+        >>> y = (x[:, 0] > 0).astype(int)
+        >>> from modalprism import analyze
+        >>> a = analyze({"image": x[:, :2], "text": x[:, 2:]}, y, replicates=9, permutations=9)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     a.save(f"{folder}/analysis.json")
+        ...     Analysis.load(f"{folder}/analysis.json") == a
+        True
+        >>> a.to_dict()["unique"]["image"]["value"] == a.unique[0].value
+        True
+        """
+        write_whole(Path(path), self.to_json(evidence=True))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Analysis:
+        """Read an analysis that `save` wrote.
+
+        Returns
+        -------
+        Analysis
+            Equal to the one that was saved. An infinite number comes back as NaN.
+
+        Raises
+        ------
+        InputError
+            If the file is not there, is no saved analysis, or is damaged.
+        """
+        from modalprism.estimation import saved
+
+        return saved.load(path)
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the atoms as one stacked bar, with their 95 % intervals as thin lines.
