@@ -37,6 +37,7 @@ MISSING_WORDS = {
     "variable width": np.array(
         ["a", "b", math.nan], dtype=np.dtypes.StringDType(na_object=math.nan)
     ),
+    "an array of bytes and NaN": np.array([b"a", b"b", math.nan]),
     "empty text": ["a", "b", ""],
     "empty text in an array": np.array(["a", "b", ""]),
     "blank text": np.array(["a", "b", " \t"]),

@@ -35,7 +35,10 @@ def with_nan(row, value=math.nan):
         (np.full((N, 2), "a"), "the embedding of 'image' holds <U1, not numbers"),
         (np.ones((N, 2)) * 1j, "holds complex128, not numbers"),
         (np.zeros((N + 1, 3)), "'image' has 61 rows but 'text' has 60"),
-        ([[1.0, 2.0], [3.0]], "the embedding of 'image' cannot be read as an array"),
+        (
+            [[1.0, 2.0], [3.0]],
+            "'image' cannot be read as an array: row 0 has 2 values and row 1 has 1",
+        ),
         (torch.ones(N, 3, dtype=torch.complex64), "'image' holds complex64, not numbers"),
         (torch.ones(N, 3).to_sparse(), "'image' is a sparse matrix; reduce it to dense columns"),
         (sparse.csr_array(np.eye(N)), "'image' is a sparse matrix.* or convert it with toarray"),
@@ -94,6 +97,7 @@ def test_modalities_are_refused(embeddings, message):
         ("label", "the target is of type str, not an array"),
         (None, "the target is None, not an array"),
         ((label for label in Y), "the target is of type generator, which is no array"),
+        ([["a"], ["a", "b"]] * 30, "row 0 has 1 values and row 1 has 2; .* or one value a row"),
         (Y * 1j, "the target holds complex128, which are no labels"),
     ],
 )

@@ -7,7 +7,7 @@ is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Set, Sized
 from typing import Any, Final
 
 import numpy as np
@@ -54,12 +54,25 @@ def read_array(what: str, values: Any) -> NDArray[Any]:
             values = torch.stack([each.detach().cpu() for each in values])
         array = _converted(values)
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
-        raise InputError(f"{what} cannot be read as an array: {error}") from error
+        reason = _uneven(values) if sequence else ""
+        raise InputError(f"{what} cannot be read as an array: {reason or error}") from error
     if array.dtype.kind == "O" and array.ndim == 0:
         raise InputError(
             f"{what} is of type {type(values).__name__}, which is no array; make a list of it"
         )
     return array
+
+
+def _uneven(rows: list[Any] | tuple[Any, ...]) -> str:
+    """Return how rows differ in length, if they do."""
+    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
+    odd = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
+    if odd is None:
+        return ""
+    return (
+        f"row 0 has {lengths[0]} values and row {odd} has {lengths[odd]}; give rows of one length, "
+        "or one value a row"
+    )
 
 
 def _refuse_sparse(what: str, values: Any) -> None:
@@ -189,9 +202,10 @@ def _check_labels(what: str, labels: NDArray[Any]) -> None:
         missing |= [isinstance(each, str | bytes) and not each.strip() for each in labels]
     if missing.any():
         raise InputError(f"{what} is missing in row {int(missing.argmax())}; remove such rows")
-    if labels.dtype.str[1:] == f"U{_WIDTH_OF_FLOATS}" and (labels == "nan").any():
+    wide = labels.dtype.str[1:] in (f"U{_WIDTH_OF_FLOATS}", f"S{_WIDTH_OF_FLOATS}")
+    if wide and (missing := labels.astype(np.str_) == "nan").any():
         raise InputError(
-            f"{what} is 'nan' in row {int((labels == 'nan').argmax())}, in an array that NumPy "
+            f"{what} is 'nan' in row {int(missing.argmax())}, in an array that NumPy "
             "made of words and floating-point numbers: remove rows where it is missing; if 'nan' "
             "is a word, give a list of words"
         )

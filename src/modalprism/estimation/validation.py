@@ -196,11 +196,15 @@ def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.f
             f"the target's probabilities are {array.dtype}, not numbers; "
             "give numbers (n, C), or one label a row, (n,)"
         )
-    if not np.isfinite(array).all() or (array < 0).any():
-        raise InputError("the target's probabilities must be finite and not negative")
+    wrong = ~(np.isfinite(array) & (array >= 0)).all(1)
+    if wrong.any():
+        raise InputError(
+            "the target's probabilities must be finite and not negative, which row "
+            f"{first_row + int(wrong.argmax())} is not; softmax logits, and remove missing rows"
+        )
     sums = array.sum(1, dtype=np.float64)
     if (np.abs(sums - 1) > _ROW_SUM_TOLERANCE).any():
-        row = int(np.argmax(np.abs(sums - 1)))
+        row = int(np.argmax(np.abs(sums - 1) > _ROW_SUM_TOLERANCE))
         if ((array == 0) | (array == 1)).all():
             raise InputError(
                 f"the target is multi-label: row {first_row + row} has {int(sums[row])} of the "
