@@ -79,7 +79,7 @@ def main() -> None:
             out=Path(folder) / "run",
         )
         start = time.perf_counter()
-        study.run()
+        study.run(report=False)
         seconds = time.perf_counter() - start
     print(f"the study: {seconds:.0f} s, {seconds / options.layers:.1f} s a layer")
     get_reusable_executor().shutdown(wait=True)  # only the memory of ended processes is known

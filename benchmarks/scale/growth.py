@@ -76,7 +76,7 @@ def study(layers: int) -> Callable[[], object]:
         permutations=19,
         out=folder / "run",
     )
-    return lambda: asked.run(engine=SerialEngine())
+    return lambda: asked.run(engine=SerialEngine(), report=False)
 
 
 def coupling(n: int = 1_000, classes: int = 10) -> Callable[[], object]:

@@ -32,7 +32,6 @@ from modalprism.capture.run import CaptureSettings, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.capture.whisper_weights import whisper_tiny_english
 from modalprism.datasets.example import Example
-from modalprism.reports import write_report
 
 DIGITS: Final = (
     "Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine",
@@ -174,7 +173,6 @@ def main() -> None:
         start = time.perf_counter()
         profile = study.run(track=progress.track)
         print(f"analysed in {time.perf_counter() - start:.0f} s")
-        write_report(options.out, track=progress.track)
     columns = ["dataset", "view", "layer", "quantity", "modality", "value", "low", "high"]
     kept = profile.frame[profile.frame["quantity"].isin(["redundancy", "unique", "synergy"])]
     print(kept[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}"))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         decompose_batch,
         decompose_marginals,
     )
+    from modalprism.reports.page import write_report
     from modalprism.studies.profile import Profile
     from modalprism.studies.study import Study
 
@@ -44,6 +45,7 @@ __all__ = [
     "decompose",
     "decompose_batch",
     "decompose_marginals",
+    "write_report",
 ]
 
 # Imported at first use, so that a command that only prints its help does not wait for torch.
@@ -59,6 +61,7 @@ _HOMES = {
     "decompose": "modalprism.pid",
     "decompose_batch": "modalprism.pid",
     "decompose_marginals": "modalprism.pid",
+    "write_report": "modalprism.reports.page",
 }
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import yaml
 
-from modalprism.reports import write_report
 from modalprism.reports.compare import read_runs, write_comparison
 from modalprism.studies.comparison import compare
 from modalprism.studies.study import Study
@@ -66,7 +65,6 @@ def runs(tmp_path_factory):
         (folder / "study.yaml").write_text(yaml.safe_dump(content), "utf-8")
         study = Study.from_yaml(folder / "study.yaml")
         study.run()
-        write_report(study.out)
     return folder / "runs"
 
 

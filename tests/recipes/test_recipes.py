@@ -298,7 +298,7 @@ def test_a_recipe_of_every_benchmark_goes_to_a_profile(path, opened, models, tmp
     update = {
         "views": ("answer",), "replicates": 10, "permutations": 1, "workers": 1, "out": tmp_path
     }  # fmt: skip
-    profile = study.model_copy(update=update).run()
+    profile = study.model_copy(update=update).run(report=False)
     frame = profile.frame
     assert set(frame["dataset"]) == {path.stem}
     assert set(frame["n"]) == {MANY}

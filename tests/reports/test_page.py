@@ -165,7 +165,7 @@ def test_a_report_can_be_written_again(small, tmp_path):
 
 def test_a_run_that_is_missing_or_half_written_is_refused(small, tmp_path):
     with pytest.raises(InputError, match="not a folder"):
-        write_report(tmp_path / "nowhere")
+        write_report(str(tmp_path / "nowhere"))
     small.write(tmp_path)
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(InputError, match=r"manifest\.json"):

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from modalprism.reports import write_report
 from modalprism.serve import make_app
 from modalprism.studies.study import Study
 
@@ -50,7 +49,6 @@ def real_run(tmp_path_factory):
     (folder / "study.yaml").write_text(yaml.safe_dump(content), "utf-8")
     study = Study.from_yaml(folder / "study.yaml")
     study.run()
-    write_report(study.out)
     return study.out
 
 

@@ -64,4 +64,16 @@ def finished(make_study):
     """(study, profile) of a run with every view and both kinds of pairs; leave it alone."""
     path = make_study(views=["answer", "stream", "encoding"], pairs=["observed", "redrawn"])
     study = Study.from_yaml(path)
-    return study, study.run()
+    return study, study.run(report=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_report(request, monkeypatch):
+    """Runs of this room's tests draw nothing, which takes seconds, unless they ask for it."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr("modalprism.reports.write_report", lambda folder, **_: folder)
+
+
+@pytest.fixture
+def drawn():
+    """Let runs of this test draw their report."""

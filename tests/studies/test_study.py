@@ -482,3 +482,13 @@ def test_evidence_names_no_file_elsewhere(finished, tmp_path):
         write_evidence(tmp_path / "run", {place._replace(pairs=part, view="answer"): kept[place]})
         with pytest.raises(InputError, match=r"is damaged \(it has no view 'answer'"):
             read_evidence(tmp_path / "run")
+
+
+def test_a_run_ends_with_its_report(finished, tmp_path, drawn):  # noqa: ARG001
+    done, _ = finished
+    study = done.model_copy(update={"out": tmp_path / "run"})
+    study.run(report=False)
+    assert not (study.out / "report.html").exists()
+    study.run()
+    assert "<svg" in (study.out / "report.html").read_text("utf-8")
+    assert (study.out / "tables" / "answer.tex").is_file()

@@ -184,7 +184,7 @@ def _run_and_report(
     as_json: bool,
     allow_code: Sequence[str] = (),
 ) -> None:
-    from modalprism.reports import write_report
+    from modalprism.reports.page import REPORT_FILE
 
     if baselines is not None:
         study = study.with_baselines(baselines)
@@ -198,8 +198,7 @@ def _run_and_report(
             fresh=fresh,
             allow_code=allow_code,
         )
-        page = write_report(study.out, track=progress.track)
-    _show(profile, page, as_json)
+    _show(profile, study.out / REPORT_FILE, as_json)
 
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:

@@ -38,12 +38,12 @@ FIGURES_FOLDER: Final = "figures"
 _LAYER_VIEWS: Final = ("stream", "encoding")
 
 
-def write_report(run: Path, *, track: Track = silent) -> Path:
+def write_report(run: str | Path, *, track: Track = silent) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` into a run folder.
 
     Parameters
     ----------
-    run : pathlib.Path
+    run : str or pathlib.Path
         Folder of a finished run.
     track : Track
         Shows progress.

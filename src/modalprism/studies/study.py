@@ -222,6 +222,7 @@ class Study(StudyPart):
         announce: Announce = unheard,
         fresh: bool = False,
         allow_code: Sequence[str] = (),
+        report: bool = True,
     ) -> Profile:
         """Capture what is missing, analyse what is missing, and write the run's folder.
 
@@ -242,6 +243,8 @@ class Study(StudyPart):
             ``module:Class``; a model with ``trust_remote_code`` by its id (``owner/model``, or
             ``owner/model@revision``), or by the path of its folder. The variable
             ``MODALPRISM_ALLOW_CODE`` holds more, with commas between.
+        report : bool
+            Write the report, its figures and its tables too, as `modalprism.write_report` does.
 
         Returns
         -------
@@ -262,7 +265,13 @@ class Study(StudyPart):
         engine.ready()
         _make_folder(self.out)
         with reported(self.out, track) as reporting:
-            return self._run(engine, reporting, announce, fresh, allow_code)
+            profile = self._run(engine, reporting, announce, fresh, allow_code)
+            if report:
+                # The one import from a higher room: what users call ends with the report.
+                from modalprism.reports import write_report
+
+                write_report(self.out, track=reporting)
+        return profile
 
     def _run(
         self,
