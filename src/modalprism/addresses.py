@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, redacted
+from modalprism.strict_json import dumps
 
 ADVICE: Final = "check the address, the network and the credentials"
 _POINTING: Final = frozenset({"reference"})
@@ -81,7 +81,7 @@ def joined(path: str, name: str) -> str:
 def stamp_of(info: Info) -> str:
     """Return what tells a file from another of its name; empty where nothing does."""
     told = {key.lower(): str(value) for key, value in info.items() if key.lower() in _TELLS}
-    return json.dumps({"size": info.get("size"), **told}, sort_keys=True) if told else ""
+    return dumps({"size": info.get("size"), **told}, sort_keys=True) if told else ""
 
 
 class _WebFolder(Mapping[str, Info]):

@@ -40,6 +40,7 @@ from modalprism.addresses import ADVICE, Info, files_at, joined, opened, stamp_o
 from modalprism.errors import InputError
 from modalprism.files import cache_folder, check_names, file_name, inside, unprintable, write_whole
 from modalprism.foreign import HIDDEN, guarded, reason_of, redacted
+from modalprism.strict_json import dumps
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 _CUT_SHORT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
@@ -264,7 +265,7 @@ class _Copy:
             for name, partial in fetched.items():
                 known[name] = [stamp_of(now[name]), _identity(partial)]
                 _move(partial, files[name])
-        write_whole(stamps, json.dumps({name: known[name] for name in now}))
+        write_whole(stamps, dumps({name: known[name] for name in now}))
 
     def _removed(self, kept: Container[str]) -> bool:
         """Remove what is not kept, and tell whether there was any."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from modalprism.capture.reading import read_batch, read_states
 from modalprism.datasets.emoji_questions import PairedExamples
 from modalprism.datasets.example import Example
 from modalprism.progress import Track, silent
+from modalprism.strict_json import dumps
 
 BATCH: Final = 128
 
@@ -112,4 +112,4 @@ def redrawn_arrays(
 
 def store_metadata(network: FusionNetwork, **words: str) -> dict[str, str]:
     """Describe a store in its own header."""
-    return {"layer_names": json.dumps(layer_names(network)), **words}
+    return {"layer_names": dumps(layer_names(network)), **words}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final, cast
@@ -15,6 +14,7 @@ from modalprism.capture.encoders import IMAGE_CHANNELS, IMAGE_TOKENS, TEXT_CHANN
 from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionConfig, FusionNetwork
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.strict_json import dumps
 
 # The fusions whose checkpoints travel with the example; others are trained by who studies them.
 BUNDLED: Final[tuple[Fusion, ...]] = ("concat", "cross_attention", "late")
@@ -48,7 +48,7 @@ def checkpoint_folder() -> Path:
 def save_checkpoint(path: Path, network: FusionNetwork) -> None:
     """Write a network's weights in float16, with its configuration in the file's header."""
     weights = {name: value.to(torch.float16) for name, value in network.state_dict().items()}
-    write_whole(path, save(weights, {"config": json.dumps(asdict(network.config))}))
+    write_whole(path, save(weights, {"config": dumps(asdict(network.config))}))
 
 
 def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:

@@ -18,6 +18,7 @@ from modalprism.capture.parts import REDRAWN, WORDS, PartsReader
 from modalprism.datasets.arrays import DAMAGE, open_archive
 from modalprism.errors import InputError
 from modalprism.remote import shown
+from modalprism.strict_json import dumps
 
 HEADER: Final = "modalprism"
 BROKEN: Final = (SafetensorError, pa.ArrowException, *DAMAGE)
@@ -142,7 +143,7 @@ def _zarr_array(path: Path, name: str) -> NDArray[Any]:
 def _parts_names(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     reader = PartsReader.open(path)
     words = {
-        key: value if isinstance(value, str) else json.dumps(value)
+        key: value if isinstance(value, str) else dumps(value)
         for key, value in reader.words.items()
     }
     redrawn = reader.redrawn()

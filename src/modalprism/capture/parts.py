@@ -34,6 +34,7 @@ from torch import Tensor
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 from modalprism.remote import present, shown
+from modalprism.strict_json import dumps
 
 FORMAT: Final = 1
 WORDS: Final = "store.json"
@@ -127,7 +128,7 @@ def counts_of(folder: Path) -> str:
     """Return what the mark of a finished store says of its parts."""
     parts = finished_parts(folder)
     rows, skipped = sum(part.rows for part in parts), sum(len(part.skipped) for part in parts)
-    return json.dumps({"rows": rows, "skipped": skipped})
+    return dumps({"rows": rows, "skipped": skipped})
 
 
 def is_finished(folder: Path) -> bool:
@@ -288,7 +289,7 @@ class PartsReader:
 
     def digest(self) -> str:
         """Digest of all that the store holds, from the checksums of its parts."""
-        digest = hashlib.sha256(json.dumps(self.words, sort_keys=True).encode())
+        digest = hashlib.sha256(dumps(self.words, sort_keys=True).encode())
         for part in self.parts:
             digest.update(part.checksum.encode())
             digest.update(hashlib.sha256(part.index.read_bytes()).digest())

@@ -29,6 +29,7 @@ from modalprism.errors import InputError
 from modalprism.locks import LOCK_FILE
 from modalprism.parquet import parquet_bytes
 from modalprism.remote import shown, write_through
+from modalprism.strict_json import dumps
 
 PART_ROWS: Final = 512
 PART_BYTES: Final = 256 * 2**20
@@ -86,7 +87,7 @@ class PartsWriter:
             If the folder holds another capture, or something else.
         """
         described = self.folder / WORDS
-        wanted = json.loads(json.dumps({"format": FORMAT, **self.words}))
+        wanted = json.loads(dumps({"format": FORMAT, **self.words}))
         if described.is_file():
             known = read_words(self.folder)
             differing = sorted(
@@ -101,7 +102,7 @@ class PartsWriter:
         elif self.folder.is_dir() and any(p.name != LOCK_FILE for p in self.folder.iterdir()):
             raise InputError(f"{shown(self.folder)} is no store and not empty; give another --out")
         else:
-            write_through(described, json.dumps(wanted, indent=1))
+            write_through(described, dumps(wanted, indent=1))
         for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
             left.unlink()
         parts = finished_parts(self.folder)
@@ -177,5 +178,5 @@ def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
         )
     for name in sorted({name for row in rows for name in row.groups}):
         columns[f"group/{name}"] = pa.array([str(row.groups.get(name)) for row in rows])
-    table = pa.table(columns).replace_schema_metadata({INDEX: json.dumps(words).encode()})
+    table = pa.table(columns).replace_schema_metadata({INDEX: dumps(words).encode()})
     return parquet_bytes(table)

@@ -29,6 +29,7 @@ from modalprism.datasets.example import Example
 from modalprism.datasets.sources import CountedExamples
 from modalprism.engines.interface import TRIES
 from modalprism.errors import InputError, WorkerError
+from modalprism.strict_json import dumps
 
 TOLD: Final = pa.schema([("what", pa.string()), ("words", pa.string()), ("states", pa.binary())])
 """What a worker sends back: a line a call of the writer, in order."""
@@ -106,11 +107,11 @@ class Telling:
             for row in rows
         ]
         states = save({name: value.contiguous() for name, value in arrays.items()})
-        self.lines.append(("add", json.dumps(written), states))
+        self.lines.append(("add", dumps(written), states))
 
     def skip(self, position: int, name: str, why: str) -> None:
         """Write down an example that cannot be used."""
-        self.lines.append(("skip", json.dumps([position, name, why]), b""))
+        self.lines.append(("skip", dumps([position, name, why]), b""))
 
     def flush(self) -> None:
         """Write down that nothing follows."""
@@ -238,7 +239,7 @@ class CaptureWorker:
                 self._feed.check()
             adapter = self._recipe.load()
             words = {**self._recipe.words(adapter), **self._more}
-            self._description = json.dumps(description_of(adapter, self._settings, words))
+            self._description = dumps(description_of(adapter, self._settings, words))
             self._batches = self._open.enter_context(
                 opened_batches(adapter, self._telling, self._settings)
             )

@@ -16,6 +16,7 @@ from modalprism.capture.adapter import Adapter
 from modalprism.capture.families.registry import adapter_class
 from modalprism.capture.loading import load_adapter
 from modalprism.errors import InputError
+from modalprism.strict_json import dumps
 
 _VERSIONED: Final = ("modalprism", "torch", "transformers")
 
@@ -126,7 +127,7 @@ def _settings_of(processor: Any) -> dict[str, Any]:
 def _written(value: Any) -> Any:
     """Return what JSON makes of a setting; None where it has no words for it."""
     try:
-        return json.loads(json.dumps(value))
+        return json.loads(dumps(value))
     except (TypeError, ValueError):
         return None
 

@@ -41,6 +41,7 @@ from modalprism.capture.places import opened_place
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.remote import is_address, shown
+from modalprism.strict_json import dumps
 from modalprism.suggest import suggestion
 
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
@@ -236,5 +237,5 @@ def write_store(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[s
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     # The header's keys have no order of their own: all words under one, so that the same capture
     # gives the same bytes.
-    header = {HEADER: json.dumps(metadata, sort_keys=True)}
+    header = {HEADER: dumps(metadata, sort_keys=True)}
     write_whole(path, save(contiguous, header))

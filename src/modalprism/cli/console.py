@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from rich.progress import (
 
 from modalprism.errors import InputError
 from modalprism.progress import Announce
+from modalprism.strict_json import dumps
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -55,20 +55,10 @@ def base_of(words: str) -> float:
 
 
 def print_json(content: Any) -> None:
-    """Print strict JSON: NaN, which JSON lacks, becomes null."""
-
-    def strict(value: Any) -> Any:
-        if isinstance(value, float) and not math.isfinite(value):
-            return None
-        if isinstance(value, dict):
-            return {key: strict(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [strict(item) for item in value]
-        return value
-
+    """Print strict JSON."""
     # Where the output cannot hold every character, JSON has its own escapes.
     ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
-    typer.echo(json.dumps(strict(content), indent=2, ensure_ascii=ascii_only))
+    typer.echo(dumps(content, indent=2, ensure_ascii=ascii_only))
 
 
 def printable(name: str, longest: int = 60) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import source_of
 from modalprism.datasets.rows import Row, Source
 from modalprism.errors import InputError
+from modalprism.strict_json import dumps
 
 SAMPLING_RATE = 16_000
 
@@ -107,7 +107,7 @@ class Examples:
         beside = {name: one.beside for name, one in columns.modalities.items() if one.beside}
         prompts = [one.prompt.template for one in columns.modalities.values() if one.prompt]
         words += [more for more in (beside, prompts, self.labels.words(), self.most) if more]
-        digest.update(json.dumps(words).encode())
+        digest.update(dumps(words).encode())
         if self.chosen is not None:
             digest.update(self.chosen.tobytes())
         if names := self.source.file_columns(sorted(media)):

@@ -5,7 +5,6 @@ JSON has no NaN: a number that is undetermined, or was not computed, is null.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.evidence import Evidence
 from modalprism.foreign import guarded, reason_of, require_file
+from modalprism.strict_json import dumps
 
 SINGLE: Final = (
     "redundancy",
@@ -137,12 +137,10 @@ def to_json(analysis: Analysis, *, evidence: bool) -> str:
     """Return an analysis as strict JSON, UTF-8."""
     content = to_dict(analysis, evidence=evidence)
     numbers = content.pop("evidence", None)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
+    text = dumps(content, ensure_ascii=False, indent=2)
     if numbers is None:
         return text + "\n"
-    compact = json.dumps(
-        numbers, allow_nan=False, separators=(",", ":")
-    )  # one line of many numbers
+    compact = dumps(numbers)  # one line of many numbers
     return f'{text[:-2]},\n  "evidence": {compact}\n}}\n'
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from modalprism.look.notation import UNDETERMINED, number
 from modalprism.look.notebook import grid_html
 from modalprism.look.reading import Reading
 from modalprism.pid.stopping import Reason
+from modalprism.strict_json import dumps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +241,7 @@ class Decomposition:
             If both sources have one name.
         """
         content = self.to_dict(sources)
-        return json.dumps(content, indent=indent, allow_nan=False, ensure_ascii=False)
+        return dumps(content, indent=indent, ensure_ascii=False)
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the atoms as one stacked bar, with their proven bounds as thin lines.

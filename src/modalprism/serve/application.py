@@ -24,7 +24,7 @@ from typing import Final, TypeVar
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -41,6 +41,7 @@ from modalprism.serve.live import state_of
 from modalprism.serve.remembered import PATIENCE, Remembered
 from modalprism.serve.summaries import Summaries, Summary
 from modalprism.serve.written import READ_FROM, summary_of
+from modalprism.strict_json import dumps
 from modalprism.studies.profile import Profile
 
 WATCH_MILLISECONDS: Final = 2000
@@ -140,7 +141,7 @@ class _Views:
         state = state_of(run).as_json()
         if run.finished:
             state["report"] = f"/runs/{run.id}/report"
-        return JSONResponse(state)
+        return Response(dumps(state), media_type="application/json")
 
     def report(self, request: Request) -> Response:
         path = offered(self._run(request.path_params["id"])).get(REPORT_FILE)

@@ -22,6 +22,7 @@ from modalprism.errors import InputError
 from modalprism.files import file_name, write_whole
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
+from modalprism.strict_json import dumps
 from modalprism.studies.part import StudyPart
 from modalprism.studies.runner import code_digest
 from modalprism.studies.studied import Origin, StudiedStore
@@ -134,14 +135,16 @@ def run_baselines(
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
             for name in missing:
                 known[name] = _score(subject, name, seed, replicates, track)
-                write_whole(folder / f"{keys[name]}.json", json.dumps(known[name]))
+                write_whole(folder / f"{keys[name]}.json", dumps(known[name]))
         for name in asked.names:
             found = known[name]
             rows += found["rows"]
             if found["left_out"]:
                 title = baseline_named(name).title
                 left_out.append(f"{title} of {where}: {found['left_out']}")
-    return Scored(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(left_out))
+    # Of scores that were kept, NaN comes back as null.
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Scored(frame.astype(dict.fromkeys(("value", "low", "high"), float)), tuple(left_out))
 
 
 def _subject(

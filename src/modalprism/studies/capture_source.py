@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
 from modalprism.engines import Engine
 from modalprism.files import file_name
 from modalprism.progress import Track, silent
+from modalprism.strict_json import dumps
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
 from modalprism.studies.part import StudyPart
@@ -233,7 +233,7 @@ class CaptureSource(StudyPart):
         unasked = {name for name in _LATER if getattr(self, name) is None}
         asked = self.model_dump(mode="json", exclude=_CHANGES_NO_BYTE | unasked)
         asked |= {"fingerprint": fingerprint, "seed": seed, "weights": _digest_of_model(self.model)}
-        words = json.dumps(asked, sort_keys=True)
+        words = dumps(asked, sort_keys=True)
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
     def _capture(

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
 from modalprism.files import write_whole
+from modalprism.strict_json import dumps
 
 EVIDENCE_FILE: Final = "evidence.safetensors"
 _INDEX: Final = "modalprism"
@@ -55,7 +56,7 @@ def pack(kept: Mapping[Place, Kept]) -> bytes:
         if one.evidence.rows is not None:
             arrays[f"{number}/rows"] = one.evidence.rows
         index.append([*place, one.sample, one.evidence.resolution])
-    content: bytes = save(arrays, {_INDEX: json.dumps(index)})
+    content: bytes = save(arrays, {_INDEX: dumps(index)})
     return content
 
 

@@ -14,6 +14,7 @@ from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.look.examples import ShownExample
 from modalprism.parquet import parquet_bytes, read_parquet
+from modalprism.strict_json import dumps
 
 EXAMPLES_FILE: Final = "examples.parquet"
 _KEYS: Final = b"modalprism"
@@ -60,7 +61,7 @@ def write_examples(
     if not examples:
         path.unlink(missing_ok=True)
         return
-    words = {_KEYS: json.dumps(dict(keys or {}), sort_keys=True).encode()}
+    words = {_KEYS: dumps(dict(keys or {}), sort_keys=True).encode()}
     table = pa.Table.from_pylist(
         [_record(example) for example in examples], schema=SCHEMA.with_metadata(words)
     )
@@ -102,7 +103,7 @@ def written_before(folder: Path) -> dict[str, list[ShownExample]]:
 
 def case_of(model: str, dataset: str) -> str:
     """Name a case among the keys of the file."""
-    return json.dumps([model, dataset])
+    return dumps([model, dataset])
 
 
 def _record(example: ShownExample) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.look.notebook import profile_html
 from modalprism.parquet import parquet_bytes
+from modalprism.strict_json import dumps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +84,12 @@ QUANTITIES: Final = {
 }
 
 
+def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows of a profile as a table; null, which JSON has for NaN, is NaN again."""
+    numbers = [field.name for field in SCHEMA if pa.types.is_floating(field.type)]
+    return pd.DataFrame(rows, columns=SCHEMA.names).astype(dict.fromkeys(numbers, float))
+
+
 @dataclass(frozen=True)
 class Profile:
     """Atoms, contributions and their uncertainty for every layer of a study.
@@ -136,7 +143,7 @@ class Profile:
         """Write the table and the manifest into `folder`; each file appears whole or not at all."""
         table = pa.Table.from_pandas(self.frame, schema=SCHEMA, preserve_index=False)
         write_whole(folder / PROFILE_FILE, parquet_bytes(table))
-        manifest = json.dumps(self.manifest, indent=2, ensure_ascii=False)
+        manifest = dumps(self.manifest, indent=2, ensure_ascii=False)
         write_whole(folder / MANIFEST_FILE, manifest + "\n")
 
     @classmethod

@@ -26,6 +26,7 @@ from modalprism.errors import InputError
 from modalprism.estimation.threads import one_thread
 from modalprism.files import file_name, write_whole
 from modalprism.progress import Track
+from modalprism.strict_json import dumps
 from modalprism.studies.kept import Kept, Place, pack, unpack
 from modalprism.studies.views import Settings, Task, run_task
 
@@ -158,7 +159,7 @@ def _analyse(
     except InputError as error:
         raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
     place = Place(task.model, task.dataset, task.view, task.pairs, task.layer)
-    return Packed(json.dumps(rows), pack({} if one is None else {place: one}))
+    return Packed(dumps(rows), pack({} if one is None else {place: one}))
 
 
 @cache

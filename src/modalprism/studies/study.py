@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-import pandas as pd
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from modalprism.capture.store import EmbeddingStore
@@ -35,7 +34,7 @@ from modalprism.studies.kept import write_evidence
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
 from modalprism.studies.part import StudyPart
-from modalprism.studies.profile import SCHEMA, Profile
+from modalprism.studies.profile import Profile, frame_of
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
 from modalprism.studies.shown_examples import gather_examples
@@ -310,7 +309,7 @@ class Study(StudyPart):
         }
         profile = Profile(
             # Here and not in the analyses: a q-value depends on every layer of the run.
-            with_q_values(pd.DataFrame(finished.rows, columns=SCHEMA.names)),
+            with_q_values(frame_of(finished.rows)),
             manifest_of(self, stores, timings, scored),
         )
         write_whole(self.out / STUDY_FILE, redacted(self.to_yaml()))

@@ -11,6 +11,7 @@ from typing import Any, Final
 import matplotlib as mpl
 
 from modalprism.files import write_whole
+from modalprism.strict_json import dumps
 from modalprism.studies.runner import code_digest
 
 KEYS_FILE: Final = "examples.json"
@@ -49,4 +50,4 @@ def unchanged(folder: Path, keys: Mapping[str, str]) -> dict[str, str]:
 def remember(folder: Path, keys: Mapping[str, str]) -> None:
     """Keep what the figures of a folder are drawn of; whatever else is not known to stand."""
     if keys or (folder / KEYS_FILE).is_file():
-        write_whole(folder / KEYS_FILE, json.dumps(dict(keys), indent=1))
+        write_whole(folder / KEYS_FILE, dumps(dict(keys), indent=1))

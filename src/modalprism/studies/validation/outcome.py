@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 
 from modalprism.files import write_whole
 from modalprism.parquet import parquet_bytes
+from modalprism.strict_json import dumps
 from modalprism.studies.validation.finding import COLUMNS, Finding
 
 VALIDATION_FILE: Final = "validation.json"
@@ -55,7 +55,7 @@ class Validation:
         """Write the table, for people's tools and for others; return the former's path."""
         table = pa.Table.from_pandas(self.frame(), preserve_index=False)
         write_whole(folder / VALIDATION_TABLE, parquet_bytes(table))
-        words = json.dumps(self.record(), indent=2, ensure_ascii=False)
+        words = dumps(self.record(), indent=2, ensure_ascii=False)
         write_whole(folder / VALIDATION_FILE, words + "\n")
         return folder / VALIDATION_FILE
 
@@ -66,13 +66,5 @@ class Validation:
             "version": metadata.version("modalprism"),
             "forward_passes": self.passes,
             "seconds": round(self.seconds, 1),
-            "checks": [_strict(finding.record()) for finding in self.findings],
+            "checks": [finding.record() for finding in self.findings],
         }
-
-
-def _strict(record: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what JSON has no word for."""
-    return {
-        name: None if isinstance(value, float) and value != value else value
-        for name, value in record.items()
-    }
