@@ -217,6 +217,15 @@ def test_run_prints_json(run):
     assert read_json(run("report", "run", "--json")[1]) == result
 
 
+@pytest.mark.parametrize(
+    ("name", "known"), [("RUN", "run"), ("Analyse", "analyze"), ("validat", "validate")]
+)
+def test_a_mistyped_command_gets_a_suggestion(run, name, known):
+    code, _, err = run(name, "x")
+    assert code == 2
+    assert f"did you mean '{known}'?" in err
+
+
 def test_without_a_command_there_is_help(run):
     _, out, err = run()
     assert "Usage" in out + err

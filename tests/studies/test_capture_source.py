@@ -1,6 +1,7 @@
 """A study that captures: a model's folder and a table of pictures, in one file."""
 
 import json
+import sys
 
 import pytest
 import yaml
@@ -143,6 +144,24 @@ def test_an_adapter_of_ones_own_is_found_by_name(tmp_path, monkeypatch):
         loading.adapter_named("my_families")
     with pytest.raises(InputError, match="cannot be imported"):
         loading.adapter_named("nowhere:Mine")
+
+
+def test_an_adapter_of_a_study_runs_where_it_is_allowed(study_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "allowed_family.py").write_text(
+        "from modalprism.capture.families.towers import ClipAdapter\n"
+        "class Mine(ClipAdapter):\n    pass\n",
+        "utf-8",
+    )
+    study = study_of(adapter="allowed_family:Mine", redrawn=0, limit=20)
+    with pytest.raises(InputError, match=r"allow_code=\['allowed_family:Mine'\]"):
+        study.stores()
+    (studied,) = study.stores(allow_code=["allowed_family:Mine"])
+    assert len(studied.store.array("label")) == 20
+    assert str(tmp_path) not in sys.path
+    # A capture that is whole needs the permission too: its rows may be run again.
+    with pytest.raises(InputError, match="allow_code"):
+        study.stores()
 
 
 ASKED = {"image": "picture", "label": "answer", "group": ["block"]}

@@ -32,8 +32,22 @@ from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
 from modalprism.engines import ENGINES, Engine, RayEngine, engine_named
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
+
+
+class _Commands(typer.core.TyperGroup):
+    """Commands, with a suggestion for a mistyped one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            ctx.fail(f"there is no command {name!r}{suggestion(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="How much does each modality of a model contribute? Splits the information in its "
     "embeddings into unique, redundant and synergistic parts, with a certificate and intervals.",
     no_args_is_help=True,

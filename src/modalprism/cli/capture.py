@@ -15,6 +15,7 @@ from modalprism.cli.console import ERR, OUT, Json, bars, print_json
 from modalprism.engines import Engine, RayEngine, engine_named
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
+from modalprism.suggest import suggestion
 
 _POOLS: Final = "mean, last or max over a span, or attention: by what a position receives."
 
@@ -248,7 +249,8 @@ def capture(
 
 def _engine(name: str, address: str | None, workers: int) -> Engine:
     if name not in {"serial", "ray"}:
-        raise InputError(f"a capture knows no engine {name!r}; choose serial or ray")
+        hint = suggestion(name, ("serial", "ray"))
+        raise InputError(f"a capture knows no engine {name!r}; choose serial or ray{hint}")
     return engine_named(name, workers=workers, address=address)
 
 

@@ -32,6 +32,7 @@ from modalprism.estimation.validation import (
     check_sample,
     seed_number,
 )
+from modalprism.suggest import suggestion
 
 Estimator = Literal["posterior", "codebook"]
 ESTIMATORS: Final = get_args(Estimator)
@@ -113,7 +114,9 @@ def analyze(
     (True, 1.0)
     """
     if estimator not in ESTIMATORS:
-        raise InputError(f"there is no estimator {estimator!r}; choose {' or '.join(ESTIMATORS)}")
+        known = " or ".join(ESTIMATORS)
+        hint = suggestion(str(estimator), ESTIMATORS)
+        raise InputError(f"there is no estimator {estimator!r}; choose {known}{hint}")
     check_options(base, replicates, permutations)
     seed = seed_number(seed)
     _check_index(embeddings, y, groups)
