@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from modalprism.pid.coupling import Coupling
-from modalprism.pid.union import Bounds
+from modalprism.pid.solution import Bounds
 
 TOLS = (1e-3, 1e-4, 1e-6)
 MOST = 2_500

@@ -11,7 +11,7 @@ the same run: copying R once, and as many operations as three products have at t
 square product. The works take turns, so that what else the machine does disturbs them alike; wall
 and processor time (of all threads) are each the best of many turns.
 
-With --solve: two problems from marginals to a certified answer, by either sweeper.
+With --solve: two problems from marginals to a certified answer, by either backend.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import torch
 from solvers.problems import dense, posteriors
 from torch import Tensor
 
-from modalprism.pid import decompose_marginals, sweep, sweepers
+from modalprism.pid import backends, decompose_marginals, sweep
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
-from modalprism.pid.sweep_numba import NumbaSweeper
+from modalprism.pid.numba_backend import NumbaBackend
 from modalprism.pid.threads import one_thread
 
 TURNS = 25
@@ -48,9 +48,9 @@ def best(works: dict[str, Callable[[], object]], turns: int) -> dict[str, Times]
     return {name: tuple(map(min, zip(*taken[1:], strict=True))) for name, taken in times.items()}
 
 
-def sweeps(tables: Tensor, sweeper: sweepers.Sweeper) -> tuple[Callable[[], None], ...]:
-    """Make the plain and the accelerated sweep of one sweeper."""
-    sweep.sweeper_for = lambda *_: sweeper
+def sweeps(tables: Tensor, backend: backends.Backend) -> tuple[Callable[[], None], ...]:
+    """Make the plain and the accelerated sweep of one backend."""
+    sweep.backend_for = lambda *_: backend
     iterate = sweep.Iterate(*tables, torch.float32)
     weight = torch.full((1, 1, 1), 0.5)
     pair = [torch.zeros_like(iterate.kernel) for _ in range(2)]
@@ -83,8 +83,8 @@ def compare_sweeps(n: int, n_classes: int) -> None:
     for _ in range(50):
         tables /= tables.sum(3, keepdim=True) * n
         tables /= tables.sum(2, keepdim=True) * n_classes
-    plain, accelerated = sweeps(tables, sweepers.TorchSweeper())
-    compiled_plain, compiled_accelerated = sweeps(tables, NumbaSweeper())
+    plain, accelerated = sweeps(tables, backends.TorchBackend())
+    compiled_plain, compiled_accelerated = sweeps(tables, NumbaBackend())
     r = torch.ones(n, n)
     other = torch.empty_like(r)
     u, v = (table[0].float() for table in tables)
@@ -133,11 +133,11 @@ def compare_solves() -> None:
     ):
         p1, p2 = problem.p_x1y, problem.p_x2y
 
-        def solve(sweeper: sweepers.Sweeper, p1=p1, p2=p2, tol=problem.tol) -> None:
-            sweep.sweeper_for = lambda *_: sweeper
+        def solve(backend: backends.Backend, p1=p1, p2=p2, tol=problem.tol) -> None:
+            sweep.backend_for = lambda *_: backend
             decompose_marginals(p1, p2, solver="ipfp", tol=tol)
 
-        by = {"torch": sweepers.TorchSweeper(), "Numba": NumbaSweeper()}
+        by = {"torch": backends.TorchBackend(), "Numba": NumbaBackend()}
         times = best({name: lambda s=s, solve=solve: solve(s) for name, s in by.items()}, 5)
         cells = [f"{1e-3 * taken:.2f}" for name in by for taken in times[name]]
         print(f"| {problem.name} | {' | '.join(cells)} |")

@@ -157,7 +157,7 @@ def guarded(name, globals=None, *rest):
 builtins.__import__ = guarded
 import modalprism
 for module in pkgutil.walk_packages(modalprism.__path__, "modalprism."):
-    if not module.name.endswith(("__main__", "sweep_triton")):  # triton is for Linux
+    if not module.name.endswith(("__main__", "triton_backend")):  # triton is for Linux
         __import__(module.name)
 """
 

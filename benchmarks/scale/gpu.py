@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from solvers.problems import posteriors
 
-from modalprism.pid import decompose_batch, decompose_marginals, sweep, sweepers
+from modalprism.pid import backends, decompose_batch, decompose_marginals, sweep
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.memory import needed_bytes
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
@@ -54,7 +54,7 @@ def sweeps(n: int, n_classes: int) -> None:
     for _ in range(50):
         tables /= tables.sum(3, keepdim=True) * n
         tables /= tables.sum(2, keepdim=True) * n_classes
-    chosen = sweepers.sweeper_for(GPU, torch.float32, (n, n_classes, n))
+    chosen = backends.backend_for(GPU, torch.float32, (n, n_classes, n))
     iterate = sweep.Iterate(*tables, torch.float32)
     pair = [torch.zeros_like(iterate.kernel) for _ in range(2)]
     square = torch.rand(SQUARE, SQUARE, device=GPU)
@@ -85,7 +85,7 @@ def sweeps(n: int, n_classes: int) -> None:
             (ACCELERATED_TABLES + 1) * copy / 2,
         ),
     }
-    torch_only = sweepers.TorchSweeper()
+    torch_only = backends.TorchBackend()
     step = PlainStep(iterate)
     rows["plain sweep, torch"] = (
         milliseconds(lambda: torch_only.sweep(iterate, step, refit=False)),

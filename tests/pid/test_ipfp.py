@@ -119,7 +119,7 @@ def test_mean_potentials_help_where_cells_are_zero(random_joint, monkeypatch):
     def keep(_, alpha, beta):
         offered.append((alpha, beta))
 
-    monkeypatch.setattr("modalprism.pid.union.Bounds.offer_potentials", keep)
+    monkeypatch.setattr("modalprism.pid.solution.Bounds.offer_potentials", keep)
     solve(p1, p2, tol=1e-14, max_iter=20)
     assert len(offered) >= 4  # The last potentials and their means, at several iterations
     for alpha, beta in offered:
@@ -203,7 +203,7 @@ def test_the_certificate_is_evaluated_rarely(random_posteriors, monkeypatch):
         calls.append(tables)
         return certify(*tables)
 
-    monkeypatch.setattr("modalprism.pid.union.feasible_potentials", counted)
+    monkeypatch.setattr("modalprism.pid.solution.feasible_potentials", counted)
     solution = solve(*random_posteriors(0, 100, 6), tol=1e-4)
     assert solution.reasons == (Reason.CONVERGED,)
     assert len(calls) <= 0.15 * int(solution.iterations)

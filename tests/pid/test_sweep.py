@@ -16,7 +16,7 @@ def make(random_joint, dtype, batch=1, shape=(9, 7, 4), zeros=0.3):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("modalprism.pid.sweepers._BLOCK_BYTES", 128)
+    monkeypatch.setattr("modalprism.pid.backends._BLOCK_BYTES", 128)
 
 
 def multiply(iterate):
@@ -53,7 +53,7 @@ def test_equals_separate_products(random_joint, dtype, within, batch, refit):
 def test_blocks_do_not_matter(random_joint, monkeypatch):
     results = []
     for size in (64, 200, 1 << 20):
-        monkeypatch.setattr("modalprism.pid.sweepers._BLOCK_BYTES", size)
+        monkeypatch.setattr("modalprism.pid.backends._BLOCK_BYTES", size)
         _, _, iterate = make(random_joint, torch.float64)
         for _ in range(5):
             iterate.update(multiply(iterate))

@@ -14,7 +14,7 @@ from modalprism.pid.batch import decompose_batch, decompose_marginals_batch
 from modalprism.pid.decompose import decompose, decompose_marginals
 from modalprism.pid.gates import GATES, THREE_SOURCE_GATES, Gate, gate, three_source_gate
 from modalprism.pid.information import entropy, mutual_information
-from modalprism.pid.many import (
+from modalprism.pid.multivariate import (
     decompose_conditional,
     decompose_each_against_rest,
     decompose_pairs,
@@ -22,9 +22,9 @@ from modalprism.pid.many import (
 from modalprism.pid.pointwise import PointwiseDecomposition, decompose_pointwise
 from modalprism.pid.result import Decomposition
 from modalprism.pid.sharded import decompose_sharded
+from modalprism.pid.solution import UnionInformation
 from modalprism.pid.solve import solve_batch, solve_union_information
 from modalprism.pid.stopping import Interrupted, Reason
-from modalprism.pid.union import UnionInformation
 
 __all__ = [
     "GATES",

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from modalprism.pid.coupling import Coupling
+from modalprism.pid.solution import Bounds, Solution
 from modalprism.pid.stopping import Reason
-from modalprism.pid.union import Bounds, Solution
 
 _BOUND_FIELDS = ("lower", "upper", "alpha", "beta")
 
@@ -50,7 +50,7 @@ class Answers:
 
 def select(bounds: Bounds, problems: Tensor) -> Bounds:
     """Bounds of the problems of a mask."""
-    selected = Bounds(bounds.p_x1y[problems], bounds.p_x2y[problems], bounds.ranks)
+    selected = Bounds(bounds.p_x1y[problems], bounds.p_x2y[problems], bounds.communicator)
     for name in _BOUND_FIELDS:
         setattr(selected, name, getattr(bounds, name)[problems])
     return selected

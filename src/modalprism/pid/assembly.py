@@ -15,9 +15,9 @@ from modalprism.pid import validation
 from modalprism.pid.information import mutual_information, unit_of
 from modalprism.pid.memory import check_fits, fits
 from modalprism.pid.result import Decomposition
+from modalprism.pid.solution import UnionInformation
 from modalprism.pid.solve import chosen, solve_batch
 from modalprism.pid.stopping import Interrupted
-from modalprism.pid.union import UnionInformation
 
 logger = logging.getLogger("modalprism.pid")
 

@@ -31,9 +31,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from modalprism.pid.communicator import LOCAL, Communicator
 from modalprism.pid.coupling import row_blocks, slack
 from modalprism.pid.information import pointwise_information
-from modalprism.pid.ranks import ONE_RANK, Ranks
 
 _EPS = torch.finfo(torch.float64).eps
 _LEAST_MAXIMUM = 1e-290  # What a smaller maximum of s counts as: far above what underflows.
@@ -41,7 +41,7 @@ SAME = 1e-14
 
 
 def dual_value(
-    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, ranks: Ranks = ONE_RANK
+    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, communicator: Communicator = LOCAL
 ) -> Tensor:
     """Σ p(x₁,y) α + Σ p(x₂,y) β in nats, (B,), with 0·(−inf) = 0, rounded downwards.
 
@@ -51,21 +51,21 @@ def dual_value(
         (B, n1, C), float64.
     p_x2y, beta : Tensor
         (B, n2, C), float64.
-    ranks : Ranks
+    communicator : Communicator
         Where the other rows x₁ are.
     """
     first = torch.where(p_x1y > 0, p_x1y * alpha, 0.0)
     second = torch.where(p_x2y > 0, p_x2y * beta, 0.0)
     rows = torch.full_like(first[:, 0, 0], first[0].numel())
     of_first = torch.stack([first.sum((1, 2)), first.abs_().sum((1, 2)), rows])
-    of_first = ranks.sum(of_first)
+    of_first = communicator.sum(of_first)
     value = of_first[0] + second.sum((1, 2))
     magnitude = of_first[1] + second.abs_().sum((1, 2))
     return value - slack(_EPS, int(of_first[2, 0]) + second[0].numel(), magnitude)
 
 
 def feasible_potentials(
-    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, ranks: Ranks = ONE_RANK
+    p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, communicator: Communicator = LOCAL
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Shift potentials until they are dual feasible; their values are lower bounds on I_Q.
 
@@ -78,7 +78,7 @@ def feasible_potentials(
         (B, n1, C), float64; α is −inf where p(x₁,y) = 0, and finite elsewhere.
     p_x2y, beta : Tensor
         (B, n2, C), float64; the same.
-    ranks : Ranks
+    communicator : Communicator
         Where the other rows x₁ are.
 
     Returns
@@ -92,7 +92,7 @@ def feasible_potentials(
     p_x1, p_x2 = p_x1y.sum(2), p_x2y.sum(2)
     # One constant is taken off all α, so that no term p(y) e^{α+β} exceeds 1; and the gauge
     # (α + c, β − c), free in every class, makes the largest p(y) e^α and the largest e^β equal.
-    top_1, top_2 = ranks.max(alpha.amax(1)) + log_p_y, beta.amax(1)
+    top_1, top_2 = communicator.max(alpha.amax(1)) + log_p_y, beta.amax(1)
     excess = (top_1 + top_2).amax(1, keepdim=True)
     gauge = ((top_1 - excess - top_2) / 2).where(log_p_y > -torch.inf, 0.0)
     alpha, beta = alpha - (gauge + excess)[:, None], beta + gauge[:, None]
@@ -108,7 +108,7 @@ def feasible_potentials(
         s = first[:, rows] @ second
         row[:, rows] = s.amax(2)
         column_first = torch.maximum(column_first, s.amax(1))
-    column_first = ranks.max(column_first)
+    column_first = communicator.max(column_first)
     # Unused symbols have s = 0: they need no shift, and must not make one of 0/0.
     row = row.clamp_(min=_LEAST_MAXIMUM).where(p_x1 > 0, 1.0)
     column_first = column_first.clamp(min=_LEAST_MAXIMUM).where(p_x2 > 0, 1.0)
@@ -116,27 +116,27 @@ def feasible_potentials(
         s = first[:, rows] @ second
         row_second[:, rows] = (s / column_first[:, None]).amax(2)
         column = torch.maximum(column, s.div_(row[:, rows, None]).amax(1))
-    column = ranks.max(column)
+    column = communicator.max(column)
     row_second = row_second.clamp_(min=_LEAST_MAXIMUM).where(p_x1 > 0, 1.0)
     column = column.clamp(min=_LEAST_MAXIMUM).where(p_x2 > 0, 1.0)
     row, column, row_second, column_first = (
         largest.log_() for largest in (row, column, row_second, column_first)
     )
-    cost = ranks.sum(torch.stack([(p_x1 * row).sum(1), (p_x1 * row_second).sum(1)]))
+    cost = communicator.sum(torch.stack([(p_x1 * row).sum(1), (p_x1 * row_second).sum(1)]))
     cost = cost + torch.stack([(p_x2 * column).sum(1), (p_x2 * column_first).sum(1)])
     # One order for all rows, wherever they are: two orders mixed would prove nothing.
-    cost = ranks.max(cost)
+    cost = communicator.max(cost)
     columns_first = (cost[1] < cost[0])[:, None]
     row = torch.where(columns_first, row_second, row)
     column = torch.where(columns_first, column_first, column)
 
-    largest = ranks.max(_largest(alpha) + _largest(row))
+    largest = communicator.max(_largest(alpha) + _largest(row))
     largest = largest + _largest(log_p_y) + _largest(beta) + _largest(column)
     largest = log_p_y.shape[1] + 4.0 + largest
     alpha = alpha - row[:, :, None] - 4 * _EPS * largest[:, None, None]
     beta = beta - column[:, :, None]
-    lower = dual_value(p_x1y, p_x2y, alpha, beta, ranks)
-    return -ranks.max(-lower), alpha, beta
+    lower = dual_value(p_x1y, p_x2y, alpha, beta, communicator)
+    return -communicator.max(-lower), alpha, beta
 
 
 def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:

@@ -20,8 +20,8 @@ from torch import Tensor
 from modalprism.pid.certificate import SAME, bounds_of_one_source
 from modalprism.pid.coupling import Coupling
 from modalprism.pid.information import mutual_information, pointwise_information
+from modalprism.pid.solution import Bounds, UnionInformation
 from modalprism.pid.stopping import Reason
-from modalprism.pid.union import Bounds, UnionInformation
 
 Array = NDArray[np.float64]
 

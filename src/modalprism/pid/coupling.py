@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.pid.ranks import ONE_RANK, Ranks
+from modalprism.pid.communicator import LOCAL, Communicator
 
 _TINY = 1e-300
 _BLOCK_ELEMENTS = 1 << 18  # 2 MiB of float64: a block of the coupling stays in cache.
@@ -64,7 +64,7 @@ class Coupling:
         reference: Tensor,
         u: Tensor,
         v: Tensor,
-        ranks: Ranks = ONE_RANK,
+        communicator: Communicator = LOCAL,
     ) -> Self:
         """Round the iterate u r v onto the marginals.
 
@@ -79,12 +79,12 @@ class Coupling:
             (B, n2, C), float64: p(x₂,y), with the same p(y), and the scaling.
         reference : Tensor
             (B, n1, n2), float32 or float64, nonnegative.
-        ranks : Ranks
+        communicator : Communicator
             Where the other rows x₁ are.
         """
 
         def columns() -> Tensor:
-            return ranks.sum(_product_transposed(reference, u))
+            return communicator.sum(_product_transposed(reference, u))
 
         reference, u, v = _finite(reference), torch.nan_to_num(u), torch.nan_to_num(v)
         # v of at most 1 in every class, so that neither R v nor u v overflows.
@@ -115,9 +115,9 @@ class Coupling:
             q = (u[:, :, rows] * v).mul_(self.reference[:, None, rows])
             yield rows, q.addcmul_(e[:, :, rows], f)
 
-    def information(self, ranks: Ranks = ONE_RANK) -> Tensor:
-        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards; `ranks` have the other rows."""
-        p_y = ranks.sum((self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1))
+    def information(self, communicator: Communicator = LOCAL) -> Tensor:
+        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards; `communicator` have the other rows."""
+        p_y = communicator.sum((self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1))
         eps, smallest = torch.finfo(p_y.dtype).eps, torch.finfo(p_y.dtype).tiny
         p_y = p_y.clamp(min=smallest)
         sums = torch.zeros_like(p_y[:, 0]).repeat(3, 1)
@@ -130,9 +130,9 @@ class Coupling:
             total += terms.sum((1, 2, 3))
             magnitude += terms.abs_().sum((1, 2, 3))
         n_cells += self.reference[0].numel()
-        total, magnitude, n_cells = ranks.sum(sums)
+        total, magnitude, n_cells = communicator.sum(sums)
         error = slack(eps, int(n_cells[0]) * p_y.shape[1], 1.0 + magnitude)
-        return ranks.max(total + error)
+        return communicator.max(total + error)
 
     def cells(self) -> NDArray[np.float64]:
         """Return q, (B, n1, n2, C), float64, as one table."""

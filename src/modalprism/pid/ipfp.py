@@ -22,13 +22,13 @@ from torch import Tensor
 from modalprism.pid.acceleration import Acceleration, Momentum
 from modalprism.pid.answers import Answers, select
 from modalprism.pid.certificate import dual_value
+from modalprism.pid.communicator import LOCAL, Communicator
 from modalprism.pid.coupling import Coupling, take
 from modalprism.pid.memory import FLOAT32_TOL, can_widen
 from modalprism.pid.mirror_step import MirrorStep
-from modalprism.pid.ranks import ONE_RANK, Ranks
+from modalprism.pid.solution import Bounds, Solution
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.sweep import Iterate
-from modalprism.pid.union import Bounds, Solution
 
 _CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
 _DEVICE_CHUNK_ELEMENTS = 1 << 23  # A GPU wants many problems at once more than it wants cache.
@@ -53,7 +53,7 @@ def solve_ipfp(
     *,
     acceleration: Acceleration | None = None,
     dtype: torch.dtype | None = None,
-    ranks: Ranks = ONE_RANK,
+    communicator: Communicator = LOCAL,
 ) -> Solution:
     """Minimise I_q(X₁X₂;Y) over the couplings of a batch of marginals.
 
@@ -70,7 +70,7 @@ def solve_ipfp(
         Of the tables: by default float32 where the tolerance allows it, and float64 from where
         float32 makes no more progress, if there is room for it. The bounds are proven in float64 in
         any case.
-    ranks : Ranks
+    communicator : Communicator
         What joins these rows x₁ to those of other processes, which call this with the same
         p(x₂,y), watch and options; the bounds are those of the whole problem on each of them, α and
         the coupling those of the rows here.
@@ -84,9 +84,9 @@ def solve_ipfp(
     size = max(1, elements // (p_x1y.shape[1] * p_x2y.shape[1]))
     for start in range(0, batch, size):
         problems = torch.arange(start, min(start + size, batch), device=p_x1y.device)
-        run = _Run(p_x1y[problems], p_x2y[problems], problems, acceleration, dtype, ranks)
+        run = _Run(p_x1y[problems], p_x2y[problems], problems, acceleration, dtype, communicator)
         while True:
-            reason = agreed(watch.reason(run.iteration), ranks, p_x1y.device)
+            reason = agreed(watch.reason(run.iteration), communicator, p_x1y.device)
             if reason or run.iteration >= run.check:
                 run.certify(answers, watch.stopping.tol, reason)
                 if not run.problems.numel():
@@ -105,11 +105,11 @@ class _Run:
         problems: Tensor,
         acceleration: Acceleration,
         dtype: torch.dtype,
-        ranks: Ranks,
+        communicator: Communicator,
     ) -> None:
-        self.problems, self.acceleration, self.ranks = problems, acceleration, ranks
-        self.bounds = Bounds(p_x1y, p_x2y, ranks)
-        self.iterate = Iterate(p_x1y, p_x2y, dtype, ranks)
+        self.problems, self.acceleration, self.communicator = problems, acceleration, communicator
+        self.bounds = Bounds(p_x1y, p_x2y, communicator)
+        self.iterate = Iterate(p_x1y, p_x2y, dtype, communicator)
         self.log_r = torch.zeros_like(self.iterate.kernel)
         self.previous = torch.zeros_like(self.log_r)
         self.mean_log_u = torch.zeros_like(self.iterate.u)
@@ -140,7 +140,7 @@ class _Run:
         self.mean_log_v.lerp_(v.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
         self.age.add_(1.0)
         if looks:
-            moved, ascent = self.ranks.sum(step.told)
+            moved, ascent = self.communicator.sum(step.told)
             ascends = ascent > 0
             lags = bool(iterate.lag(u).sum() > _LAG * moved.sum())
             self.age.mul_(torch.where(ascends, _EASE, 1.0))
@@ -187,9 +187,9 @@ class _Run:
             beta = torch.where(p_x2y > 0, log_v, -torch.inf)
             self.bounds.offer_potentials(alpha, beta)
             if log_u is last[0]:
-                value = dual_value(p_x1y, p_x2y, alpha, beta, self.ranks)
+                value = dual_value(p_x1y, p_x2y, alpha, beta, self.communicator)
                 estimate = value + iterate.mass().double().log()
-        return self.ranks.max((estimate - self.bounds.lower).clamp(min=0.0))
+        return self.communicator.max((estimate - self.bounds.lower).clamp(min=0.0))
 
     def _hand_in(
         self,
@@ -206,8 +206,8 @@ class _Run:
         p_x1y, p_x2y, kernel, u, v = (
             take(table, ready) for table in (bounds.p_x1y, bounds.p_x2y, iterate.kernel, u, v)
         )
-        coupling = Coupling.rounded(p_x1y, p_x2y, kernel, u, v, self.ranks)
-        information = coupling.information(self.ranks)
+        coupling = Coupling.rounded(p_x1y, p_x2y, kernel, u, v, self.communicator)
+        information = coupling.information(self.communicator)
         bounds.upper[ready] = torch.fmin(bounds.upper[ready], information)
         converged = ready & (bounds.gap <= tol)
         stopped = ready & ~converged & (stalled if reason is None else ready)
@@ -232,7 +232,9 @@ class _Run:
     def _has_room(self) -> bool:
         """Whether float64 tables fit on every process: this one's, but for the float32 ones."""
         lacks = not can_widen(self.log_r)
-        return not bool(self.ranks.max(torch.tensor([lacks], device=self.log_r.device).int()))
+        return not bool(
+            self.communicator.max(torch.tensor([lacks], device=self.log_r.device).int())
+        )
 
     def _widen(self) -> None:
         """Go on in float64."""
@@ -247,11 +249,13 @@ class _Run:
         self.age = by(self.age)
 
 
-def agreed(reason: Reason | None, ranks: Ranks, device: torch.device) -> Reason | None:
+def agreed(
+    reason: Reason | None, communicator: Communicator, device: torch.device
+) -> Reason | None:
     """Let all processes stop for the same reason, whichever of them has one: clocks differ."""
-    if ranks is ONE_RANK:
+    if communicator is LOCAL:
         return reason
     reasons = list(Reason)
     place = 0 if reason is None else 1 + reasons.index(reason)
-    place = int(ranks.max(torch.tensor([place], device=device)))
+    place = int(communicator.max(torch.tensor([place], device=device)))
     return reasons[place - 1] if place else None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from modalprism.pid.acceleration import Acceleration
-from modalprism.pid.sweepers import Tile
+from modalprism.pid.backends import Tile
 
 if TYPE_CHECKING:
     from modalprism.pid.sweep import Iterate

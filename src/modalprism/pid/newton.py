@@ -26,8 +26,8 @@ from torch import Tensor
 from modalprism.pid.coupling import Coupling
 from modalprism.pid.information import mutual_information, pointwise_information
 from modalprism.pid.newton_system import Array, SingularError, StepSolver, System
+from modalprism.pid.solution import Bounds, Solution
 from modalprism.pid.stopping import Reason, Watch
-from modalprism.pid.union import Bounds, Solution
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from modalprism.pid.answers import Answers, select
 from modalprism.pid.coupling import Coupling
 from modalprism.pid.newton import PathFollowing, swapped
 from modalprism.pid.newton_batch_system import BatchSystem
+from modalprism.pid.solution import Bounds, Solution
 from modalprism.pid.stopping import Reason, Watch
-from modalprism.pid.union import Bounds, Solution
 
 _CHUNK_ELEMENTS = 1 << 18  # Of the cross blocks of a chunk, float64: what stays in cache,
 _DEVICE_CHUNK_ELEMENTS = 1 << 25  # and what a card has room for.

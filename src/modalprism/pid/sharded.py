@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
 from modalprism.pid import validation
+from modalprism.pid.communicator import GroupCommunicator
 from modalprism.pid.information import mutual_information, unit_of
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.memory import check_fits
-from modalprism.pid.ranks import ProcessRanks
 from modalprism.pid.result import Decomposition
 from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
 from modalprism.pid.threads import one_thread
@@ -124,20 +124,25 @@ def decompose_sharded(
         refusal = str(error)
     _agree_on(settings, refusal, group)
 
-    ranks, nats = ProcessRanks(group), math.log(base)
-    p_y = ranks.sum(torch.from_numpy(rows.sum(0)).to(place)).cpu().numpy()
+    communicator, nats = GroupCommunicator(group), math.log(base)
+    p_y = communicator.sum(torch.from_numpy(rows.sum(0)).to(place)).cpu().numpy()
     # All processes see the same sums, so from here on all refuse or none does.
     scale, second = _one_p_y(p_y, second, tolerance)
     rows = validation.without_subnormal(rows * scale)
     p_y = second.sum(0)
     first = torch.from_numpy(rows).to(place)[None]
     with one_thread(), Watch(Stopping(tol * nats, max_iter, time_limit)) as watch:
-        solution = solve_ipfp(first, torch.from_numpy(second).to(place)[None], watch, ranks=ranks)
+        solution = solve_ipfp(
+            first, torch.from_numpy(second).to(place)[None], watch, communicator=communicator
+        )
     told = torch.tensor([_told(rows, p_y)], dtype=torch.float64, device=place)
     lower, upper = float(solution.bounds.lower), float(solution.bounds.upper)
     d = Decomposition(
         information=information,
-        marginal_information=(float(ranks.sum(told)) / nats, mutual_information(second) / nats),
+        marginal_information=(
+            float(communicator.sum(told)) / nats,
+            mutual_information(second) / nats,
+        ),
         lower=lower / nats,
         upper=max(upper, lower) / nats,  # The bounds can cross by rounding only; upwards is safe.
         stopped=solution.reasons[0],

@@ -17,10 +17,10 @@ from modalprism.pid.cost import cheapest, ipfp_iterations
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton import solve_newton
 from modalprism.pid.newton_batch import solve_newton_batch
+from modalprism.pid.solution import Solution, UnionInformation
 from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
 from modalprism.pid.support import Support
 from modalprism.pid.threads import one_thread
-from modalprism.pid.union import Solution, UnionInformation
 
 Array = NDArray[np.float64]
 Device = str | torch.device | None

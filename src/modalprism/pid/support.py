@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.pid.coupling import Coupling
-from modalprism.pid.union import Solution, UnionInformation
+from modalprism.pid.solution import Solution, UnionInformation
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ starts from k = 1 and rare symbols make no small numbers. Proportional fitting o
 and the mixture of the slices over y is r ∘ s with s = u vᵀ. A sweep takes a block of rows of k,
 small enough to stay in cache, through all of it: fit u to the old k, form s, rewrite k, fit u to
 the new one, and add the block's share to what v is fitted to. So k is read and written once; a GPU,
-whose cache holds no such block, takes whole passes instead (`sweep_triton`).
+whose cache holds no such block, takes whole passes instead (`triton_backend`).
 
 *No underflow.* A denormal number costs a hundred normal ones. A positive posterior p(y|x) below ten
 times the square root of the smallest normal number is therefore raised to that, so that products
@@ -25,8 +25,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from modalprism.pid.ranks import ONE_RANK, Ranks
-from modalprism.pid.sweepers import Step, Tile, sweeper_for
+from modalprism.pid.backends import Step, Tile, backend_for
+from modalprism.pid.communicator import LOCAL, Communicator
 
 _LOG_RANGE = {torch.float32: (-35.0, 80.0), torch.float64: (-230.0, 690.0)}
 
@@ -40,7 +40,7 @@ class Iterate:
         (B, n1, C) and (B, n2, C), float64: the marginals. Unused symbols have no effect.
     dtype : torch.dtype
         Of the tables: float32 or float64.
-    ranks : Ranks
+    communicator : Communicator
         What joins these rows x₁ to those of other processes, which have the same p(x₂,y).
 
     Attributes
@@ -62,9 +62,9 @@ class Iterate:
     """
 
     def __init__(
-        self, p_x1y: Tensor, p_x2y: Tensor, dtype: torch.dtype, ranks: Ranks = ONE_RANK
+        self, p_x1y: Tensor, p_x2y: Tensor, dtype: torch.dtype, communicator: Communicator = LOCAL
     ) -> None:
-        self._marginals, self._ranks = (p_x1y, p_x2y), ranks
+        self._marginals, self._communicator = (p_x1y, p_x2y), communicator
         self._set_constants(dtype)
         batch, n1, n2 = p_x1y.shape[0], p_x1y.shape[1], p_x2y.shape[1]
         self.kernel = torch.ones(batch, n1, n2, dtype=dtype, device=p_x1y.device)
@@ -79,7 +79,7 @@ class Iterate:
 
     def fit_rows(self) -> None:
         """Fit `fitted` to v."""
-        self.fitted = self._sweeper.fit_rows(self)
+        self.fitted = self._backend.fit_rows(self)
 
     def update(self, step: Step, *, refit: bool = True) -> None:
         """Let a step rewrite k, and fit u and v to it, in one pass.
@@ -109,12 +109,12 @@ class Iterate:
     def lag(self, u: Tensor) -> Tensor:
         """Σ p(x₁,y) |fitted/u − 1|, (B,): by how much the rows were off after v was fitted to u."""
         off = (self.fitted - u).abs_().div_(u.clamp(min=self.tiny)).mul_(self.first)
-        return self._ranks.sum(torch.bmm(self.p_x1.mT, off).sum((1, 2)))
+        return self._communicator.sum(torch.bmm(self.p_x1.mT, off).sum((1, 2)))
 
     def mass(self) -> Tensor:
         """Σ r, (B,)."""
         mass = torch.bmm(self.p_x1.mT, torch.bmm(self.kernel, self.p_x2.mT)).flatten()
-        return self._ranks.sum(mass)
+        return self._communicator.sum(mass)
 
     def select(self, keep: Tensor) -> None:
         """Go on with the problems of a mask only."""
@@ -128,8 +128,8 @@ class Iterate:
         self._replace(lambda table: table.to(dtype))
 
     def _sweep(self, step: Step | None, *, refit: bool) -> None:
-        self.u, self.fitted, total = self._sweeper.sweep(self, step, refit=refit)
-        total = self._ranks.sum(total)
+        self.u, self.fitted, total = self._backend.sweep(self, step, refit=refit)
+        total = self._communicator.sum(total)
         self._set_v(torch.div(self._second, total.clamp_(min=self.tiny), out=total))
 
     def _set_v(self, v: Tensor) -> None:
@@ -143,7 +143,7 @@ class Iterate:
         self._second = _posterior(p_x2y, p_x2, dtype).mT.contiguous()
         self.tiny = torch.finfo(dtype).tiny
         self.least_s, self.log_range = math.sqrt(self.tiny), _LOG_RANGE[dtype]
-        self._sweeper = sweeper_for(p_x1y.device, dtype, (*p_x1y.shape[1:], p_x2y.shape[1]))
+        self._backend = backend_for(p_x1y.device, dtype, (*p_x1y.shape[1:], p_x2y.shape[1]))
 
     def _replace(self, by: Callable[[Tensor], Tensor]) -> None:
         self.kernel, self.u, self.fitted = by(self.kernel), by(self.u), by(self.fitted)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.pid.certificate import feasible_potentials
+from modalprism.pid.communicator import LOCAL, Communicator
 from modalprism.pid.coupling import Coupling
-from modalprism.pid.ranks import ONE_RANK, Ranks
 from modalprism.pid.stopping import Reason
 
 
@@ -73,19 +73,21 @@ class Bounds:
     ----------
     p_x1y, p_x2y : Tensor
         (B, n1, C) and (B, n2, C), float64: the marginals.
-    ranks : Ranks
+    communicator : Communicator
         Where the other rows x₁ are.
     """
 
-    def __init__(self, p_x1y: Tensor, p_x2y: Tensor, ranks: Ranks = ONE_RANK) -> None:
-        self.p_x1y, self.p_x2y, self.ranks = p_x1y, p_x2y, ranks
+    def __init__(self, p_x1y: Tensor, p_x2y: Tensor, communicator: Communicator = LOCAL) -> None:
+        self.p_x1y, self.p_x2y, self.communicator = p_x1y, p_x2y, communicator
         self.lower = torch.full_like(p_x1y[:, 0, 0], -torch.inf)
         self.upper = torch.full_like(self.lower, torch.inf)
         self.alpha, self.beta = torch.zeros_like(p_x1y), torch.zeros_like(p_x2y)
 
     def offer_potentials(self, alpha: Tensor, beta: Tensor) -> None:
         """Make potentials feasible and keep those that are the best so far."""
-        lower, alpha, beta = feasible_potentials(self.p_x1y, self.p_x2y, alpha, beta, self.ranks)
+        lower, alpha, beta = feasible_potentials(
+            self.p_x1y, self.p_x2y, alpha, beta, self.communicator
+        )
         better = lower > self.lower  # False for nan
         self.lower = torch.where(better, lower, self.lower)
         self.alpha = torch.where(better[:, None, None], alpha, self.alpha)

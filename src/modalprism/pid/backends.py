@@ -33,7 +33,7 @@ class Step(Protocol):
         """Write ``kernel[tile]``, given s on it, which it may overwrite."""
 
 
-class Sweeper(Protocol):
+class Backend(Protocol):
     """What a sweep asks of whoever does its arithmetic."""
 
     def sweep(
@@ -64,7 +64,7 @@ class Sweeper(Protocol):
         ...
 
 
-class TorchSweeper:
+class TorchBackend:
     """Operations of torch, on any device, one block of rows at a time."""
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class TorchSweeper:
         return iterate.fit_to(product, rows)
 
 
-def sweeper_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]) -> Sweeper:
+def backend_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]) -> Backend:
     """Choose who sweeps.
 
     Parameters
@@ -144,27 +144,27 @@ def sweeper_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]
 
     Returns
     -------
-    Sweeper
+    Backend
         For float32 tables, Triton's on a GPU, of at most 64 classes, and Numba's on a processor, if
         the table is large; otherwise torch's.
     """
     n1, n_classes, n2 = shape
     if dtype == torch.float32 and device.type == "cuda" and n_classes <= _MOST_CLASSES:
         if find_spec("triton"):
-            from modalprism.pid.sweep_triton import TritonSweeper
+            from modalprism.pid.triton_backend import TritonBackend
 
-            return TritonSweeper()
+            return TritonBackend()
         _say_that_triton_is_missing()
     if dtype == torch.float32 and device.type == "cpu" and n1 * n2 >= _LEAST_CELLS:
         try:
-            from modalprism.pid.sweep_numba import NumbaSweeper
+            from modalprism.pid.numba_backend import NumbaBackend
         except ImportError as why:  # It is not installed, or not for this NumPy.
             logger.debug(
                 "Without Numba the processor sweeps with torch, at a third of the speed: %s", why
             )
         else:
-            return NumbaSweeper()
-    return TorchSweeper()
+            return NumbaBackend()
+    return TorchBackend()
 
 
 @cache

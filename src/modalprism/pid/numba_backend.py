@@ -1,4 +1,4 @@
-"""The sweep of a processor, compiled by Numba: `strip` says what becomes of a strip of rows.
+"""The sweep of a processor, compiled by Numba: `numba_kernel` has the routine for a strip of rows.
 
 Torch takes a block of rows through eight operations, each of which reads and writes the block in
 cache. Here a tile is in registers from u and v to what the products add up. The strips are the same
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from modalprism.pid import strip
+from modalprism.pid import numba_kernel
 from modalprism.pid.acceleration import Momentum
+from modalprism.pid.backends import Step, TorchBackend
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
-from modalprism.pid.sweepers import Step, TorchSweeper
 from modalprism.pid.threads import available_threads
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _LEAST_STRIP = 128  # Rows: fewer would make the strips' sums as large as the ta
 _MOST_STRIPS = 8
 
 
-class NumbaSweeper(TorchSweeper):
+class NumbaBackend(TorchBackend):
     """Sweeps float32 tables on a processor."""
 
     def sweep(
@@ -53,34 +53,42 @@ class NumbaSweeper(TorchSweeper):
             return super().sweep(iterate, step, refit=refit)
         batch, n1, n2 = iterate.kernel.shape
         n_classes = iterate.v.shape[1]
-        n_tiles = math.ceil(n2 / strip.COLUMNS)
+        n_tiles = math.ceil(n2 / numba_kernel.COLUMNS)
         strips = _strips(n1)
         v = _by_tiles(iterate.v, n_tiles, n_classes)
         weighted = _by_tiles(iterate.weighted, n_tiles, _up(n_classes, 8)).mT.contiguous()
         p_x2 = _by_tiles(iterate.p_x2, n_tiles, 1)
-        padded = _up(n_classes, strip.GROUP)
-        totals = torch.zeros(batch, len(strips), n_tiles, padded, strip.COLUMNS)
+        padded = _up(n_classes, numba_kernel.GROUP)
+        totals = torch.zeros(batch, len(strips), n_tiles, padded, numba_kernel.COLUMNS)
         told = torch.zeros(batch, len(strips), 2, dtype=torch.float64)
         first, u = iterate.first.contiguous(), torch.empty(batch, n1, n_classes)
         fitted = torch.empty_like(u) if refit else iterate.u.contiguous()
-        mode, looks, log_r, previous = strip.FIT, False, iterate.kernel, iterate.kernel
+        mode, looks, log_r, previous = numba_kernel.FIT, False, iterate.kernel, iterate.kernel
         numbers = torch.tensor([0.0, 0.0, iterate.least_s, *iterate.log_range]).repeat(batch, 1)
         if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
-            mode, looks, log_r, previous = strip.EXTRAPOLATE, step.looks, step.log_r, step.previous
+            mode, looks, log_r, previous = (
+                numba_kernel.EXTRAPOLATE,
+                step.looks,
+                step.log_r,
+                step.previous,
+            )
             numbers[:, 0], numbers[:, 1] = step.acceleration.relaxation, step.weight[:, 0, 0]
         elif step:
-            mode = strip.MULTIPLY
+            mode = numba_kernel.MULTIPLY
         # Slices of NumPy's arrays, and addresses, are ready sooner than those of tensors.
         tables = [table.data_ptr() for table in (iterate.kernel, log_r, previous)]
         shared = [(table.data_ptr(), 4 * table[0].numel()) for table in (v, weighted, p_x2)]
         rows_of = [table.numpy() for table in (iterate.p_x1, first, fitted if step else u, u)]
-        total_bytes, work_shape = 4 * totals[0, 0].numel(), (2, strip.ROWS, weighted.shape[3])
+        total_bytes, work_shape = (
+            4 * totals[0, 0].numel(),
+            (2, numba_kernel.ROWS, weighted.shape[3]),
+        )
         compiled = compiled_sweep()
 
         def work(task: tuple[int, int]) -> None:
             b, k = task
             rows = strips[k]
-            scratch = np.zeros(strip.SCRATCH, np.float32)
+            scratch = np.zeros(numba_kernel.SCRATCH, np.float32)
             compiled(
                 *(table + 4 * n2 * (b * n1 + rows.start) for table in tables),
                 *(start + b * size for start, size in shared),
@@ -101,7 +109,7 @@ class NumbaSweeper(TorchSweeper):
 
 
 def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
-    """Whether `strip` knows the step, and can write to its tables."""
+    """Whether `numba_kernel` knows the step, and can write to its tables."""
     if isinstance(step, MirrorStep):
         tables = iterate.kernel, step.log_r, step.previous
         known = isinstance(step.acceleration, Momentum)
@@ -112,15 +120,15 @@ def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
 def _strips(n_rows: int) -> list[slice]:
     """Cut rows into strips of whole tiles, by their number only."""
     n_strips = max(1, min(_MOST_STRIPS, n_rows // _LEAST_STRIP))
-    size = _up(math.ceil(n_rows / n_strips), strip.ROWS)
+    size = _up(math.ceil(n_rows / n_strips), numba_kernel.ROWS)
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
 def _by_tiles(table: Tensor, n_tiles: int, n_classes: int) -> Tensor:
     """(B, C, n2) as (B, tiles, classes, 32), with zeros for what is not there."""
     batch, given, n2 = table.shape
-    table = pad(table, (0, n_tiles * strip.COLUMNS - n2, 0, n_classes - given))
-    tiles = table.reshape(batch, n_classes, n_tiles, strip.COLUMNS)
+    table = pad(table, (0, n_tiles * numba_kernel.COLUMNS - n2, 0, n_classes - given))
+    tiles = table.reshape(batch, n_classes, n_tiles, numba_kernel.COLUMNS)
     return tiles.transpose(1, 2).contiguous()
 
 
@@ -141,12 +149,12 @@ def _share(work: Callable[[tuple[int, int]], None], tasks: list[tuple[int, int]]
 
 @cache
 def compiled_sweep() -> Any:
-    """Compile `strip.sweep_strip`, or load what was compiled before."""
+    """Compile `numba_kernel.sweep_strip`, or load what was compiled before."""
     begin = time.perf_counter()
     try:
-        compiled = numba.njit(_SIGNATURE, nogil=True, cache=True)(strip.sweep_strip)
+        compiled = numba.njit(_SIGNATURE, nogil=True, cache=True)(numba_kernel.sweep_strip)
     except (RuntimeError, OSError) as why:  # No folder to write to, or no room in it.
         logger.debug("The compiled sweep is not kept for the next time: %s", why)
-        compiled = numba.njit(_SIGNATURE, nogil=True)(strip.sweep_strip)
+        compiled = numba.njit(_SIGNATURE, nogil=True)(numba_kernel.sweep_strip)
     logger.debug("The sweep was compiled or loaded in %.1f s", time.perf_counter() - begin)
     return compiled

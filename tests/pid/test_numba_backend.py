@@ -12,12 +12,12 @@ pytest.importorskip("numba", reason="Numba, which compiles the sweep, is not ins
 
 import numba
 
-from modalprism.pid import strip, sweep, sweep_numba, sweepers
+from modalprism.pid import backends, numba_backend, numba_kernel, sweep
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
+from modalprism.pid.numba_backend import NumbaBackend
 from modalprism.pid.stopping import Reason, Stopping, Watch
-from modalprism.pid.sweep_numba import NumbaSweeper
 
 CPU = torch.device("cpu")
 
@@ -29,10 +29,10 @@ def marginals(random_joint, batch, shape, zeros=0.3):
     return joints.sum(2), joints.sum(1)
 
 
-def moved(tables, sweeper, *, looks=True, updates=4, refit=True):
+def moved(tables, backend, *, looks=True, updates=4, refit=True):
     """All that a run leaves behind: an update, and a fit, time and again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "sweeper_for", lambda *_: sweeper)
+        patch.setattr(sweep, "backend_for", lambda *_: backend)
         iterate = sweep.Iterate(*tables, torch.float32)
     batch = iterate.kernel.shape[0]
     log_r, previous = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
@@ -64,8 +64,8 @@ def moved(tables, sweeper, *, looks=True, updates=4, refit=True):
 @pytest.mark.parametrize("zeros", [0.0, 0.3])
 def test_equals_torch(random_joint, batch, shape, looks, zeros):
     tables = marginals(random_joint, batch, shape, zeros)
-    torchs = moved(tables, sweepers.TorchSweeper(), looks=looks)
-    ours = moved(tables, NumbaSweeper(), looks=looks)
+    torchs = moved(tables, backends.TorchBackend(), looks=looks)
+    ours = moved(tables, NumbaBackend(), looks=looks)
     for our, their in zip(ours, torchs, strict=True):
         torch.testing.assert_close(our, their, rtol=2e-4, atol=2e-5)
 
@@ -73,8 +73,8 @@ def test_equals_torch(random_joint, batch, shape, looks, zeros):
 @pytest.mark.parametrize("refit", [False, True])
 def test_the_plain_step_equals_torch(random_joint, monkeypatch, refit):
     results = []
-    for sweeper in (sweepers.TorchSweeper(), NumbaSweeper()):
-        monkeypatch.setattr(sweep, "sweeper_for", lambda *_, sweeper=sweeper: sweeper)
+    for backend in (backends.TorchBackend(), NumbaBackend()):
+        monkeypatch.setattr(sweep, "backend_for", lambda *_, backend=backend: backend)
         iterate = sweep.Iterate(*marginals(random_joint, 2, (40, 50, 6)), torch.float32)
         for _ in range(3):
             iterate.update(PlainStep(iterate), refit=refit)
@@ -85,8 +85,8 @@ def test_the_plain_step_equals_torch(random_joint, monkeypatch, refit):
 
 def test_another_step_goes_through_torch(random_joint, monkeypatch):
     results = []
-    for sweeper in (sweepers.TorchSweeper(), NumbaSweeper()):
-        monkeypatch.setattr(sweep, "sweeper_for", lambda *_, sweeper=sweeper: sweeper)
+    for backend in (backends.TorchBackend(), NumbaBackend()):
+        monkeypatch.setattr(sweep, "backend_for", lambda *_, backend=backend: backend)
         iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
         iterate.kernel.fill_(1.0)
         iterate.update(lambda tile, s, iterate=iterate: iterate.kernel[tile].mul_(s).sqrt_())
@@ -96,28 +96,28 @@ def test_another_step_goes_through_torch(random_joint, monkeypatch):
 
 def test_the_threads_do_not_matter(random_joint, monkeypatch):
     tables = marginals(random_joint, 2, (700, 70, 5))
-    assert len(sweep_numba._strips(700)) > 3
+    assert len(numba_backend._strips(700)) > 3
     results = []
     for threads in (1, 1, 2, 3):
-        monkeypatch.setattr(sweep_numba, "available_threads", lambda threads=threads: threads)
-        results.append(moved(tables, NumbaSweeper()))
+        monkeypatch.setattr(numba_backend, "available_threads", lambda threads=threads: threads)
+        results.append(moved(tables, NumbaBackend()))
     for result in results[1:]:
         assert all(map(torch.equal, result, results[0]))
 
 
 @pytest.mark.parametrize("n_rows", [1, 8, 127, 255, 256, 257, 1000, 4096, 50_001])
 def test_strips_are_whole_tiles_of_rows(n_rows):
-    strips = sweep_numba._strips(n_rows)
+    strips = numba_backend._strips(n_rows)
     assert [s.start for s in strips] == [0, *(s.stop for s in strips[:-1])]
     assert strips[-1].stop == n_rows
-    assert all(s.start % strip.ROWS == 0 and s.stop > s.start for s in strips)
+    assert all(s.start % numba_kernel.ROWS == 0 and s.stop > s.start for s in strips)
 
 
 def test_the_bounds_hold_and_enclose_those_of_torch(random_joint, monkeypatch):
     tables = marginals(random_joint, 2, (20, 17, 4))
     with Watch(Stopping(1e-7, 5_000)) as watch:
         tight = solve_ipfp(*tables, watch)
-    monkeypatch.setattr(sweep, "sweeper_for", lambda *_: NumbaSweeper())
+    monkeypatch.setattr(sweep, "backend_for", lambda *_: NumbaBackend())
     with Watch(Stopping(1e-3, 500)) as watch:
         solution = solve_ipfp(*tables, watch, dtype=torch.float32)
     assert solution.reasons == (Reason.CONVERGED,) * 2
@@ -130,8 +130,8 @@ def test_what_is_too_small_for_float32_does_not_underflow(tiny):
     p = torch.rand(1, 20, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 3
     p[0, ::3, 1], p[0, 1::3, 2], p[0, 5] = tiny, 0.0, tiny
     p /= p.sum()
-    ours = moved((p, p), NumbaSweeper(), updates=60)
-    torchs = moved((p, p), sweepers.TorchSweeper(), updates=60)
+    ours = moved((p, p), NumbaBackend(), updates=60)
+    torchs = moved((p, p), backends.TorchBackend(), updates=60)
     for our, their in zip(ours[:4], torchs[:4], strict=True):
         assert our.isfinite().all()
         assert float(our[our > 0].min()) >= torch.finfo(torch.float32).tiny
@@ -141,10 +141,10 @@ def test_what_is_too_small_for_float32_does_not_underflow(tiny):
 def applied(operation, numbers):
     """One of a vector's functions, of many numbers."""
 
-    @strip._routine
+    @numba_kernel._routine
     def apply(build, source, target):
-        vector = strip._Memory(build, source).load()
-        strip._Memory(build, target).store(getattr(vector, operation)())
+        vector = numba_kernel._Memory(build, source).load()
+        numba_kernel._Memory(build, target).store(getattr(vector, operation)())
 
     @numba.njit
     def loop(numbers, results):
@@ -177,16 +177,16 @@ def test_the_exponential_errs_by_less_than_two_units_in_the_last_place():
 
 def test_large_float32_tables_are_swept_by_numba():
     large, small = (1 << 10, 5, 1 << 10), (200, 20, 200)
-    assert isinstance(sweepers.sweeper_for(CPU, torch.float32, large), NumbaSweeper)
+    assert isinstance(backends.backend_for(CPU, torch.float32, large), NumbaBackend)
     for dtype, shape in ((torch.float32, small), (torch.float64, large)):
-        assert type(sweepers.sweeper_for(CPU, dtype, shape)) is sweepers.TorchSweeper
+        assert type(backends.backend_for(CPU, dtype, shape)) is backends.TorchBackend
 
 
 def test_without_numba_torch_sweeps(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "modalprism.pid.sweep_numba", None)
+    monkeypatch.setitem(sys.modules, "modalprism.pid.numba_backend", None)
     with caplog.at_level(logging.DEBUG, "modalprism.pid"):
-        sweeper = sweepers.sweeper_for(CPU, torch.float32, (1 << 10, 5, 1 << 10))
-    assert type(sweeper) is sweepers.TorchSweeper
+        backend = backends.backend_for(CPU, torch.float32, (1 << 10, 5, 1 << 10))
+    assert type(backend) is backends.TorchBackend
     assert [record.levelname for record in caplog.records] == ["DEBUG"]
 
 
@@ -200,8 +200,8 @@ def test_where_nothing_can_be_kept_it_is_compiled_each_time(monkeypatch, caplog)
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(sweep_numba, "numba", SimpleNamespace(njit=njit))
+    monkeypatch.setattr(numba_backend, "numba", SimpleNamespace(njit=njit))
     with caplog.at_level(logging.DEBUG, "modalprism.pid"):
-        assert sweep_numba.compiled_sweep.__wrapped__() is strip.sweep_strip
+        assert numba_backend.compiled_sweep.__wrapped__() is numba_kernel.sweep_strip
     assert asked == [True, False]
     assert "no locator" in caplog.text

@@ -24,8 +24,8 @@ import triton.language as tl
 from torch import Tensor
 
 from modalprism.pid.acceleration import Momentum
+from modalprism.pid.backends import Step, TorchBackend
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
-from modalprism.pid.sweepers import Step, TorchSweeper
 
 if TYPE_CHECKING:
     from modalprism.pid.sweep import Iterate
@@ -184,7 +184,7 @@ def _multiply_down(  # type: ignore[no-untyped-def]
     )
 
 
-class TritonSweeper(TorchSweeper):
+class TritonBackend(TorchBackend):
     """Sweeps float32 tables on a GPU."""
 
     def sweep(

@@ -10,12 +10,12 @@ import torch
 
 pytest.importorskip("triton", reason="Triton, which the kernel is written in, is not installed")
 
-from modalprism.pid import sweep, sweep_triton, sweepers
+from modalprism.pid import backends, sweep, triton_backend
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.stopping import Reason, Stopping, Watch
-from modalprism.pid.sweep_triton import TritonSweeper
+from modalprism.pid.triton_backend import TritonBackend
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -29,7 +29,7 @@ def marginals(random_joint, batch, shape, zeros=0.3):
 
 @pytest.fixture
 def triton_sweeps(monkeypatch):
-    monkeypatch.setattr(sweep, "sweeper_for", lambda *_: TritonSweeper())
+    monkeypatch.setattr(sweep, "backend_for", lambda *_: TritonBackend())
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def triton_sweeps(monkeypatch):
 )
 @pytest.mark.parametrize("looks", [False, True])
 def test_the_kernel_equals_torch(random_joint, monkeypatch, batch, shape, looks):
-    monkeypatch.setattr("modalprism.pid.sweep_triton._PROGRAMS", 8)  # Several tiles a chunk.
+    monkeypatch.setattr("modalprism.pid.triton_backend._PROGRAMS", 8)  # Several tiles a chunk.
     tables = marginals(random_joint, batch, shape)
     results = []
-    for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
-        monkeypatch.setattr(sweep, "sweeper_for", lambda *_, sweeper=sweeper: sweeper)
+    for backend in (backends.TorchBackend(), TritonBackend()):
+        monkeypatch.setattr(sweep, "backend_for", lambda *_, backend=backend: backend)
         iterate = sweep.Iterate(*tables, torch.float32)
         log_r, previous = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
         told = []
@@ -66,7 +66,7 @@ def test_the_bounds_hold_and_enclose_those_of_torch(random_joint):
         solution = solve_ipfp(*tables, watch, dtype=torch.float32)
     assert solution.reasons == (Reason.CONVERGED,) * 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "sweeper_for", lambda *_: sweepers.TorchSweeper())
+        patch.setattr(sweep, "backend_for", lambda *_: backends.TorchBackend())
         with Watch(Stopping(1e-7, 5_000)) as watch:
             tight = solve_ipfp(*tables, watch)
     assert (solution.bounds.lower <= tight.bounds.upper).all()
@@ -93,23 +93,23 @@ def test_what_is_too_small_for_float32_does_not_underflow():
 def test_a_plain_step_equals_torch(random_joint, refit):
     tables = marginals(random_joint, 2, (70, 130, 5))
     results = []
-    for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
+    for backend in (backends.TorchBackend(), TritonBackend()):
         iterate = sweep.Iterate(*tables, torch.float32)
-        swept = sweeper.sweep(iterate, PlainStep(iterate), refit=refit)
-        results.append((*swept, iterate.kernel, sweeper.fit_rows(iterate)))
+        swept = backend.sweep(iterate, PlainStep(iterate), refit=refit)
+        results.append((*swept, iterate.kernel, backend.fit_rows(iterate)))
     for ours, torchs in zip(results[1], results[0], strict=True):
         torch.testing.assert_close(ours, torchs, rtol=2e-5, atol=1e-6)
 
 
 def test_another_step_goes_through_torch(random_joint):
     results = []
-    for sweeper in (sweepers.TorchSweeper(), TritonSweeper()):
+    for backend in (backends.TorchBackend(), TritonBackend()):
         iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
 
         def square(tile, s, kernel=iterate.kernel):
             kernel[tile].mul_(s.square_())
 
-        results.append((*sweeper.sweep(iterate, square, refit=True), iterate.kernel))
+        results.append((*backend.sweep(iterate, square, refit=True), iterate.kernel))
     for ours, torchs in zip(results[1], results[0], strict=True):
         torch.testing.assert_close(ours, torchs)
 
@@ -123,8 +123,8 @@ def test_a_card_with_less_shared_memory_has_fewer_stages(monkeypatch, kilobytes,
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
     gpu = torch.device("cuda")
     tables = (1, 1, 1, 3)
-    every = (sweep_triton._ACROSS, sweep_triton._DOWN, sweep_triton._PLAIN)
-    every += (sweep_triton._EXTRAPOLATED,)
+    every = (triton_backend._ACROSS, triton_backend._DOWN, triton_backend._PLAIN)
+    every += (triton_backend._EXTRAPOLATED,)
     stages = [
         tiles.stages_on(gpu, classes, count) for tiles, count in zip(every, tables, strict=True)
     ]

@@ -1,8 +1,9 @@
-"""Rows on one process or spread over many: the few sums and maxima that then take part in both.
+"""Sums and maxima over the rows of a problem, on one process or on many.
 
-A solver never asks how many processes there are. What it computes from its own rows it hands to
-its `Ranks`, and gets back what all rows together make; on one process that is what it gave. Every
-process gets the same bits, so that all of them take the same decisions.
+A solver does not know how many processes there are. It passes what it computes from its own rows to
+a `Communicator`, which returns the sum or the maximum over the rows of all processes. On one
+process that is the argument itself. Every process receives the same bits, so that all of them take
+the same decisions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch.distributed as distributed
 from torch import Tensor
 
 
-class Ranks(Protocol):
+class Communicator(Protocol):
     """What joins the rows of a problem; all processes call the same methods in the same order."""
 
     def sum(self, part: Tensor) -> Tensor:
@@ -25,13 +26,13 @@ class Ranks(Protocol):
         ...
 
 
-class OneRank:
+class LocalCommunicator:
     """All rows are here.
 
     Examples
     --------
     >>> from torch import ones
-    >>> OneRank().sum(ones(2))
+    >>> LocalCommunicator().sum(ones(2))
     tensor([1., 1.])
     """
 
@@ -44,7 +45,7 @@ class OneRank:
         return part
 
 
-class ProcessRanks:
+class GroupCommunicator:
     """Each process of a torch.distributed group holds some of the rows.
 
     Parameters
@@ -71,4 +72,4 @@ class ProcessRanks:
         return whole if whole is part else part.copy_(whole)
 
 
-ONE_RANK = OneRank()
+LOCAL = LocalCommunicator()

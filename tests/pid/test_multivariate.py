@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from modalprism.errors import InputError
 from modalprism.pid import decompose, mutual_information
 from modalprism.pid.gates import GATES, THREE_SOURCE_GATES
-from modalprism.pid.many import (
+from modalprism.pid.multivariate import (
     decompose_conditional,
     decompose_each_against_rest,
     decompose_pairs,
