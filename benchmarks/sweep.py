@@ -22,15 +22,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from solvers.problems import dense, posteriors
 from torch import Tensor
 
-from modalprism.pid import backends, decompose_marginals, sweep
 from modalprism.pid.acceleration import Momentum
+from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.iterate import Iterate
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.numba_backend import NumbaBackend
+from modalprism.pid.stopping import Watch
 from modalprism.pid.threads import one_thread
+from modalprism.pid.torch_backend import Backend, TorchBackend, sweep
 
 TURNS = 25
 Times = tuple[float, float]
@@ -48,20 +52,21 @@ def best(works: dict[str, Callable[[], object]], turns: int) -> dict[str, Times]
     return {name: tuple(map(min, zip(*taken[1:], strict=True))) for name, taken in times.items()}
 
 
-def sweeps(tables: Tensor, backend: backends.Backend) -> tuple[Callable[[], None], ...]:
+def sweeps(tables: Tensor, backend: Backend) -> tuple[Callable[[], None], ...]:
     """Make the plain and the accelerated sweep of one backend."""
-    sweep.backend_for = lambda *_: backend
-    iterate = sweep.Iterate(*tables, torch.float32)
+    iterate = Iterate(*tables, torch.float32)
+    sweep(iterate, backend)
     weight = torch.full((1, 1, 1), 0.5)
     pair = [torch.zeros_like(iterate.kernel) for _ in range(2)]
 
     def plain() -> None:
         with one_thread():  # As in the solver; the compiled sweep knows how many there were.
-            iterate.update(PlainStep(iterate), refit=False)
+            sweep(iterate, backend, PlainStep(iterate), refit=False)
 
     def accelerated() -> None:
         with one_thread():
-            iterate.update(MirrorStep(iterate, Momentum(), *pair, weight, looks=False))
+            step = MirrorStep(iterate, Momentum(), *pair, weight, measure=False)
+            sweep(iterate, backend, step)
         pair.reverse()
 
     return plain, accelerated
@@ -83,7 +88,7 @@ def compare_sweeps(n: int, n_classes: int) -> None:
     for _ in range(50):
         tables /= tables.sum(3, keepdim=True) * n
         tables /= tables.sum(2, keepdim=True) * n_classes
-    plain, accelerated = sweeps(tables, backends.TorchBackend())
+    plain, accelerated = sweeps(tables, TorchBackend())
     compiled_plain, compiled_accelerated = sweeps(tables, NumbaBackend())
     r = torch.ones(n, n)
     other = torch.empty_like(r)
@@ -131,13 +136,13 @@ def compare_solves() -> None:
         posteriors("1,000×1,000×10 posteriors, 1e-3 bit", 1_000, 10, 1e-3),
         posteriors("2,000×2,000×10 posteriors, 1e-3 bit", 2_000, 10, 1e-3),
     ):
-        p1, p2 = problem.p_x1y, problem.p_x2y
+        tables = [torch.from_numpy(p)[None] for p in (problem.p_x1y, problem.p_x2y)]
 
-        def solve(backend: backends.Backend, p1=p1, p2=p2, tol=problem.tol) -> None:
-            sweep.backend_for = lambda *_: backend
-            decompose_marginals(p1, p2, solver="ipfp", tol=tol)
+        def solve(backend: Backend, tables=tables, tol=problem.tol) -> None:
+            with one_thread(), Watch(tol * np.log(2), 10_000) as watch:
+                solve_ipfp(*tables, watch, backend=backend)
 
-        by = {"torch": backends.TorchBackend(), "Numba": NumbaBackend()}
+        by = {"torch": TorchBackend(), "Numba": NumbaBackend()}
         times = best({name: lambda s=s, solve=solve: solve(s) for name, s in by.items()}, 5)
         cells = [f"{1e-3 * taken:.2f}" for name in by for taken in times[name]]
         print(f"| {problem.name} | {' | '.join(cells)} |")

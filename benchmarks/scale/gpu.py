@@ -22,10 +22,13 @@ import numpy as np
 import torch
 from solvers.problems import posteriors
 
-from modalprism.pid import backends, decompose_batch, decompose_marginals, sweep
+from modalprism.pid import decompose_batch, decompose_marginals
 from modalprism.pid.acceleration import Momentum
+from modalprism.pid.backends import backend_for
+from modalprism.pid.iterate import Iterate
 from modalprism.pid.memory import needed_bytes
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
+from modalprism.pid.torch_backend import TorchBackend, sweep
 
 GPU = torch.device("cuda")
 TURNS = 5
@@ -54,14 +57,16 @@ def sweeps(n: int, n_classes: int) -> None:
     for _ in range(50):
         tables /= tables.sum(3, keepdim=True) * n
         tables /= tables.sum(2, keepdim=True) * n_classes
-    chosen = backends.backend_for(GPU, torch.float32, (n, n_classes, n))
-    iterate = sweep.Iterate(*tables, torch.float32)
+    chosen = backend_for(GPU, torch.float32, (n, n_classes, n))
+    iterate = Iterate(*tables, torch.float32)
+    sweep(iterate, chosen)
     pair = [torch.zeros_like(iterate.kernel) for _ in range(2)]
     square = torch.rand(SQUARE, SQUARE, device=GPU)
     weight = torch.full((1, 1, 1), 0.5, device=GPU)
 
-    def accelerated(*, looks: bool) -> None:
-        iterate.update(MirrorStep(iterate, Momentum(), *pair, weight, looks=looks))
+    def accelerated(*, measure: bool) -> None:
+        step = MirrorStep(iterate, Momentum(), *pair, weight, measure=measure)
+        sweep(iterate, chosen, step)
         pair.reverse()
 
     copy = milliseconds(lambda: pair[0].copy_(iterate.kernel))
@@ -71,21 +76,21 @@ def sweeps(n: int, n_classes: int) -> None:
     rows = {
         "copy of R": (copy, copy),
         "three products at peak": (products, products),
-        "U fitted to R": (milliseconds(iterate.fit_rows), copy / 2),
+        "U fitted to R": (milliseconds(lambda: chosen.fit_rows(iterate)), copy / 2),
         "plain sweep": (
-            milliseconds(lambda: iterate.update(PlainStep(iterate), refit=False)),
+            milliseconds(lambda: sweep(iterate, chosen, PlainStep(iterate), refit=False)),
             PLAIN_TABLES * copy / 2,
         ),
         "accelerated sweep": (
-            milliseconds(lambda: accelerated(looks=False)),
+            milliseconds(lambda: accelerated(measure=False)),
             ACCELERATED_TABLES * copy / 2,
         ),
-        "accelerated sweep that looks": (
-            milliseconds(lambda: accelerated(looks=True)),
+        "accelerated sweep that measures": (
+            milliseconds(lambda: accelerated(measure=True)),
             (ACCELERATED_TABLES + 1) * copy / 2,
         ),
     }
-    torch_only = backends.TorchBackend()
+    torch_only = TorchBackend()
     step = PlainStep(iterate)
     rows["plain sweep, torch"] = (
         milliseconds(lambda: torch_only.sweep(iterate, step, refit=False)),

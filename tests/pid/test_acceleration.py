@@ -8,7 +8,7 @@ import torch
 
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
-from modalprism.pid.stopping import Reason, Stopping, Watch
+from modalprism.pid.stopping import Reason, Watch
 
 
 def test_momentum_is_the_formula():
@@ -40,7 +40,7 @@ def test_momentum_saves_most_iterations(random_posteriors, correlation):
     p_x1y, p_x2y = (torch.as_tensor(table)[None] for table in tables)
 
     def iterations(acceleration):
-        with Watch(Stopping(1e-3, 5000)) as watch:
+        with Watch(1e-3, 5000) as watch:
             solution = solve_ipfp(p_x1y, p_x2y, watch, acceleration=acceleration)
         assert solution.reasons == (Reason.CONVERGED,)
         return int(solution.iterations)

@@ -10,7 +10,7 @@ import torch
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.certificate import feasible_potentials
 from modalprism.pid.ipfp import solve_ipfp
-from modalprism.pid.stopping import Reason, Stopping, Watch
+from modalprism.pid.stopping import Reason, Watch
 
 PLAIN = Momentum(relaxation=1.0, delay=math.inf)
 
@@ -19,7 +19,7 @@ def solve(p_x1y, p_x2y, *, tol=1e-4, max_iter=3000, time_limit=None, **options):
     """Solve a batch, or one problem as a batch of one."""
     tables = [torch.as_tensor(np.asarray(table)) for table in (p_x1y, p_x2y)]
     tables = [table if table.ndim == 3 else table[None] for table in tables]
-    with Watch(Stopping(tol, max_iter, time_limit)) as watch:
+    with Watch(tol, max_iter, time_limit) as watch:
         return solve_ipfp(*tables, watch, **options)
 
 

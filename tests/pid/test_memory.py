@@ -7,7 +7,7 @@ import torch
 from modalprism.errors import InputError
 from modalprism.pid import Reason, decompose, decompose_batch, memory
 from modalprism.pid.ipfp import solve_ipfp
-from modalprism.pid.stopping import Stopping, Watch
+from modalprism.pid.stopping import Watch
 
 GIB = 2**30
 
@@ -76,7 +76,7 @@ def test_the_count_is_what_torch_allocates(random_posteriors):
     for dtype, tol in ((torch.float32, 1e-2), (torch.float64, 1e-5)):
         with (
             torch.profiler.profile(profile_memory=True) as profile,
-            Watch(Stopping(tol, 4)) as watch,
+            Watch(tol, 4) as watch,
         ):
             solve_ipfp(*tables, watch, dtype=dtype)
         alive = most = 0
@@ -92,7 +92,7 @@ def test_without_room_float32_does_not_become_float64(monkeypatch, random_joint)
     monkeypatch.setattr("modalprism.pid.ipfp._PATIENCE32", (1, 20))
     monkeypatch.setattr("modalprism.pid.ipfp.can_widen", lambda _: False)
     joint = torch.as_tensor(random_joint(0, (3, 3, 2)))[None]
-    with Watch(Stopping(1e-12, 5_000)) as watch:
+    with Watch(1e-12, 5_000) as watch:
         solution = solve_ipfp(joint.sum(2), joint.sum(1), watch, dtype=torch.float32)
     assert solution.coupling.reference.dtype == torch.float32
     assert solution.reasons == (Reason.ACCURACY,)

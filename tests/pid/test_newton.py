@@ -16,7 +16,7 @@ from modalprism.pid.newton_system import (
     System,
     conjugate_gradients,
 )
-from modalprism.pid.stopping import Stopping, Watch
+from modalprism.pid.stopping import Watch
 
 BILLIONTH_BIT = 1e-9 * math.log(2)
 
@@ -135,7 +135,7 @@ def test_a_nearly_impossible_state_ends_it_with_bounds():
     joint = np.zeros((3, 3, 2))
     joint[0, 0, 0] = joint[1, 1, 1] = 0.5
     joint[2, 2, 0] = 1e-300
-    with Watch(Stopping(1e-9, 50)) as watch:
+    with Watch(1e-9, 50) as watch:
         solution = solve_newton(
             torch.from_numpy(joint.sum(1))[None], torch.from_numpy(joint.sum(0))[None], watch
         )

@@ -10,7 +10,7 @@ from modalprism.pid import Reason, decompose_batch, memory, solve_union_informat
 from modalprism.pid.newton_batch import solve_newton_batch
 from modalprism.pid.newton_batch_system import BatchSystem
 from modalprism.pid.newton_system import System
-from modalprism.pid.stopping import Stopping, Watch
+from modalprism.pid.stopping import Watch
 
 BILLIONTH_BIT = 1e-9 * math.log(2)
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -19,7 +19,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def solve(joints, *, tol=BILLIONTH_BIT, max_iter=100):
     joints = np.stack(joints)
     p1, p2 = (torch.as_tensor(table, device=DEVICE) for table in (joints.sum(2), joints.sum(1)))
-    with Watch(Stopping(tol, max_iter)) as watch:
+    with Watch(tol, max_iter) as watch:
         return p1, p2, solve_newton_batch(p1, p2, watch)
 
 

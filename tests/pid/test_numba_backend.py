@@ -12,12 +12,14 @@ pytest.importorskip("numba", reason="Numba, which compiles the sweep, is not ins
 
 import numba
 
-from modalprism.pid import backends, numba_backend, numba_kernel, sweep
+from modalprism.pid import backends, numba_backend, numba_kernel
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.iterate import LOG_RANGE, Iterate
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.numba_backend import NumbaBackend
-from modalprism.pid.stopping import Reason, Stopping, Watch
+from modalprism.pid.stopping import Reason, Watch
+from modalprism.pid.torch_backend import TorchBackend, sweep
 
 CPU = torch.device("cpu")
 
@@ -29,23 +31,28 @@ def marginals(random_joint, batch, shape, zeros=0.3):
     return joints.sum(2), joints.sum(1)
 
 
-def moved(tables, backend, *, looks=True, updates=4, refit=True):
+def started(tables, backend):
+    """Return an iterate as the solver starts it."""
+    iterate = Iterate(*tables, torch.float32)
+    sweep(iterate, backend)
+    return iterate
+
+
+def moved(tables, backend, *, measure=True, updates=4, refit=True):
     """All that a run leaves behind: an update, and a fit, time and again."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "backend_for", lambda *_: backend)
-        iterate = sweep.Iterate(*tables, torch.float32)
+    iterate = started(tables, backend)
     batch = iterate.kernel.shape[0]
     log_r, previous = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
-    told = []
+    progress = []
     for age in range(updates):
         weight = torch.full((batch, 1, 1), age / (age + 3.0))
-        step = MirrorStep(iterate, Momentum(), log_r, previous, weight, looks=looks)
-        iterate.update(step, refit=refit)
+        step = MirrorStep(iterate, Momentum(), log_r, previous, weight, measure=measure)
+        sweep(iterate, backend, step, refit=refit)
         log_r, previous = previous, log_r
-        told.append(step.told)
+        progress.append(step.progress)
         fitted = iterate.fitted
-        iterate.fit()
-    return [iterate.kernel, iterate.u, iterate.v, fitted, log_r, previous, *told]
+        sweep(iterate, backend)
+    return [iterate.kernel, iterate.u, iterate.v, fitted, log_r, previous, *progress]
 
 
 @pytest.mark.parametrize(
@@ -60,36 +67,36 @@ def moved(tables, backend, *, looks=True, updates=4, refit=True):
         (1, (8, 32, 40)),
     ],
 )
-@pytest.mark.parametrize("looks", [False, True])
+@pytest.mark.parametrize("measure", [False, True])
 @pytest.mark.parametrize("zeros", [0.0, 0.3])
-def test_equals_torch(random_joint, batch, shape, looks, zeros):
+def test_equals_torch(random_joint, batch, shape, measure, zeros):
     tables = marginals(random_joint, batch, shape, zeros)
-    torchs = moved(tables, backends.TorchBackend(), looks=looks)
-    ours = moved(tables, NumbaBackend(), looks=looks)
+    torchs = moved(tables, TorchBackend(), measure=measure)
+    ours = moved(tables, NumbaBackend(), measure=measure)
     for our, their in zip(ours, torchs, strict=True):
         torch.testing.assert_close(our, their, rtol=2e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("refit", [False, True])
-def test_the_plain_step_equals_torch(random_joint, monkeypatch, refit):
+def test_the_plain_step_equals_torch(random_joint, refit):
     results = []
-    for backend in (backends.TorchBackend(), NumbaBackend()):
-        monkeypatch.setattr(sweep, "backend_for", lambda *_, backend=backend: backend)
-        iterate = sweep.Iterate(*marginals(random_joint, 2, (40, 50, 6)), torch.float32)
+    for backend in (TorchBackend(), NumbaBackend()):
+        iterate = started(marginals(random_joint, 2, (40, 50, 6)), backend)
         for _ in range(3):
-            iterate.update(PlainStep(iterate), refit=refit)
+            sweep(iterate, backend, PlainStep(iterate), refit=refit)
         results.append((iterate.kernel, iterate.u, iterate.v, iterate.fitted))
     for ours, torchs in zip(results[1], results[0], strict=True):
         torch.testing.assert_close(ours, torchs, rtol=2e-5, atol=2e-6)
 
 
-def test_another_step_goes_through_torch(random_joint, monkeypatch):
+def test_another_step_goes_through_torch(random_joint):
     results = []
-    for backend in (backends.TorchBackend(), NumbaBackend()):
-        monkeypatch.setattr(sweep, "backend_for", lambda *_, backend=backend: backend)
-        iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
+    for backend in (TorchBackend(), NumbaBackend()):
+        iterate = started(marginals(random_joint, 1, (9, 7, 4)), backend)
         iterate.kernel.fill_(1.0)
-        iterate.update(lambda tile, s, iterate=iterate: iterate.kernel[tile].mul_(s).sqrt_())
+        sweep(
+            iterate, backend, lambda tile, s, iterate=iterate: iterate.kernel[tile].mul_(s).sqrt_()
+        )
         results.append((iterate.kernel, iterate.u, iterate.v))
     torch.testing.assert_close(results[0], results[1])
 
@@ -113,13 +120,12 @@ def test_strips_are_whole_tiles_of_rows(n_rows):
     assert all(s.start % numba_kernel.ROWS == 0 and s.stop > s.start for s in strips)
 
 
-def test_the_bounds_hold_and_enclose_those_of_torch(random_joint, monkeypatch):
+def test_the_bounds_hold_and_enclose_those_of_torch(random_joint):
     tables = marginals(random_joint, 2, (20, 17, 4))
-    with Watch(Stopping(1e-7, 5_000)) as watch:
+    with Watch(1e-7, 5_000) as watch:
         tight = solve_ipfp(*tables, watch)
-    monkeypatch.setattr(sweep, "backend_for", lambda *_: NumbaBackend())
-    with Watch(Stopping(1e-3, 500)) as watch:
-        solution = solve_ipfp(*tables, watch, dtype=torch.float32)
+    with Watch(1e-3, 500) as watch:
+        solution = solve_ipfp(*tables, watch, backend=NumbaBackend(), dtype=torch.float32)
     assert solution.reasons == (Reason.CONVERGED,) * 2
     assert (solution.bounds.lower <= tight.bounds.upper).all()
     assert (solution.bounds.upper >= tight.bounds.lower).all()
@@ -131,7 +137,7 @@ def test_what_is_too_small_for_float32_does_not_underflow(tiny):
     p[0, ::3, 1], p[0, 1::3, 2], p[0, 5] = tiny, 0.0, tiny
     p /= p.sum()
     ours = moved((p, p), NumbaBackend(), updates=60)
-    torchs = moved((p, p), backends.TorchBackend(), updates=60)
+    torchs = moved((p, p), TorchBackend(), updates=60)
     for our, their in zip(ours[:4], torchs[:4], strict=True):
         assert our.isfinite().all()
         assert float(our[our > 0].min()) >= torch.finfo(torch.float32).tiny
@@ -170,7 +176,7 @@ def test_the_logarithm_errs_by_less_than_two_units_in_the_last_place():
 
 def test_the_exponential_errs_by_less_than_two_units_in_the_last_place():
     rng = np.random.default_rng(0)
-    low, high = sweep._LOG_RANGE[torch.float32]
+    low, high = LOG_RANGE[torch.float32]
     numbers = [rng.uniform(low, high, 400_000), rng.uniform(-1, 1, 400_000) ** 5, [low, high, 0.0]]
     assert applied("exp", np.concatenate(numbers)).max() < 2.0
 
@@ -179,14 +185,14 @@ def test_large_float32_tables_are_swept_by_numba():
     large, small = (1 << 10, 5, 1 << 10), (200, 20, 200)
     assert isinstance(backends.backend_for(CPU, torch.float32, large), NumbaBackend)
     for dtype, shape in ((torch.float32, small), (torch.float64, large)):
-        assert type(backends.backend_for(CPU, dtype, shape)) is backends.TorchBackend
+        assert type(backends.backend_for(CPU, dtype, shape)) is TorchBackend
 
 
 def test_without_numba_torch_sweeps(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "modalprism.pid.numba_backend", None)
     with caplog.at_level(logging.DEBUG, "modalprism.pid"):
         backend = backends.backend_for(CPU, torch.float32, (1 << 10, 5, 1 << 10))
-    assert type(backend) is backends.TorchBackend
+    assert type(backend) is TorchBackend
     assert [record.levelname for record in caplog.records] == ["DEBUG"]
 
 

@@ -14,7 +14,7 @@ from modalprism.pid import (
     decompose_batch,
     solve_union_information,
 )
-from modalprism.pid.stopping import Stopping, Watch
+from modalprism.pid.stopping import Watch
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_ctrl_c_in_a_batch_leaves_what_was_reached(random_joint, press_ctrl_c):
 
 
 def test_a_second_ctrl_c_breaks_off():
-    with Watch(Stopping(1e-6, 10)) as watch:
+    with Watch(1e-6, 10) as watch:
         signal.raise_signal(signal.SIGINT)
         assert watch.reason(1) is Reason.INTERRUPT
         with pytest.raises(KeyboardInterrupt):
@@ -89,7 +89,7 @@ def test_another_handler_is_left_in_place():
     seen = []
     before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
     try:
-        with Watch(Stopping(1e-6, 10)) as watch:
+        with Watch(1e-6, 10) as watch:
             signal.raise_signal(signal.SIGINT)
             assert watch.reason(1) is None
     finally:
@@ -111,13 +111,13 @@ def test_other_threads_solve_too():
 
 
 def test_iterations_of_two_solvers_add_up():
-    watch = Watch(Stopping(1e-6, 5))
+    watch = Watch(1e-6, 5)
     watch.spend(3)
     assert watch.reason(1) is None
     assert watch.reason(2) is Reason.ITERATIONS
 
 
 def test_a_deadline_is_counted_from_the_start():
-    watch = Watch(Stopping(1e-6, 5, time_limit=1e-3))
+    watch = Watch(1e-6, 5, time_limit=1e-3)
     time.sleep(2e-3)
     assert watch.reason(1) is Reason.TIME

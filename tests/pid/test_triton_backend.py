@@ -10,11 +10,13 @@ import torch
 
 pytest.importorskip("triton", reason="Triton, which the kernel is written in, is not installed")
 
-from modalprism.pid import backends, sweep, triton_backend
+from modalprism.pid import triton_backend
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.iterate import Iterate
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
-from modalprism.pid.stopping import Reason, Stopping, Watch
+from modalprism.pid.stopping import Reason, Watch
+from modalprism.pid.torch_backend import TorchBackend, sweep
 from modalprism.pid.triton_backend import TritonBackend
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -27,62 +29,60 @@ def marginals(random_joint, batch, shape, zeros=0.3):
     return joints.sum(2), joints.sum(1)
 
 
-@pytest.fixture
-def triton_sweeps(monkeypatch):
-    monkeypatch.setattr(sweep, "backend_for", lambda *_: TritonBackend())
+def started(tables, backend):
+    """Return an iterate as the solver starts it."""
+    iterate = Iterate(*tables, torch.float32)
+    sweep(iterate, backend)
+    return iterate
 
 
 @pytest.mark.parametrize(
     ("batch", "shape"),
     [(1, (70, 130, 5)), (3, (9, 7, 4)), (1, (33, 65, 17)), (1, (1, 200, 1))],
 )
-@pytest.mark.parametrize("looks", [False, True])
-def test_the_kernel_equals_torch(random_joint, monkeypatch, batch, shape, looks):
+@pytest.mark.parametrize("measure", [False, True])
+def test_the_kernel_equals_torch(random_joint, monkeypatch, batch, shape, measure):
     monkeypatch.setattr("modalprism.pid.triton_backend._PROGRAMS", 8)  # Several tiles a chunk.
     tables = marginals(random_joint, batch, shape)
     results = []
-    for backend in (backends.TorchBackend(), TritonBackend()):
-        monkeypatch.setattr(sweep, "backend_for", lambda *_, backend=backend: backend)
-        iterate = sweep.Iterate(*tables, torch.float32)
+    for backend in (TorchBackend(), TritonBackend()):
+        iterate = started(tables, backend)
         log_r, previous = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
-        told = []
+        progress = []
         for age in range(4):
             weight = torch.full((batch, 1, 1), age / (age + 3.0), device=DEVICE)
-            step = MirrorStep(iterate, Momentum(), log_r, previous, weight, looks=looks)
-            iterate.update(step)
+            step = MirrorStep(iterate, Momentum(), log_r, previous, weight, measure=measure)
+            sweep(iterate, backend, step)
             log_r, previous = previous, log_r
-            told.append(step.told)
+            progress.append(step.progress)
         results.append(
-            (iterate.kernel, iterate.u, iterate.v, iterate.fitted, log_r, previous, *told)
+            (iterate.kernel, iterate.u, iterate.v, iterate.fitted, log_r, previous, *progress)
         )
     for ours, torchs in zip(results[1], results[0], strict=True):
         torch.testing.assert_close(ours, torchs, rtol=2e-4, atol=2e-5)
 
 
-@pytest.mark.usefixtures("triton_sweeps")
 def test_the_bounds_hold_and_enclose_those_of_torch(random_joint):
     tables = marginals(random_joint, 2, (20, 17, 4))
-    with Watch(Stopping(1e-3, 500)) as watch:
-        solution = solve_ipfp(*tables, watch, dtype=torch.float32)
+    with Watch(1e-3, 500) as watch:
+        solution = solve_ipfp(*tables, watch, backend=TritonBackend(), dtype=torch.float32)
     assert solution.reasons == (Reason.CONVERGED,) * 2
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "backend_for", lambda *_: backends.TorchBackend())
-        with Watch(Stopping(1e-7, 5_000)) as watch:
-            tight = solve_ipfp(*tables, watch)
+    with Watch(1e-7, 5_000) as watch:
+        tight = solve_ipfp(*tables, watch, backend=TorchBackend())
     assert (solution.bounds.lower <= tight.bounds.upper).all()
     assert (solution.bounds.upper >= tight.bounds.lower).all()
 
 
-@pytest.mark.usefixtures("triton_sweeps")
 def test_what_is_too_small_for_float32_does_not_underflow():
     p = torch.rand(1, 20, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 3
     p[0, ::3, 1], p[0, 1::3, 2], p[0, 5] = 1e-200, 0.0, 1e-200
     p = (p / p.sum()).to(DEVICE)
-    iterate = sweep.Iterate(p, p, torch.float32)
+    iterate, backend = started((p, p), TritonBackend()), TritonBackend()
     tables = torch.zeros_like(iterate.kernel), torch.zeros_like(iterate.kernel)
     weight = torch.full((1, 1, 1), 0.8, device=DEVICE)
     for _ in range(40):
-        iterate.update(MirrorStep(iterate, Momentum(), *tables, weight, looks=True))
+        step = MirrorStep(iterate, Momentum(), *tables, weight, measure=True)
+        sweep(iterate, backend, step)
         tables = tables[::-1]
     for table in (iterate.kernel, iterate.u, iterate.v, iterate.fitted):
         assert table.isfinite().all()
@@ -93,8 +93,8 @@ def test_what_is_too_small_for_float32_does_not_underflow():
 def test_a_plain_step_equals_torch(random_joint, refit):
     tables = marginals(random_joint, 2, (70, 130, 5))
     results = []
-    for backend in (backends.TorchBackend(), TritonBackend()):
-        iterate = sweep.Iterate(*tables, torch.float32)
+    for backend in (TorchBackend(), TritonBackend()):
+        iterate = started(tables, TorchBackend())
         swept = backend.sweep(iterate, PlainStep(iterate), refit=refit)
         results.append((*swept, iterate.kernel, backend.fit_rows(iterate)))
     for ours, torchs in zip(results[1], results[0], strict=True):
@@ -103,8 +103,8 @@ def test_a_plain_step_equals_torch(random_joint, refit):
 
 def test_another_step_goes_through_torch(random_joint):
     results = []
-    for backend in (backends.TorchBackend(), TritonBackend()):
-        iterate = sweep.Iterate(*marginals(random_joint, 1, (9, 7, 4)), torch.float32)
+    for backend in (TorchBackend(), TritonBackend()):
+        iterate = started(marginals(random_joint, 1, (9, 7, 4)), TorchBackend())
 
         def square(tile, s, kernel=iterate.kernel):
             kernel[tile].mul_(s.square_())

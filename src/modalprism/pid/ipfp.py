@@ -21,14 +21,16 @@ from torch import Tensor
 
 from modalprism.pid.acceleration import Acceleration, Momentum
 from modalprism.pid.answers import Answers, select
+from modalprism.pid.backends import backend_for
 from modalprism.pid.certificate import dual_value
 from modalprism.pid.communicator import LOCAL, Communicator
 from modalprism.pid.coupling import Coupling, take
+from modalprism.pid.iterate import Iterate
 from modalprism.pid.memory import FLOAT32_TOL, can_widen
 from modalprism.pid.mirror_step import MirrorStep
 from modalprism.pid.solution import Bounds, Solution
 from modalprism.pid.stopping import Reason, Watch
-from modalprism.pid.sweep import Iterate
+from modalprism.pid.torch_backend import Backend, sweep
 
 _CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
 _DEVICE_CHUNK_ELEMENTS = 1 << 23  # A GPU wants many problems at once more than it wants cache.
@@ -52,6 +54,7 @@ def solve_ipfp(
     watch: Watch,
     *,
     acceleration: Acceleration | None = None,
+    backend: Backend | None = None,
     dtype: torch.dtype | None = None,
     communicator: Communicator = LOCAL,
 ) -> Solution:
@@ -66,6 +69,8 @@ def solve_ipfp(
         Says when to stop; besides, each problem stops when its own gap is small enough.
     acceleration : Acceleration, optional
         How to accelerate; the default has been measured.
+    backend : Backend, optional
+        What computes the sweeps; by default the fastest for the device, type and shape.
     dtype : torch.dtype, optional
         Of the tables: by default float32 where the tolerance allows it, and float64 from where
         float32 makes no more progress, if there is room for it. The bounds are proven in float64 in
@@ -76,7 +81,7 @@ def solve_ipfp(
         the coupling those of the rows here.
     """
     if dtype is None:
-        dtype = torch.float32 if watch.stopping.tol >= FLOAT32_TOL else torch.float64
+        dtype = torch.float32 if watch.tol >= FLOAT32_TOL else torch.float64
     acceleration = acceleration or Momentum()
     answers = Answers(p_x1y, p_x2y)
     batch = p_x1y.shape[0]
@@ -84,11 +89,13 @@ def solve_ipfp(
     size = max(1, elements // (p_x1y.shape[1] * p_x2y.shape[1]))
     for start in range(0, batch, size):
         problems = torch.arange(start, min(start + size, batch), device=p_x1y.device)
-        run = _Run(p_x1y[problems], p_x2y[problems], problems, acceleration, dtype, communicator)
+        run = _Run(
+            p_x1y[problems], p_x2y[problems], problems, acceleration, backend, dtype, communicator
+        )
         while True:
             reason = agreed(watch.reason(run.iteration), communicator, p_x1y.device)
             if reason or run.iteration >= run.check:
-                run.certify(answers, watch.stopping.tol, reason)
+                run.certify(answers, watch.tol, reason)
                 if not run.problems.numel():
                     break
             run.advance()
@@ -104,12 +111,15 @@ class _Run:
         p_x2y: Tensor,
         problems: Tensor,
         acceleration: Acceleration,
+        backend: Backend | None,
         dtype: torch.dtype,
         communicator: Communicator,
     ) -> None:
         self.problems, self.acceleration, self.communicator = problems, acceleration, communicator
         self.bounds = Bounds(p_x1y, p_x2y, communicator)
         self.iterate = Iterate(p_x1y, p_x2y, dtype, communicator)
+        self.given, self.backend = backend, backend or self._fastest_backend()
+        sweep(self.iterate, self.backend)
         self.log_r = torch.zeros_like(self.iterate.kernel)
         self.previous = torch.zeros_like(self.log_r)
         self.mean_log_u = torch.zeros_like(self.iterate.u)
@@ -122,25 +132,25 @@ class _Run:
     def advance(self) -> None:
         """Update and extrapolate r, and fit u and v to it."""
         iterate = self.iterate
-        looks = self.iteration >= self.look
+        measure = self.iteration >= self.look
         step = MirrorStep(
             iterate,
             self.acceleration,
             self.log_r,
             self.previous,
             self.acceleration.weight(self.age),
-            looks=looks,
+            measure=measure,
         )
         u, v = iterate.u, iterate.v
-        iterate.update(step)
+        sweep(iterate, self.backend, step)
         self.log_r, self.previous = self.previous, self.log_r
         # Cells of the marginals that are 0 have u = 0: their logarithms must stay finite.
         tiny = torch.finfo(u.dtype).tiny
         self.mean_log_u.lerp_(iterate.fitted.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
         self.mean_log_v.lerp_(v.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
         self.age.add_(1.0)
-        if looks:
-            moved, ascent = self.communicator.sum(step.told)
+        if measure:
+            moved, ascent = self.communicator.sum(step.progress)
             ascends = ascent > 0
             lags = bool(iterate.lag(u).sum() > _LAG * moved.sum())
             self.age.mul_(torch.where(ascends, _EASE, 1.0))
@@ -148,7 +158,7 @@ class _Run:
             self.pace = 1 if lags or bool(ascends.any()) else min(2 * self.pace, _CALM_PACE)
             self.look = self.iteration + self.pace
         for _ in range(self.sweeps - 1):
-            iterate.fit()
+            sweep(iterate, self.backend)
         self.iteration += 1
 
     def certify(self, answers: Answers, tol: float, reason: Reason | None) -> None:
@@ -177,7 +187,7 @@ class _Run:
     def _offer_potentials(self) -> Tensor:
         """Improve the lower bounds; return about what is missing to the upper ones, (B,)."""
         iterate, p_x1y, p_x2y = self.iterate, self.bounds.p_x1y, self.bounds.p_x2y
-        iterate.fit_rows()
+        iterate.fitted = self.backend.fit_rows(iterate)
         log_p_y = p_x2y.sum(1, keepdim=True).log()
         last = iterate.fitted.double().log(), iterate.v.mT.double().log()
         mean = self.mean_log_u.double(), self.mean_log_v.mT.double()
@@ -229,6 +239,11 @@ class _Run:
             self.best_gap, self.best_at = self.best_gap[keep], self.best_at[keep]
             self.fresh_at = self.fresh_at[keep]
 
+    def _fastest_backend(self) -> Backend:
+        _, n1, n2 = self.iterate.kernel.shape
+        table = self.iterate.kernel
+        return backend_for(table.device, table.dtype, (n1, self.iterate.u.shape[2], n2))
+
     def _has_room(self) -> bool:
         """Whether float64 tables fit on every process: this one's, but for the float32 ones."""
         lacks = not can_widen(self.log_r)
@@ -239,6 +254,7 @@ class _Run:
     def _widen(self) -> None:
         """Go on in float64."""
         self.iterate.convert(torch.float64)
+        self.backend = self.given or self._fastest_backend()
         self._replace(Tensor.double)
         self.best_at.fill_(self.iteration)
 

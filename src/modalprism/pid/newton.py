@@ -135,7 +135,7 @@ def solve_newton(
 
 def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> Solution:
     """Follow the central path until the gap is small enough, or does not shrink any more."""
-    tol = watch.stopping.tol
+    tol = watch.tol
     problem = _Problem(p_x1y, p_x2y, path.negligible * tol)
     point, progress, iteration = _start(problem, path), _Progress(tol, path.patience), 0
     while True:

@@ -51,7 +51,7 @@ def solve_newton_batch(
     size = max(1, elements // (n1 * p_x2y.shape[1] * n_classes**2))
     for start in range(0, batch, size):
         problems = torch.arange(start, min(start + size, batch), device=p_x1y.device)
-        run = _Run(p_x1y[problems], p_x2y[problems], problems, watch.stopping.tol, path)
+        run = _Run(p_x1y[problems], p_x2y[problems], problems, watch.tol, path)
         iteration = 0
         while run.problems.numel():
             iteration += 1

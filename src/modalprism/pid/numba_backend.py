@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba
 import numpy as np
@@ -24,12 +24,10 @@ from torch.nn.functional import pad
 
 from modalprism.pid import numba_kernel
 from modalprism.pid.acceleration import Momentum
-from modalprism.pid.backends import Step, TorchBackend
+from modalprism.pid.iterate import Iterate, Step
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.threads import available_threads
-
-if TYPE_CHECKING:
-    from modalprism.pid.sweep import Iterate
+from modalprism.pid.torch_backend import TorchBackend
 
 logger = logging.getLogger("modalprism.pid")
 
@@ -60,15 +58,15 @@ class NumbaBackend(TorchBackend):
         p_x2 = _by_tiles(iterate.p_x2, n_tiles, 1)
         padded = _up(n_classes, numba_kernel.GROUP)
         totals = torch.zeros(batch, len(strips), n_tiles, padded, numba_kernel.COLUMNS)
-        told = torch.zeros(batch, len(strips), 2, dtype=torch.float64)
+        progress = torch.zeros(batch, len(strips), 2, dtype=torch.float64)
         first, u = iterate.first.contiguous(), torch.empty(batch, n1, n_classes)
         fitted = torch.empty_like(u) if refit else iterate.u.contiguous()
-        mode, looks, log_r, previous = numba_kernel.FIT, False, iterate.kernel, iterate.kernel
+        mode, measure, log_r, previous = numba_kernel.FIT, False, iterate.kernel, iterate.kernel
         numbers = torch.tensor([0.0, 0.0, iterate.least_s, *iterate.log_range]).repeat(batch, 1)
         if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
-            mode, looks, log_r, previous = (
+            mode, measure, log_r, previous = (
                 numba_kernel.EXTRAPOLATE,
-                step.looks,
+                step.measure,
                 step.log_r,
                 step.previous,
             )
@@ -95,21 +93,23 @@ class NumbaBackend(TorchBackend):
                 totals.data_ptr() + total_bytes * (b * len(strips) + k),
                 scratch,
                 *(table[b, rows] for table in rows_of),
-                told[b, k].numpy(),
+                progress[b, k].numpy(),
                 *np.zeros(work_shape, np.float32),
-                *(n2, mode, refit, looks, np.float32(iterate.tiny)),
+                *(n2, mode, refit, measure, np.float32(iterate.tiny)),
                 numbers[b].numpy(),
             )
 
         _share(work, [(b, k) for b in range(batch) for k in range(len(strips))])
-        if isinstance(step, MirrorStep) and looks:
-            step.told += told.sum(1).mT[:, :, None, None].to(step.told.dtype)
+        if isinstance(step, MirrorStep) and measure:
+            step.progress += progress.sum(1).mT[:, :, None, None].to(step.progress.dtype)
         total = totals.sum(1).transpose(1, 2).flatten(2)[:, :n_classes, :n2].contiguous()
         return u, fitted, total
 
 
 def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
-    """Whether `numba_kernel` knows the step, and can write to its tables."""
+    """Whether the kernel implements the step, and can write to its tables."""
+    if iterate.kernel.dtype != torch.float32 or iterate.kernel.device.type != "cpu":
+        return False
     if isinstance(step, MirrorStep):
         tables = iterate.kernel, step.log_r, step.previous
         known = isinstance(step.acceleration, Momentum)

@@ -265,10 +265,10 @@ def _multiply(build, k, s, tile):
 
 
 @_routine
-def _extrapolate(build, k, log_r, previous, s, tile, p_x2, told, p_x1, looks, numbers):
+def _extrapolate(build, k, log_r, previous, s, tile, p_x2, progress, p_x1, measure, numbers):
     """Step a vector of ln r, as `MirrorStep` does; a tile keeps the new k."""
-    k, log_r, previous, s, tile, p_x2, told = (
-        _Memory(build, address) for address in (k, log_r, previous, s, tile, p_x2, told)
+    k, log_r, previous, s, tile, p_x2, progress = (
+        _Memory(build, address) for address in (k, log_r, previous, s, tile, p_x2, progress)
     )
     relaxation, weight, least_s, least_log, most_log = (
         _spread(build, build.extract_value(numbers, n)) for n in range(5)
@@ -278,10 +278,10 @@ def _extrapolate(build, k, log_r, previous, s, tile, p_x2, told, p_x1, looks, nu
     log_s = s.load().beyond(">", least_s).log()
     plain = relaxation.times(log_s, log_r.load())
     move = weight * (plain - previous.load())
-    with build.if_then(looks):
+    with build.if_then(measure):
         change = k.load() * log_s * p_x2.load() * _spread(build, p_x1)
-        told.store(told.load() + change.beyond(">", change.of(0.0) - change))
-        told.store(told.load(_LANES) - change * move, _LANES)
+        progress.store(progress.load() + change.beyond(">", change.of(0.0) - change))
+        progress.store(progress.load(_LANES) - change * move, _LANES)
     ahead = (plain + move).beyond(">", least_log).beyond("<", most_log)
     new = ahead.exp()
     for memory, vector in ((log_r, plain), (previous, ahead), (k, new), (tile, new)):
@@ -306,8 +306,8 @@ def _copy(build, source, stride, target, target_stride, n_rows, n_columns):
 
 def sweep_strip(
     kernel, log_r, previous, v, weighted, p_x2, total,
-    scratch, p_x1, first, fitted, u, told, products, now,
-    n2, mode, refit, looks, tiny, numbers,
+    scratch, p_x1, first, fitted, u, progress, products, now,
+    n2, mode, refit, measure, tiny, numbers,
 ):  # fmt: skip
     """Take a strip of rows of one problem through a sweep.
 
@@ -323,9 +323,9 @@ def sweep_strip(
     p_x1, first, fitted, u : array
         (n, 1), and (n, C): p(x₁), p(y|x₁), u fitted to the old k, which is given where `refit` is
         not, and u fitted to the new one.
-    told : array
-        (2,), float64: what `MirrorStep` tells, added up.
-    n2, mode, refit, looks, tiny, numbers
+    progress : array
+        (2,), float64: what `MirrorStep.progress` is, added up.
+    n2, mode, refit, measure, tiny, numbers
         Columns; what becomes of k; whether to fit u to the old k, and to tell; what a smaller
         product counts as; (5,): ω, the weight, the least s, and ln k at least and at most.
     """
@@ -370,7 +370,7 @@ def sweep_strip(
                         p2 = p_x2 + j * _ROW_BYTES + half
                         _extrapolate(
                             k + to, r + to, r0 + to, s + of, tile + of, p2, lanes, p_x1[row + i, 0],
-                            looks, five,
+                            measure, five,
                         )  # fmt: skip
                 if n_columns < COLUMNS:
                     for t in range(n_moved):
@@ -379,7 +379,7 @@ def sweep_strip(
                 _product(tile, weighted + j * w_bytes, out, padded)
             _fit(first, products, row, n_rows, tiny, u)
             for lane in range(2 * _LANES):
-                told[lane // _LANES] += scratch[SCRATCH - 2 * _LANES + lane]
+                progress[lane // _LANES] += scratch[SCRATCH - 2 * _LANES + lane]
                 scratch[SCRATCH - 2 * _LANES + lane] = 0.0
         for i in range(n_rows):
             for c in range(n_classes):

@@ -23,7 +23,7 @@ from modalprism.pid.information import mutual_information, unit_of
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.memory import check_fits
 from modalprism.pid.result import Decomposition
-from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
+from modalprism.pid.stopping import Interrupted, Reason, Watch
 from modalprism.pid.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -131,7 +131,7 @@ def decompose_sharded(
     rows = validation.without_subnormal(rows * scale)
     p_y = second.sum(0)
     first = torch.from_numpy(rows).to(place)[None]
-    with one_thread(), Watch(Stopping(tol * nats, max_iter, time_limit)) as watch:
+    with one_thread(), Watch(tol * nats, max_iter, time_limit) as watch:
         solution = solve_ipfp(
             first, torch.from_numpy(second).to(place)[None], watch, communicator=communicator
         )

@@ -18,7 +18,7 @@ from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton import solve_newton
 from modalprism.pid.newton_batch import solve_newton_batch
 from modalprism.pid.solution import Solution, UnionInformation
-from modalprism.pid.stopping import Interrupted, Reason, Stopping, Watch
+from modalprism.pid.stopping import Interrupted, Reason, Watch
 from modalprism.pid.support import Support
 from modalprism.pid.threads import one_thread
 
@@ -131,7 +131,7 @@ def solve_batch(
         unions = [closed_form(*pair, tol) for pair in zip(p_x1y, p_x2y, strict=True)]
         if None not in unions:
             return [union for union in unions if union is not None]
-    with one_thread(), Watch(Stopping(tol, max_iter, time_limit)) as watch:
+    with one_thread(), Watch(tol, max_iter, time_limit) as watch:
         if together:
             resume = solver == "auto" and place.type == "cpu" and cheapest(*shape, tol) == "newton"
             solved = _solve_together(p_x1y, p_x2y, watch, name, device, resume=resume)
@@ -166,8 +166,8 @@ def _solve_together(
     first, second = support.restrict(p_x1y, p_x2y, device)
     if name == "newton":
         return support.answers(solve_newton_batch(first, second, watch), name)
-    most = watch.stopping.max_iter
-    usual = int(ipfp_iterations(watch.stopping.tol))
+    most = watch.max_iter
+    usual = int(ipfp_iterations(watch.tol))
     reserved = max(0, most - usual, _NEWTON_ITERATIONS if most > 2 * _NEWTON_ITERATIONS else 0)
     reserved = reserved if resume else 0
     watch.spend(reserved)
@@ -214,6 +214,6 @@ def _best_of(first: Solution, second: Solution, watch: Watch) -> Solution:
     coupling = second.coupling
     if first.bounds.upper < bounds.upper:
         bounds.upper, coupling = first.bounds.upper, first.coupling
-    converged = bool(bounds.gap <= watch.stopping.tol)
+    converged = bool(bounds.gap <= watch.tol)
     reasons = (Reason.CONVERGED,) if converged else second.reasons
     return Solution(bounds, first.iterations + second.iterations, reasons, coupling)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -40,39 +39,28 @@ class Interrupted(KeyboardInterrupt):
         self.results = results
 
 
-@dataclass(frozen=True)
-class Stopping:
-    """When to stop.
+class Watch:
+    """The conditions under which a solver stops; open it with ``with``.
 
     Parameters
     ----------
     tol : float
         Gap to stop at, in nats.
     max_iter : int
-        Iterations after which to stop in any case.
+        Largest number of iterations.
     time_limit : float, optional
-        Seconds after which to stop in any case.
-    """
-
-    tol: float
-    max_iter: int
-    time_limit: float | None = None
-
-
-class Watch:
-    """Tells a solver that it has to stop before it has converged; open it with ``with``.
+        Largest number of seconds, from now on.
 
     Examples
     --------
-    >>> with Watch(Stopping(tol=1e-6, max_iter=3)) as watch:
+    >>> with Watch(tol=1e-6, max_iter=3) as watch:
     ...     [watch.reason(iteration) for iteration in (1, 2, 3)]
     [None, None, <Reason.ITERATIONS: 'max_iter reached'>]
     """
 
-    def __init__(self, stopping: Stopping) -> None:
-        self.stopping = stopping
-        limit = stopping.time_limit
-        self._deadline = None if limit is None else time.monotonic() + limit
+    def __init__(self, tol: float, max_iter: int, time_limit: float | None = None) -> None:
+        self.tol, self.max_iter = tol, max_iter
+        self._deadline = None if time_limit is None else time.monotonic() + time_limit
         self._interrupted = False
         self._spent = 0
         self._mine = False
@@ -112,6 +100,6 @@ class Watch:
             return Reason.INTERRUPT
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return Reason.TIME
-        if self._spent + iteration >= self.stopping.max_iter:
+        if self._spent + iteration >= self.max_iter:
             return Reason.ITERATIONS
         return None

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
 import triton
@@ -24,11 +24,9 @@ import triton.language as tl
 from torch import Tensor
 
 from modalprism.pid.acceleration import Momentum
-from modalprism.pid.backends import Step, TorchBackend
+from modalprism.pid.iterate import Iterate, Step
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
-
-if TYPE_CHECKING:
-    from modalprism.pid.sweep import Iterate
+from modalprism.pid.torch_backend import TorchBackend
 
 _PROGRAMS: Final = 1 << 12  # Enough to keep every multiprocessor of a large card busy.
 _LEAST_CLASSES: Final = 16  # Triton's products need that many.
@@ -72,7 +70,7 @@ def _move(  # type: ignore[no-untyped-def]
     p_x2,
     weight,
     products,
-    told,
+    progress,
     n1,
     n2,
     n_classes,
@@ -81,7 +79,7 @@ def _move(  # type: ignore[no-untyped-def]
     least_s,
     least_log,
     most_log,
-    STEP: tl.constexpr,  # 0: k stays; 1: k ← k s; 2: ln r is extrapolated; 3: and it is told how
+    STEP: tl.constexpr,  # 0: keep k; 1: k ← k s; 2: extrapolate ln r; 3: and measure progress
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     CLASSES: tl.constexpr,
@@ -144,8 +142,8 @@ def _move(  # type: ignore[no-untyped-def]
     if STEP == 3:
         p1 = tl.load(p_x1 + problem * n1 + row, mask=row_used, other=0.0)
         of = (chunk * tl.num_programs(0) + tile) * tl.num_programs(2) + problem
-        tl.store(told + 2 * of, tl.sum(moved * p1, axis=0))
-        tl.store(told + 2 * of + 1, tl.sum(ascent * p1, axis=0))
+        tl.store(progress + 2 * of, tl.sum(moved * p1, axis=0))
+        tl.store(progress + 2 * of + 1, tl.sum(ascent * p1, axis=0))
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -190,9 +188,10 @@ class TritonBackend(TorchBackend):
     def sweep(
         self, iterate: Iterate, step: Step | None, *, refit: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Pass over the tables twice, and once more to refit; torch does what is not known here."""
-        extrapolates = isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum)
-        if not (extrapolates or step is None or isinstance(step, PlainStep)):
+        """Pass over the tables twice, and once more to refit; torch runs other steps and types."""
+        known = step is None or isinstance(step, PlainStep)
+        known |= isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum)
+        if not known or iterate.kernel.dtype != torch.float32:
             return super().sweep(iterate, step, refit=refit)
         fitted = self.fit_rows(iterate) if refit else iterate.u
         u = iterate.fit_to(_step(iterate, fitted.contiguous(), step), slice(None))
@@ -200,6 +199,8 @@ class TritonBackend(TorchBackend):
 
     def fit_rows(self, iterate: Iterate) -> Tensor:
         """Fit all rows in one pass over the kernel."""
+        if iterate.kernel.dtype != torch.float32:
+            return super().fit_rows(iterate)
         return iterate.fit_to(_step(iterate, iterate.u.contiguous(), None), slice(None))
 
 
@@ -210,7 +211,7 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
     if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
         log_r, previous, weight = step.log_r, step.previous, step.weight
         relaxation = step.acceleration.relaxation
-        number, tables, tiles = (3, 3, _EXTRAPOLATED) if step.looks else (2, 2, _EXTRAPOLATED)
+        number, tables, tiles = (3, 3, _EXTRAPOLATED) if step.measure else (2, 2, _EXTRAPOLATED)
     elif step is not None:
         number, tiles = 1, _PLAIN
     batch, n1, n2 = kernel.shape
@@ -218,7 +219,7 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
     row_tiles = triton.cdiv(n1, tiles.rows)
     chunks, per_chunk = _chunks(triton.cdiv(n2, tiles.columns), row_tiles * batch)
     products = fitted.new_empty(chunks, batch, n1, n_classes)
-    told = fitted.new_empty(chunks * row_tiles, batch, 2)
+    progress = fitted.new_empty(chunks * row_tiles, batch, 2)
     # Triton launches on the current card, which need not be that of the tables.
     with torch.cuda.device_of(kernel):  # type: ignore[no-untyped-call]
         _move[(row_tiles, chunks, batch)](
@@ -231,7 +232,7 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
             iterate.p_x2,
             weight,
             products,
-            told,
+            progress,
             n1,
             n2,
             n_classes,
@@ -246,8 +247,8 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
             STAGES=tiles.stages_on(kernel.device, _up(n_classes), tables),
             num_warps=tiles.warps,
         )
-    if isinstance(step, MirrorStep) and step.looks:
-        step.told += told.sum(0).mT[:, :, None, None]
+    if isinstance(step, MirrorStep) and step.measure:
+        step.progress += progress.sum(0).mT[:, :, None, None]
     return products.sum(0)
 
 

@@ -1,9 +1,12 @@
-"""The fused sweep does what the three products do, whatever its blocks."""
+"""A sweep equals the three separate products, whatever its blocks."""
 
 import pytest
 import torch
 
-from modalprism.pid.sweep import Iterate
+from modalprism.pid.iterate import Iterate
+from modalprism.pid.torch_backend import TorchBackend, sweep
+
+TORCH = TorchBackend()
 
 
 def make(random_joint, dtype, batch=1, shape=(9, 7, 4), zeros=0.3):
@@ -11,12 +14,14 @@ def make(random_joint, dtype, batch=1, shape=(9, 7, 4), zeros=0.3):
         [torch.as_tensor(random_joint(k, shape, zeros=zeros)) for k in range(batch)]
     )
     p_x1y, p_x2y = joints.sum(2), joints.sum(1)
-    return p_x1y, p_x2y, Iterate(p_x1y, p_x2y, dtype)
+    iterate = Iterate(p_x1y, p_x2y, dtype)
+    sweep(iterate, TORCH)
+    return p_x1y, p_x2y, iterate
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("modalprism.pid.backends._BLOCK_BYTES", 128)
+    monkeypatch.setattr("modalprism.pid.torch_backend._BLOCK_BYTES", 128)
 
 
 def multiply(iterate):
@@ -44,7 +49,7 @@ def test_equals_separate_products(random_joint, dtype, within, batch, refit):
         if refit:
             u = p_x1y / p_y / (r @ v)
         r = r * ((u * p_y) @ v.mT)
-        iterate.update(multiply(iterate), refit=refit)
+        sweep(iterate, TORCH, multiply(iterate), refit=refit)
         kernel = iterate.kernel.double() * p_x1[:, :, None] * p_x2[:, None]
         torch.testing.assert_close(kernel, r, rtol=within, atol=within)
         torch.testing.assert_close(iterate.mass().double(), r.sum((1, 2)), rtol=within, atol=within)
@@ -53,12 +58,12 @@ def test_equals_separate_products(random_joint, dtype, within, batch, refit):
 def test_blocks_do_not_matter(random_joint, monkeypatch):
     results = []
     for size in (64, 200, 1 << 20):
-        monkeypatch.setattr("modalprism.pid.backends._BLOCK_BYTES", size)
+        monkeypatch.setattr("modalprism.pid.torch_backend._BLOCK_BYTES", size)
         _, _, iterate = make(random_joint, torch.float64)
         for _ in range(5):
-            iterate.update(multiply(iterate))
-            iterate.fit()
-        iterate.fit_rows()
+            sweep(iterate, TORCH, multiply(iterate))
+            sweep(iterate, TORCH)
+        iterate.fitted = TORCH.fit_rows(iterate)
         results.append((iterate.kernel, iterate.fitted, iterate.v))
     for result in results[1:]:
         torch.testing.assert_close(result, results[0], rtol=1e-12, atol=1e-14)
@@ -67,10 +72,10 @@ def test_blocks_do_not_matter(random_joint, monkeypatch):
 def test_a_fit_has_the_marginals(random_joint):
     p_x1y, p_x2y, iterate = make(random_joint, torch.float64, batch=2, zeros=0.0)
     for _ in range(200):
-        iterate.fit()
+        sweep(iterate, TORCH)
     assert float(iterate.lag(iterate.u).max()) == 0  # `fitted` is u itself after a fit
     u = iterate.u
-    iterate.fit_rows()
+    iterate.fitted = TORCH.fit_rows(iterate)
     assert float(iterate.lag(u).max()) < 1e-12
     weights = iterate.p_x1 * iterate.fitted, (iterate.p_x2 * iterate.v).mT
     q = torch.einsum("bik,bij,bjk->bijk", weights[0], iterate.kernel, weights[1])
@@ -86,6 +91,7 @@ def test_no_table_holds_a_denormal_number(dtype, tiny):
     p[0, ::3, 1], p[0, 1::3, 2], p[0, 5] = tiny, 0.0, tiny
     p /= p.sum()
     iterate = Iterate(p, p, dtype)
+    sweep(iterate, TORCH)
     least = torch.finfo(dtype).tiny
 
     def move(tile, s):
@@ -94,7 +100,7 @@ def test_no_table_holds_a_denormal_number(dtype, tiny):
         iterate.write(tile, log_kernel)
 
     for _ in range(200):
-        iterate.update(move)
+        sweep(iterate, TORCH, move)
         for table in (iterate.kernel, iterate.u, iterate.v, iterate.fitted):
             assert table.isfinite().all()
             assert float(table[table > 0].min()) >= least
@@ -106,7 +112,7 @@ def test_problems_are_selected_and_converted(random_joint):
     iterate.select(torch.tensor([False, True, False, True]))
     iterate.convert(torch.float64)
     for _ in range(3):
-        iterate.update(multiply(iterate))
-        other.update(multiply(other))
+        sweep(iterate, TORCH, multiply(iterate))
+        sweep(other, TORCH, multiply(other))
     assert iterate.kernel.dtype == iterate.u.dtype == iterate.v.dtype == torch.float64
     torch.testing.assert_close(iterate.kernel, other.kernel[1::2].double(), rtol=1e-4, atol=1e-5)
