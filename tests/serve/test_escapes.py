@@ -21,9 +21,10 @@ TARGETS = ["secret.txt", "runs/a/secret.txt", "etc/passwd", "a/profile.parquet"]
 async def ask(app, raw_path, query=b""):
     """Ask as a client would that does not tidy its addresses: the path byte for byte."""
     answer = {"status": 0, "body": b""}
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
-    async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
+    async def receive():  # a client that stays until it has its answer
+        return next(asked, None) or await asyncio.Event().wait()
 
     async def send(message):
         answer["status"] = message.get("status", answer["status"])

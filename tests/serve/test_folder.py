@@ -1,10 +1,11 @@
 import os
+import shutil
 
 import pytest
 
 from modalprism.serve import folder
 from modalprism.serve.files import content, offered
-from modalprism.serve.folder import Comparison, Run, find_runs
+from modalprism.serve.folder import Comparison, Listings, Run, find_runs
 from modalprism.studies import study
 
 
@@ -168,3 +169,33 @@ def test_what_is_no_file_of_its_own_is_not_offered_and_not_read(tmp_path):
         content(tmp_path / "report.html")
     with pytest.raises(OSError, match="is no file"):
         content(tmp_path / "study.yaml")
+
+
+def test_a_folder_that_does_not_change_is_read_once(runs, add, monkeypatch):
+    add("a")
+    for place in (runs, *runs.rglob("*")):
+        os.utime(place, (1000, 1000))
+    listings = Listings()
+    expected = find_runs(runs, listed=listings)
+    monkeypatch.setattr("modalprism.serve.folder._list", pytest.fail)
+    assert find_runs(runs, listed=listings) == expected
+
+
+def test_a_folder_that_changes_is_read_again(runs, add):
+    listings = Listings()
+    for name in ("a", "b", "c"):
+        add(name)
+        assert find_runs(runs, listed=listings) == find_runs(runs)
+    (runs / "a" / "manifest.json").unlink()
+    shutil.rmtree(runs / "b")
+    (runs / "c").rename(runs / "d")
+    assert find_runs(runs, listed=listings) == find_runs(runs)
+
+
+def test_a_link_in_the_place_of_a_folder_is_not_followed(runs, add, tmp_path):
+    listings = Listings()
+    add("a").rename(tmp_path / "outside")
+    find_runs(runs, listed=listings)
+    (runs / "a").symlink_to(tmp_path / "outside")
+    assert listings(runs / "a").files == frozenset()
+    assert find_runs(runs, listed=listings).runs == ()

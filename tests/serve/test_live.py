@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from modalprism.capture.parts_writer import PartsWriter, Row
 from modalprism.serve.folder import find_runs
 from modalprism.serve.live import state_of
+from modalprism.studies.status import STATUS_FILE
 
 
 def write_rows(folder, first, rows, *, finish=False):
@@ -128,3 +130,63 @@ def test_a_study_alone_is_shown_as_a_run_that_has_not_begun(client, runs):
     assert "Planned" in text
     assert "0 finished analyses." in text
     assert "Nothing in this folder yet" in text
+
+
+def say(folder, **words):
+    """Write what a run says of itself, as a run of this process."""
+    known = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
+    (folder / STATUS_FILE).write_text(json.dumps({"state": "running"} | known | words))
+
+
+def test_a_run_that_goes_on_shows_its_progress(client, half, address):
+    say(half, doing="analysing", done=3, total=10)
+    text = client.get(address).text
+    for words in ("Running: analysing, 3 of 10", f"process {os.getpid()}", 'data-refresh="2000"'):
+        assert words in text
+    assert "Running: analysing, 3 of 10" in client.get("/").text
+    assert client.get(f"{address}/state").json()["status"]["done"] == 3
+
+
+def test_a_run_that_was_killed_has_crashed(client, half, address):
+    say(half, doing="analysing", done=3, total=10, pid=2**22 + 1)
+    for page in (client.get(address).text, client.get("/").text):
+        assert "Crashed while analysing, 3 of 10: its process was killed" in page
+    assert client.get(f"{address}/state").json()["status"]["state"] == "crashed"
+
+
+def test_a_run_that_failed_says_why(client, half, address):
+    say(half, state="failed", error="No space left on device: <b>runs</b>")
+    for page in (client.get(address).text, client.get("/").text):
+        assert "Failed: No space left on device: &lt;b&gt;runs&lt;/b&gt;" in page
+
+
+def test_a_run_that_failed_before_it_captured_anything_is_listed(client, runs):
+    (runs / "early").mkdir()
+    say(runs / "early", state="failed", error="the file a.npz does not exist")
+    assert "Failed: the file a.npz does not exist" in client.get("/").text
+
+
+def test_a_finished_run_that_runs_again_says_so(client, add, runs):
+    folder = add("again")
+    say(folder, doing="analysing")
+    assert "Finished before; now running: analysing" in client.get("/").text
+    run = find_runs(runs).runs[0]
+    assert 'data-refresh="2000"' in client.get(f"/runs/{run.id}").text
+    say(folder, state="finished")
+    assert "Finished before" not in client.get("/").text
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 10_000, b"\xff", b'{"state": 5}', b"x" * 100_000])
+def test_a_damaged_status_says_nothing(client, half, address, content):
+    (half / STATUS_FILE).write_bytes(content)
+    assert "Running or stopped" in client.get(address).text
+    assert client.get(f"{address}/state").json()["status"] is None
+
+
+def test_a_status_that_is_a_link_or_a_pipe_is_not_read(client, half, address, tmp_path):
+    (tmp_path / "outside").write_text('{"state": "failed", "error": "secret"}')
+    (half / STATUS_FILE).symlink_to(tmp_path / "outside")
+    assert "secret" not in client.get(address).text
+    (half / STATUS_FILE).unlink()
+    os.mkfifo(half / STATUS_FILE)
+    assert "Running or stopped" in client.get(address).text

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from modalprism import cli
+from modalprism.cli.app import app
 from modalprism.errors import InputError
 from modalprism.serve import serve
 
@@ -73,7 +73,7 @@ def test_a_missing_extra_is_a_sentence(runs, monkeypatch, missing):
         if name.startswith(("modalprism.serve", f"{missing}.")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    result = CliRunner().invoke(cli.app, ["serve", str(runs)])
+    result = CliRunner().invoke(app, ["serve", str(runs)])
     assert isinstance(result.exception, InputError)
     sentence = f"the pages need {missing}; run pip install 'modalprism[serve]'"
     assert str(result.exception) == sentence
@@ -89,7 +89,7 @@ def test_the_browser_is_opened_only_where_it_is_asked_for(runs, monkeypatch, fla
 
     monkeypatch.setattr("modalprism.serve.serve", pretend)
     monkeypatch.setattr("webbrowser.open", opened.put)
-    result = CliRunner().invoke(cli.app, ["serve", str(runs), *flag])
+    result = CliRunner().invoke(app, ["serve", str(runs), *flag])
     assert result.exit_code == 0
     assert "http://127.0.0.1:1/" in result.output
     assert served == [(Path(runs), 8765)]

@@ -9,7 +9,7 @@ import pytest
 from modalprism.errors import InputError, WorkerError
 from modalprism.progress import silent
 from modalprism.studies import status
-from modalprism.studies.status import STATUS_FILE, RunStatus, reported, status_from
+from modalprism.studies.status import STATUS_FILE, RunStatus, parsed_status, reported
 from modalprism.studies.study import Study
 
 RUNS = """
@@ -25,7 +25,7 @@ with reported(Path(sys.argv[1]), silent) as track:
 
 
 def read(folder):
-    return status_from((folder / STATUS_FILE).read_bytes())
+    return parsed_status((folder / STATUS_FILE).read_bytes()).checked()
 
 
 def test_a_run_that_goes_on_says_how_far_it_is(tmp_path, monkeypatch):
@@ -91,7 +91,7 @@ def running(**changes):
         "state": "running", "pid": os.getpid(), "host": status.socket.gethostname(),
         "born": status._birth(os.getpid()),
     } | changes  # fmt: skip
-    return status_from(json.dumps(with_defaults).encode()).state
+    return parsed_status(json.dumps(with_defaults).encode()).checked().state
 
 
 @pytest.mark.skipif(not status._birth(os.getpid()), reason="/proc says when a process began")
@@ -117,7 +117,7 @@ def test_where_the_system_says_no_birth_the_number_counts():
     "content", [b"", b"{", b"[]", b'{"state": "flying"}', b"\xff", b"[" * 10_000, b'{"state": 1}']
 )
 def test_a_damaged_file_is_no_status(content):
-    assert status_from(content) is None
+    assert parsed_status(content) is None
 
 
 def test_two_runs_in_one_folder_are_refused(make_study):

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Final, TypeVar
@@ -33,18 +34,21 @@ from modalprism.reports.compare import FIGURES, PAGE
 from modalprism.reports.page import REPORT_FILE
 from modalprism.reports.shell import policy
 from modalprism.serve import pages
-from modalprism.serve.comparison import comparison_page
-from modalprism.serve.files import TYPES, content, offered
-from modalprism.serve.folder import Comparison, Found, Run, find_runs
+from modalprism.serve.answers import Answers
+from modalprism.serve.comparison import comparison_page, files_compared
+from modalprism.serve.files import TYPES, content, has, offered
+from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
-from modalprism.serve.live import state_of
+from modalprism.serve.live import label, read_status, state_of
 from modalprism.serve.remembered import PATIENCE, Remembered
-from modalprism.serve.summaries import Summaries, Summary
-from modalprism.serve.written import READ_FROM, summary_of
+from modalprism.serve.summaries import Summaries, Summary, files_of_profile
+from modalprism.serve.written import files_of_comparison, summary_of
 from modalprism.strict_json import dumps
 from modalprism.studies.profile import Profile
+from modalprism.studies.status import STATUS_FILE, RunStatus
 
 WATCH_MILLISECONDS: Final = 2000
+_AT_ONCE: Final = 4
 _READ_ON_MILLISECONDS: Final = 300
 _NOTHING_ELSE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _FOREMOST_FIGURES: Final = ("before-after-observed", "before-after-redrawn", "map", "stream")
@@ -65,20 +69,22 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
         Begin to read the runs now, beside, so that the first page has less to wait for.
     """
     views = _Views(Path(root).resolve())
+    # Figures take seconds each; other pages do not wait behind them.
+    answers, drawn = Answers(_AT_ONCE), Answers(1)
     if read_ahead:
         Thread(target=views.read_ahead, daemon=True).start()
     application = Starlette(
         routes=[
-            Route("/", views.runs),
-            Route("/runs/{id}", views.run),
-            Route("/runs/{id}/state", views.state),
-            Route("/runs/{id}/report", views.report),
-            Route("/runs/{id}/profile.csv", views.csv),
-            Route("/runs/{id}/files/{name:path}", views.file),
-            Route("/compare", views.compare),
-            Route("/comparisons/{id}", views.comparison),
-            Route("/comparisons/{id}/page", views.comparison_page),
-            Route("/comparisons/{id}/files/{name:path}", views.comparison_file),
+            Route("/", answers.by(views.runs)),
+            Route("/runs/{id}", answers.by(views.run)),
+            Route("/runs/{id}/state", answers.by(views.state)),
+            Route("/runs/{id}/report", answers.by(views.report)),
+            Route("/runs/{id}/profile.csv", answers.by(views.csv)),
+            Route("/runs/{id}/files/{name:path}", answers.by(views.file)),
+            Route("/compare", drawn.by(views.compare)),
+            Route("/comparisons/{id}", answers.by(views.comparison)),
+            Route("/comparisons/{id}/page", answers.by(views.comparison_page)),
+            Route("/comparisons/{id}/files/{name:path}", answers.by(views.comparison_file)),
             Route("/style.css", _style),
             Route("/watch.js", _script),
             Route("/favicon.ico", _icon),
@@ -92,22 +98,33 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
 class _Views:
     """The pages of one folder.
 
-    Every page looks for the runs anew, so that it shows what is there now; only summaries are kept.
+    Every page shows what is there now: what was read is kept until its files or folders change.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._listings = Listings()
         self._summaries = Summaries()
-        self._compared = Remembered[Comparison, Summary](READ_FROM, summary_of)
+        self._statuses = Remembered(_status_file, read_status)
+        self._csv = Remembered(files_of_profile, _csv, most=20)
+        self._compared = Remembered(files_of_comparison, summary_of)
+        self._compared_now = Remembered(files_compared, _compared_page, most=10)
+
+    def _found(self) -> Found:
+        return find_runs(self._root, listed=self._listings)
+
+    def _status(self, run: Run) -> RunStatus | None:
+        status = self._statuses.of(run)
+        return None if status is None else status.checked()
 
     def read_ahead(self) -> None:
-        found = find_runs(self._root)
+        found = self._found()
         self._summaries.of_many(found.runs, math.inf)
         self._compared.of_many(found.comparisons, math.inf)
 
     def runs(self, request: Request) -> Response:
         words = request.query_params.get("q", "")
-        found = find_runs(self._root)
+        found = self._found()
         summaries = self._summaries.of_many(found.runs)
         compared = self._compared.of_many(found.comparisons, PATIENCE)
         unread = sum(summary is None for summary in summaries.values())
@@ -119,26 +136,33 @@ class _Views:
             found=found,
             shown=_matching(summaries, words),
             compared=_matching(compared, words),
+            labels={run: label(run, self._status(run)) for run in found.runs},
             unread=unread,
             refresh=_READ_ON_MILLISECONDS if waiting else 0,
-            files=offered,
+            has_report=lambda run: has(run, REPORT_FILE),
         )
 
     def run(self, request: Request) -> Response:
         run = self._run(request.path_params["id"])
+        status = self._status(run)
+        going = not run.finished or (status is not None and status.state == "running")
         return _page(
             "run.html",
             run=run,
+            label=label(run, status),
+            says=status,
             summary=self._summaries.of(run),
             words=self._summaries.sentences(run),
             state=None if run.finished else state_of(run),
             files=list(offered(run)),
-            refresh=0 if run.finished else WATCH_MILLISECONDS,
+            refresh=WATCH_MILLISECONDS if going else 0,
         )
 
     def state(self, request: Request) -> Response:
         run = self._run(request.path_params["id"])
+        status = self._status(run)
         state = state_of(run).as_json()
+        state["status"] = None if status is None else status.model_dump(exclude={"born"})
         if run.finished:
             state["report"] = f"/runs/{run.id}/report"
         return Response(dumps(state), media_type="application/json")
@@ -152,9 +176,8 @@ class _Views:
     def csv(self, request: Request) -> Response:
         run = self._run(request.path_params["id"])
         self._check(run)
-        profile = Profile.read(run.path)
         return Response(
-            _encoded(profile.frame.to_csv(index=False)),
+            self._csv.of(run),
             media_type="text/csv; charset=utf-8",
             headers=_to_be_kept("profile.csv"),
         )
@@ -165,14 +188,14 @@ class _Views:
 
     def compare(self, request: Request) -> Response:
         chosen = dict.fromkeys(request.query_params.getlist("run"))
-        found = find_runs(self._root)
+        found = self._found()
         # The list has the last written first; what was there before is named first.
         runs = sorted((self._run(name, found) for name in chosen), key=Run.changed)
         if not runs:
             raise InputError("tick the runs in the list that are to be compared")
         for run in runs:
             self._check(run)
-        return _report(_encoded(comparison_page(runs)))
+        return _report(self._compared_now.of(tuple(runs)))
 
     def comparison(self, request: Request) -> Response:
         comparison = self._comparison(request.path_params["id"])
@@ -198,13 +221,13 @@ class _Views:
         return _file(comparison, request.path_params["name"], "This comparison has no such file.")
 
     def _run(self, name: str, found: Found | None = None) -> Run:
-        run = (found or find_runs(self._root)).by_id(name)
+        run = (found or self._found()).by_id(name)
         if run is None:
             raise HTTPException(404, "There is no such run in this folder, or no longer.")
         return run
 
     def _comparison(self, name: str) -> Comparison:
-        comparison = find_runs(self._root).comparison_by_id(name)
+        comparison = self._found().comparison_by_id(name)
         if comparison is None:
             raise HTTPException(404, "There is no such comparison in this folder, or no longer.")
         return comparison
@@ -214,6 +237,18 @@ class _Views:
         problem = self._summaries.of(run).problem
         if problem:
             raise InputError(problem)
+
+
+def _status_file(run: Run) -> tuple[Path, ...]:
+    return (run.path / STATUS_FILE,)
+
+
+def _csv(run: Run) -> bytes:
+    return _encoded(Profile.read(run.path).frame.to_csv(index=False))
+
+
+def _compared_page(runs: Sequence[Run]) -> bytes:
+    return _encoded(comparison_page(runs))
 
 
 def _matching(summaries: dict[_Kind, Summary | None], words: str) -> dict[_Kind, Summary | None]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from modalprism.reports.compare import render_comparison
 from modalprism.serve.folder import Run
+from modalprism.serve.summaries import files_of_profile
 from modalprism.studies import comparison
+from modalprism.studies.kept import EVIDENCE_FILE
 
 _DRAWING: Final = threading.Lock()
+
+
+def files_compared(runs: Sequence[Run]) -> list[Path]:
+    """List the files that a comparison is made from."""
+    return [file for run in runs for file in (*files_of_profile(run), run.path / EVIDENCE_FILE)]
 
 
 def comparison_page(runs: Sequence[Run]) -> str:

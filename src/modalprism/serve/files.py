@@ -58,8 +58,13 @@ def offered(place: Run | Comparison) -> dict[str, Path]:
     return files
 
 
-def content(path: Path) -> bytes:
-    """Read a file that `offered` has named.
+def has(place: Run | Comparison, name: str) -> bool:
+    """Tell whether a run or a comparison has a file of its own of this name."""
+    return _is_own(place.path / name, stat.S_ISREG)
+
+
+def content(path: Path, most: int = -1) -> bytes:
+    """Read a file that `offered` has named, or `most` bytes of it.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def content(path: Path) -> bytes:
     with os.fdopen(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is no file")
-        return file.read()
+        return file.read(most)
 
 
 def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 from modalprism.reports.compare import FIGURES, PAGE, TABLE
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
+from modalprism.studies.status import STATUS_FILE
 
 DEPTH: Final = 3
 MOST_FOLDERS: Final = 10_000
@@ -22,6 +26,8 @@ STORE: Final = "store"
 STUDY_FILE: Final = "study.yaml"  # as in studies.study, which would bring torch
 _PARTS_OF_A_RUN: Final = frozenset({ANALYSES, STORE, "figures", "tables"})
 _FINISHED_FILES: Final = frozenset({PROFILE_FILE, MANIFEST_FILE})
+_OF_A_RUN: Final = _FINISHED_FILES | {STATUS_FILE}
+_GRAIN_NS: Final = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,39 @@ class _Listing:
     folders: frozenset[str]
 
 
-def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
+_EMPTY: Final = _Listing(frozenset(), frozenset())
+
+
+class Listings:
+    """Listings of folders, each read anew only after its folder has changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[tuple[int, int, int], _Listing]] = {}
+
+    def __call__(self, folder: Path) -> _Listing:
+        """List a folder; one that is a link, or is gone, has nothing in it."""
+        try:
+            status = folder.lstat()
+        except OSError:
+            return _EMPTY
+        if not stat.S_ISDIR(status.st_mode):
+            return _EMPTY
+        stamp = (status.st_mtime_ns, status.st_ino, status.st_dev)
+        kept = self._kept.get(folder)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        listing = _list(folder)
+        if len(self._kept) >= 2 * MOST_FOLDERS:  # most of them are gone by now
+            self._kept.clear()
+        # Another change within the clock's grain would leave the folder's time as it is.
+        if time.time_ns() - status.st_mtime_ns > _GRAIN_NS:
+            self._kept[folder] = stamp, listing
+        return listing
+
+
+def find_runs(
+    root: Path, most: int = MOST_FOLDERS, listed: Callable[[Path], _Listing] | None = None
+) -> Found:
     """Look for runs and their comparisons in a folder and in those below it, three deep.
 
     Parameters
@@ -110,7 +148,10 @@ def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
         May be a run itself, or a comparison.
     most : int
         Look through so many folders and no more.
+    listed : callable, optional
+        Lists a folder, such as `Listings`; by default every folder is read anew.
     """
+    listed = listed or _list
     runs: list[Run] = []
     only_planned: list[Run] = []
     comparisons: list[Comparison] = []
@@ -119,11 +160,11 @@ def find_runs(root: Path, most: int = MOST_FOLDERS) -> Found:
     while waiting and seen < most:
         folder, depth = waiting.popleft()
         seen += 1
-        listing = _list(folder)
+        listing = listed(folder)
         name = folder.relative_to(root).as_posix()
         if listing.files >= _FINISHED_FILES:
             runs.append(Run(folder, name, finished=True))
-        elif listing.folders & {ANALYSES, STORE} or listing.files & _FINISHED_FILES:
+        elif listing.folders & {ANALYSES, STORE} or listing.files & _OF_A_RUN:
             runs.append(Run(folder, name, finished=False))
         elif STUDY_FILE in listing.files:
             only_planned.append(Run(folder, name, finished=False))
@@ -155,7 +196,7 @@ def _list(folder: Path) -> _Listing:
                 elif entry.is_file(follow_symlinks=False):
                     files.add(entry.name)
     except OSError:  # a folder that may not be read, or is gone, holds nothing to show
-        return _Listing(frozenset(), frozenset())
+        return _EMPTY
     return _Listing(frozenset(files), frozenset(folders))
 
 

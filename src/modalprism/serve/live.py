@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from modalprism.errors import InputError
+from modalprism.serve.files import content
 from modalprism.serve.folder import ANALYSES, STORE, Run
+from modalprism.studies.status import STATUS_FILE, RunStatus, parsed_status
 
 _DEPTH: Final = 3
+_LONGEST_STATUS: Final = 2**16
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -61,6 +64,31 @@ class RunState:
     def as_json(self) -> dict[str, Any]:
         """Return the state for machines."""
         return asdict(self)
+
+
+def read_status(run: Run) -> RunStatus | None:
+    """Read what a run says of itself; None where it says nothing that can be read."""
+    try:
+        return parsed_status(content(run.path / STATUS_FILE, _LONGEST_STATUS))
+    except OSError:
+        return None
+
+
+def label(run: Run, status: RunStatus | None) -> str:
+    """Say in a line whether a run is finished, runs, or has ended otherwise.
+
+    Examples
+    --------
+    >>> label(Run(Path("a"), "a", finished=False), RunStatus(state="failed", error="no disk"))
+    'Failed: no disk'
+    >>> label(Run(Path("a"), "a", finished=True), RunStatus(state="running"))
+    'Finished before; now running'
+    """
+    if status is None or status.state == "finished":
+        return "Finished" if run.finished else "Running or stopped"
+    if run.finished:
+        return f"Finished before; now {status.words}"
+    return status.words[0].upper() + status.words[1:]
 
 
 def state_of(run: Run) -> RunState:

@@ -1,74 +1,92 @@
-"""What was read of a folder, kept until its files change."""
+"""What was read of files, kept until they change."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from time import monotonic
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 PATIENCE: Final = 0.4
 """Seconds for which a page waits for what was not read before; the rest it shows later."""
 
-
-class Place(Protocol):
-    """What lies in a folder of its own."""
-
-    @property
-    def path(self) -> Path:
-        """The folder."""
+KeyT = TypeVar("KeyT", bound=Hashable)
+ReadT = TypeVar("ReadT")
+_Stamp = tuple[tuple[int, int], ...]
 
 
-PlaceT = TypeVar("PlaceT", bound=Place)
-SaidT = TypeVar("SaidT")
-
-
-class Remembered(Generic[PlaceT, SaidT]):
-    """What was read of each folder, once for each state of its files.
+class Remembered(Generic[KeyT, ReadT]):
+    """A cache of what a function reads of files, by the time and size of each.
 
     Parameters
     ----------
-    files : iterable of str
-        The files that it is read from.
+    files : callable
+        Lists the files that the value of a key is read from.
     read : callable
-        Reads it anew.
+        Reads the value of a key.
+    most : int
+        Number of values that are kept; the one that was used last goes last.
     """
 
-    def __init__(self, files: Iterable[str], read: Callable[[PlaceT], SaidT]) -> None:
-        self._files, self._read = tuple(files), read
-        self._kept: dict[Path, tuple[list[tuple[int, int]], SaidT]] = {}
+    def __init__(
+        self,
+        files: Callable[[KeyT], Iterable[Path]],
+        read: Callable[[KeyT], ReadT],
+        most: int = 10_000,
+    ) -> None:
+        self._files, self._read, self._most = files, read, most
+        self._kept: OrderedDict[KeyT, tuple[_Stamp, ReadT]] = OrderedDict()
         self._reading = threading.Lock()
+        self._changing = threading.Lock()
 
-    def of(self, place: PlaceT) -> SaidT:
-        """Return what is read of a folder, however long it takes."""
-        # One at a time: two pages that open at once would otherwise read the same twice.
-        with self._reading:
-            if not self.knows(place):
-                stamp = self._stamp(place)  # of before: what changes meanwhile is read again
-                self._kept[place.path] = stamp, self._read(place)
-            return self._kept[place.path][1]
+    def of(self, key: KeyT) -> ReadT:
+        """Return the value of a key, however long it takes to read."""
+        known = self._known(key)
+        if known is None:
+            # One at a time: two pages that open at once would otherwise read the same twice.
+            with self._reading:
+                known = self._known(key) or self._read_anew(key)
+        return known[1]
 
-    def of_many(self, places: Iterable[PlaceT], patience: float) -> dict[PlaceT, SaidT | None]:
-        """Return what is read of folders; None for those that there was no time to read yet."""
+    def of_many(self, keys: Iterable[KeyT], patience: float) -> dict[KeyT, ReadT | None]:
+        """Return the values of keys; None for those that there was no time to read yet."""
         end = monotonic() + patience
-        return {
-            place: self.of(place) if self.knows(place) or monotonic() < end else None
-            for place in places
-        }
+        found: dict[KeyT, ReadT | None] = {}
+        for key in keys:
+            known = self._known(key)
+            if known is not None:
+                found[key] = known[1]
+            else:
+                found[key] = self.of(key) if monotonic() < end else None
+        return found
 
-    def knows(self, place: PlaceT) -> bool:
-        """Whether this state of a folder was read before."""
-        kept = self._kept.get(place.path)
-        return kept is not None and kept[0] == self._stamp(place)
+    def _known(self, key: KeyT) -> tuple[_Stamp, ReadT] | None:
+        stamp = self._stamp(key)
+        with self._changing:
+            kept = self._kept.get(key)
+            if kept is None or kept[0] != stamp:
+                return None
+            self._kept.move_to_end(key)
+            return kept
 
-    def _stamp(self, place: PlaceT) -> list[tuple[int, int]]:
+    def _read_anew(self, key: KeyT) -> tuple[_Stamp, ReadT]:
+        kept = self._stamp(key), self._read(key)  # the stamp first: later changes are read again
+        with self._changing:
+            self._kept[key] = kept
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return kept
+
+    def _stamp(self, key: KeyT) -> _Stamp:
         """Tell one state of the files from another."""
-        marks = []
-        for name in self._files:
-            try:
-                status = (place.path / name).lstat()
-                marks.append((status.st_mtime_ns, status.st_size))
-            except OSError:
-                marks.append((0, -1))
-        return marks
+        return tuple(map(_mark, self._files(key)))
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    try:
+        status = path.lstat()
+    except OSError:  # not there, or removed in this moment
+        return 0, -1
+    return status.st_mtime_ns, status.st_size

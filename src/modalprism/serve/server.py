@@ -12,9 +12,11 @@ import uvicorn
 
 from modalprism.errors import InputError
 from modalprism.serve.application import make_app
+from modalprism.serve.connections import ImpatientProtocol
 
 ADDRESS: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765
+_MOST_CONNECTIONS: Final = 500  # more are told to come later; a process may have 1,024 files open
 _PATIENCE: Final = 2  # seconds that pages on their way have when the server ends
 
 
@@ -43,6 +45,8 @@ def serve(root: str | Path, port: int = DEFAULT_PORT, *, started: Callable[[str]
         config = uvicorn.Config(
             make_app(root, port, read_ahead=True),
             access_log=False,
+            http=ImpatientProtocol,
+            limit_concurrency=_MOST_CONNECTIONS,
             lifespan="off",
             log_level="error",
             proxy_headers=False,
@@ -64,7 +68,7 @@ def _listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((ADDRESS, port))
-        listener.listen()
+        listener.listen(_MOST_CONNECTIONS)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from modalprism.errors import InputError
@@ -72,7 +73,8 @@ class Summaries:
     """Summaries of runs, each read once for each state of its files."""
 
     def __init__(self) -> None:
-        self._finished = Remembered[Run, Summary]((PROFILE_FILE, MANIFEST_FILE), _summarise)
+        self._finished = Remembered(files_of_profile, _summarise)
+        self._sentences = Remembered(files_of_profile, _sentences, most=200)
 
     def of(self, run: Run) -> Summary:
         """Return the summary of a run, however long it takes."""
@@ -84,12 +86,21 @@ class Summaries:
         """Return all the words of a run's report; none where it cannot be read."""
         if not run.finished or self.of(run).problem:
             return []
-        return summary_sentences(Profile.read(run.path))
+        return self._sentences.of(run)
 
     def of_many(self, runs: Sequence[Run], patience: float = PATIENCE) -> dict[Run, Summary | None]:
         """Return the summaries of runs; None for those that there was no time to read yet."""
         read = self._finished.of_many([run for run in runs if run.finished], patience)
         return {run: read[run] if run.finished else self.of(run) for run in runs}
+
+
+def files_of_profile(run: Run) -> tuple[Path, ...]:
+    """List the files that a run's profile is read from."""
+    return run.path / PROFILE_FILE, run.path / MANIFEST_FILE
+
+
+def _sentences(run: Run) -> list[str]:
+    return summary_sentences(Profile.read(run.path))
 
 
 def _summarise(run: Run) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -12,9 +13,13 @@ from modalprism.serve.files import content, offered
 from modalprism.serve.folder import Comparison
 from modalprism.serve.summaries import Summary
 
-READ_FROM: Final = (PAGE, TABLE)
 _SIDES: Final = ("1", "2")
 _COLUMNS: Final = [f"{part}_{side}" for side in _SIDES for part in ("run", "model", "dataset")]
+
+
+def files_of_comparison(comparison: Comparison) -> tuple[Path, ...]:
+    """List the files that `summary_of` reads."""
+    return comparison.path / PAGE, comparison.path / TABLE
 
 
 def summary_of(comparison: Comparison) -> Summary:

@@ -64,6 +64,13 @@ class RunStatus(BaseModel):
     started: float = 0.0
     changed: float = 0.0
 
+    def checked(self) -> RunStatus:
+        """Return the status as it is now: "crashed" where it runs, and its process has ended."""
+        if self.state != "running" or self.host != socket.gethostname():
+            return self
+        ended = _has_ended(self.pid, self.born)
+        return self.model_copy(update={"state": "crashed"}) if ended else self
+
     @property
     def words(self) -> str:
         """Return the state as one line for people.
@@ -85,19 +92,12 @@ class RunStatus(BaseModel):
         return f"{self.state}: {details}" if details and self.state != "finished" else self.state
 
 
-def status_from(content: bytes) -> RunStatus | None:
-    """Read the content of a status file; None where it is damaged.
-
-    A run that says "running", and whose process of this machine has ended, is "crashed".
-    """
+def parsed_status(content: bytes) -> RunStatus | None:
+    """Read the content of a status file; None where it is damaged."""
     try:
-        status = RunStatus.model_validate_json(content)
+        return RunStatus.model_validate_json(content)
     except ValidationError:
         return None
-    ended = status.host == socket.gethostname() and _has_ended(status.pid, status.born)
-    if status.state == "running" and ended:
-        return status.model_copy(update={"state": "crashed"})
-    return status
 
 
 @contextmanager

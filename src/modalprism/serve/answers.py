@@ -1,0 +1,81 @@
+"""Answers made in threads, few at a time, and only while somebody waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+View = Callable[[Request], Response]
+_CLIENT_CLOSED = 499  # as nginx logs it; nobody reads the answer
+
+
+class Answers:
+    """One lane of answers: requests for the same address that wait together share one answer.
+
+    An answer is begun after all requests that share it have come, so each shows what was there when
+    it was asked for. An answer whose clients have all gone before it begins is never made.
+
+    Parameters
+    ----------
+    at_once : int
+        Threads that make answers; the rest waits its turn.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._seats = asyncio.Semaphore(at_once)
+        self._waiting: dict[str, _Answer] = {}
+
+    def by(self, view: View) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that has its answers made by `view`."""
+
+        async def endpoint(request: Request) -> Response:
+            address = str(request.url)
+            answer = self._waiting.get(address)
+            if answer is None:
+                answer = self._waiting[address] = _Answer()
+                answer.task = asyncio.create_task(self._made(address, answer, view, request))
+                answer.task.add_done_callback(_retrieved)
+            return await answer.for_client(request)
+
+        return endpoint
+
+    async def _made(self, address: str, answer: _Answer, view: View, request: Request) -> Response:
+        async with self._seats:
+            del self._waiting[address]  # who comes from now on gets a newer one
+            if not answer.clients:
+                return Response(status_code=_CLIENT_CLOSED)
+            return await asyncio.to_thread(view, request)
+
+
+class _Answer:
+    """An answer that is made once, and the number of clients that wait for it."""
+
+    task: asyncio.Task[Response]
+
+    def __init__(self) -> None:
+        self.clients = 0
+
+    async def for_client(self, request: Request) -> Response:
+        self.clients += 1
+        gone = asyncio.create_task(_gone(request))
+        try:
+            await asyncio.wait({self.task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return self.task.result() if self.task.done() else Response(status_code=_CLIENT_CLOSED)
+        finally:
+            self.clients -= 1
+            gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _retrieved(task: asyncio.Task[Response]) -> None:
+    """Take notice of an error that no client waits for any more."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,52 @@
+"""Connections that end when their client does not go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+SECONDS: Final = 10.0
+"""How often a connection is looked at."""
+LEAST_BYTES: Final = 10 * 1024
+"""What a client has to read of an answer between two looks: 1 KiB a second."""
+
+
+class ImpatientProtocol(H11Protocol):
+    """HTTP/1.1 that closes the connections of clients which send or read a byte now and then.
+
+    Without, a few hundred such clients (slowloris) hold every connection that a process may have.
+    A connection is closed where it was the client's turn at two looks in a row, and in between no
+    request became whole and next to nothing of the answer was read.
+    """
+
+    _turn: tuple[object, int] | None = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to look."""
+        super().connection_made(transport)
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no longer."""
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        turn = self._clients_turn()
+        if turn is not None and self._turn is not None:
+            request, unread = self._turn
+            if turn[0] is request and turn[1] > unread - LEAST_BYTES:
+                self.transport.abort()
+                return
+        self._turn = turn
+        self._timer = self.loop.call_later(SECONDS, self._look)
+
+    def _clients_turn(self) -> tuple[object, int] | None:
+        """Return the last request and the bytes of its answer that are unread; None if ours."""
+        unread = self.transport.get_write_buffer_size()
+        answering = self.cycle is not None and not self.cycle.response_complete
+        return None if answering and not unread else (self.cycle, unread)
