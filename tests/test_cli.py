@@ -17,6 +17,7 @@ from modalprism.errors import WorkerError
 from modalprism.pid.gates import GATES
 from modalprism.pid.stopping import Watch
 from modalprism.studies import emoji_source
+from modalprism.studies.shown_examples import gather_examples
 
 N = 120
 RNG = np.random.default_rng(0)
@@ -393,11 +394,16 @@ def test_a_full_disk_is_said_and_the_same_command_resumes(run, disk_of):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_disk_that_fills_up_at_the_end_is_said(run):
+def test_a_disk_that_fills_up_at_the_end_is_said(run, monkeypatch):
     write_store()
     write_study()
-    Path("run").mkdir()
-    Path(f"run/manifest.json.{os.getpid()}.partial").symlink_to("/dev/full")
+
+    def filled(*arguments):
+        Path(f"run/manifest.json.{os.getpid()}.partial").symlink_to("/dev/full")
+        return gather_examples(*arguments)
+
+    # The device is really full; only the moment is chosen.
+    monkeypatch.setattr("modalprism.studies.study.gather_examples", filled)
     code, _, err = run("run", "study.yaml")
     assert code == 1
     assert err.splitlines()[-1].startswith("error: No space left on device: run/manifest.json; ")
@@ -407,9 +413,11 @@ def test_a_disk_that_fills_up_at_the_end_is_said(run):
 def test_a_folder_in_the_way_is_said(run):
     write_store()
     write_study()
-    Path(f"run/report.html.{os.getpid()}.partial").mkdir(parents=True)
+    Path("run/report.html").mkdir(parents=True)
+    Path("run/left.partial").mkdir()  # a folder of that name is nobody's unfinished file
     code, _, err = run("run", "study.yaml")
     assert code == 1
+    assert Path("run/left.partial").is_dir()
     assert err.splitlines()[-1].startswith("error: Is a directory: run/report.html; ")
 
 

@@ -210,7 +210,8 @@ def test_a_study_and_the_command_line_refuse_as_well(tmp_path, run):
 
 
 def test_credentials_stand_in_no_message_and_no_run(tmp_path, monkeypatch, run):
-    arrays = {name: np.random.default_rng(0).normal(size=(60, 2)) for name in ("image", "text")}
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.normal(size=(60, 2)) for name in ("image", "text")}
     write_store(tmp_path / "x.safetensors", {**arrays, "label": np.arange(60) % 2}, {})
     address = "memory://ada:tiger@bucket/x.safetensors?sig=TOKEN"
     code, _, err = run("inspect", address)

@@ -125,7 +125,8 @@ def reported(folder: Path, track: Track) -> Iterator[Track]:
     with exclusive(folder):
         for pattern in _LEFT_BEHIND:  # by a process that was killed while it wrote
             for path in folder.glob(pattern):
-                path.unlink(missing_ok=True)
+                if path.is_file() or path.is_symlink():
+                    path.unlink(missing_ok=True)
         report = _Report(folder, track)
         report.write(state="running")
         try:
