@@ -1,13 +1,24 @@
 """Foreign files: only regular ones are opened, and every failure is one sentence."""
 
+import json
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modalprism import foreign
 from modalprism.errors import InputError
-from modalprism.foreign import guarded, reason_of, redacted, require_file
+from modalprism.foreign import (
+    guarded,
+    parse_json,
+    reason_of,
+    redacted,
+    require_chunks,
+    require_file,
+    require_plain_folder,
+    require_room,
+)
 
 
 def test_a_regular_file_and_a_link_to_one_are_taken(tmp_path):
@@ -79,3 +90,72 @@ def test_credentials_of_addresses_are_hidden(address, hidden):
     assert redacted(f"no {address} here") == f"no {hidden} here"
     assert reason_of(OSError(f"url='{address}'")) == f"url='{hidden}'"
     assert redacted(hidden) == hidden
+
+
+def test_the_panic_of_a_parser_in_rust_is_one_sentence():
+    panic = type("PanicException", (BaseException,), {})
+    with pytest.raises(InputError, match=r"^e\.safetensors cannot be read: index out of range$"):
+        raise_inside(panic("index out of range"))
+    with pytest.raises(KeyboardInterrupt):
+        raise_inside(KeyboardInterrupt())
+
+
+def raise_inside(error):
+    with guarded("e.safetensors"):
+        raise error
+
+
+def test_files_of_a_plain_folder_are_listed(tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("b/c", "a"):
+        (tmp_path / name).write_bytes(b"")
+    assert require_plain_folder(tmp_path) == [tmp_path / "a", tmp_path / "b/c"]
+
+
+def test_links_and_pipes_in_a_folder_are_refused(tmp_path, monkeypatch):
+    for name, kind in (("links", "a link"), ("pipes", "a pipe, socket or device")):
+        folder = tmp_path / name / "inside"
+        folder.mkdir(parents=True)
+        folder.joinpath("x").symlink_to("a") if name == "links" else os.mkfifo(folder / "x")
+        with pytest.raises(InputError, match=rf"'inside/x' in .*{name} is {kind}"):
+            require_plain_folder(tmp_path / name)
+    monkeypatch.setattr(foreign, "MOST_FILES", 0)
+    (tmp_path / "x").write_bytes(b"")
+    with pytest.raises(InputError, match="holds more than 0 files"):
+        require_plain_folder(tmp_path)
+
+
+def test_claims_are_refused_where_memory_ends(monkeypatch):
+    monkeypatch.setattr(foreign, "free_memory", lambda: 2**30)
+    require_room(2**30, "it")
+    with pytest.raises(InputError, match=r"it takes 1\.1 GiB by its own header, and 1\.0 GiB"):
+        require_room(2**30 + 2**27, "it")
+    require_chunks((100_000, 3), (1, 3), 8, "it")
+    with pytest.raises(InputError, match="it is cut into 200,000 chunks"):
+        require_chunks((200_000, 3), (1, 3), 8, "it")
+    with pytest.raises(InputError, match="GiB"):
+        require_chunks((10, 3), (10**9, 3), 8, "it")
+    with pytest.raises(InputError, match="GiB"):
+        require_chunks((10**10, 0), (1, 1), 8, "it")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 60 + "]" * 60, "nests deeper than 50 levels"),
+        ('{"a":' * 60 + "1" + "}" * 60, "nests deeper than 50 levels"),
+        ("[" * 100_000, "RecursionError"),
+        ('"\\ud800"', "surrogates not allowed"),
+        ("9" * 5000, "digits"),
+        (b"\xff", "utf-8"),
+        ("", "Expecting value"),
+    ],
+)
+def test_json_that_harms_is_refused(text, reason):
+    with pytest.raises(InputError, match=f"e.json cannot be read: .*{reason}.*; write it again"):
+        parse_json(text, "e.json", "write it again")
+
+
+@given(st.recursive(st.text() | st.integers(-9, 9) | st.none(), st.lists, max_leaves=200))
+def test_other_json_is_parsed(value):
+    assert parse_json(json.dumps(value), "e.json") == value

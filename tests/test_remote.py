@@ -216,7 +216,7 @@ def test_a_damaged_part_is_named_by_its_address(tmp_path, monkeypatch):
     captured("memory://bucket/s")
     fsspec.filesystem("memory").pipe_file("/bucket/s/part-00001.safetensors", b"no arrays")
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "another machine"))
-    with pytest.raises(InputError, match=r"memory://bucket/s/part-00001.safetensors is damaged"):
+    with pytest.raises(InputError, match=r"s/part-00001.safetensors cannot be read"):
         EmbeddingStore.open("memory://bucket/s").array("image/1")
     fsspec.filesystem("memory").rm("/bucket/s/part-00001.safetensors")
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "a third"))
@@ -229,7 +229,7 @@ def test_a_damaged_part_is_named_by_its_address(tmp_path, monkeypatch):
     [
         ("nope://bucket/s", "nope://bucket/s cannot be read: Protocol not known: nope"),
         ("gs://bucket/s", "gs:// needs the package gcsfs; run pip install gcsfs"),
-        ("memory://bucket/none.npz", "embeddings file memory://bucket/none.npz does not exist"),
+        ("memory://bucket/none.npz", "file memory://bucket/none.npz does not exist"),
         ("zip://s::file:///none.zip", "No such file or directory"),
     ],
 )

@@ -2,20 +2,31 @@
 
 Parsers of foreign formats fail in many ways: with errors of their own, with a traceback out of the
 middle of a codec, or by waiting for ever on a pipe. Every module that opens a user's file does so
-through `require_file` and `guarded`, so that each failure is one `InputError`.
+through `require_file` and `guarded`, so that each failure is one `InputError`. Sizes that a file
+claims pass `require_room` before anything is allocated, and JSON is parsed by `parse_json`.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from modalprism.errors import InputError
+from modalprism.memory import free_memory
 
+WRITE_AGAIN: Final = "if it is damaged or truncated, write it again"
+"""What to do about most files that cannot be read."""
+MOST_FILES: Final = 1_000_000
+"""Files in a folder that is read as one data set."""
+MOST_CHUNKS: Final = 100_000
+DEEPEST_JSON: Final = 50
 _LONGEST_REASON: Final = 300
 HIDDEN: Final = "***"
 """What stands in an address in place of a password or a token."""
@@ -23,9 +34,10 @@ _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"]+")
 _USER: Final = re.compile(r"(?<=://)([^/?#]*|[^/?#:]+:(?!\d+(/|$)|:)\S*)@")
 _QUERY: Final = re.compile(r"[?#]((?!::).)+")
 _VALUE: Final = re.compile(r"(?<=[?#&;])([^=?#&;]*=)?[^?#&;]+")
+_UNKNOWN_MEMORY: Final = 2**40
 
 
-def require_file(path: Path) -> Path:
+def require_file(path: Path, name: str = "") -> Path:
     """Return the path of a regular file.
 
     Pipes, sockets and devices are refused: reading one may never end. Links are followed.
@@ -33,6 +45,8 @@ def require_file(path: Path) -> Path:
     Parameters
     ----------
     path : Path
+    name : str
+        What messages call the file; by default its path.
 
     Raises
     ------
@@ -45,17 +59,169 @@ def require_file(path: Path) -> Path:
     Traceback (most recent call last):
     modalprism.errors.InputError: the file missing.npz does not exist; check the path
     """
+    name = name or str(path)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
-        raise InputError(f"the file {path} does not exist; check the path") from error
+        raise InputError(f"the file {name} does not exist; check the path") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {reason_of(error)}") from error
+        raise InputError(f"{name} cannot be read: {reason_of(error)}") from error
     if stat.S_ISDIR(mode):
-        raise InputError(f"{path} is a folder; name a file")
+        raise InputError(f"{name} is a folder; name a file")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path} is not a regular file (a pipe, socket or device); copy it to one")
+        raise InputError(f"{name} is not a regular file (a pipe, socket or device); copy it to one")
     return path
+
+
+def require_plain_folder(folder: Path, name: str = "") -> list[Path]:
+    """Return all files of a folder and of the folders in it, sorted.
+
+    Parameters
+    ----------
+    folder : Path
+        May itself be a link.
+    name : str
+        What messages call the folder; by default its path.
+
+    Raises
+    ------
+    InputError
+        If something in it is a link, a pipe, a socket or a device, if a folder cannot be listed,
+        or if it holds more than `MOST_FILES` files.
+    """
+    name = name or str(folder)
+    files: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        with guarded(name), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    files.append(Path(entry.path))
+                else:
+                    kind = "a link" if entry.is_symlink() else "a pipe, socket or device"
+                    inside = Path(entry.path).relative_to(folder).as_posix()
+                    raise InputError(
+                        f"{inside!r} in {name} is {kind}, which is not read; put a copy there"
+                    )
+        if len(files) > MOST_FILES:
+            raise InputError(
+                f"{name} holds more than {MOST_FILES:,} files; write it again in larger chunks"
+            )
+    return sorted(files)
+
+
+def require_room(needed: int, what: str) -> None:
+    """Refuse a size that a file claims and this machine has no memory for.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes that the file says its content takes.
+    what : str
+        The file, or the array in it, as messages name it.
+
+    Raises
+    ------
+    InputError
+        If fewer bytes are available.
+
+    Examples
+    --------
+    >>> require_room(8 * 10**15, "the array 'image'")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    modalprism.errors.InputError: the array 'image' takes 7,450,580.6 GiB by its own header, ...
+    """
+    if needed < 2**20:
+        return
+    free = free_memory() or _UNKNOWN_MEMORY
+    if needed > free:
+        raise InputError(
+            f"{what} takes {needed / 2**30:,.1f} GiB by its own header, and {free / 2**30:,.1f} GiB"
+            " of memory are available; the file is damaged, or this machine too small for it"
+        )
+
+
+def require_chunks(shape: Sequence[int], chunks: Sequence[int], itemsize: int, what: str) -> None:
+    """Refuse an array that needs more memory than there is, or is cut into too many chunks.
+
+    Parameters
+    ----------
+    shape, chunks : sequence of int
+        Shapes of the array and of its chunks, as the file claims.
+    itemsize : int
+        Bytes of a value.
+    what : str
+        The array, as messages name it.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> require_chunks((10**7,), (1,), 1, "the array 'image'")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    modalprism.errors.InputError: the array 'image' is cut into 10,000,000 chunks, more than ...
+    """
+    for sides in (shape, chunks):
+        # Rows without columns take no memory, but time.
+        require_room(max(math.prod(sides) * itemsize, *sides, 0), what)
+    pieces = math.prod(-(-side // part) for side, part in zip(shape, chunks, strict=True) if part)
+    if pieces > MOST_CHUNKS:
+        raise InputError(
+            f"{what} is cut into {pieces:,} chunks, more than {MOST_CHUNKS:,}; write it again in "
+            "larger ones"
+        )
+
+
+def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
+    r"""Parse JSON that somebody else wrote.
+
+    Parameters
+    ----------
+    content : str or bytes
+    what : str or Path
+        Where it stands, as messages name it.
+    advice : str
+        What to do about it.
+
+    Raises
+    ------
+    InputError
+        If it is not JSON, nests deeper than `DEEPEST_JSON` levels, or holds half a character
+        (an unpaired surrogate), which cannot be written anywhere.
+
+    Examples
+    --------
+    >>> parse_json("[" * 100 + "]" * 100, "a.json")
+    Traceback (most recent call last):
+    modalprism.errors.InputError: a.json cannot be read: it nests deeper than 50 levels
+    """
+    with guarded(what, advice):
+        text = content if isinstance(content, str) else content.decode()
+        value = json.loads(text)
+        if "\\u" in text:
+            # Half a character cannot be encoded; nothing is written here.
+            json.dumps(value, ensure_ascii=False).encode()  # noqa: TID251
+        if text.count("[") + text.count("{") > DEEPEST_JSON and _depth_exceeds(value, DEEPEST_JSON):
+            raise ValueError(f"it nests deeper than {DEEPEST_JSON} levels")
+        return value
+
+
+def _depth_exceeds(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 @contextmanager
@@ -75,7 +241,8 @@ def guarded(what: str | Path, advice: str = "") -> Iterator[None]:
     ------
     InputError
         If the block raises anything but `InputError`, including `MemoryError` (a header that
-        claims a huge array) and `RecursionError` (deep nesting).
+        claims a huge array), `RecursionError` (deep nesting), and the panic of a parser in Rust,
+        which is no `Exception`.
 
     Examples
     --------
@@ -88,7 +255,9 @@ def guarded(what: str | Path, advice: str = "") -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         words = f"{what} cannot be read: {reason_of(error)}"
         raise InputError(f"{words}; {advice}" if advice else words) from error
 

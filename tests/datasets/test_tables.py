@@ -137,8 +137,8 @@ PICKLED = np.array([None, {}], dtype=object)
         ("x.npy", other_kind, "x.npy cannot be read.*holds .npz"),
         ("x.npz", other_kind, "x.npz cannot be read.*holds .npy"),
         ("x.npz", npz(table=np.ones(3)), "needs an array 'joint', or .* it has table"),
-        ("x.npz", npz(joint=PICKLED), "cannot be read.*allow_pickle"),
-        ("x.npy", lambda path: np.save(path, PICKLED), "cannot be read.*allow_pickle"),
+        ("x.npz", npz(joint=PICKLED), "cannot be read.*pickled"),
+        ("x.npy", lambda path: np.save(path, PICKLED), "cannot be read.*pickled"),
     ],
 )
 def test_files_are_refused(tmp_path, name, write, message):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
+
+from modalprism.capture.named_arrays import tensor_array
 
 
 class MappedParts:
@@ -17,10 +18,11 @@ class MappedParts:
     Parameters
     ----------
     parts : sequence of Tensor, shapes (n1, …), (n2, …), …
-        Mapped from disk, of one dtype; slices of bfloat16 become float32.
+        Mapped from disk, of one dtype; slices of types that NumPy lacks become float32.
 
     Examples
     --------
+    >>> import torch
     >>> rows = MappedParts([torch.zeros(2, 3), torch.ones(3, 3)])
     >>> rows.shape, rows[1:3].tolist()
     ((5, 3), [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
@@ -32,7 +34,7 @@ class MappedParts:
         self._parts = tuple(parts)
         self._ends = np.cumsum([len(part) for part in parts])
         self.shape: tuple[int, ...] = (int(self._ends[-1]), *parts[0].shape[1:])
-        self.dtype: np.dtype[Any] = _numpy(parts[0][:0]).dtype
+        self.dtype: np.dtype[Any] = tensor_array(parts[0][:0]).dtype
 
     def __len__(self) -> int:
         """Rows."""
@@ -50,7 +52,7 @@ class MappedParts:
             begin = int(end) - len(part)
             if begin >= stop:
                 break
-            found.append(_numpy(part[max(start - begin, 0) : stop - begin]))
+            found.append(tensor_array(part[max(start - begin, 0) : stop - begin]))
         return np.concatenate(found) if found else np.empty((0, *self.shape[1:]), self.dtype)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -59,8 +61,3 @@ class MappedParts:
             raise ValueError("parts are joined in memory: they cannot be an array without a copy")
         whole = self[:]
         return whole if dtype is None else whole.astype(dtype, copy=False)
-
-
-def _numpy(part: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = (part.float() if part.dtype == torch.bfloat16 else part).numpy()
-    return array

@@ -17,21 +17,21 @@ part, and doubles none.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
+from modalprism.capture.named_arrays import tensor_array
 from modalprism.errors import InputError
+from modalprism.foreign import guarded, parse_json, require_file
 from modalprism.progress import Track, silent
 from modalprism.remote import present, shown
 from modalprism.strict_json import dumps
@@ -78,18 +78,26 @@ class Part:
         arrays, index = paths_of(folder, number)
         if not index.is_file():
             return None
-        try:
-            table = pq.read_metadata(index)
-            words = json.loads(table.metadata[INDEX])
+        with _reading(index):
+            table = pq.read_metadata(require_file(index))
+            words = parse_json(table.metadata[INDEX], f"the metadata of {shown(index)}")
             skipped = tuple((str(name), str(why)) for name, why in words["skipped"])
             return cls(
                 arrays, index, table.num_rows, str(words["checksum"]), int(words["end"]), skipped
             )
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"the index {shown(index)} is damaged ({error}); delete it and its .safetensors, "
-                "and capture again: the other parts are kept"
-            ) from error
+
+    def arrays_here(self) -> Path:
+        """Return the file of the arrays, brought here if it stands elsewhere.
+
+        Raises
+        ------
+        InputError
+            If it is missing, or not a regular file.
+        """
+        path = present(self.arrays)
+        if not path.exists():
+            raise InputError(f"{shown(path)} is missing, but {self.index.name} is there")
+        return require_file(path, shown(path))
 
     def check(self) -> None:
         """Compare the arrays with their checksum.
@@ -99,15 +107,22 @@ class Part:
         InputError
             If they are missing, or not what was written.
         """
-        if not present(self.arrays).is_file():
-            raise InputError(f"{shown(self.arrays)} is missing, but {self.index.name} is there")
-        with self.arrays.open("rb") as file:
+        with self.arrays_here().open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.checksum:
             raise InputError(
                 f"{shown(self.arrays)} is not what was written: its checksum is {found[:12]}…, the "
                 f"index says {self.checksum[:12]}…; delete {self.index.name} and capture again"
             )
+
+
+def _reading(index: Path, arrays: Path | None = None) -> AbstractContextManager[None]:
+    """Guard the reading of a part's index, or of its arrays."""
+    return guarded(
+        f"the index {shown(index)}" if arrays is None else shown(arrays),
+        f"if it is damaged or truncated, delete {index.name} and capture again: the other parts "
+        "are kept",
+    )
 
 
 def paths_of(folder: Path, number: int) -> tuple[Path, Path]:
@@ -148,10 +163,8 @@ def read_words(folder: Path) -> dict[str, Any]:
     path = folder / WORDS
     if not path.is_file():
         raise InputError(f"{shown(folder)} is no store: it has no {WORDS}")
-    try:
-        words: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise InputError(f"{shown(path)} is damaged ({error})") from error
+    with guarded(shown(path)):
+        words: dict[str, Any] = parse_json(path.read_bytes(), shown(path))
     if not isinstance(words, dict) or words.get("format") != FORMAT:
         found = words.get("format") if isinstance(words, dict) else None
         raise InputError(
@@ -205,17 +218,20 @@ class PartsReader:
         """Arrays, and columns of the index that stand for arrays."""
         with self._opened(self.parts[0]) as file:
             arrays = tuple(file.keys())
-        columns = pq.read_schema(self.parts[0].index).names
-        return arrays + tuple(name for name in columns if name != "position")
+        return arrays + tuple(name for name in self._columns() if name != "position")
 
-    def _opened(self, part: Part) -> Any:
-        try:
-            return safe_open(present(part.arrays), framework="pt")
-        except (SafetensorError, OSError) as error:
-            raise InputError(
-                f"{shown(part.arrays)} is damaged or truncated ({error}); delete {part.index.name} "
-                "and capture again: the other parts are kept"
-            ) from error
+    def _columns(self) -> list[str]:
+        index = self.parts[0].index
+        with _reading(index):
+            columns: list[str] = pq.read_schema(require_file(index)).names
+            return columns
+
+    @contextmanager
+    def _opened(self, part: Part) -> Iterator[Any]:
+        """Open the arrays of a part; what fails while they are read is damage."""
+        path = part.arrays_here()
+        with _reading(part.index, path), safe_open(path, framework="pt") as file:
+            yield file
 
     def redrawn(self) -> PartsReader | None:
         """Open the runs on redrawn pairs; None where there are none, or not all yet."""
@@ -247,32 +263,43 @@ class PartsReader:
             }
 
     def pieces(self, name: str) -> Iterator[Tensor]:
-        """Yield an array part by part, mapped from disk and not copied, as it was written."""
+        """Yield an array part by part, mapped from disk and not copied, as it was written.
+
+        Raises
+        ------
+        InputError
+            If a part has no such array, or one of other columns, another type, or other rows than
+            its index.
+        """
+        kinds = set()
         for part in self.parts:
             with self._opened(part) as file:
-                try:
-                    yield file.get_tensor(name)
-                except SafetensorError as error:
-                    raise InputError(
-                        f"{shown(part.arrays)} has no array {name!r}: {error}"
-                    ) from error
+                piece = file.get_tensor(name)
+            kinds.add((piece.dtype, *piece.shape[1:]))
+            if not piece.ndim or len(piece) != part.rows or len(kinds) > 1:
+                raise InputError(
+                    f"the array {name!r} of {shown(part.arrays)} has shape {tuple(piece.shape)} of "
+                    f"{piece.dtype}, which does not fit its index or the other parts; delete "
+                    f"{part.index.name} and capture again"
+                )
+            yield piece
 
     def array(self, name: str) -> NDArray[Any]:
-        """Read a whole array, or a column of the index, into memory; bfloat16 becomes float32."""
-        if name in pq.read_schema(self.parts[0].index).names:
-            cells = [
-                cell
-                for part in self.parts
-                for cell in pq.read_table(part.index, columns=[name])[name].to_pylist()
-            ]
-            # Of labels in words and numbers a part may hold numbers alone; the whole does not.
-            if any(isinstance(cell, str) for cell in cells):
-                cells = list(map(str, cells))
-            return np.asarray(cells)
-        widened = (
-            piece.float() if piece.dtype == torch.bfloat16 else piece for piece in self.pieces(name)
-        )
-        return np.concatenate([piece.numpy() for piece in widened])
+        """Read a whole array, or a column of the index, into memory.
+
+        Floating types that NumPy lacks become float32.
+        """
+        if name not in self._columns():
+            return np.concatenate([tensor_array(piece) for piece in self.pieces(name)])
+        cells: list[Any] = []
+        for part in self.parts:
+            index = require_file(part.index)
+            with _reading(index), pq.ParquetFile(index) as file:
+                cells += file.read(columns=[name]).column(name).to_pylist()
+        # Of labels in words and numbers a part may hold numbers alone; the whole does not.
+        if any(isinstance(cell, str) for cell in cells):
+            cells = list(map(str, cells))
+        return np.asarray(cells)
 
     def check(self) -> None:
         """Compare every part with its checksum.

@@ -22,9 +22,8 @@ names, under ``layer_names`` of what the writer says: a JSON object from layer n
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,18 +33,22 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from modalprism.capture.formats import BROKEN, HEADER, format_of
+from modalprism.capture.formats import HEADER, opened
 from modalprism.capture.mapped import MappedParts
+from modalprism.capture.named_arrays import plain_array
 from modalprism.capture.parts import WORDS, PartsReader
 from modalprism.capture.places import opened_place
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file, require_plain_folder
 from modalprism.remote import is_address, shown
 from modalprism.strict_json import dumps
 from modalprism.suggest import suggestion
 
+_NAMED: Final = 20
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
-_SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>\d+))?")
+_SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>[0-9]{1,9}))?")
+_LAYER: Final = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,8 @@ class EmbeddingStore:
         """
         address = str(path) if is_address(path) else ""
         path = opened_place(path)
-        form = format_of(path)
-        try:
-            return cls(path, *form.names(path), address)
-        except InputError:
-            raise
-        except BROKEN as error:
-            raise InputError(
-                f"{shown(path)} is damaged or truncated ({error}); write it again"
-            ) from error
+        with opened(path) as file:
+            return cls(path, file.names, dict(file.metadata), address)
 
     def on_this_machine(self) -> EmbeddingStore:
         """Return the store as another machine opens it: one elsewhere has its own copy there.
@@ -123,24 +119,46 @@ class EmbeddingStore:
         InputError
             If there is none of that name, or it cannot be read.
         """
-        if name not in self.names:
-            known = ", ".join(sorted(self.names))
-            hint = suggestion(name, self.names)
-            raise InputError(f"{shown(self.path)} has no array {name!r}; it has {known}{hint}")
-        try:
-            return format_of(self.path).array(self.path, name)
-        except InputError:
-            raise
-        except BROKEN as error:
-            raise InputError(
-                f"the array {name!r} of {shown(self.path)} cannot be read: {error}"
-            ) from error
+        [(_, values)] = self.arrays([name])
+        return values
+
+    def arrays(self, names: Iterable[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Read several arrays, opening the file once.
+
+        Parameters
+        ----------
+        names : iterable of str
+
+        Yields
+        ------
+        name : str
+        values : ndarray
+            Numbers in native byte order, or words. Floating types that NumPy lacks (bfloat16,
+            float8) are widened to float32.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name, or it cannot be read.
+        """
+        known = set(self.names)
+        with opened(self.path) as file:
+            for name in names:
+                if name not in known:
+                    raise InputError(
+                        f"{shown(self.path)} has no array {name!r}; it has {_listed(self.names)}"
+                        f"{suggestion(name, self.names)}"
+                    )
+                what = f"the array {name!r} of {shown(self.path)}"
+                with guarded(what, WRITE_AGAIN):
+                    values = plain_array(file.read(name, what), what)
+                yield name, values
 
     def digest(self) -> str:
         """Return the SHA-256 of what the store holds, in hexadecimal digits."""
         if self.path.is_dir():
             return _digest_of_folder(self.path)
-        with self.path.open("rb") as file:
+        with require_file(self.path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
@@ -166,7 +184,7 @@ class EmbeddingStore:
         if modality not in self._spans:
             raise InputError(
                 f"{shown(self.path)} has no modality {modality!r}; "
-                f"it has {', '.join(self._spans) or 'none'}{suggestion(modality, self._spans)}"
+                f"it has {_listed(self.modalities) or 'none'}{suggestion(modality, self._spans)}"
             )
         return self._spans[modality]
 
@@ -195,7 +213,7 @@ class EmbeddingStore:
         """Layers with a fused state."""
         layers = [name.removeprefix("fused/") for name in self.names if name.startswith("fused/")]
         for layer in layers:
-            if not layer.isdecimal():
+            if not _LAYER.fullmatch(layer):
                 raise InputError(
                     f"the array 'fused/{layer}' of {shown(self.path)} names no layer; call it "
                     "fused/1, …"
@@ -204,17 +222,17 @@ class EmbeddingStore:
 
     def layer_name(self, layer: int) -> str:
         """Return a layer's name."""
-        names = json.loads(self.metadata.get("layer_names", "{}"))
+        place = f"layer_names in the metadata of {shown(self.path)}"
+        names = parse_json(self.metadata.get("layer_names", "{}"), place)
+        if not isinstance(names, dict):
+            raise InputError(f"{place} is not a JSON object from layer to name")
         default = "before fusion" if layer == 0 else f"layer {layer}"
         return str(names.get(str(layer), default))
 
     def groups(self) -> dict[str, NDArray[Any]]:
         """Read the group columns."""
-        return {
-            name.removeprefix("group/"): self.array(name)
-            for name in self.names
-            if name.startswith("group/")
-        }
+        columns = [name for name in self.names if name.startswith("group/")]
+        return {name.removeprefix("group/"): values for name, values in self.arrays(columns)}
 
     def redrawn(self, modalities: tuple[str, str]) -> RedrawnRuns:
         """Read the runs on redrawn pairs."""
@@ -222,11 +240,17 @@ class EmbeddingStore:
         return RedrawnRuns(self.array("redrawn/answer"), (first, second))
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Name arrays in a message, the first few of many."""
+    first = ", ".join(sorted(names)[:_NAMED])
+    return first if len(names) <= _NAMED else f"{first}, … ({len(names):,} in all)"
+
+
 def _digest_of_folder(folder: Path) -> str:
     if (folder / WORDS).is_file():
         return PartsReader.open(folder).digest()
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in require_plain_folder(folder, shown(folder)):
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,47 +1,113 @@
-"""NumPy's files, without pickles; a file that is not what its name says is refused."""
+"""NumPy's files, ``.npy`` and ``.npz``; pickled objects are never loaded."""
 
 from __future__ import annotations
 
-import tokenize
+import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
-import numpy as np
-from numpy.lib.npyio import NpzFile
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-DAMAGE: Final = (
-    ValueError,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""All that NumPy raises when a file is damaged, truncated, of another kind, or pickled."""
+from modalprism.errors import InputError
+from modalprism.foreign import WRITE_AGAIN, guarded, require_file, require_room
+
+_SUFFIX: Final = ".npy"
+_MAGIC: Final = {_SUFFIX: npy.MAGIC_PREFIX, ".npz": b"PK"}
+_HEADERS: Final = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
 
 
 def load_array(path: Path) -> NDArray[Any]:
-    """Read a ``.npy`` file; what it raises is in `DAMAGE`."""
-    with path.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, NpzFile):
-            raise ValueError("it holds .npz: name it so")
-        array: NDArray[Any] = loaded
-        return array
+    """Read a ``.npy`` file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, holds Python objects, or is a ``.npz`` file.
+    """
+    with guarded(path, WRITE_AGAIN), require_file(path).open("rb") as file:
+        _refuse_other(file, _SUFFIX, path)
+        return _read(file, path.stat().st_size, str(path))
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An open ``.npz`` file.
+
+    Attributes
+    ----------
+    path : Path
+    files : tuple of str
+        Names of its arrays.
+    """
+
+    path: Path
+    zipped: zipfile.ZipFile
+    files: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Read an array.
+
+        Raises
+        ------
+        InputError
+            If it is damaged, no array, or holds Python objects.
+        """
+        with guarded(f"the array {name!r} of {self.path}", WRITE_AGAIN):
+            member = self.zipped.getinfo(f"{name}{_SUFFIX}")
+            with self.zipped.open(member) as file:
+                return _read(file, member.file_size, f"the array {name!r} of {self.path}")
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[NpzFile]:
-    """Open a ``.npz`` file; what it raises, then or when an array is read, is in `DAMAGE`."""
-    with path.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if not isinstance(loaded, NpzFile):
-            raise ValueError("it holds .npy, one array without a name: name it so, or use savez")
-        yield loaded
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Open a ``.npz`` file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, holds something that is no array, or is a ``.npy`` file.
+    """
+    with require_file(path).open("rb") as file:
+        with guarded(path, WRITE_AGAIN):
+            _refuse_other(file, ".npz", path)
+            zipped = zipfile.ZipFile(file)
+        names = zipped.namelist()
+        if other := [name for name in names if not name.endswith(_SUFFIX)]:
+            raise InputError(
+                f"{path} holds {other[0]!r}, which is no array; keep only arrays in it (np.savez)"
+            )
+        yield Archive(path, zipped, tuple(name.removesuffix(_SUFFIX) for name in names))
+
+
+def _refuse_other(file: IO[bytes], wanted: str, path: Path) -> None:
+    """Refuse a file of one kind that is named as the other."""
+    begin = file.read(8)
+    file.seek(0)
+    for kind, magic in _MAGIC.items():
+        if begin.startswith(magic) and kind != wanted:
+            raise InputError(f"{path} cannot be read: it holds {kind}; name it so")
+
+
+def _read(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
+    """Read an array from a file of `size` bytes, once its header is known to be honest."""
+    version = npy.read_magic(file)
+    if version not in _HEADERS:
+        raise InputError(f"{what} is of a structured type; save numbers or words")
+    shape, _, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise InputError(f"{what} cannot be read: it holds pickled objects; save numbers or words")
+    claimed = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or claimed > size:
+        raise ValueError(f"its header says {dtype} of shape {shape}, but it has {size:,} bytes")
+    require_room(max(claimed, *shape, 0), what)  # rows without columns take no bytes, but time
+    file.seek(0)
+    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    return array

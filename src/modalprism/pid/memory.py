@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from modalprism.errors import InputError
+from modalprism.memory import free_memory
 from modalprism.pid.cost import factorisation_seconds
 
 FLOAT32_TOL = 5e-5  # Nats. Down to 1e-5 either type took the same iterations, but on sharp tables.
@@ -20,7 +20,6 @@ _COUPLING_TABLES = 3  # of every problem of a batch, while the answers are put i
 _BLOCKS, _DEVICE_BLOCKS = 1 << 25, 1 << 31  # what a certificate forms of q at a time
 _WIDENING = 16  # Bytes a cell: from three float32 tables to float64 ones, one after the other.
 _SMALL = 1 << 26
-_MEMINFO = Path("/proc/meminfo")
 
 
 def needed_bytes(
@@ -88,11 +87,7 @@ def available_bytes(device: torch.device) -> int | None:
     """Bytes free on a device, or None where the system does not say."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    if device.type == "cpu" and _MEMINFO.exists():
-        for line in _MEMINFO.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return None
+    return free_memory() if device.type == "cpu" else None
 
 
 def fits(

@@ -1,0 +1,107 @@
+"""Embeddings in HDF5 files, read in a process of their own.
+
+The HDF5 library can loop for ever on a file with a few bytes flipped. The child process ends itself
+when a step takes longer than `PATIENCE`, and it ends when this process does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalprism.capture.named_arrays import NamedArrays
+from modalprism.errors import InputError
+from modalprism.foreign import require_room
+from modalprism.remote import shown
+from modalprism.strict_json import dumps
+
+PATIENCE: float = 30
+"""Seconds that one step may take: listing a group, or reading a block of 16 MB or one chunk."""
+_CHILD: Final = "modalprism.capture.hdf5_child"
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[NamedArrays]:
+    """Open an HDF5 file; an array's name is its path in it."""
+    if importlib.util.find_spec("h5py") is None:
+        raise InputError(
+            "HDF5 files need h5py; run pip install 'modalprism[formats]', or save .npz"
+        )
+    # The child finds packages where this process does.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-W", "ignore", "-m", _CHILD, str(path.absolute())]
+    with subprocess.Popen(  # noqa: S603
+        [*command, str(PATIENCE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    ) as child:
+        try:
+            names = tuple(_ask(child, None, shown(path))["names"])
+            yield NamedArrays(names, lambda name, what: _array(child, name, what))
+        finally:
+            child.kill()
+
+
+def _ask(child: subprocess.Popen[bytes], name: str | None, what: str) -> dict[str, Any]:
+    to_child, _ = _pipes(child)
+    try:
+        to_child.write(dumps(name).encode() + b"\n")
+        to_child.flush()
+    except BrokenPipeError:
+        pass  # the child ended; reading says so
+    return _answer(child, what)
+
+
+def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError("the child has no pipes")
+    return child.stdin, child.stdout
+
+
+def _answer(child: subprocess.Popen[bytes], what: str) -> dict[str, Any]:
+    line = _pipes(child)[1].readline()
+    if not line:
+        raise ValueError(f"the HDF5 library crashed on it, or took longer than {PATIENCE:g} s")
+    answer: dict[str, Any] = json.loads(line)
+    if "refused" in answer:
+        raise InputError(f"{what} cannot be read: {answer['refused']}")
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    return answer
+
+
+def _array(child: subprocess.Popen[bytes], name: str, what: str) -> NDArray[Any]:
+    header = _ask(child, name, what)
+    shape = tuple(header["shape"])
+    if header["dtype"] is None:
+        words: list[str] = []
+        while len(words) < math.prod(shape):
+            words += _answer(child, what)["words"]
+        found = np.empty(len(words), dtype=object)
+        found[:] = words
+        return found.reshape(shape)
+    dtype = np.dtype(header["dtype"])
+    require_room(math.prod(shape) * dtype.itemsize, what)
+    array = np.empty(shape, dtype)
+    rest = memoryview(array.reshape(-1).view(np.uint8).data) if array.nbytes else memoryview(b"")
+    while rest:
+        size = _answer(child, what)["bytes"]
+        while size:
+            read = _pipes(child)[1].readinto(rest[:size])  # type: ignore[attr-defined]
+            if not read:
+                raise ValueError("the HDF5 library crashed on it")
+            size, rest = size - read, rest[read:]
+    return array

@@ -1,0 +1,95 @@
+"""Named arrays of an open file: what every format of embeddings gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from modalprism.errors import InputError
+from modalprism.foreign import require_room
+
+_CELLS: Final = (str, int, float, date, Decimal, np.generic, type(None))
+_DTYPES: Final = frozenset({torch.float16, torch.float32, torch.float64})
+"""Floating types that NumPy has, too."""
+
+
+@dataclass(frozen=True)
+class NamedArrays:
+    """Arrays of an open file, read when asked for.
+
+    Attributes
+    ----------
+    names : tuple of str
+    read : callable
+        Name, and what messages call the array → array, as the format's library gives it.
+    metadata : mapping of str to str
+        What the writer noted; empty for formats without.
+    """
+
+    names: tuple[str, ...]
+    read: Callable[[str, str], NDArray[Any]]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def tensor_array(tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; floating types that NumPy lacks become float32.
+
+    Examples
+    --------
+    >>> tensor_array(torch.tensor([1.5], dtype=torch.float8_e5m2))
+    array([1.5], dtype=float32)
+    """
+    if tensor.is_floating_point() and tensor.dtype not in _DTYPES:
+        tensor = tensor.float()
+    array: NDArray[Any] = tensor.numpy()
+    return array
+
+
+def plain_array(values: NDArray[Any], what: str) -> NDArray[Any]:
+    """Return an array that a file holds as numbers in native byte order, or as words.
+
+    Bytes are decoded as UTF-8. Among objects, words and numbers stay as they are.
+
+    Parameters
+    ----------
+    values : ndarray
+    what : str
+        The array, as messages name it.
+
+    Raises
+    ------
+    InputError
+        If it holds anything else: records, lists, or objects of another kind.
+
+    Examples
+    --------
+    >>> plain_array(np.array([b"no", b"yes"]), "the label")
+    array(['no', 'yes'], dtype='<U3')
+    """
+    kind = values.dtype.kind
+    if kind in "OST":
+        return _words(values, what)
+    if kind not in "biufcUMm":
+        raise InputError(f"{what} holds {values.dtype}, neither numbers nor words")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _words(values: NDArray[Any], what: str) -> NDArray[Any]:
+    cells = [cell.decode() if isinstance(cell, bytes) else cell for cell in values.ravel().tolist()]
+    if other := next((cell for cell in cells if not isinstance(cell, _CELLS)), None):
+        raise InputError(f"{what} holds {type(other).__name__} objects, neither numbers nor words")
+    if all(isinstance(cell, str) for cell in cells):
+        # NumPy gives every word the room of the longest.
+        require_room(4 * len(cells) * max(map(len, cells), default=0), what)
+        return np.array(cells, dtype=np.str_).reshape(values.shape)
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found.reshape(values.shape)
