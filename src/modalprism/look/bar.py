@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from modalprism.look.atoms import INK, AtomStyle, atom_styles
-from modalprism.look.notation import interval, label, number
+from modalprism.look.glyphs import cover
+from modalprism.look.notation import interval, label, number, shortened
 from modalprism.look.reading import Reading
 from modalprism.look.settings import drawing
 
@@ -163,7 +164,8 @@ def atoms_axes(
     from matplotlib.patches import Patch
 
     resolution = mpl.rcParams["figure.dpi"]  # of the caller's notebook or window
-    styles = atom_styles(modalities)
+    first, second = modalities
+    styles = atom_styles((shortened(first), shortened(second)))
     with drawing():
         if axes is None:
             # By pyplot, so that a notebook shows the figure as it shows any other.
@@ -194,7 +196,7 @@ def atoms_axes(
         wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * len(str(k.get_label())) for k in key)
         legend = axes.legend(
             handles=key,
-            title=title,
+            title=label(title, max(int(inches / 0.095), 20), 2),
             title_fontproperties={"weight": "bold", "size": 9},
             alignment="left",
             loc="lower left",
@@ -207,4 +209,5 @@ def atoms_axes(
             borderaxespad=0.4,
         )
         legend.get_title().set_parse_math(False)
+        cover(axes)
     return axes

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from modalprism.look.notation import shortened
 from modalprism.look.reading import Reading
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ class Readings:
 
     def __init__(self, profile: Measured) -> None:
         self.modalities = profile.modalities
+        first, second = self.modalities
+        self.shown = (shortened(first), shortened(second))
+        """The modalities as figures write them."""
         self._readings: dict[tuple[Case, str, int, str, str], Reading] = {}
         self._names: dict[tuple[Case, str, int], str] = {}
         self._cases: dict[str, dict[Case, None]] = {}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+from modalprism.look.glyphs import font_caution
 from modalprism.look.notation import counts, number
 from modalprism.look.readings import Readings
 from modalprism.studies.profile import Profile
@@ -74,7 +75,14 @@ def cautions(profile: Profile) -> list[str]:
     smallest, largest = readings.sizes()
     if smallest and smallest < FEW_EXAMPLES:
         said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
-    return said + _few_draws(profile)
+    return said + _few_draws(profile) + _fonts(readings)
+
+
+def _fonts(readings: Readings) -> list[str]:
+    names = [readings.target(view) for view in VIEWS]
+    names += [part for view in VIEWS for case in readings.cases(view) for part in case]
+    said = font_caution("".join([*readings.modalities, *names]))
+    return [f"{said[0].upper()}{said[1:]}."] if said else []
 
 
 def _few_draws(profile: Profile) -> list[str]:

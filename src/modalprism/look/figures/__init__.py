@@ -14,6 +14,7 @@ from modalprism.look.figures.contribution import contribution_figure
 from modalprism.look.figures.course import course_figure
 from modalprism.look.figures.depth import depth_figure
 from modalprism.look.figures.prism import PARTS, prism_figure
+from modalprism.look.glyphs import cover
 from modalprism.look.readings import Measured, Readings
 from modalprism.look.settings import drawing
 
@@ -65,7 +66,9 @@ def figure_of(profile: Measured, name: str | None = None) -> Figure:
         )
     resolution = mpl.rcParams["figure.dpi"]  # of the caller's notebook or window
     with drawing(), mpl.rc_context({"figure.dpi": resolution}):
-        return draw(readings, chosen, profile.manifest)
+        figure = draw(readings, chosen, profile.manifest)
+        cover(figure)
+        return figure
 
 
 def draw(readings: Readings, name: str, manifest: dict[str, Any]) -> Figure:

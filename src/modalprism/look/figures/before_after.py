@@ -119,7 +119,7 @@ def before_after_figure(
     height = len(rows) * max(0.46, 0.13 * tallest + 0.08) + _EDGES_INCHES
     figure = ShownFigure((_LABEL_INCHES + sum(_PANEL_INCHES), height), layout="constrained")
     axes = figure.subplots(1, len(_PANEL_INCHES), sharey=True, width_ratios=_PANEL_INCHES)
-    panels = _panels(rows, any_run.modalities)
+    panels = _panels(rows, any_run.shown)
     for place, row in enumerate(rows):
         for one, panel in zip(axes, panels, strict=True):
             draw_dumbbell(one, place, row.ends[panel.key], panel.look)
@@ -127,7 +127,7 @@ def before_after_figure(
             if place % 2:  # leads the eye from a name over all panels
                 one.axhspan(place - 0.5, place + 0.5, facecolor=_SHADE, linewidth=0, zorder=-2)
     for one, panel, inches in zip(axes, panels, _PANEL_INCHES, strict=True):
-        _frame(one, panel, inches, any_run.unit("answer"), any_run.modalities)
+        _frame(one, panel, inches, any_run.unit("answer"), any_run.shown)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set_yticks(range(len(rows)), texts)
     heading(figure, _title(rows, readings), _key(rows))

@@ -43,8 +43,9 @@ def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = 
         A row a method, ours first, a marker a model; lines are 95 % intervals. What a method
         leaves undetermined is hatched, and no marker.
     """
-    first, second = readings.modalities
-    styles = atom_styles(readings.modalities)[1:3]
+    first = readings.modalities[0]
+    one, two = readings.shown
+    styles = atom_styles(readings.shown)[1:3]
     shares = [each for each in scored if each.share]
     datasets = list(dict.fromkeys(each.dataset for each in shares))
     methods = list(dict.fromkeys(each.method for each in shares))
@@ -77,7 +78,9 @@ def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = 
         axes.axhline(ours - 0.5, color=FAINT, linewidth=0.8)
         axes.axvline(0.5, color=GRID, linewidth=0.8, zorder=0)
         axes.set_xlim(_LOW, _HIGH)
-        axes.set_xticks([0, 0.5, 1], [f"0\nonly {second}", "½", f"1\nonly {first}"])
+        axes.set_xticks(
+            [0, 0.5, 1], [f"0\nonly {label(two, 10, 3)}", "½", f"1\nonly {label(one, 10, 3)}"]
+        )
         axes.set_yticks(range(len(methods)), [label(method, 26, 2) for method in methods])
         axes.set_ylim(len(methods) - 0.5, -0.5)
     for axes in panels.flat[len(datasets) :]:
@@ -87,7 +90,7 @@ def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = 
                markerfacecolor="white", label=label(model, 24, 1))
         for number, model in enumerate(models)
     ]  # fmt: skip
-    heading(figure, f"Which part each method gives the {first}", key)
+    heading(figure, f"Which part each method gives the {one}", key)
     theirs = [
         reading.n for each in shares if not each.method.startswith(OURS)
         for reading in each.readings.values()

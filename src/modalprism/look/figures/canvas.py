@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from modalprism.files import write_whole
 from modalprism.look.figures.says import titled
-from modalprism.look.settings import drawing
+from modalprism.look.glyphs import cover
+from modalprism.look.settings import Font, drawing
 
 # No date and no program version: the same profile gives the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {
@@ -28,15 +29,15 @@ _METADATA: Final[dict[str, dict[str, Any]]] = {
 _DPI: Final = 200
 
 
-def save_drawn(make: Callable[[], Figure], stem: Path) -> str:
-    """Draw a figure under the house's settings, and save it; see `save`."""
-    with drawing():
+def save_drawn(make: Callable[[], Figure], stem: Path, fonts: tuple[Font, ...] = ()) -> str:
+    """Draw a figure under the house's settings with the user's fonts, and save it; see `save`."""
+    with drawing(fonts):
         return save(make(), stem)
 
 
 def save(figure: Figure, stem: Path) -> str:
     """Write a figure as SVG, PNG and PDF, each whole or not at all, and return the SVG."""
-    with _unseen_glyphs():
+    with _covered(figure):
         figure.dpi = _DPI
         # Straight to each format: savefig draws every figure once more before it draws it.
         files = {"png": _written(FigureCanvasAgg(figure).print_png, "png")}
@@ -57,17 +58,18 @@ def _written(form: Callable[..., None], ending: str) -> bytes:
 
 def to_svg(figure: Figure) -> str:
     """Draw a figure as SVG, without a file."""
-    with _unseen_glyphs():
+    with _covered(figure):
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata=_METADATA["svg"])
     return titled(buffer.getvalue().decode("utf-8"))
 
 
 @contextmanager
-def _unseen_glyphs() -> Iterator[None]:
+def _covered(figure: Figure) -> Iterator[None]:
     with warnings.catch_warnings():
-        # A name in a script that the font lacks shows boxes here; the page's tables spell it out.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        # Of a report the cautions say what no font has, once for all of its figures.
+        warnings.filterwarnings("ignore", message="no installed font has|Glyph .* missing from")
+        cover(figure)
         yield
 
 

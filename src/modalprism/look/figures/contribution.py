@@ -12,7 +12,7 @@ from modalprism.look.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.look.figures.panels import bare, footer, heading
 from modalprism.look.figures.rows import Rows
 from modalprism.look.figures.says import hover_row
-from modalprism.look.notation import UNDETERMINED, percent
+from modalprism.look.notation import UNDETERMINED, label, percent
 from modalprism.look.reading import Reading
 from modalprism.look.readings import Readings
 
@@ -39,17 +39,17 @@ def contribution_figure(
     matplotlib.figure.Figure
         A contribution that the data cannot determine is a hatched band, not a point.
     """
-    first, second = readings.modalities
-    _, one, two, _ = atom_styles(readings.modalities)
+    first, second = readings.shown
+    _, one, two, _ = atom_styles(readings.shown)
     rows = Rows.of(readings, questions, len(readings.pairs("answer")))
     figure, panels = rows.canvas(readings)
     by_kind = dict(panels)
     drawn = []
     for case in readings.cases("answer"):
-        reading = readings.get(case, "answer", "contribution", first)
+        reading = readings.get(case, "answer", "contribution", readings.modalities[0])
         if reading is not None:
             drawn.append((by_kind[case.pairs], rows.place(case), reading, rows.learnt(case)))
-            said = f"{case.name}\ncontribution of {first}: {percent(reading)}"
+            said = f"{case.name}\ncontribution of {readings.modalities[0]}: {percent(reading)}"
             hover_row(by_kind[case.pairs], rows.place(case), said)
     ends = [e for _, _, r, _ in drawn if r.determined for e in (r.value, r.low, r.high) if e == e]
     low = max(-_FARTHEST, min(0.0, *ends, 0.0))
@@ -59,8 +59,12 @@ def contribution_figure(
     for _, axes in panels:
         bare(axes)
         axes.set_xlim(low - 0.03, high + _NUMBER)
-        axes.set_xticks([0, 0.5, 1], [f"0\nonly {second}", "½\nequal", f"1\nonly {first}"])
-        axes.set_xlabel(f"contribution of {first}: U {first} / (U {first} + U {second})")
+        axes.set_xticks(
+            [0, 0.5, 1],
+            [f"0\nonly {label(second, 10, 3)}", "½\nequal", f"1\nonly {label(first, 10, 3)}"],
+        )
+        quantity = f"contribution of {first}: U {first} / (U {first} + U {second})"
+        axes.set_xlabel(quantity if len(quantity) <= 56 else label(quantity, 44, 4, prose=True))
     title = "Contribution: each modality's part of the unique information"
     heading(figure, title, _key(first, second, one, two))
     words = ["line: 95 % interval"]

@@ -36,8 +36,8 @@ def course_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     matplotlib.figure.Figure
         Models down, datasets across. Layers at which the data cannot tell are shaded.
     """
-    first, second = readings.modalities
-    _, one, two, _ = atom_styles(readings.modalities)
+    first, second = readings.shown
+    _, one, two, _ = atom_styles(readings.shown)
     quantity = f"contribution of {first}: U {first} / (U {first} + U {second})"
     figure, panels = depth_panels(readings, view, quantity)
     for case, panel in panels:

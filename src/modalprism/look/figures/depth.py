@@ -43,7 +43,7 @@ def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     matplotlib.figure.Figure
         Models down, datasets across, one information axis for all panels.
     """
-    styles = atom_styles(readings.modalities)
+    styles = atom_styles(readings.shown)
     fused = False
     figure, panels = depth_panels(readings, view)
     for case, panel in panels:

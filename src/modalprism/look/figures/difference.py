@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from modalprism.look.atoms import FAINT, INK, AtomStyle, atom_styles
 from modalprism.look.figures.panels import bare, heading
-from modalprism.look.notation import counts, label
+from modalprism.look.notation import counts, label, shortened
 
 SIGNIFICANCE: Final = 0.05
 MOST_ROWS: Final = 24
@@ -35,7 +35,7 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
         `MOST_ROWS` pairs are drawn, those that differ most.
     """
     first, second = modalities
-    styles = atom_styles(modalities)
+    styles = atom_styles((shortened(first), shortened(second)))
     atoms = list(zip(("redundancy", "unique", "unique", "synergy"), ("", first, second, ""),
                      styles, strict=True))  # fmt: skip
     keys = ["side_1", "side_2"]

@@ -26,7 +26,7 @@ from modalprism.look.examples import (
 )
 from modalprism.look.figures.panels import ShownFigure, heading, patches
 from modalprism.look.figures.says import hover
-from modalprism.look.notation import amount, counts, label, number
+from modalprism.look.notation import amount, counts, label, number, shortened
 from modalprism.look.readings import Case, Readings
 
 # Inches, all of them.
@@ -105,7 +105,7 @@ def examples_figure(
     seed : object
         Seed of the study, for the footer.
     """
-    styles = atom_styles(readings.modalities)
+    styles = atom_styles(readings.shown)
     rows = _rows(readings, case, found)
     cards = _Cards.of([example for _, shown in rows for example in shown], styles)
     height = _TOP + _BOTTOM + sum(_HEADING + cards.height * bool(shown) for _, shown in rows)
@@ -154,7 +154,7 @@ def _rows(
     for owner, atom in zip(owners(readings.modalities), atoms, strict=True):
         told = atom is None or atom.positive
         shown = list(found.get(owner, ()))[:_COLUMNS] if told else []
-        words = most_words(*owner)
+        words = most_words(owner[0], owner[1] and shortened(owner[1]))
         if not told and atom is not None:
             words += f": over the dataset {amount(atom)}, not told from zero; no examples shown"
         elif not shown:
@@ -211,15 +211,17 @@ def _lines(example: ShownExample) -> list[tuple[str, str]]:
     lines = [
         (line, INK)
         for text in filter(None, example.texts)
-        for line in label(text, _LETTERS, _TEXT_LINES).splitlines()
+        for line in label(text, _LETTERS, _TEXT_LINES, prose=True).splitlines()
     ]
     if not any((*example.texts, *example.pictures)):
         lines.append((label(example.name, _LETTERS, 1), INK))
     if answer := said_answer(example):
         wrong = example.right is False
-        lines.append((label(f"model: {answer}", _LETTERS + 4, 1), ALARM if wrong else FAINT))
+        lines.append(
+            (label(f"model: {answer}", _LETTERS + 4, 1, prose=True), ALARM if wrong else FAINT)
+        )
     if example.label:
-        lines.append((label(f"right: {example.label}", _LETTERS + 4, 1), FAINT))
+        lines.append((label(f"right: {example.label}", _LETTERS + 4, 1, prose=True), FAINT))
     return lines
 
 

@@ -36,11 +36,16 @@ def heat_figure(readings: Readings, seed: object = None) -> Figure:
         colour at 0 over white at ½ to its own at 1, and the redundant and the synergistic part of
         the information. What the data cannot determine is hatched.
     """
-    first, second = readings.modalities
-    shared, one, two, joint = atom_styles(readings.modalities)
+    one_name, two_name = readings.shown
+    shared, one, two, joint = atom_styles(readings.shown)
     # Read from the left: whose, then how much.
     maps = (
-        ("contribution", first, f"C {first}", [two.colour, "#ffffff", one.colour]),
+        (
+            "contribution",
+            readings.modalities[0],
+            f"C {one_name}",
+            [two.colour, "#ffffff", one.colour],
+        ),
         ("redundancy_fraction", "", "redundant", ["#ffffff", shared.colour]),
         ("synergy_fraction", "", "synergy", ["#ffffff", joint.colour]),
     )
@@ -69,7 +74,7 @@ def heat_figure(readings: Readings, seed: object = None) -> Figure:
     title = f"Which modality, and how much is shared: about {readings.target('answer')}"
     heading(figure, label(title, 100, 1), [])
     words = (
-        f"C: 100 only {first}, 0 only {second}",
+        f"C: 100 only {one_name}, 0 only {two_name}",
         "hatched: undetermined",
         "small: 95 % interval",
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
+from typing import Final
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -13,6 +15,9 @@ from matplotlib.patches import Patch
 from modalprism.look.atoms import FAINT, AtomStyle
 from modalprism.look.notation import counts
 from modalprism.look.readings import Readings
+
+_SWATCH_INCHES: Final = 0.6  # what an entry of the key takes, and what each of its letters
+_LETTER_INCHES: Final = 0.064
 
 
 class ShownFigure(Figure):
@@ -33,14 +38,16 @@ def patches(styles: Sequence[AtomStyle]) -> list[Artist]:
 
 
 def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
-    """Put the title and the key of the atoms above the panels."""
+    """Put the title and the key of the atoms above the panels; a wide key takes two lines."""
+    wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * len(str(one.get_label())) for one in key)
+    lines = 1 if wanted <= figure.get_figwidth() else 2
     figure.legend(
         handles=key,
         title=title,
         title_fontproperties={"weight": "bold", "size": 10},
         alignment="left",
         loc="outside upper left",
-        ncols=len(key),
+        ncols=math.ceil(len(key) / lines),
         handlelength=2.4,
         handleheight=1.0,
         columnspacing=1.4,

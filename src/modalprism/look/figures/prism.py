@@ -116,7 +116,7 @@ def prism_figure(
     matplotlib.figure.Figure
         Negative atoms are stacked to the left of zero; a tick marks I, the sum of the atoms.
     """
-    styles = atom_styles(readings.modalities)
+    styles = atom_styles(readings.shown)
     rows = Rows.of(readings, questions, len(readings.pairs("answer")))
     figure, panels = rows.canvas(readings)
     by_kind = dict(panels)

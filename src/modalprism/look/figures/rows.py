@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from modalprism.look.atoms import ALARM, INK
 from modalprism.look.figures.panels import ShownFigure
-from modalprism.look.notation import label, number
+from modalprism.look.notation import label, number, plain, shortened
 from modalprism.look.readings import Case, Readings
 
 PANEL_WIDTH: Final = 3.5  # inches
@@ -59,7 +59,8 @@ class Rows:
         depth = 0.0
         for dataset in readings.datasets("answer"):
             question = questions.get(dataset, "")
-            text = f"{dataset}: {question}" if question else dataset
+            name = shortened(dataset, characters // 2)
+            text = plain(f"{name}: {question}" if question else name)
             headers.append((depth, textwrap.shorten(text, characters, placeholder=" …")))
             depth += _HEADER
             for model in readings.models("answer"):

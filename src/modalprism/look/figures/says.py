@@ -9,6 +9,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from modalprism.look.notation import plain
+
 _PREFIX: Final = "says:"
 _UNSEEN: Final[dict[str, Any]] = {"alpha": 0, "zorder": 10}  # above whatever else is drawn
 _GROUP: Final = re.compile(rf'<g id="{_PREFIX}([^"]*)">')
@@ -16,7 +18,7 @@ _GROUP: Final = re.compile(rf'<g id="{_PREFIX}([^"]*)">')
 
 def hover(artist: Artist, words: str) -> None:
     """Let a mark say something; only SVG can, other formats look the same as without."""
-    artist.set_gid(_PREFIX + words)
+    artist.set_gid(_PREFIX + plain(words))
 
 
 def hover_area(axes: Axes, left: float, right: float, words: str) -> None:

@@ -33,11 +33,16 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
         A marker a dataset, with the number of its model; lines are 95 % intervals. What is
         undetermined has no place.
     """
-    first, second = readings.modalities
-    _, one, _, joint = atom_styles(readings.modalities)
+    first, second = readings.shown
+    _, one, _, joint = atom_styles(readings.shown)
     panels = (
         ("synergy_fraction", "", "synergistic part of the information", joint.colour),
-        ("contribution", first, f"contribution of {first} (0: only {second})", one.colour),
+        (
+            "contribution",
+            readings.modalities[0],
+            f"contribution of {first} (0: only {second})",
+            one.colour,
+        ),
     )
     figure = Figure((8.4, 4.0), layout="constrained")
     datasets, models = readings.datasets("answer"), readings.models("answer")

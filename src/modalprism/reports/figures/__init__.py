@@ -17,6 +17,7 @@ from modalprism.look.figures.canvas import save_drawn
 from modalprism.look.figures.examples import examples_figure, figure_names
 from modalprism.look.readings import Readings
 from modalprism.look.scores import Scoring
+from modalprism.look.settings import user_fonts
 from modalprism.progress import Track, silent
 from modalprism.reports.figures.unchanged import key_of, remember, unchanged
 from modalprism.studies.profile import Profile
@@ -117,7 +118,9 @@ def write_figures(
     jobs = {name: job for name, job in jobs.items() if name not in standing}
     # Figures are drawn in processes, which start without what tables and pages need: `save_drawn`
     # imports the look's room alone.
-    drawing = [Job(name, save_drawn, (job, folder / name)) for name, job in jobs.items()]
+    drawing = [
+        Job(name, save_drawn, (job, folder / name, user_fonts())) for name, job in jobs.items()
+    ]
     texts = dict(LocalEngine().run(drawing, track=track, description="drawing figures"))
     remember(folder, keys)
     return {
