@@ -109,3 +109,34 @@ def test_a_prompt_and_answers_are_flags_as_well(run, clip_folder, emoji_rows):
     # Letters are of whole numbers; what is a letter stays one.
     code, out, _ = run(*command, "v", "--answer", "letters", "--json")
     assert (code, json.loads(out)["rows"]) == (0, 60)
+
+
+def test_what_a_capture_counted_is_in_inspect(run, clip_folder, emoji_rows):
+    run("capture", clip_folder, emoji_rows.name, *COLUMNS, *CHOICES, "--limit", 8, "--out", "s")
+    rows = [json.loads(line) for line in emoji_rows.read_text().splitlines()]
+    long = [row | {"name": "no " * 30, "answer": "C"} for row in rows[:5]] + rows[5:12]
+    emoji_rows.write_text("".join(json.dumps(row) + "\n" for row in long))
+    options = (*COLUMNS, *CHOICES, "--column", "label=answer", "--out", "t")
+    run("capture", clip_folder, emoji_rows.name, *options)
+    code, out, _ = run("inspect", "t")
+    assert code == 0
+    assert f"as the model was given it:\n{' '.join(['no'] * 16)}\n" in out
+    assert "5 of 12 texts are longer than the model reads and were cut to 16 tokens" in out
+    assert "5 of 12 labels are none of the candidates (the commonest: 'C')" in out
+    notices = json.loads(run("inspect", "t", "--json")[1])["notices"]
+    assert (notices["texts_cut"], notices["labels_unmatched"]) == (5, 5)
+
+
+def test_a_mistyped_model_is_said_before_the_dataset_is_opened(run, clip_folder):
+    wrong = clip_folder.parent / "tiny-clp"
+    code, out, err = run("capture", wrong, "no-such-data.jsonl", "--out", "s")
+    assert (code, out) == (2, "")
+    assert "cannot be loaded: there is no such folder; did you mean" in err
+    assert "tiny-clip'?" in err
+
+
+def test_an_answer_that_is_given_twice_is_refused(run, clip_folder, emoji_rows):
+    flags = ("--answer", "1=A", "--answer", "1=B", *CHOICES, "--out", "s")
+    code, _, err = run("capture", clip_folder, emoji_rows.name, *flags)
+    assert code == 2
+    assert "--answer 1 is given twice, with different candidates" in err

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from modalprism.reports import answer_sentences, cautions, stream_sentences, summary_sentences
+from modalprism.reports.page import render
 from modalprism.studies.profile import Profile
 
 
@@ -223,3 +224,17 @@ def test_too_few_draws_for_any_test_are_said(make_profile):
     assert "38 replicates (at least 39) and 18 permutations (at least 19)" in said
     profile.manifest["estimator"] = {"replicates": 39, "permutations": 19}
     assert cautions(profile) == []
+
+
+def test_what_a_capture_counted_is_a_caution(make_profile):
+    profile = one(make_profile, "pictured")
+    counted = {"rows": 9, "texts_cut": 4, "text_tokens": 77, "labels": 9, "labels_unmatched": 2,
+               "commonest_unmatched": ["maybe"], "prompt": "[CLS] is it? [SEP]"}  # fmt: skip
+    where = {"model": "clip", "dataset": "vqa"}
+    profile.manifest["notices"] = [where | counted]
+    cut, unmatched = cautions(profile)
+    assert cut.startswith("clip on vqa: 4 of 9 texts are longer than the model reads and were cut")
+    assert unmatched.startswith("clip on vqa: 2 of 9 labels are none of the candidates")
+    page = render(profile, {})
+    assert "4 of 9 texts are longer" in page
+    assert '<dt>clip on vqa</dt><dd class="prompt">[CLS] is it? [SEP]</dd>' in page

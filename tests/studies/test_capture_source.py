@@ -247,3 +247,17 @@ def test_names_of_a_model_and_a_dataset_lead_nowhere_and_fit(study_of, tmp_path)
     made = [path.relative_to(tmp_path) for path in set(tmp_path.rglob("*")) - before]
     assert {path.parts[0] for path in made} == {"run", "study.yaml"}
     assert not any(letter in str(path) for path in made for letter in '\\:"?*\0')
+
+
+def test_what_a_capture_counted_is_in_the_manifest(study_of):
+    asked = {"views": ["stream"], "pairs": ["observed"], "layers": [0]}
+    profile = study_of(redrawn=0, limit=60, study=asked).run()
+    (notices,) = profile.manifest["notices"]
+    assert (notices["model"], notices["dataset"], notices["rows"]) == ("tiny-clip", "emojis", 60)
+    assert notices["prompt"]
+
+
+def test_a_mistyped_model_is_said_before_the_dataset_is_opened(study_of, tmp_path):
+    (tmp_path / "emojis.jsonl").unlink()
+    with pytest.raises(InputError, match=r"the model .* cannot be loaded: there is no such folder"):
+        study_of(model="./no-such-model").run()

@@ -8,6 +8,7 @@ is. All else, hooks, pooling, batches, the store, is the same for every family.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -40,6 +41,9 @@ class Site:
     attention : str
         Dotted path of the layer's self-attention, whose second output are its weights, (b, heads,
         t, t); empty where there is none.
+    call : int, optional
+        Which call of the module within one forward pass, 0 the first. A module that runs more than
+        once, such as one encoder of both modalities, needs it.
     """
 
     layer: int
@@ -48,6 +52,12 @@ class Site:
     reads: Literal["output", "input"] = "output"
     part: int | str = 0
     attention: str = ""
+    call: int | None = None
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What tells the tensor that is read here from others of the same pass."""
+        return self.module, self.reads, self.part, self.call
 
     def state_of(self, given: Any) -> Tensor:
         """Pick the state from what the module takes or gives.
@@ -112,6 +122,44 @@ class Adapter(ABC):
         A family whose own processor needs more than it gives (torchvision, for one) overrides this.
         """
         return library.AutoProcessor.from_pretrained(model, **options)
+
+    @property
+    def tokenizer(self) -> Any:
+        """What makes tokens of texts: the processor's tokenizer, or the processor; None without."""
+        found = getattr(self.processor, "tokenizer", self.processor)
+        return found if hasattr(found, "decode") else None
+
+    def text_length(self, text: str) -> int:
+        """Return the number of tokens of a text before `prepare` cuts it, marks included."""
+        return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+    def candidate_tokens(self) -> Sequence[Sequence[int]]:
+        """Return the tokens by which each candidate is asked for.
+
+        Empty where candidates are not made into tokens.
+        """
+        return ()
+
+    def unknown_candidates(self) -> list[str]:
+        """Return the candidates of which a token is the tokenizer's mark of what it does not know.
+
+        The model is then asked for that mark, and not for the candidate.
+        """
+        tokenizer = self.tokenizer
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        if unknown is None or unknown == getattr(
+            tokenizer, "eos_token_id", None
+        ):  # it knows every byte
+            return []
+        pairs = zip(self.candidates, self.candidate_tokens(), strict=False)
+        return [candidate for candidate, ids in pairs if unknown in ids]
+
+    def same_candidates(self) -> list[str]:
+        """Return the candidates that are the same tokens to the model as another."""
+        tokens = [tuple(ids) for ids in self.candidate_tokens()]
+        times = Counter(tokens)
+        pairs = zip(self.candidates, tokens, strict=False)
+        return [candidate for candidate, ids in pairs if times[ids] > 1]
 
     @abstractmethod
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:

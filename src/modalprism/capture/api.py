@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from typing import Any, Final, Literal
 from torch import nn
 
 from modalprism.capture.adapter import Adapter
-from modalprism.capture.parts import REDRAWN, PartsReader
+from modalprism.capture.generic import ModuleAdapter
+from modalprism.capture.parts import REDRAWN, PartsReader, read_notices
 from modalprism.capture.places import opened_place
 from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.recipe import Recipe
@@ -21,12 +23,15 @@ from modalprism.capture.run import Run, run_capture
 from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
-from modalprism.datasets.sources import CountedExamples
+from modalprism.datasets.labels import Labels, label_from, no_match, unmatched
+from modalprism.datasets.lazy import group_of
+from modalprism.datasets.sources import CountedExamples, Examples
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
 from modalprism.locks import exclusive
 from modalprism.progress import Track, silent
 
+_LOG: Final = logging.getLogger("modalprism.capture")
 _BESIDE: Final = frozenset({"id", "label", "groups"})
 
 
@@ -70,7 +75,8 @@ def capture(
         Of a model in memory; None otherwise.
     examples : iterable of Example or mapping
         A mapping has a value a modality (a PIL image, a string, a waveform), and may have
-        ``label``, ``id`` and ``groups``.
+        ``label``, ``id`` and ``groups``. A label becomes the candidate that is most like it
+        (`modalprism.datasets.labels.Labels`); None, NaN and white space are no label.
     out : str or Path
         The store's folder, or an address that fsspec knows, such as ``s3://bucket/run/store``.
     candidates : sequence of str
@@ -149,8 +155,14 @@ def capture(
         seed=seed,
     )
     out = opened_place(out)
+    # Candidates of other adapters may be the model's own classes, of which a label need be none.
+    own = model.candidates if isinstance(model, ModuleAdapter) else ()
+    labels = Labels.of(candidates or own)
+    if isinstance(examples, list | tuple):  # now, and not when all has been captured
+        _refuse_unmatched((one.label for one in _examples(examples, labels)), labels)
     with _runs(recipe, settings, engine, track) as run, exclusive(out):
-        run(_given(examples), out, settings, total, {})
+        run(_given(examples, labels), out, settings, total, {})
+        _say_notices(out, labels)
         if redrawn:
             if "answer" not in EmbeddingStore.open(out).names:
                 raise InputError(
@@ -160,7 +172,7 @@ def capture(
             captured = PartsReader.open(out)
             first, second = captured.words["modalities"]
             pairs = redrawn_pairs(
-                _examples(examples),
+                _examples(examples, labels),
                 set(captured.array("id").tolist()),
                 (first, second),
                 count=redrawn,
@@ -207,21 +219,47 @@ def _runs(
     yield run_here
 
 
-def _given(examples: Iterable[Example | Mapping[str, Any]]) -> Iterable[Example]:
+def _given(examples: Iterable[Example | Mapping[str, Any]], labels: Labels) -> Iterable[Example]:
     """Leave a dataset what it is: a worker may open it by itself."""
-    return examples if isinstance(examples, CountedExamples) else _examples(examples)
+    return examples if isinstance(examples, CountedExamples) else _examples(examples, labels)
 
 
-def _examples(given: Iterable[Example | Mapping[str, Any]]) -> Iterator[Example]:
-    return (_example(value, place) for place, value in enumerate(given))
+def _examples(given: Iterable[Example | Mapping[str, Any]], labels: Labels) -> Iterator[Example]:
+    if isinstance(given, Examples):  # a dataset has read its labels
+        return iter(given)
+    return (_example(value, place, labels) for place, value in enumerate(given))
 
 
-def _example(value: Example | Mapping[str, Any], place: int) -> Example:
+def _example(value: Example | Mapping[str, Any], place: int, labels: Labels) -> Example:
+    """Return an example with its label and groups read as those of a dataset are."""
     if isinstance(value, Example):
-        return value
-    return Example(
-        str(value.get("id", place)),
-        {name: given for name, given in value.items() if name not in _BESIDE},
-        value.get("label"),
-        value.get("groups", {}),
-    )
+        identity, inputs, label, groups = value.id, value.inputs, value.label, value.groups
+    else:
+        identity = str(value.get("id", place))
+        inputs = {name: given for name, given in value.items() if name not in _BESIDE}
+        label, groups = value.get("label"), value.get("groups", {})
+    try:
+        return Example(
+            identity,
+            inputs,
+            label_from(label, labels, "its label"),
+            {str(name): group_of(str(name), given) for name, given in groups.items()},
+        )
+    except InputError as error:
+        raise InputError(f"the example {identity!r}: {error}") from error
+
+
+def _refuse_unmatched(found: Iterable[int | str | None], labels: Labels) -> None:
+    """Refuse labels none of which is a candidate."""
+    said = [label for label in found if label is not None]
+    if labels.candidates and said and unmatched(said, labels.candidates).total() == len(said):
+        raise InputError(no_match(said, labels.candidates))
+
+
+def _say_notices(out: Path, labels: Labels) -> None:
+    """Log what is to be known of a finished store."""
+    notices = read_notices(out)
+    for sentence in notices.sentences():
+        _LOG.warning("%s: %s", out.name, sentence)
+    if labels.candidates and notices.labels and notices.labels_unmatched == notices.labels:
+        raise InputError(no_match(notices.commonest_unmatched, labels.candidates))

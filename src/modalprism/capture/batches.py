@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from modalprism.capture.adapter import Adapter
+from modalprism.capture.notices import PartNotices
 from modalprism.capture.parts_writer import Row
 from modalprism.capture.reading import Reading, read_batch
+from modalprism.capture.sent import cut_texts, prompt_of
 from modalprism.capture.settings import DTYPES, CaptureSettings
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -24,8 +26,8 @@ Placed = tuple[int, Example]
 class Sink(Protocol):
     """Takes what was captured, in the order of the examples; `PartsWriter` is one."""
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
-        """Take the states and answers of some rows."""
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: PartNotices) -> None:
+        """Take the states and answers of some rows, and what is to be said of them."""
 
     def skip(self, position: int, name: str, why: str) -> None:
         """Note an example that cannot be used."""
@@ -56,6 +58,7 @@ class Batches:
     reading: Reading
     device: torch.device
     size: int = 0
+    _begun: bool = False
 
     def __post_init__(self) -> None:
         self.size = self.size or self.settings.batch_size
@@ -69,6 +72,7 @@ class Batches:
             If an example cannot be prepared and ``on_error`` is "stop", a state is not finite, or
             memory does not suffice for a single example.
         """
+        self._begun = False
         chunk: list[Placed] = []
         for one in examples:
             chunk.append(one)
@@ -97,7 +101,7 @@ class Batches:
                 ) from error
             half = self.size = max(len(chunk) // 2, 1)
         else:
-            self._keep(chunk, states)
+            self._keep(chunk, states, self._notices(chunk, inputs, states))
             return
         # Outside the handler: what the failed pass held is free only now.
         gc.collect()
@@ -128,8 +132,32 @@ class Batches:
         kept = {name: state.to(dtype).cpu() for name, state in states.items()}
         return kept if answer is None else kept | {"answer": answer.float().cpu()}
 
-    def _keep(self, chunk: list[Placed], states: dict[str, Tensor]) -> None:
+    def _notices(
+        self, chunk: list[Placed], inputs: Mapping[str, Tensor], states: Mapping[str, Tensor]
+    ) -> PartNotices:
+        """Count what is to be said of a batch; the first one's prompt is rendered."""
+        if self.settings.answer_alone:
+            return PartNotices()
+        examples = [example for _, example in chunk]
+        prompt = "" if self._begun else prompt_of(self.adapter, examples[0], inputs)
+        self._begun = True
+        first, second = self.adapter.modalities
+        same = {}
         for name, state in states.items():
+            modality, _, layer = name.partition("/")
+            other = states.get(f"{second}/{layer}")
+            if modality == first and other is not None and other.shape == state.shape:
+                same[layer] = int((state == other).all(1).sum())
+        counted = {layer: times for layer, times in same.items() if times}
+        return PartNotices(*cut_texts(self.adapter, examples, inputs), counted, prompt)
+
+    def _keep(self, chunk: list[Placed], states: dict[str, Tensor], notices: PartNotices) -> None:
+        for name, state in states.items():
+            if len(state) != len(chunk):
+                raise InputError(
+                    f"the state {name} has {len(state)} rows for {len(chunk)} examples; a state's "
+                    "first axis is the example"
+                )
             if name.startswith("tokens/"):
                 continue  # they end in NaN, and are at most what was pooled
             bad = ~torch.isfinite(state).all(1)
@@ -144,4 +172,4 @@ class Batches:
         rows = [
             Row(position, example.id, example.label, example.groups) for position, example in chunk
         ]
-        self.sink.add(rows, states)
+        self.sink.add(rows, states, notices)

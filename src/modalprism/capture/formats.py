@@ -14,7 +14,7 @@ from safetensors import safe_open
 from modalprism.capture.hdf5_arrays import open_hdf5
 from modalprism.capture.named_arrays import NamedArrays, tensor_array
 from modalprism.capture.parquet_arrays import open_parquet
-from modalprism.capture.parts import REDRAWN, WORDS, PartsReader
+from modalprism.capture.parts import REDRAWN, WORDS, PartsReader, read_notices
 from modalprism.capture.zarr_arrays import open_zarr
 from modalprism.datasets.arrays import open_archive
 from modalprism.errors import InputError
@@ -88,7 +88,8 @@ def _parts(path: Path) -> Iterator[NamedArrays]:
             return reader.array(name)
         return redrawn.array(own if own in redrawn.names else f"group/{own}")
 
-    yield NamedArrays(names, read, _as_words(reader.words))
+    said = read_notices(path).said()
+    yield NamedArrays(names, read, _as_words(reader.words | ({"notices": said} if said else {})))
 
 
 FORMATS: Final[dict[str, Opener]] = {

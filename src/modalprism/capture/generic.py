@@ -31,7 +31,8 @@ class ModuleAdapter(Adapter):
         Examples → keyword arguments of the model's forward pass.
     layers : mapping of modality to sequence of str or Site
         Dotted paths of modules, the first of them before fusion; their outputs are read. A `Site`
-        says more: its layer is then its own.
+        says more: its layer is then its own, and ``call`` is which call of the module is meant
+        where it runs more than once in a forward pass.
     spans : callable, optional
         Prepared inputs → mask of positions (b, t) of every modality that does not fill its states.
     answer : callable, optional
@@ -40,6 +41,10 @@ class ModuleAdapter(Adapter):
         What the columns of `answer` are.
     fusion : str
         In words, for the store.
+    tokenizer : object, optional
+        The tokenizer of the transformers library that `prepare` uses, if it gives ``input_ids``
+        and ``attention_mask``. The store then has the prompt as the model got it, and a count of
+        the texts that `prepare` cut; without, it has the first example's text as it was given.
 
     Raises
     ------
@@ -77,8 +82,9 @@ class ModuleAdapter(Adapter):
         answer: Answer | None = None,
         candidates: Sequence[str] = (),
         fusion: str = "from layer 1 on",
+        tokenizer: Any = None,
     ) -> None:
-        super().__init__(model, None, candidates)
+        super().__init__(model, tokenizer, candidates)
         if len(layers) != 2 or not all(layers.values()):
             raise InputError(
                 f"name the layers of two modalities; there are {', '.join(layers) or 'none'}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.families.registry import adapter_class
+from modalprism.capture.model_place import check_model
 from modalprism.errors import InputError
 from modalprism.foreign import reason_of
 
@@ -67,6 +68,7 @@ def load_adapter(
         If there is no such model, it has no safetensors, its family has no adapter, or transformers
         is missing.
     """
+    check_model(model, revision)
     library = _transformers()
     options = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:

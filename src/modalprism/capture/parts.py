@@ -5,7 +5,7 @@
 ``part-00000.safetensors``  arrays of the part's rows, named as in `store`
 ``part-00000.parquet``  a line a row: position in the dataset, id, label, group columns; in its
                         metadata the checksum of the arrays, where the part ends, what was skipped
-``finished.json``       how many rows and skipped examples there are, once all are
+``finished.json``       how many rows and skipped examples there are, once all are, and the notices
 ``redrawn/``            a store of the same kind: the model's answers on redrawn pairs
 ======================  ===========================================================================
 
@@ -17,7 +17,7 @@ part, and doubles none.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from modalprism.capture.named_arrays import tensor_array
+from modalprism.capture.notices import Notices, PartNotices
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, parse_json, require_file
 from modalprism.progress import Track, silent
@@ -57,6 +58,7 @@ class Part:
         The position at which the next part begins.
     skipped : tuple of (str, str)
         Examples of this stretch that could not be used, and why.
+    notices : PartNotices
     """
 
     arrays: Path
@@ -65,6 +67,7 @@ class Part:
     checksum: str
     end: int
     skipped: tuple[tuple[str, str], ...]
+    notices: PartNotices
 
     @classmethod
     def read(cls, folder: Path, number: int) -> Part | None:
@@ -83,7 +86,13 @@ class Part:
             words = parse_json(table.metadata[INDEX], f"the metadata of {shown(index)}")
             skipped = tuple((str(name), str(why)) for name, why in words["skipped"])
             return cls(
-                arrays, index, table.num_rows, str(words["checksum"]), int(words["end"]), skipped
+                arrays,
+                index,
+                table.num_rows,
+                str(words["checksum"]),
+                int(words["end"]),
+                skipped,
+                PartNotices.read(words.get("notices")),
             )
 
     def arrays_here(self) -> Path:
@@ -98,6 +107,13 @@ class Part:
         if not path.exists():
             raise InputError(f"{shown(path)} is missing, but {self.index.name} is there")
         return require_file(path, shown(path))
+
+    def column(self, name: str) -> list[Any]:
+        """Read a column of the index."""
+        index = require_file(self.index)
+        with _reading(index), pq.ParquetFile(index) as file:
+            cells: list[Any] = file.read(columns=[name]).column(name).to_pylist()
+        return cells
 
     def check(self) -> None:
         """Compare the arrays with their checksum.
@@ -139,17 +155,45 @@ def finished_parts(folder: Path) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def counts_of(folder: Path) -> str:
-    """Return what the mark of a finished store says of its parts."""
-    parts = finished_parts(folder)
+def _counts_of(parts: Sequence[Part]) -> dict[str, Any]:
     rows, skipped = sum(part.rows for part in parts), sum(len(part.skipped) for part in parts)
-    return dumps({"rows": rows, "skipped": skipped})
+    return {"rows": rows, "skipped": skipped}
+
+
+def mark_of(folder: Path) -> str:
+    """Return the mark of a finished store: the counts of its parts, and their notices."""
+    parts = finished_parts(folder)
+    counts = _counts_of(parts)
+    written = [part for part in parts if part.rows]
+    labels: list[int | str] = []
+    if written and "label" in pq.read_schema(written[0].index).names:
+        labels = [label for part in written for label in part.column("label")]
+    words = read_words(folder)
+    notices = Notices.of(counts["rows"], (part.notices for part in parts), labels, words)
+    return dumps({**counts, "notices": notices.said()})
+
+
+def _mark_in(folder: Path) -> dict[str, Any]:
+    """Read the mark of a finished store; empty where there is none, or it is damaged."""
+    mark = folder / FINISHED
+    if not mark.is_file():
+        return {}
+    try:
+        content = parse_json(mark.read_bytes(), shown(mark))
+    except InputError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def is_finished(folder: Path) -> bool:
     """Tell whether a capture into this folder came to its end, and all its parts are there."""
-    mark = folder / FINISHED
-    return mark.is_file() and mark.read_text("utf-8") == counts_of(folder)
+    mark = _mark_in(folder)
+    return bool(mark) and mark.items() >= _counts_of(finished_parts(folder)).items()
+
+
+def read_notices(folder: Path) -> Notices:
+    """Read the notices of a finished store; none where it is not finished."""
+    return Notices.read(_mark_in(folder).get("notices"))
 
 
 def read_words(folder: Path) -> dict[str, Any]:
@@ -293,9 +337,7 @@ class PartsReader:
             return np.concatenate([tensor_array(piece) for piece in self.pieces(name)])
         cells: list[Any] = []
         for part in self.parts:
-            index = require_file(part.index)
-            with _reading(index), pq.ParquetFile(index) as file:
-                cells += file.read(columns=[name]).column(name).to_pylist()
+            cells += part.column(name)
         # Of labels in words and numbers a part may hold numbers alone; the whole does not.
         if any(isinstance(cell, str) for cell in cells):
             cells = list(map(str, cells))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,13 +15,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from modalprism.capture.notices import PartNotices
 from modalprism.capture.parts import (
     FINISHED,
     FORMAT,
     INDEX,
     WORDS,
-    counts_of,
     finished_parts,
+    mark_of,
     paths_of,
     read_words,
 )
@@ -77,6 +78,9 @@ class PartsWriter:
     _pending: dict[str, list[Tensor]] = field(default_factory=dict)
     _skipped: list[tuple[str, str]] = field(default_factory=list)
     _labelled: bool | None = None
+    _grouped: tuple[str, ...] | None = None
+    _notices: list[PartNotices] = field(default_factory=list)
+    _begun: bool = False
 
     def resume(self) -> tuple[int, int]:
         """Open the folder, and return the position to go on from and the rows that are there.
@@ -109,7 +113,10 @@ class PartsWriter:
         self._number = len(parts)
         self._end = parts[-1].end if parts else 0
         if written := next((part for part in parts if part.rows), None):
-            self._labelled = "label" in pq.read_schema(written.index).names
+            names = pq.read_schema(written.index).names
+            self._labelled = "label" in names
+            self._grouped = tuple(sorted(n[6:] for n in names if n.startswith("group/")))
+            self._begun = True
         return self._end, sum(part.rows for part in parts)
 
     def skip(self, position: int, name: str, why: str) -> None:
@@ -117,16 +124,23 @@ class PartsWriter:
         self._skipped.append((name, why))
         self._end = position + 1
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
+    def add(
+        self,
+        rows: list[Row],
+        arrays: Mapping[str, Tensor],
+        notices: PartNotices | None = None,
+    ) -> None:
         """Append rows; a part that is full is written.
 
         Raises
         ------
         InputError
-            If one has a label and another none.
+            If one has a label and another none, or they have different groups.
         """
         if self._labelled is None:
             self._labelled = rows[0].label is not None
+        if self._grouped is None:
+            self._grouped = tuple(sorted(rows[0].groups))
         for row in rows:
             if (row.label is not None) != self._labelled:
                 have, lacks = ("have", "lacks") if self._labelled else ("lack", "has")
@@ -134,7 +148,13 @@ class PartsWriter:
                     f"the example {row.id!r} {lacks} a label, which others {have}; give all "
                     "examples one, or none"
                 )
+            if tuple(sorted(row.groups)) != self._grouped:
+                raise InputError(
+                    f"the example {row.id!r} has the groups {', '.join(row.groups) or 'none'}, and "
+                    f"others {', '.join(self._grouped) or 'none'}; give all examples the same"
+                )
         self._rows += rows
+        self._notices += [notices] if notices else []
         self._end = rows[-1].position + 1
         for name, values in arrays.items():
             self._pending.setdefault(name, []).append(values)
@@ -145,7 +165,7 @@ class PartsWriter:
     def finish(self) -> None:
         """Write what is pending, and the mark that nothing follows."""
         self.flush()
-        write_through(self.folder / FINISHED, counts_of(self.folder))
+        write_through(self.folder / FINISHED, mark_of(self.folder))
 
     def flush(self) -> None:
         """Write what is pending as a part."""
@@ -154,14 +174,18 @@ class PartsWriter:
         arrays_path, index_path = paths_of(self.folder, self._number)
         content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
         write_through(arrays_path, content, keep=False)
-        words = {
+        words: dict[str, Any] = {
             "checksum": hashlib.sha256(content).hexdigest(),
             "end": self._end,
             "skipped": self._skipped,
         }
+        summed = PartNotices.summed(self._notices)
+        if said := (replace(summed, prompt="") if self._begun else summed).said():
+            words["notices"] = said
+        self._begun = self._begun or bool(self._rows)
         write_through(index_path, _index(self._rows, words))
         self._number += 1
-        self._rows, self._pending, self._skipped = [], {}, []
+        self._rows, self._pending, self._skipped, self._notices = [], {}, [], []
 
 
 def _index(rows: list[Row], words: dict[str, Any]) -> bytes:

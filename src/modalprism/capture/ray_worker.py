@@ -21,6 +21,7 @@ from torch import Tensor
 
 from modalprism.capture.batches import Batches, Placed, Sink
 from modalprism.capture.loading import quiet_library
+from modalprism.capture.notices import PartNotices
 from modalprism.capture.parts_writer import Row
 from modalprism.capture.recipe import Recipe
 from modalprism.capture.run import description_of, opened_batches
@@ -94,7 +95,7 @@ class Telling:
 
     lines: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor]) -> None:
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: PartNotices) -> None:
         """Write down rows; what is no plain number or word, the index would write as a word."""
         written = [
             asdict(
@@ -107,7 +108,8 @@ class Telling:
             for row in rows
         ]
         states = save({name: value.contiguous() for name, value in arrays.items()})
-        self.lines.append(("add", dumps(written), states))
+        words = dumps({"rows": written, "notices": notices.said()})
+        self.lines.append(("add", words, states))
 
     def skip(self, position: int, name: str, why: str) -> None:
         """Write down an example that cannot be used."""
@@ -146,8 +148,9 @@ def tell(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
     if sink is None or what in {"stop", "died"}:
         raise WorkerError(words) if what == "died" else InputError(words)
     if what == "add":
-        rows = [Row(**row) for row in json.loads(words)]
-        sink.add(rows, load(states))
+        told = json.loads(words)
+        rows = [Row(**row) for row in told["rows"]]
+        sink.add(rows, load(states), PartNotices(**told["notices"]))
         return [row.id for row in rows]
     if what == "skip":
         position, name, why = json.loads(words)

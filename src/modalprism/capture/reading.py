@@ -6,6 +6,7 @@ whatever the length of its sequence.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,17 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import Adapter, Site
+from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.pooling import Pool, kept_positions
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
 
 
 @dataclass
 class Reading:
-    """What the hooks are told of a batch, and what they have read of it.
+    """States that hooks have read of a batch, and what they need to know of it.
 
     Attributes
     ----------
+    sites : tuple of Site
     spans : mapping of modality to Tensor of bool, shape (b, t)
         Of the batch that runs.
     positions : Tensor of int64, shape (b,), optional
@@ -34,15 +37,45 @@ class Reading:
         d), where single positions are kept.
     received : dict of layer to Tensor, shape (b, t)
         Attention that every position receives, where that weighs.
+    calls : Counter of Site
+        How often each site's module ran in the pass.
+    pooled : set of (int, str)
+        Layers and modalities whose state came without positions.
     """
+
+    sites: tuple[Site, ...] = ()
 
     spans: Mapping[str, Tensor] = field(default_factory=dict)
     positions: Tensor | None = None
     states: dict[str, Tensor] = field(default_factory=dict)
     received: dict[int, Tensor] = field(default_factory=dict)
+    calls: Counter[Site] = field(default_factory=Counter)
+    pooled: set[tuple[int, str]] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Forget the pass before."""
+        self.states, self.received = {}, {}
+        self.calls.clear()
+        self.pooled.clear()
 
     def take(self, site: Site, given: Any, how: Reader) -> None:
-        """Pool the spans that stand at a site."""
+        """Pool the spans that stand at a site.
+
+        Raises
+        ------
+        InputError
+            If the module ran before in this pass and the site does not say which call it means, or
+            a span has another shape than the state.
+        """
+        self.calls[site] += 1
+        if site.call is None and self.calls[site] > 1:
+            raise InputError(
+                f"the module {site.module!r} runs more than once in a forward pass, so that "
+                f"{_read_there(site)} has several states; say which call is meant, "
+                f"Site({site.layer}, {site.module!r}, …, call=0), or name another module"
+            )
+        if site.call is not None and self.calls[site] != site.call + 1:
+            return
         state = site.state_of(given)
         if state.ndim == 4:  # a grid of channels first: its places are its positions
             state = state.flatten(2).transpose(1, 2)
@@ -50,8 +83,14 @@ class Reading:
             name = f"{modality}/{site.layer}"
             if state.ndim == 2:  # one state an example already
                 self.states[name] = state
+                self.pooled.add((site.layer, modality))
                 continue
             mask = _checked(state, self.spans.get(modality), f"{modality} at {site.module!r}")
+            if how.attended and site.layer and site.layer not in self.received:
+                raise InputError(
+                    f"the attention {site.attention!r} did not run before {site.module!r}, so that "
+                    "it cannot weigh positions; choose another pooling"
+                )
             weight = mask * self.received[site.layer] if site.layer in self.received else mask
             self.states[name] = how.pool(state, weight)
             if how.tokens:
@@ -59,6 +98,43 @@ class Reading:
         if self.positions is not None and site.layer and state.ndim == 3:
             rows = torch.arange(len(state), device=state.device)
             self.states[f"fused/{site.layer}"] = state[rows, self.positions.to(state.device)]
+
+    def check(self) -> None:
+        """Check, after a pass, that every site was read and no two modalities read the same.
+
+        Raises
+        ------
+        InputError
+            If a named module did not run, or two modalities are read from one tensor at the same
+            positions before fusion.
+        """
+        for site in self.sites:
+            if self.calls[site] <= (site.call or 0):
+                times = f"ran {self.calls[site]} times" if self.calls[site] else "did not run"
+                raise InputError(
+                    f"the module {site.module!r} {times} in a forward pass, so that "
+                    f"{_read_there(site)} has no state; name a module, and a call of it, that runs "
+                    "for every batch"
+                )
+        # At a fused layer, two modalities may have one state; before fusion that is a mistake.
+        first: dict[tuple[Any, ...], str] = {}
+        before = [site for site in self.sites if site.layer == BEFORE_FUSION]
+        for early, modality in ((one, name) for one in before for name in one.modalities):
+            other = first.setdefault(early.place, modality)
+            if other != modality and self._alike(BEFORE_FUSION, modality, other):
+                raise InputError(
+                    f"{other} and {modality} are both read from the module {early.module!r} before "
+                    "fusion, at the same positions, so that their states are one; name two "
+                    "modules, or say by spans which positions belong to each"
+                )
+
+    def _alike(self, layer: int, one: str, other: str) -> bool:
+        if (layer, one) in self.pooled:
+            return True
+        mask, others = self.spans.get(one), self.spans.get(other)
+        if mask is None or others is None:
+            return mask is others
+        return mask is others or torch.equal(mask, others)
 
     def attend(self, site: Site, given: Any) -> None:
         """Note how much attention every position receives at a site, averaged over heads."""
@@ -89,6 +165,10 @@ class Reader:
     pool: Pool
     tokens: int = 0
     attended: bool = False
+
+
+def _read_there(site: Site) -> str:
+    return f"{' and '.join(site.modalities)} at layer {site.layer}"
 
 
 def _checked(state: Tensor, mask: Tensor | None, where: str) -> Tensor:
@@ -134,16 +214,20 @@ def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> 
     >>> reading.states
     {'text/1': tensor([[5.]])}
     """
-    reading = Reading()
+    reading = Reading(tuple(sites))
     how = how if isinstance(how, Reader) else Reader(how)
     modules: dict[str, nn.Module] = dict(model.named_modules())
 
     def named(name: str) -> nn.Module:
         if name not in modules:
-            raise InputError(f"the model has no module {name!r}; print(model) shows their names")
+            raise InputError(
+                f"the model has no module {name!r}{suggestion(name, modules)}; print(model) shows "
+                "their names"
+            )
         return modules[name]
 
     with ExitStack() as hooks:
+        hooks.callback(model.register_forward_pre_hook(lambda *_: reading.calls.clear()).remove)
         for site in sites:
             if how.attended and site.layer:
                 hooks.callback(_hook_attention(named, site, reading).remove)
@@ -193,11 +277,17 @@ def read_batch(
     states : dict of name to Tensor, shape (b, d)
         ``image/0``, …, ``fused/1``, …
     answer : Tensor, shape (b, C), optional
+
+    Raises
+    ------
+    InputError
+        If a named module did not run, or two modalities are read from one tensor before fusion.
     """
-    reading.states, reading.received = {}, {}
+    reading.begin()
     reading.spans = adapter.spans(inputs)
     reading.positions = adapter.last_position(inputs) if adapter.fused == "last" else None
     output = adapter.forward(inputs)
+    reading.check()
     states = dict(reading.states)
     if adapter.fused == "spans":
         first, second = adapter.modalities

@@ -147,8 +147,13 @@ def description_of(
     """Say what the store is; all that makes other bytes stands here, and nothing else."""
     sites = _sites(adapter, settings)
     layers = sorted({site.layer for site in sites})
+    doubtful = {
+        "unknown_candidates": adapter.unknown_candidates(),
+        "same_candidates": adapter.same_candidates(),
+    }
     return {
         **words,
+        **{name: found for name, found in doubtful.items() if found},
         "adapter": type(adapter).__name__,
         "modalities": list(adapter.modalities),
         "candidates": list(adapter.candidates),

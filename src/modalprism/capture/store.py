@@ -47,6 +47,7 @@ from modalprism.suggest import suggestion
 
 _NAMED: Final = 20
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
+_ROWS_COMPARED: Final = 256
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>[0-9]{1,9}))?")
 _LAYER: Final = re.compile("[0-9]{1,9}")
 
@@ -198,6 +199,15 @@ class EmbeddingStore:
         if self.path.is_dir() and (self.path / WORDS).is_file():
             return MappedParts(list(PartsReader.open(self.path).pieces(name)))
         return self.array(name)
+
+    def same_states(self, modalities: tuple[str, str], layer: int) -> bool:
+        """Tell whether two modalities have equal states in all rows of a layer."""
+        first, second = (self.span_in_parts(modality, layer) for modality in modalities)
+        if first.shape != second.shape:
+            return False
+        starts = range(0, len(first), _ROWS_COMPARED)
+        blocks = (slice(start, start + _ROWS_COMPARED) for start in starts)
+        return len(first) > 0 and all(np.array_equal(first[one], second[one]) for one in blocks)
 
     def _name_of(self, modality: str, layer: int) -> str:
         layers = self._layers_of(modality)

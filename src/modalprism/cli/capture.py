@@ -178,6 +178,7 @@ def capture(
     """
     from modalprism.capture.api import capture as run
     from modalprism.capture.loading import adapter_named
+    from modalprism.capture.model_place import check_model
     from modalprism.capture.parts import PartsReader
     from modalprism.datasets.columns import Columns
     from modalprism.datasets.labels import Labels
@@ -185,6 +186,8 @@ def capture(
     from modalprism.datasets.sources import open_examples
 
     where = _engine(engine, address, workers)
+    if not isinstance(where, RayEngine):  # whose workers may see other folders
+        check_model(model, revision)
     asked = None if prompt is None else Prompt.of(prompt)
     only: Literal["candidates"] | None = "candidates" if only_candidates else None
     examples = open_examples(
@@ -270,7 +273,11 @@ def _answers(flags: list[str] | None) -> dict[str, str] | Literal["letters"] | N
         raise InputError(
             f"--answer {wrong[0]!r} is not of the form value=candidate: 1=yes; or letters alone"
         )
-    return {value.strip(): candidate.strip() for value, _, candidate in pairs} or None
+    answers: dict[str, str] = {}
+    for value, candidate in ((value.strip(), candidate.strip()) for value, _, candidate in pairs):
+        if answers.setdefault(value, candidate) != candidate:
+            raise InputError(f"--answer {value} is given twice, with different candidates")
+    return answers or None
 
 
 def _layers(words: str | None) -> list[int] | None:

@@ -28,8 +28,12 @@ def inspect(
 ) -> None:
     """Say what a store of embeddings holds: model, dataset, spans, arrays, and what was skipped.
 
+    It also prints the first example's text as the model was given it, and how many texts were cut
+    and labels match no candidate.
+
     Example: modalprism inspect runs/clip/store
     """
+    from modalprism.capture.notices import notices_in
     from modalprism.capture.parts import WORDS, PartsReader, is_finished
     from modalprism.capture.store import EmbeddingStore
 
@@ -51,21 +55,30 @@ def inspect(
     for name in sorted(columns):
         values = opened.array(name)
         described[name] = {"shape": list(values.shape), "dtype": str(values.dtype)}
+    notices = notices_in(opened.metadata)
+    metadata = {key: value for key, value in opened.metadata.items() if key != "notices"}
     if as_json:
         print_json(
             {
-                "metadata": opened.metadata,
+                "metadata": metadata,
+                "notices": notices.said(),
                 "arrays": described,
                 "skipped": skipped,
                 "finished": not unfinished,
             }
         )
         return
-    OUT.print(_two_columns(redacted(store), opened.metadata))
+    OUT.print(_two_columns(redacted(store), metadata))
     table = Table("array", "rows × columns", "type", box=None, title="arrays", title_justify="left")
     for name, what in described.items():
         table.add_row(escape(name), " × ".join(map(str, what["shape"])), what["dtype"])
     OUT.print(table)
+    if notices.prompt:
+        OUT.print("\nThe first example's text, as the model was given it:", highlight=False)
+        OUT.print(notices.prompt, markup=False, highlight=False, soft_wrap=True)
+        OUT.print()
+    for sentence in notices.sentences():
+        OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if unfinished:
         OUT.print(unfinished)
     for name, why in skipped:

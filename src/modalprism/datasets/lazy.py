@@ -124,7 +124,7 @@ def example_of(
             identity = _identity(row, columns)
             if columns.label:
                 label = label_of(columns.label, row.values, labels or Labels())
-            groups = {name: _group(name, row.values.get(name)) for name in columns.groups}
+            groups = {name: group_of(name, row.values.get(name)) for name in columns.groups}
         except InputError as error:
             broken = str(error)
     inputs = LazyInputs(identity, columns.modalities, row.values, root, sampling_rate, broken)
@@ -141,7 +141,14 @@ def _identity(row: Row, columns: Columns) -> str:
     return str(value)
 
 
-def _group(name: str, value: Any) -> str:
+def group_of(name: str, value: Any) -> str:
+    """Return a row's value of a group column as a word; of bytes it is a digest.
+
+    Raises
+    ------
+    InputError
+        If it is missing, or neither a word nor a number.
+    """
     value = unwrapped(value)
     if callable(value):
         value = content_of(value, None)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+from modalprism.capture.notices import Notices
 from modalprism.look.glyphs import font_caution
 from modalprism.look.notation import counts, number
 from modalprism.look.readings import Readings
@@ -50,7 +51,11 @@ def cautions(profile: Profile) -> list[str]:
         recovered = readings.get(case, "answer", "recovered")
         if recovered is not None and recovered.value < LOW_RECOVERY:
             unread.append(f"{case.name} ({number(recovered.value)})")
-    said = []
+    said = [
+        f"{case}: {sentence}"
+        for case, notices in notices_of(profile).items()
+        for sentence in notices.sentences()
+    ]
     if unlearnt:
         said.append(
             f"Accuracy is not above chance: {_cases(unlearnt)}. "
@@ -83,6 +88,14 @@ def _fonts(readings: Readings) -> list[str]:
     names += [part for view in VIEWS for case in readings.cases(view) for part in case]
     said = font_caution("".join([*readings.modalities, *names]))
     return [f"{said[0].upper()}{said[1:]}."] if said else []
+
+
+def notices_of(profile: Profile) -> dict[str, Notices]:
+    """Return what captures counted, by model and dataset."""
+    return {
+        f"{one.get('model')} on {one.get('dataset')}": Notices.read(one)
+        for one in profile.manifest.get("notices", [])
+    }
 
 
 def _few_draws(profile: Profile) -> list[str]:

@@ -14,7 +14,7 @@ from modalprism.look.figures.examples import figure_names
 from modalprism.look.notation import counts
 from modalprism.look.readings import Readings
 from modalprism.progress import Track, silent
-from modalprism.reports.cautions import cautions
+from modalprism.reports.cautions import cautions, notices_of
 from modalprism.reports.examples import shown_cases
 from modalprism.reports.figures import write_figures
 from modalprism.reports.headlines import headlines
@@ -118,6 +118,9 @@ def render(
         descriptions={
             kind: {str(name): str(text) for name, text in manifest.get(key, {}).items() if text}
             for kind, key in (("model", "models"), ("dataset", "datasets"))
+        },
+        prompts={
+            case: notices.prompt for case, notices in notices_of(profile).items() if notices.prompt
         },
         views=views,
         targets={view: readings.target(view) for view in views},

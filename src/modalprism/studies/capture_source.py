@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from modalprism.capture.api import capture
 from modalprism.capture.loading import adapter_named
+from modalprism.capture.model_place import check_model, check_model_folder
 from modalprism.capture.parts import REDRAWN, is_finished
 from modalprism.capture.redrawn import PARTNERS
 from modalprism.capture.store import EmbeddingStore
@@ -21,7 +23,7 @@ from modalprism.datasets.labels import Labels
 from modalprism.datasets.prompts import Prompt
 from modalprism.datasets.rows import ends_digest
 from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
-from modalprism.engines import Engine
+from modalprism.engines import Engine, RayEngine
 from modalprism.files import file_name
 from modalprism.progress import Track, silent
 from modalprism.strict_json import dumps
@@ -192,6 +194,8 @@ class CaptureSource(StudyPart):
 
         The model runs where the engine says: see `modalprism.capture`.
         """
+        if not isinstance(engine, RayEngine):  # whose workers may see other folders
+            self._check_model(folder)
         examples = open_examples(
             self.data,
             self._columns(),
@@ -205,8 +209,7 @@ class CaptureSource(StudyPart):
         )
         fingerprint = examples.fingerprint()
         # A folder a question: what is asked otherwise is captured beside, and nothing is lost.
-        labels = file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
-        out = folder / f"{labels}-{self._key(fingerprint, seed)}"
+        out = folder / f"{self._folder_name()}-{self._key(fingerprint, seed)}"
         if not self._whole(out):
             self._capture(examples, fingerprint, out, seed, track, engine)
         store = EmbeddingStore.open(out)
@@ -224,6 +227,16 @@ class CaptureSource(StudyPart):
             self.device,
         )
         yield StudiedStore(self.model_label, self.dataset_label, store, origin)
+
+    def _folder_name(self) -> str:
+        return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
+
+    def _check_model(self, folder: Path) -> None:
+        """Refuse a model that is not there; the hub is not asked where a store may be whole."""
+        if any(folder.glob(f"{glob.escape(self._folder_name())}-*")):
+            check_model_folder(self.model)
+        else:
+            check_model(self.model, self.revision)
 
     def _whole(self, out: Path) -> bool:
         return is_finished(out) and (not self.redrawn or is_finished(out / REDRAWN))

@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
+from modalprism.capture.notices import notices_in
 from modalprism.estimation.analyze import Estimator
 from modalprism.foreign import redacted
 from modalprism.studies.baselines import Scored
@@ -71,6 +72,11 @@ def manifest_of(
         "stores": {
             f"{studied.model}/{studied.dataset}": studied.store.digest() for studied in stores
         },
+        "notices": [
+            {"model": studied.model, "dataset": studied.dataset, **said}
+            for studied in stores
+            if (said := notices_in(studied.store.metadata).said())
+        ],
         "notes": [
             _INTERVALS[study.estimator],
             "Where a layer view tests the same at several layers, q-values are those of "

@@ -77,7 +77,8 @@ def plan_tasks(
     Raises
     ------
     InputError
-        If the store lacks what a view reads, or a layer that was asked for.
+        If the store lacks what a view reads, or a layer that was asked for, or both modalities
+        have the same array at a layer.
     """
     known = store.layers(modalities)
     if not known:
@@ -109,7 +110,23 @@ def plan_tasks(
             Task(model, dataset, view, "observed", layer, store.layer_name(layer))
             for layer in wanted
         ]
+    _refuse_same_states(store, modalities, tasks)
     return tasks
+
+
+def _refuse_same_states(
+    store: EmbeddingStore, modalities: tuple[str, str], tasks: Sequence[Task]
+) -> None:
+    """Refuse a layer at which both modalities have one array: its atoms would say nothing."""
+    observed = [task for task in tasks if task.pairs == "observed"]
+    for layer in sorted({task.layer if task.view == "stream" else 0 for task in observed}):
+        if layer in store.layers(modalities) and store.same_states(modalities, layer):
+            also = ", or leave the layer out by layers" if layer else ""
+            raise InputError(
+                f"{store.path} has the same array for {modalities[0]} and {modalities[1]} at layer "
+                f"{layer}, so that nothing can tell them apart; read each from a module of its own"
+                + also
+            )
 
 
 def right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:

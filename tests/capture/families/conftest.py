@@ -1,5 +1,7 @@
 """Tiny models of real families, saved, and loaded again by the path that real ones take."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers.utils import logging
@@ -7,6 +9,7 @@ from transformers.utils import logging
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.pooling import mean
 from modalprism.capture.reading import read_states
+from modalprism.capture.sent import cut_texts, prompt_of
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -46,6 +49,19 @@ def states_of():
                 reading.positions = adapter.last_position(inputs)
             output = adapter.forward(inputs | options)
         return inputs, dict(reading.states), reading.spans, output
+
+    return run
+
+
+@pytest.fixture
+def cut_and_prompt():
+    """Prepare a long text before short ones; return the counts of cut texts, and the prompt."""
+
+    def run(adapter, examples, long="a " * 40):
+        first = replace(examples[0], inputs={**examples[0].inputs, "text": long})
+        examples = [first, *examples[1:]]
+        inputs = adapter.prepare(examples)
+        return cut_texts(adapter, examples, inputs), prompt_of(adapter, first, inputs)
 
     return run
 

@@ -222,3 +222,9 @@ def test_blip2_states_do_not_depend_on_the_examples_beside(blip2, emoji_examples
 def test_blip2_with_another_language_model_is_refused(blip2_of):
     with pytest.raises(InputError, match="with OPT as its language model; this one has 't5'"):
         blip2_of(model_type="t5", d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+
+
+def test_blip_cuts_texts_and_counts_them(blip, emoji_examples, cut_and_prompt):
+    counted, prompt = cut_and_prompt(blip, emoji_examples)
+    assert counted == (1, 16)
+    assert prompt == "<unk>×16"

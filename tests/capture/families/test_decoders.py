@@ -277,3 +277,11 @@ def test_single_positions_are_kept_as_they_are(llava, emoji_examples, states_of)
                     torch.testing.assert_close(kept[: len(there)], there)
                 assert kept[len(there) :].isnan().all()
                 assert not kept[: len(there)].isnan().any()
+
+
+def test_the_prompt_is_what_llava_was_given(llava, emoji_examples, cut_and_prompt):
+    counted, prompt = cut_and_prompt(llava, emoji_examples)
+    assert counted == (0, 0)
+    assert "<image>×" in prompt
+    assert prompt.count("<image>") == 1
+    assert "<pad>" not in prompt

@@ -272,3 +272,14 @@ def test_flava_without_its_head_does_not_answer(flava_of, emoji_examples, states
 def test_flava_takes_no_candidates(flava_of):
     with pytest.raises(InputError, match="give no candidates"):
         flava_of(candidates=("cat",))
+
+
+def test_one_stream_cuts_texts_and_counts_them(
+    vilt_of, unequal_examples, region_examples, emoji_examples, visual_bert, flava_of,
+    cut_and_prompt,
+):  # fmt: skip
+    for adapter, examples in (
+        (vilt_of(), unequal_examples), (visual_bert, region_examples), (flava_of(), emoji_examples),
+    ):  # fmt: skip
+        assert cut_and_prompt(adapter, examples)[0] == (1, 12)
+        assert cut_and_prompt(adapter, examples, "a cat")[0] == (0, 0)

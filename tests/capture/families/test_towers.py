@@ -268,3 +268,28 @@ def test_a_recording_longer_than_clap_hears_is_refused(clap, sounds, samples):
     inputs = {"audio": np.ones(samples, dtype=np.float32), "text": "a"}
     with pytest.raises(InputError, match="cut it"):
         clap.prepare([*sounds, Example("other", inputs)])
+
+
+def test_clip_cuts_texts_and_counts_them(clip, emoji_examples, cut_and_prompt):
+    assert cut_and_prompt(clip, emoji_examples) == ((1, 16), "<unk>×16")
+    assert cut_and_prompt(clip, emoji_examples, "no") == ((0, 0), "no")
+
+
+@pytest.mark.parametrize("kind", ["siglip", "siglip2"])
+def test_siglip_cuts_texts_and_counts_them(siglip_of, emoji_examples, cut_and_prompt, kind):
+    adapter = siglip_of(kind)
+    counted, _ = cut_and_prompt(adapter, emoji_examples)
+    long = sum(adapter.text_length(one.inputs["text"]) > 12 for one in emoji_examples[1:])
+    assert counted == (1 + long, 12)
+
+
+def test_clap_cuts_texts_and_counts_them(clap, sounds, cut_and_prompt):
+    assert cut_and_prompt(clap, sounds)[0] == (1, 16)
+
+
+def test_candidates_that_the_tokenizer_does_not_know_are_named(clip):
+    assert clip.unknown_candidates() == ["cat", "face"]
+    assert clip.same_candidates() == ["cat", "face"]
+    clip.candidates = ("yes", "no", "cat")
+    assert clip.unknown_candidates() == ["cat"]
+    assert clip.same_candidates() == []

@@ -183,3 +183,10 @@ def test_bridgetower_does_not_see_padding(bridgetower_of, emoji_examples, states
 def test_bridgetower_without_its_head_is_refused(bridgetower_of):
     with pytest.raises(InputError, match="those of BridgeTowerModel"):
         bridgetower_of(BridgeTowerModel)
+
+
+def test_two_streams_cut_texts_and_count_them(
+    lxmert_of, bridgetower_of, region_examples, emoji_examples, cut_and_prompt
+):
+    assert cut_and_prompt(lxmert_of(), region_examples)[0] == (1, 12)
+    assert cut_and_prompt(bridgetower_of(), emoji_examples)[0] == (1, 15)

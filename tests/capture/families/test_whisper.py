@@ -171,3 +171,9 @@ def test_recordings_that_whisper_cannot_hear_whole_are_refused(whisper, samples)
     example = Example("long", {"audio": np.zeros(samples, np.float32), "text": "a"})
     with pytest.raises(InputError, match="up to 1: cut it"):
         whisper.prepare([example])
+
+
+def test_whisper_cuts_prompts_and_counts_them(whisper, examples, cut_and_prompt):
+    counted, prompt = cut_and_prompt(whisper, examples, "so " * 10 + "he said")
+    assert counted == (1, 1 + 15 + 2)
+    assert prompt == "<|startofprev|>o so so he said<|startoftranscript|><|notimestamps|>"

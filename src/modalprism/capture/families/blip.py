@@ -52,7 +52,10 @@ class BlipAdapter(Adapter):
             text=[example.inputs["text"] for example in examples],
             padding=True,
             truncation=True,
-            max_length=config.text_config.max_position_embeddings,
+            max_length=min(
+                config.text_config.max_position_embeddings,
+                self.processor.tokenizer.model_max_length,
+            ),
             return_tensors="pt",
         )
         return dict(prepared)
@@ -98,6 +101,10 @@ class BlipQuestionAdapter(BlipAdapter):
     def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
         super().__init__(model, processor, candidates)
         self._first_tokens = first_tokens(processor.tokenizer, self.candidates)
+
+    def candidate_tokens(self) -> list[list[int]]:
+        """Return the token that begins each candidate."""
+        return [[token] for token in self._first_tokens]
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
         """Run the parts of the model one by one: as a whole it does not hand out the answer."""

@@ -77,6 +77,10 @@ class LlavaAdapter(Adapter):
         )
         return said
 
+    def candidate_tokens(self) -> list[list[int]]:
+        """Return the token that begins each candidate."""
+        return [[token] for token in self._first_tokens]
+
     def sites(self) -> tuple[Site, ...]:
         """What enters the decoder, what leaves its layers, and its final norm."""
         layers = self.layers_under(f"{self.decoder}.layers")
@@ -161,11 +165,21 @@ def first_tokens(tokenizer: Any, candidates: Sequence[str]) -> list[int]:
     Raises
     ------
     InputError
-        If two candidates begin alike, so that one token cannot tell them apart.
+        If two candidates begin alike, so that one token cannot tell them apart, or the tokenizer
+        makes no token of one.
     """
     first: dict[int, str] = {}
     for candidate in candidates:
-        token = int(tokenizer(candidate, add_special_tokens=False)["input_ids"][0])
+        ids = tokenizer(candidate, add_special_tokens=False)["input_ids"]
+        if not ids:
+            raise InputError(f"the tokenizer makes no token of the candidate {candidate!r}")
+        token = int(ids[0])
+        if token in first and token == getattr(tokenizer, "unk_token_id", None):
+            raise InputError(
+                f"the tokenizer knows neither {first[token]!r} nor {candidate!r}: both begin with "
+                f"its mark of what it does not know, {tokenizer.unk_token}; ask for letters (A, B, "
+                "…) instead"
+            )
         if token in first:
             raise InputError(
                 f"the candidates {first[token]!r} and {candidate!r} begin with the same token; ask "

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
+from modalprism.capture.families.tokens import texts_of, tokens
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -97,7 +98,7 @@ class ViltAdapter(SingleStreamAdapter):
         )
         config: Any = self.model.config
         return {
-            **tokens(self.processor.tokenizer, examples, config.max_position_embeddings),
+            **tokens(self.processor.tokenizer, texts_of(examples), config.max_position_embeddings),
             "pixel_values": pictures["pixel_values"].to(self.model.dtype),
             "pixel_mask": pictures["pixel_mask"],
         }
@@ -140,7 +141,7 @@ class VisualBertAdapter(SingleStreamAdapter):
         model: Any = self.model
         regions, mask = padded_regions(examples, model.config.visual_embedding_dim)
         return {
-            **tokens(self.processor, examples, model.config.max_position_embeddings),
+            **tokens(self.processor, texts_of(examples), model.config.max_position_embeddings),
             "visual_embeds": regions.to(model.dtype),
             "visual_attention_mask": mask,
         }
@@ -179,7 +180,7 @@ class FlavaAdapter(SingleStreamAdapter):
         config: Any = self.model.config
         longest = config.text_config.max_position_embeddings
         return {
-            **tokens(self.processor.tokenizer, examples, longest),
+            **tokens(self.processor.tokenizer, texts_of(examples), longest),
             "pixel_values": pictures["pixel_values"].to(self.model.dtype),
         }
 
@@ -210,19 +211,6 @@ class FlavaAdapter(SingleStreamAdapter):
             return None
         logits = self.model.itm_head(output.multimodal_embeddings)  # type: ignore[operator]
         return torch.softmax(logits.float(), 1)
-
-
-def tokens(tokenizer: Any, examples: Sequence[Example], longest: int) -> dict[str, Tensor]:
-    """Return ids and mask of the examples' texts, cut to what the model has positions for."""
-    return dict(
-        tokenizer(
-            [example.inputs["text"] for example in examples],
-            padding=True,
-            truncation=True,
-            max_length=min(longest, tokenizer.model_max_length),
-            return_tensors="pt",
-        )
-    )
 
 
 def padded_regions(examples: Sequence[Example], width: int) -> tuple[Tensor, Tensor]:

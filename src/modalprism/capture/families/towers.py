@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
+from modalprism.capture.families.tokens import tokens
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -66,12 +67,21 @@ class ClipAdapter(Adapter):
         return dict(self.processor.image_processor(list(values), return_tensors="pt"))
 
     def texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """Return ids and mask of texts."""
-        return dict(
-            self.processor.tokenizer(
-                list(texts), padding=True, truncation=True, return_tensors="pt"
-            )
-        )
+        """Return ids and mask of texts, cut to what the model has positions for."""
+        return tokens(self.processor.tokenizer, texts, self.positions())
+
+    def positions(self) -> int:
+        """Return how many tokens of a text the model has positions for."""
+        config: Any = self.model.config
+        return int(config.text_config.max_position_embeddings)
+
+    def candidate_tokens(self) -> list[list[int]]:
+        """Return all tokens of each candidate, as the model is given them."""
+        if not self.candidates:
+            return []
+        given = self.texts(self.candidates)
+        pairs = zip(given["input_ids"], given["attention_mask"].bool(), strict=True)
+        return [ids[mask].tolist() for ids, mask in pairs]
 
     def seen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return those inputs that the model is given; the others only say what stands where."""
@@ -128,17 +138,8 @@ class SiglipAdapter(ClipAdapter):
 
     def texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Return ids of texts, padded to the length of the training, and their mask."""
-        config: Any = self.model.config
-        return dict(
-            self.processor.tokenizer(
-                list(texts),
-                padding="max_length",
-                max_length=config.text_config.max_position_embeddings,
-                truncation=True,
-                return_attention_mask=True,
-                return_tensors="pt",
-            )
-        )
+        longest = self.positions()
+        return tokens(self.processor.tokenizer, texts, longest, padding="max_length")
 
     def seen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Leave out the texts' mask where the checkpoint's tokenizer gives none by itself."""
@@ -196,6 +197,12 @@ class ClapAdapter(ClipAdapter):
             # Where none is longer, the library says so of one of them, drawn at random.
             "is_longer": torch.zeros_like(heard["is_longer"]),
         }
+
+    def positions(self) -> int:
+        """Return how many tokens of a text the model has positions for."""
+        config: Any = self.model.config
+        # RoBERTa counts positions from behind the padding's own.
+        return super().positions() - int(config.text_config.pad_token_id) - 1
 
     def first_layers(self) -> tuple[str, ...]:
         """Return the dotted paths of the audio tower's blocks, through all stages."""

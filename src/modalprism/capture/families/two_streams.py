@@ -23,9 +23,9 @@ from modalprism.capture.families.single_stream import (
     PAIR,
     no_candidates,
     padded_regions,
-    tokens,
     trained_head,
 )
+from modalprism.capture.families.tokens import texts_of, tokens
 from modalprism.datasets.example import Example
 
 _BOX = 4
@@ -65,7 +65,7 @@ class LxmertAdapter(Adapter):
         regions, mask = padded_regions(examples, width + _BOX)
         regions = regions.to(model.dtype)
         return {
-            **tokens(self.processor, examples, model.config.max_position_embeddings),
+            **tokens(self.processor, texts_of(examples), model.config.max_position_embeddings),
             "visual_feats": regions[..., :width],
             "visual_pos": regions[..., width:],
             "visual_attention_mask": mask,
@@ -126,7 +126,7 @@ class BridgeTowerAdapter(Adapter):
         # RoBERTa counts positions from behind the padding's own.
         longest = config.text_config.max_position_embeddings - config.text_config.pad_token_id - 1
         return {
-            **tokens(self.processor.tokenizer, examples, longest),
+            **tokens(self.processor.tokenizer, texts_of(examples), longest),
             "pixel_values": pictures["pixel_values"],
         }
 

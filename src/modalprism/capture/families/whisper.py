@@ -107,6 +107,14 @@ class WhisperAdapter(Adapter):
         most = config.max_target_positions // 2 - 1
         return [mark, *words[-most:], *self._prefix]
 
+    def text_length(self, text: str) -> int:
+        """Return the number of tokens of a prompt before it is cut."""
+        return len(self.processor.tokenizer.get_prompt_ids(text)) + len(self._prefix)
+
+    def candidate_tokens(self) -> list[list[int]]:
+        """Return the token that begins each candidate."""
+        return [[token] for token in self._first_tokens]
+
     def sites(self) -> tuple[Site, ...]:
         """The encoder's output at every layer, what enters the decoder, and what leaves layers."""
         audio, text = self.modalities

@@ -1,0 +1,219 @@
+"""What a reader of a store must know of how it was captured, counted while it was written.
+
+Each part of a store counts for its own rows (`PartNotices`, in the part's index). When a capture
+ends, `notices_of` adds them up, and the sum (`Notices`) stands in the mark of the finished store.
+`modalprism inspect`, the log of a capture and the cautions of a report say it in sentences.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from modalprism.datasets.labels import unmatched
+from modalprism.errors import InputError
+from modalprism.foreign import parse_json
+
+_NAMED = 5  # labels or candidates; of more only the number is said
+
+
+@dataclass(frozen=True)
+class PartNotices:
+    """Counts over the rows of a batch or of a part.
+
+    Attributes
+    ----------
+    texts_cut : int
+        Rows whose text was longer than the model's context.
+    text_tokens : int
+        How many tokens were kept of the longest text that was cut.
+    same : mapping of layer to int
+        Rows whose state is the same number for both modalities.
+    prompt : str
+        What the model was sent for the first row of the store; empty in all other parts.
+    """
+
+    texts_cut: int = 0
+    text_tokens: int = 0
+    same: Mapping[str, int] = field(default_factory=dict)
+    prompt: str = ""
+
+    @classmethod
+    def summed(cls, parts: Iterable[PartNotices]) -> PartNotices:
+        """Add up the counts of several; the first prompt counts."""
+        parts = list(parts)
+        same: Counter[str] = Counter()
+        for part in parts:
+            same.update(part.same)
+        return cls(
+            sum(part.texts_cut for part in parts),
+            max((part.text_tokens for part in parts), default=0),
+            dict(same),
+            next((part.prompt for part in parts if part.prompt), ""),
+        )
+
+    @classmethod
+    def read(cls, content: Any) -> PartNotices:
+        """Read what `said` returned; what is missing or of another kind counts as nothing."""
+        found = _of_kind(cls(), content)
+        same = found.pop("same", {}).items()
+        known = {layer: n for layer, n in same if layer.isdecimal() and type(n) is int}
+        return cls(**found, same=known)
+
+    def said(self) -> dict[str, Any]:
+        """Return what is not empty, as JSON has it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What a reader of a store must know of how it was captured.
+
+    Attributes
+    ----------
+    rows : int
+    texts_cut, text_tokens : int
+        See `PartNotices`.
+    labels : int
+        Rows with a label.
+    labels_unmatched : int
+        Labels that are no candidate.
+    commonest_unmatched : tuple of str
+    unknown_candidates : tuple of str
+        Candidates that the tokenizer does not know.
+    same_candidates : tuple of str
+        Candidates that are the same tokens to the model as another.
+    same_layers : tuple of int
+        Layers at which both modalities have the same states in all rows.
+    prompt : str
+        What the model was sent for the first row.
+
+    Examples
+    --------
+    >>> Notices(rows=8, texts_cut=6, text_tokens=77).sentences()
+    ['6 of 8 texts are longer than the model reads and were cut to 77 tokens; what stands behind \
+is not in the states.']
+    """
+
+    rows: int = 0
+    texts_cut: int = 0
+    text_tokens: int = 0
+    labels: int = 0
+    labels_unmatched: int = 0
+    commonest_unmatched: tuple[str, ...] = ()
+    unknown_candidates: tuple[str, ...] = ()
+    same_candidates: tuple[str, ...] = ()
+    same_layers: tuple[int, ...] = ()
+    prompt: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        rows: int,
+        parts: Iterable[PartNotices],
+        labels: Sequence[int | str],
+        words: Mapping[str, Any],
+    ) -> Notices:
+        """Add up the notices of a store's parts.
+
+        Parameters
+        ----------
+        rows : int
+        parts : iterable of PartNotices
+        labels : sequence of int or str
+            All labels of the store; empty where it has none.
+        words : mapping
+            What the store says of itself: its candidates, and those that the model cannot tell.
+        """
+        summed = PartNotices.summed(parts)
+        candidates = words.get("candidates", [])
+        others = unmatched(labels, candidates) if candidates else Counter()
+        return cls(
+            rows=rows,
+            texts_cut=summed.texts_cut,
+            text_tokens=summed.text_tokens,
+            labels=len(labels),
+            labels_unmatched=others.total(),
+            commonest_unmatched=tuple(label for label, _ in others.most_common(_NAMED)),
+            unknown_candidates=tuple(words.get("unknown_candidates", ())),
+            same_candidates=tuple(words.get("same_candidates", ())),
+            same_layers=tuple(
+                sorted(int(layer) for layer, times in summed.same.items() if times == rows)
+            ),
+            prompt=summed.prompt,
+        )
+
+    @classmethod
+    def read(cls, content: Any) -> Notices:
+        """Read what `said` returned; what is missing or of another kind counts as nothing."""
+        return cls(**_of_kind(cls(), content))
+
+    def said(self) -> dict[str, Any]:
+        """Return what is not empty, as JSON has it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for everything that a reader must know before trusting the states."""
+        said = []
+        if self.texts_cut:
+            said.append(
+                f"{self.texts_cut:,} of {self.rows:,} texts are longer than the model reads and "
+                f"were cut to {self.text_tokens:,} tokens; what stands behind is not in the states."
+            )
+        if self.labels_unmatched:
+            seen = ", ".join(f"{label!r:.60}" for label in self.commonest_unmatched)
+            said.append(
+                f"{self.labels_unmatched:,} of {self.labels:,} labels are none of the candidates "
+                f"(the commonest: {seen}), so that accuracy is not reported."
+            )
+        if self.unknown_candidates:
+            said.append(
+                f"The tokenizer does not know {_named(self.unknown_candidates)}: the model was "
+                "asked for its mark of unknown words instead."
+            )
+        if self.same_candidates:
+            said.append(
+                f"{_named(self.same_candidates)} are the same to the model as another candidate."
+            )
+        if self.same_layers:
+            layers = ", ".join(map(str, self.same_layers))
+            said.append(
+                f"Both modalities have the same states in all rows at layer {layers}: what is "
+                "read there is one array, and its atoms say nothing of two modalities."
+            )
+        return said
+
+
+def _of_kind(default: PartNotices | Notices, content: Any) -> dict[str, Any]:
+    """Return the values of a JSON object that have the types of a dataclass's fields."""
+    content = content if isinstance(content, Mapping) else {}
+    found: dict[str, Any] = {}
+    for name, wanted in asdict(default).items():
+        value = content.get(name)
+        value = tuple(value) if isinstance(value, list) else value
+        if type(value) is type(wanted):
+            found[name] = value
+    return found
+
+
+def _named(candidates: Sequence[str]) -> str:
+    """Name some candidates.
+
+    Examples
+    --------
+    >>> _named(["a", "b"]), _named(list("abcdefg"))
+    ("the candidates 'a', 'b'", "the candidates 'a', 'b', 'c', 'd', 'e' and 2 more")
+    """
+    more = len(candidates) - _NAMED
+    names = ", ".join(map(repr, candidates[:_NAMED])) + (f" and {more} more" if more > 0 else "")
+    return f"the candidate{'s' if len(candidates) > 1 else ''} {names}"
+
+
+def notices_in(metadata: Mapping[str, str]) -> Notices:
+    """Read the notices among a store's metadata; none where there are none."""
+    try:
+        return Notices.read(parse_json(metadata.get("notices", "{}"), "the notices"))
+    except InputError:
+        return Notices()
