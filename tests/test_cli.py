@@ -441,10 +441,13 @@ def test_an_interrupt_is_said(run, monkeypatch, command):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--address", "auto"], "--address is of a Ray cluster; it goes with --engine ray"),
-        (["--engine", "serial", "--address", "auto"], "it goes with --engine ray"),
+        (["--address", "auto"], "it goes with the engine ray (--address)"),
+        (["--engine", "serial", "--address", "auto"], "it goes with the engine ray"),
         (["--engine", "slurm"], "there is no engine 'slurm'; choose from serial, local, ray"),
-        (["--engine", "serial", "--workers", "3"], "has one worker; leave --workers out"),
+        (
+            ["--engine", "serial", "--workers", "3"],
+            "leave workers out, or choose another engine (--workers)",
+        ),
         (["--engine", "ray", "--address", "here"], "'here' is no address of a Ray cluster; give"),
         (["--engine", "ray", "--address", "127.0.0.1:1"], "can be reached at 127.0.0.1:1 (Conn"),
     ],

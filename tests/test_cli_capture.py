@@ -30,7 +30,7 @@ def test_what_cannot_be_read_stops_or_is_listed(run, clip_folder, emoji_rows, tm
     code, out, err = run(*command, "--layers", 1)
     assert (code, out) == (2, "")
     assert "row '3', column 'picture': it is no picture" in err
-    assert "--on-error skip" in err
+    assert "with on_error='skip' (--on-error)" in err
     code, out, _ = run(*command, "--layers", 1, "--on-error", "skip")
     assert code == 0
     assert "119 examples" in out

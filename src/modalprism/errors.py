@@ -7,7 +7,19 @@ code 2.
 
 
 class InputError(ValueError):
-    """The input cannot be used: the message says what was wrong, where, and what to do."""
+    """The input cannot be used: the message says what was wrong, where, and what to do.
+
+    Parameters
+    ----------
+    message : str
+        It names parameters of the library; the command line adds its option.
+    parameter : str
+        The parameter that has to change, where it is one.
+    """
+
+    def __init__(self, message: str = "", *, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class WorkerError(RuntimeError):

@@ -73,9 +73,9 @@ def test_a_saved_dataset_of_splits_wants_one(made, tmp_path, on_white, rows):
     test = open_examples(tmp_path / "saved", COLUMNS, split="test")
     assert [example.inputs["text"] for example in test] == [rows[n]["question"] for n in (5, 6)]
     assert test.fingerprint() != open_examples(tmp_path / "saved", split="train").fingerprint()
-    with pytest.raises(InputError, match="has several splits; choose --split from train, test"):
+    with pytest.raises(InputError, match="has several splits; choose split from train, test"):
         open_examples(tmp_path / "saved")
-    with pytest.raises(InputError, match="no split 'dev'; choose --split from train, test"):
+    with pytest.raises(InputError, match="no split 'dev'; choose split from train, test"):
         open_examples(tmp_path / "saved", split="dev")
     datasets.DatasetDict({"train": made}).save_to_disk(tmp_path / "one")
     check(open_examples(tmp_path / "one", COLUMNS), on_white, rows)
@@ -83,7 +83,7 @@ def test_a_saved_dataset_of_splits_wants_one(made, tmp_path, on_white, rows):
 
 def test_a_saved_dataset_has_no_split_but_its_own(made, tmp_path):
     made.save_to_disk(tmp_path / "saved")
-    with pytest.raises(InputError, match="no split 'dev', only one, without a name; leave --split"):
+    with pytest.raises(InputError, match="no split 'dev', only one, without a name; leave split"):
         open_examples(tmp_path / "saved", split="dev")
 
 
@@ -217,9 +217,9 @@ def test_a_repository_is_opened_by_its_id(on_white, rows, streaming):
     assert (
         len({examples.fingerprint(), some.fingerprint(), opened(split="test").fingerprint()}) == 3
     )
-    with pytest.raises(InputError, match="owner/name:default has several splits; choose --split"):
+    with pytest.raises(InputError, match="owner/name:default has several splits; choose split"):
         opened()
-    with pytest.raises(InputError, match="no split 'dev'; choose --split from train, test"):
+    with pytest.raises(InputError, match="no split 'dev'; choose split from train, test"):
         opened(split="dev")
 
 

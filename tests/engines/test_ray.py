@@ -55,7 +55,7 @@ def test_what_answers_and_is_no_cluster_is_refused_before_long(monkeypatch):
 def test_a_cluster_that_wants_its_token_says_how(cluster, monkeypatch):
     check_address(cluster)  # this process started it, and has the token
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with pytest.raises(InputError, match=r"wants its token: give --address auto on a machine of"):
+    with pytest.raises(InputError, match=r"wants its token: give address .auto. on a machine of"):
         check_address(cluster)
 
 

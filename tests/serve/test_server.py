@@ -50,7 +50,7 @@ def test_a_busy_port_is_a_sentence(runs):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(InputError, match=f"port {port} is busy: .*; give another --port"):
+        with pytest.raises(InputError, match=f"port {port} is busy: .*; give another port"):
             serve(runs, port, started=pytest.fail)
 
 

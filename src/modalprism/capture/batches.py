@@ -97,7 +97,8 @@ class Batches:
             if len(chunk) == 1:
                 raise InputError(
                     f"memory does not suffice for the example {chunk[0][1].id!r} alone; choose "
-                    "another --device, or a smaller model"
+                    "another device, or a smaller model",
+                    parameter="device",
                 ) from error
             half = self.size = max(len(chunk) // 2, 1)
         else:
@@ -120,7 +121,8 @@ class Batches:
             self.sink.flush()
             raise InputError(
                 f"the example {example.id!r} cannot be prepared: {why}; mend it, or skip such "
-                "examples with --on-error skip"
+                "examples with on_error='skip'",
+                parameter="on_error",
             ) from error
         self.sink.skip(position, example.id, why)
 
@@ -164,10 +166,11 @@ class Batches:
             if bad.any():
                 example = chunk[int(bad.nonzero()[0, 0])][1]
                 empty = "its span is empty"
-                large = f"it is more than {self.settings.dtype} holds (give another --dtype)"
+                large = f"it is more than {self.settings.dtype} holds (give another dtype)"
                 raise InputError(
                     f"the state {name} of the example {example.id!r} is not finite: "
-                    f"{empty if torch.isnan(state[bad]).all() else large}, or the model overflows"
+                    f"{empty if torch.isnan(state[bad]).all() else large}, or the model overflows",
+                    parameter="" if torch.isnan(state[bad]).all() else "dtype",
                 )
         rows = [
             Row(position, example.id, example.label, example.groups) for position, example in chunk

@@ -92,7 +92,8 @@ def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
     if wants and not gpus:
         raise InputError(
             f"the device is {device!r}, and no machine of the Ray cluster has a GPU; add one, or "
-            "give --device cpu"
+            "choose the device 'cpu'",
+            parameter="device",
         )
     kind, have = ("GPU", gpus) if wants or (device == "auto" and gpus) else ("CPU", cpus)
     if engine.workers > have:  # a study's workers are analyses, of which more may be done at once

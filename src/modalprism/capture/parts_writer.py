@@ -101,10 +101,13 @@ class PartsWriter:
                 key = differing[0]
                 raise InputError(
                     f"{shown(self.folder)} holds another capture: its {key} is {known.get(key)!r}, "
-                    f"not {wanted.get(key)!r}; give another --out, or delete the folder"
+                    f"not {wanted.get(key)!r}; give another out, or delete the folder",
+                    parameter="out",
                 )
         elif self.folder.is_dir() and any(p.name != LOCK_FILE for p in self.folder.iterdir()):
-            raise InputError(f"{shown(self.folder)} is no store and not empty; give another --out")
+            raise InputError(
+                f"{shown(self.folder)} is no store and not empty; give another out", parameter="out"
+            )
         else:
             write_through(described, dumps(wanted, indent=1))
         for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote

@@ -35,7 +35,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _leave(1, f"stopped; {_RESUMES}")
     except InputError as error:
-        _leave(2, f"error: {getattr(error, 'for_shell', error)}")
+        _leave(2, f"error: {_with_flag(error)}")
     except WorkerError as error:
         _leave(1, f"error: {error}; {_RESUMES}")
     except OSError as error:
@@ -57,6 +57,12 @@ def _leave(code: str | int | None, sentence: str = "") -> NoReturn:
 
     end(redacted(sentence))
     sys.exit(code)
+
+
+def _with_flag(error: InputError) -> str:
+    from modalprism.cli.flags import with_flag
+
+    return with_flag(error)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

@@ -152,7 +152,8 @@ def saved_dataset(folder: Path, split: str | None) -> Source:
     elif split is not None and split != str(dataset.split):
         raise InputError(
             f"{folder} has no split {split!r}, only one, {dataset.split or 'without a name'}; "
-            "leave --split out"
+            "leave split out",
+            parameter="split",
         )
     digests = "".join(ends_digest(path) for path in sorted(folder.glob("*.arrow")))
     return LibraryDataset(dataset, str(folder), hashlib.sha256(digests.encode()).hexdigest())
@@ -201,6 +202,7 @@ def _chosen_split(split: str | None, known: Sequence[str], name: str) -> str:
     if split is None or (known and split not in known):
         wanted = "several splits" if split is None else f"no split {split!r}"
         raise InputError(
-            f"{name} has {wanted}; choose --split from {', '.join(known) or 'its own'}"
+            f"{name} has {wanted}; choose split from {', '.join(known) or 'its own'}",
+            parameter="split",
         )
     return split

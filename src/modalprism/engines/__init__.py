@@ -52,17 +52,22 @@ def engine_named(name: str, *, workers: int = 0, address: str | None = None) -> 
     RayEngine(address='auto', workers=0)
     >>> engine_named("local", address="auto")
     Traceback (most recent call last):
-    modalprism.errors.InputError: --address is of a Ray cluster; it goes with --engine ray
+    modalprism.errors.InputError: address is that of a Ray cluster; it goes with the engine ray
     """
     if name not in ENGINES:
         hint = suggestion(name, ENGINES)
         raise InputError(f"there is no engine {name!r}; choose from {', '.join(ENGINES)}{hint}")
     if address is not None and name != "ray":
-        raise InputError("--address is of a Ray cluster; it goes with --engine ray")
+        raise InputError(
+            "address is that of a Ray cluster; it goes with the engine ray", parameter="address"
+        )
     if name == "ray":
         return RayEngine(address, workers)
     if name == "local":
         return LocalEngine(workers)
     if workers > 1:
-        raise InputError("--engine serial has one worker; leave --workers out, or choose another")
+        raise InputError(
+            "the engine serial has one worker; leave workers out, or choose another engine",
+            parameter="workers",
+        )
     return SerialEngine()

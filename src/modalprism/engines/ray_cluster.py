@@ -112,11 +112,12 @@ def _refused(address: str, why: str) -> InputError:
     if address == AUTO and "Could not find any running Ray" in why:
         return InputError(
             "no Ray cluster runs on this machine; start one with ray start --head, join one with "
-            "ray start --address host:port, or leave --address out"
+            "ray start --address host:port, or leave address out",
+            parameter="address",
         )
     if any(words in why for words in _NO_TOKEN):
         return InputError(
-            f"the Ray cluster at {address} wants its token: give --address {AUTO} on a machine of "
+            f"the Ray cluster at {address} wants its token: give address {AUTO!r} on a machine of "
             "the cluster, or set RAY_AUTH_MODE=token where the token is in place, as ray "
             "get-auth-token says"
         )

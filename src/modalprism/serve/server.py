@@ -74,9 +74,10 @@ def _listening(port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise InputError(
                 f"port {port} is busy: something, perhaps another modalprism serve, listens there; "
-                "give another --port"
+                "give another port",
+                parameter="port",
             ) from error
-        raise InputError(f"port {port} cannot be had: {error.strerror}; give another --port") from (
-            error
-        )
+        raise InputError(
+            f"port {port} cannot be had: {error.strerror}; give another port", parameter="port"
+        ) from error
     return listener
