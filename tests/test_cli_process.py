@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from modalprism.cli.console import print_json
+from modalprism.cli.console import Bars, print_json
 from modalprism.cli.process import prepare_streams
 
 STOPPED = "stopped; finished work is kept, and the same command resumes\n"
@@ -173,3 +175,31 @@ def test_the_command_line_needs_nothing_that_only_posix_has():
     code = code.partition("import modalprism\n")[0] + "import modalprism.cli.app"
     done = ended(code)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "none.yaml"], ["validate", "none.yaml"], ["compare", "none"], ["analyze", "none.npz"]],
+)
+def test_a_terminal_sees_a_sign_of_life_before_libraries_load(arguments, run, monkeypatch):
+    screen = Console(file=io.StringIO(), force_terminal=True, force_interactive=True)
+    import_module("modalprism.cli.app")  # whose commands hold on to the console that they import
+    monkeypatch.setattr("modalprism.cli.console.ERR", screen)
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "working" in screen.file.getvalue()
+
+
+def test_a_pipe_sees_no_bars(run):
+    assert "working" not in run("analyze", "none.npz")[2]
+
+
+def test_a_bar_that_moves_needs_no_sign_of_life():
+    screen = Console(file=io.StringIO(), force_terminal=True, force_interactive=True)
+    with Bars(console=screen, auto_refresh=False) as progress:
+        assert len(list(progress.get_renderables())) == 2
+        for _ in progress.track("a", total=1, description="analysing"):
+            assert len(list(progress.get_renderables())) == 1
+        assert len(list(progress.get_renderables())) == 2
+    assert screen.file.getvalue().rstrip().splitlines()[-1].find("working") == -1

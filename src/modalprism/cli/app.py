@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,17 +152,16 @@ def analyze(
 
     Example: modalprism analyze clip.npz --modality image --modality text --target label
     """
-    from modalprism.capture.store import EmbeddingStore
-    from modalprism.estimation.analyze import analyze as analyze_embeddings
-
-    store = EmbeddingStore.open(embeddings)
-    names = tuple(modality or [name for name in store.modalities if name != target])
-    if len(names) != 2:
-        raise InputError(
-            f"name two modalities with --modality; {embeddings} has {', '.join(names) or 'none'}"
-        )
-    first, second = names
     with show_progress(as_json) as progress:
+        from modalprism.capture.store import EmbeddingStore
+        from modalprism.estimation.analyze import analyze as analyze_embeddings
+
+        store = EmbeddingStore.open(embeddings)
+        names = tuple(modality or [name for name in store.modalities if name != target])
+        if len(names) != 2:
+            known = ", ".join(names) or "none"
+            raise InputError(f"name two modalities with --modality; {embeddings} has {known}")
+        first, second = names
         progress.add_task(f"analysing {first} and {second}", total=None)
         analysis = analyze_embeddings(
             {name: store.span_in_parts(name, layer) for name in (first, second)},
@@ -182,36 +181,45 @@ def analyze(
         typer.echo(str(analysis))
 
 
-def _engine(study: Any, name: str, address: str | None, workers: int | None) -> Engine:
-    if name == "serial":
-        return engine_named(name, workers=workers or 0, address=address)
-    default = study.workers if address is None else 0  # the study's are those of one machine
-    return engine_named(name, workers=default if workers is None else workers, address=address)
+def _engine(name: str, address: str | None, workers: int | None) -> Callable[[Any], Engine]:
+    """Return what makes the engine for a study, whose number of workers is the default."""
+
+    def make(study: Any) -> Engine:
+        if name == "serial":
+            return engine_named(name, workers=workers or 0, address=address)
+        default = study.workers if address is None else 0  # the study's are those of one machine
+        return engine_named(name, workers=default if workers is None else workers, address=address)
+
+    return make
 
 
 def _run_and_report(
-    study: Any,
+    read: Callable[[], Any],
     *,
-    engine: Engine,
+    engine: Callable[[Any], Engine],
     baselines: str | None,
     fresh: bool,
     as_json: bool,
     allow_code: Sequence[str] = (),
 ) -> None:
-    from modalprism.reports.page import REPORT_FILE
+    """Run the study that `read` returns where `engine` says, and show what came out."""
+    with show_progress(as_json) as progress:
+        from modalprism.reports.page import REPORT_FILE
 
-    if baselines is not None:
-        study = study.with_baselines(baselines)
-    # Ray writes what happens to workers to standard output, where only results belong.
-    elsewhere = redirect_stdout(sys.stderr) if isinstance(engine, RayEngine) else nullcontext()
-    with show_progress(as_json) as progress, elsewhere:
-        profile = study.run(
-            engine=engine,
-            track=progress.track,
-            announce=announce_to(as_json),
-            fresh=fresh,
-            allow_code=allow_code,
-        )
+        study = read()
+        where = engine(study)
+        if baselines is not None:
+            study = study.with_baselines(baselines)
+        # Ray writes what happens to workers to standard output, where only results belong.
+        elsewhere = redirect_stdout(sys.stderr) if isinstance(where, RayEngine) else nullcontext()
+        with elsewhere:
+            profile = study.run(
+                engine=where,
+                track=progress.track,
+                announce=announce_to(as_json),
+                fresh=fresh,
+                allow_code=allow_code,
+            )
     _show(profile, study.out / REPORT_FILE, as_json)
 
 
@@ -247,11 +255,14 @@ def demo(
     Real pictures, names and pretrained encoders; the fusion networks are this project's own. Takes
     a few minutes on two cores the first time; features, captures and analyses are kept.
     """
-    from modalprism.studies.demo import demo_study
 
-    study = demo_study(out, seed=seed)
-    where = _engine(study, engine, address, workers)
-    _run_and_report(study, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
+    def read() -> Any:
+        from modalprism.studies.demo import demo_study
+
+        return demo_study(out, seed=seed)
+
+    where = _engine(engine, address, workers)
+    _run_and_report(read, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
 
 
 @app.command()
@@ -271,13 +282,15 @@ def run(
 
     On a cluster: modalprism run study.yaml --engine ray --address auto
     """
-    from modalprism.studies.study import Study
 
-    asked = Study.from_yaml(study)
-    where = _engine(asked, engine, address, workers)
+    def read() -> Any:
+        from modalprism.studies.study import Study
+
+        return Study.from_yaml(study)
+
     _run_and_report(
-        asked,
-        engine=where,
+        read,
+        engine=_engine(engine, address, workers),
         baselines=baselines,
         fresh=fresh,
         as_json=as_json,
@@ -291,10 +304,10 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report of a finished run anew, and print its table."""
-    from modalprism.reports import write_report
-    from modalprism.studies.profile import Profile
-
-    profile = Profile.read(run)
     with show_progress(as_json) as progress:
+        from modalprism.reports import write_report
+        from modalprism.studies.profile import Profile
+
+        profile = Profile.read(run)
         page = write_report(run, track=progress.track)
     _show(profile, page, as_json)

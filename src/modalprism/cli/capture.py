@@ -11,7 +11,7 @@ import typer
 from rich.progress import Progress, ProgressColumn, Task
 from rich.text import Text
 
-from modalprism.cli.console import ERR, OUT, Json, bars, print_json
+from modalprism.cli.console import ERR, OUT, Bars, Json, bars, print_json
 from modalprism.engines import Engine, RayEngine, engine_named
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
@@ -56,7 +56,7 @@ def _bars(quiet: bool) -> Iterator[Progress]:
         from modalprism.capture.loading import quiet_library
 
         quiet_library()
-    with Progress(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as progress:
+    with Bars(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as progress:
         yield progress
 
 

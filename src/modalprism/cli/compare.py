@@ -27,19 +27,19 @@ def compare(
 
     Example: modalprism compare runs/before runs/after
     """
-    from modalprism.look.readings import Readings
-    from modalprism.reports import headlines
-    from modalprism.reports.compare import (
-        difference_sentences,
-        read_runs,
-        together,
-        write_comparison,
-    )
-    from modalprism.studies.comparison import compare as differences_of
-
-    found = read_runs(runs)
-    differences = differences_of(found)
     with show_progress(as_json) as progress:
+        from modalprism.look.readings import Readings
+        from modalprism.reports import headlines
+        from modalprism.reports.compare import (
+            difference_sentences,
+            read_runs,
+            together,
+            write_comparison,
+        )
+        from modalprism.studies.comparison import compare as differences_of
+
+        found = read_runs(runs)
+        differences = differences_of(found)
         page = write_comparison(found, differences, out, track=progress.track)
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})

@@ -48,13 +48,13 @@ def validate(
 
     Example: modalprism validate study.yaml --examples 300
     """
-    from modalprism.reports.tables.validation import ValidationTable, validation_sentences
-    from modalprism.studies.study import Study
-    from modalprism.studies.validation import VALIDATION_FILE
-    from modalprism.studies.validation import validate as check
-
-    asked = Study.from_yaml(study)
     with show_progress(as_json) as progress:
+        from modalprism.reports.tables.validation import ValidationTable, validation_sentences
+        from modalprism.studies.study import Study
+        from modalprism.studies.validation import VALIDATION_FILE
+        from modalprism.studies.validation import validate as check
+
+        asked = Study.from_yaml(study)
         found = check(
             asked,
             examples=examples,
