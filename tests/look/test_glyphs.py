@@ -18,7 +18,7 @@ from modalprism.look.glyphs import cover, font_caution
 from modalprism.look.notation import label, shortened
 from modalprism.look.settings import drawing, user_fonts
 
-RARE = "\U00018d00"  # a Tangut letter, in no font of these tests but their own
+RARE = "\U0010ff0d"  # a private letter, in no font but that of these tests
 FAMILY = "Rare Letters"
 
 
@@ -78,11 +78,11 @@ def test_a_font_that_has_the_letters_is_used(rare_font):  # noqa: ARG001
 
 def test_without_a_font_there_are_escapes_and_one_warning():
     with pytest.warns(
-        UserWarning, match=r"no installed font has the character . \(U\+18D00"
+        UserWarning, match=r"no installed font has the character . \(U\+10FF0D"
     ) as said:
         texts = drawn(f"a{RARE}")
     assert len(said) == 1
-    assert r"a\U00018d00" in texts
+    assert r"a\U0010ff0d" in texts
     assert not any(RARE in text for text in texts)
 
 
@@ -97,7 +97,7 @@ def test_the_users_font_is_asked_first(rare_font):
 
 def test_the_report_says_which_letters_no_font_has():
     assert font_caution("図" if not glyphs.uncovered("図", ()) else "image") == ""
-    assert "U+18D00" in font_caution(f"image {RARE}")
+    assert "U+10FF0D" in font_caution(f"image {RARE}")
 
 
 @pytest.mark.parametrize("words", ["$x_1^2$", "a$b", "\\alpha{}", "x_y^z", "100 % #&~"])
