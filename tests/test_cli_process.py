@@ -152,10 +152,10 @@ import builtins, pkgutil
 import torch, transformers, sklearn, joblib, starlette, uvicorn  # these need some of it here
 missing = {"resource", "fcntl", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog"}
 real = builtins.__import__
-def guarded(name, globals=None, *rest):
+def guarded(name, globals=None, *rest, **more):
     if name in missing and (globals or {}).get("__name__", "").startswith("modalprism"):
         raise ModuleNotFoundError(f"No module named {name!r}")
-    return real(name, globals, *rest)
+    return real(name, globals, *rest, **more)
 builtins.__import__ = guarded
 import modalprism
 for module in pkgutil.walk_packages(modalprism.__path__, "modalprism."):
