@@ -92,3 +92,29 @@ def test_a_fused_layer_may_have_one_state_for_both():
 def test_a_mistyped_module_is_answered_with_its_name():
     with pytest.raises(InputError, match="no module 'encodr'; did you mean 'encoder'"):
         read({"image": ["encodr"], "text": ["text"]})
+
+
+def test_a_site_that_is_named_twice_is_read_once():
+    both = Site(1, "joined", ("image", "text"))
+    assert "text/1" in read({"image": ["image", both], "text": ["text", both]})
+
+
+def test_one_encoder_under_two_names_is_found_by_both():
+    class Tied(Twins):
+        def __init__(self):
+            super().__init__()
+            self.text = self.image
+
+    def tied(**calls):
+        sites = {
+            name: [Site(0, name, (name,), **calls.get(name, {}))] for name in ("image", "text")
+        }
+        given = {name: torch.randn(3, 4) for name in ("image", "text")}
+        adapter = ModuleAdapter(Tied(), lambda _: given, sites)
+        with read_states(adapter.model, adapter.sites(), mean) as reading:
+            return read_batch(adapter, given, reading)[0]
+
+    with pytest.raises(InputError, match="'image' runs more than once in a forward pass"):
+        tied()
+    states = tied(image={"call": 0}, text={"call": 1})
+    assert not torch.equal(states["image/0"], states["text/0"])

@@ -257,7 +257,16 @@ def test_what_a_capture_counted_is_in_the_manifest(study_of):
     assert notices["prompt"]
 
 
-def test_a_mistyped_model_is_said_before_the_dataset_is_opened(study_of, tmp_path):
+def test_a_mistyped_model_is_said_before_any_dataset_is_opened(study_of, tmp_path):
     (tmp_path / "emojis.jsonl").unlink()
     with pytest.raises(InputError, match=r"the model .* cannot be loaded: there is no such folder"):
         study_of(model="./no-such-model").run()
+
+
+def test_a_mistyped_model_is_said_before_another_is_captured(study_of, tmp_path):
+    study = study_of()
+    (first,) = study.sources
+    wrong = first.model_copy(update={"model": "./no-such-model", "name": "wrong"})
+    with pytest.raises(InputError, match=r"the model .* cannot be loaded: there is no such folder"):
+        study.model_copy(update={"sources": (first, wrong)}).run()
+    assert not (tmp_path / "run" / "store").exists()

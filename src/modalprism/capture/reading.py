@@ -214,21 +214,19 @@ def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> 
     >>> reading.states
     {'text/1': tensor([[5.]])}
     """
-    reading = Reading(tuple(sites))
+    reading = Reading(tuple(dict.fromkeys(sites)))  # a site that is named twice is read once
     how = how if isinstance(how, Reader) else Reader(how)
-    modules: dict[str, nn.Module] = dict(model.named_modules())
+    modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
 
     def named(name: str) -> nn.Module:
         if name not in modules:
-            raise InputError(
-                f"the model has no module {name!r}{suggestion(name, modules)}; print(model) shows "
-                "their names"
-            )
+            also = suggestion(name, modules) or "; print(model) shows their names"
+            raise InputError(f"the model has no module {name!r}{also}")
         return modules[name]
 
     with ExitStack() as hooks:
         hooks.callback(model.register_forward_pre_hook(lambda *_: reading.calls.clear()).remove)
-        for site in sites:
+        for site in reading.sites:
             if how.attended and site.layer:
                 hooks.callback(_hook_attention(named, site, reading).remove)
             hooks.callback(_hook(named(site.module), site, reading, how).remove)

@@ -194,8 +194,6 @@ class CaptureSource(StudyPart):
 
         The model runs where the engine says: see `modalprism.capture`.
         """
-        if not isinstance(engine, RayEngine):  # whose workers may see other folders
-            self._check_model(folder)
         examples = open_examples(
             self.data,
             self._columns(),
@@ -231,8 +229,23 @@ class CaptureSource(StudyPart):
     def _folder_name(self) -> str:
         return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
 
-    def _check_model(self, folder: Path) -> None:
-        """Refuse a model that is not there; the hub is not asked where a store may be whole."""
+    def check_model(self, folder: Path, engine: Engine | None) -> None:
+        """Refuse a model that is not there, before any source is captured.
+
+        Parameters
+        ----------
+        folder : Path
+            Of captured stores. The hub is not asked for a model that has one.
+        engine : Engine, optional
+            Workers of a Ray cluster may see other folders: nothing is checked here then.
+
+        Raises
+        ------
+        InputError
+            If there is no such model.
+        """
+        if isinstance(engine, RayEngine):
+            return
         if any(folder.glob(f"{glob.escape(self._folder_name())}-*")):
             check_model_folder(self.model)
         else:

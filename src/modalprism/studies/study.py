@@ -29,6 +29,7 @@ from modalprism.studies.baselines import (
     run_baselines,
     write_baselines,
 )
+from modalprism.studies.capture_source import CaptureSource
 from modalprism.studies.code import Code, require_allowed
 from modalprism.studies.kept import write_evidence
 from modalprism.studies.manifest import manifest_of
@@ -207,10 +208,14 @@ class Study(StudyPart):
             If the study would run code that is not allowed.
         """
         require_allowed(self.code(), allow_code)
+        folder = self.out / "store"
+        for source in self.sources:
+            if isinstance(source, CaptureSource):
+                source.check_model(folder, engine)
         return [
             studied
             for source in self.sources
-            for studied in source.stores(self.out / "store", self.seed, track, engine)
+            for studied in source.stores(folder, self.seed, track, engine)
         ]
 
     def run(
