@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from modalprism.estimation.atoms import CoupledStates, couple_states
+from modalprism.estimation.atoms import Coupling, couple
 from modalprism.estimation.states import merge_rows
 
 N, CLASSES, SEED = 600, 10, 0
@@ -46,15 +46,15 @@ def main() -> None:
             "equals": lambda rng=rng: posterior(rng, 1.0, label),
         }[relation]()
 
-        def solve(most: int, first=first, second=second) -> CoupledStates:
+        def solve(most: int, first=first, second=second) -> Coupling:
             states = merge_rows(first, most=most), merge_rows(second, most=most)
-            return couple_states(states, tol=1e-3)
+            return couple(states, tol=1e-3)
 
         truth = solve(N).information
         for most in (50, 100, 200, 300):
             few = solve(most)
             found = few.information
-            numbers = (few.loss, found - few.regained - truth, found - truth)
+            numbers = (few.loss, found - few.merge_correction - truth, found - truth)
             cells = " | ".join(f"{number / math.log(2):+.3f}" for number in numbers)
             print(f"| {relation} | {most} | {cells} |")
 

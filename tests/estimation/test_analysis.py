@@ -31,7 +31,7 @@ def analysis():
             n=1000,
             gap=gap,
             loss=0.0,
-            regained=0.0,
+            merge_correction=0.0,
             classes=classes,
             resolution=0.0,
             estimator="posterior",

@@ -6,13 +6,18 @@ from scipy.special import log_softmax
 
 from modalprism.estimation.atoms import (
     ATOMS,
+    RowTerms,
     couple,
     replicate_atoms,
-    sample_atoms,
     split_information,
 )
 from modalprism.estimation.states import States, merge_rows
 from modalprism.pid import decompose_marginals
+
+
+def sample_atoms(target, logs, coupling):
+    terms = RowTerms.of(target, logs, coupling.potential(slice(None)), target.mean(0))
+    return terms.atoms(coupling.information), terms
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +38,21 @@ def test_the_union_information_is_that_of_the_engine(posteriors):
     first, second = posteriors
     n = len(first)
     logs = (np.log(first), np.log(second), np.log(first))
-    coupled = couple((merge_rows(first), merge_rows(second)), tol=1e-6)
-    atoms = sample_atoms(first, logs, coupled)
+    coupled = couple((merge_rows(first, most=60), merge_rows(second, most=60)), tol=1e-6)
+    value, _ = sample_atoms(first, logs, coupled)
     d = decompose_marginals(first / n, second / n, base=np.e, tol=1e-6)
-    assert atoms.value[ATOMS.index("union_information")] == pytest.approx(d.upper, abs=2e-6)
+    assert value[ATOMS.index("union_information")] == pytest.approx(d.upper, abs=2e-6)
     assert coupled.gap <= 1e-6
     assert coupled.loss == 0
-    found = dict(zip(ATOMS, atoms.value, strict=True))
+    found = dict(zip(ATOMS, value, strict=True))
     assert found["marginal_information_1"] == pytest.approx(d.marginal_information[0], abs=1e-9)
 
 
 def test_equal_weights_move_nothing_and_atoms_of_a_replicate_add_up(posteriors):
     first, second = posteriors
     logs = (np.log(first), np.log(second), np.log(first))
-    terms = sample_atoms(
-        first, logs, couple((merge_rows(first), merge_rows(second)), tol=1e-4)
-    ).terms
+    coupled = couple((merge_rows(first, most=60), merge_rows(second, most=60)), tol=1e-4)
+    _, terms = sample_atoms(first, logs, coupled)
     assert replicate_atoms(terms, [np.full((1, 60), 7.0)]) == pytest.approx(0, abs=1e-12)
     weights = np.random.default_rng(0).poisson(1, size=(20, 60)) + 0.1
     moved = replicate_atoms(terms, [weights[:7], weights[7:]])
@@ -75,12 +79,12 @@ def test_replicates_follow_what_solving_again_finds():
             logs.append(np.log(joint / joint.sum(1, keepdims=True))[code])
         return sample_atoms(target, tuple(logs), couple((states[0], states[1]), tol=1e-7))
 
-    equal = solve(np.ones(n))
+    value, terms = solve(np.ones(n))
     weight = 1 + 0.02 * np.where(x[:, 0] == 1, 1.0, -1.0) * rng.random(n)
-    moved = replicate_atoms(equal.terms, [weight[None]])[:, 0]
-    again = dict(zip(ATOMS, solve(weight).value, strict=True))["union_information"]
+    moved = replicate_atoms(terms, [weight[None]])[:, 0]
+    again = dict(zip(ATOMS, solve(weight)[0], strict=True))["union_information"]
     index = ATOMS.index("union_information")
-    change = again - equal.value[index]
+    change = again - value[index]
     assert abs(change) > 1e-4
     assert moved[index] == pytest.approx(change, abs=0.1 * abs(change))
 
@@ -126,14 +130,14 @@ def test_what_merging_took_from_the_union_is_given_back(seed, relation):
         second = 0.6 * first + 0.4 / 5
     few, found, whole = merged_and_whole(first, second, 40)
     assert few.loss > 0.02
-    uncorrected = found - few.regained
+    uncorrected = found - few.merge_correction
     assert uncorrected <= whole + 2e-3
     assert abs(found - whole) < 0.25 * few.loss
     assert abs(found - whole) < abs(uncorrected - whole) + 2e-3
-    assert whole <= found + (few.loss - few.regained) + 2e-3
+    assert whole <= found + (few.loss - few.merge_correction) + 2e-3
 
 
 def test_equal_rows_lose_nothing_and_get_nothing_back(posteriors):
     first, _ = posteriors
-    coupled = couple((merge_rows(first), merge_rows(first)), tol=1e-4)
-    assert (coupled.loss, coupled.regained) == (0, 0)
+    coupled = couple((merge_rows(first, most=60), merge_rows(first, most=60)), tol=1e-4)
+    assert (coupled.loss, coupled.merge_correction) == (0, 0)

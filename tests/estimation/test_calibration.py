@@ -6,9 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import entr, log_softmax
 
-from modalprism.estimation.calibration import calibrate, information_difference, matching_distance
+from modalprism.estimation import readout
+from modalprism.estimation.calibration import information_difference, matching_distance
+from modalprism.estimation.streamed.target import Target
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=30)
+
+
+def calibrate(logits, target):
+    stack = readout.calibrate(lambda rows: [logits[rows]], Target.of_rows(target))
+    return stack.log_probabilities([logits])
 
 
 def make(seed, n, classes, signal, *, soft=False):

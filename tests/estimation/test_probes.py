@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.estimation.calibration import calibrate
+from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.probes import recalibrate, unimodal_logits
@@ -58,7 +58,8 @@ def test_embeddings_of_a_fold_change_nothing_that_is_learnt_for_it(blocks, left_
 
 
 def bits(logits, target):
-    log_p = calibrate(logits.double().numpy(), target.double().numpy())
+    scores, wanted = logits.double().numpy(), target.double().numpy()
+    log_p = fit_stack([scores], wanted).log_probabilities([scores])
     entropy = -(target.mean(0) * target.mean(0).log2()).sum().item()
     return entropy + (target.numpy() * log_p).sum(1).mean() / np.log(2)
 

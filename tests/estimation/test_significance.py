@@ -8,7 +8,6 @@ from scipy.special import entr
 
 import modalprism as mp
 from modalprism.estimation import significance
-from modalprism.estimation.atoms import Coupled
 from modalprism.estimation.significance import (
     Exchange,
     _statistics,
@@ -111,16 +110,16 @@ def test_scores_of_noise_are_found_to_tell_something_seldom():
     rng = np.random.default_rng(0)
     n, draws, found = 120, 40, []
     exchange = Exchange(np.arange(n) % 5, tuple(np.arange(n)[:, None]))
-    coupled = Coupled(0.0, np.log(np.full((n, 2), 0.5)), 0.0, 0.0, 0.0)
+    potential = np.log(np.full((n, 2), 0.5))
     for _ in range(draws):
         target = np.eye(2)[rng.permutation(n) % 2]
-        scores = rng.normal(size=(3, n, 2))
+        logits = rng.normal(size=(n, 4, 2))
         found.append(
             p_values_of(
-                tuple(scores),
-                rng.normal(size=(n, 2)),
+                logits,
                 target,
-                coupled,
+                potential,
+                0.0,
                 np.zeros(8),
                 np.zeros((8, 20)),
                 exchange,

@@ -16,13 +16,12 @@ bootstrap replicates of every atom thus cost one matrix product and no further s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from modalprism.estimation.states import States
 from modalprism.pid.information import mutual_information
@@ -66,68 +65,76 @@ class RowTerms:
     loss_joint: Array
     potential: Array
 
+    @classmethod
+    def of(
+        cls, target: Array, log_posteriors: Sequence[Array], potential: Array, frequency: Array
+    ) -> RowTerms:
+        """Compute the terms of some rows.
+
+        Parameters
+        ----------
+        target : ndarray, shape (b, C)
+            Rows sum to 1.
+        log_posteriors : three of ndarray, shape (b, C)
+            log p(y|x₁), log p(y|x₂) and log p(y|x₁,x₂).
+        potential : ndarray, shape (b, C)
+            See `Coupling.potential`.
+        frequency : ndarray, shape (C,)
+            p(y) of all rows.
+        """
+        one, other, joint = (-(target * log_p).sum(1) for log_p in log_posteriors)
+        surprise = -(target @ np.log(frequency))
+        return cls(surprise, one, other, joint, (target * potential).sum(1))
+
+    @classmethod
+    def joined(cls, blocks: Iterable[RowTerms]) -> RowTerms:
+        """Concatenate the terms of several blocks of rows."""
+        columns = zip(*(astuple(block) for block in blocks), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+    def atoms(self, union: float) -> Array:
+        """Return the `ATOMS` of these rows, shape (8,), given the union information; in nats."""
+        losses = (self.loss_1, self.loss_2, self.loss_joint)
+        one, other, both = (np.asarray(self.surprise.mean() - loss.mean()) for loss in losses)
+        return split_information(one, other, both, np.asarray(union))
+
 
 @dataclass(frozen=True)
-class CoupledStates:
-    """Two sources' states, coupled; in nats.
+class Coupling:
+    """The optimal coupling of two sources' states, in nats.
 
     Attributes
     ----------
+    states : two of States
     alpha, beta : ndarray, shapes (states, C)
-        α' and β, the potentials of either source's states.
-    information, gap, loss, regained
-        As in `Coupled`.
+        α' and β, the dual potentials of either source's states.
+    information : float
+        The union information, `merge_correction` included.
+    gap : float
+        Proven bound on the solver's error in the union information.
+    loss : float
+        Information lost by merging rows into states, of both sources together.
+    merge_correction : float
+        The part of `loss` that is added to the union information, see `_merge_correction`.
     """
 
+    states: tuple[States, States]
     alpha: Array
     beta: Array
     information: float
     gap: float
     loss: float
-    regained: float
+    merge_correction: float
 
+    def potential(self, rows: slice | NDArray[np.int64]) -> Array:
+        """Return α' + β of some rows' states, shape (b, C).
 
-@dataclass(frozen=True)
-class Coupled:
-    """Two sources' rows, coupled by their states; in nats.
-
-    Attributes
-    ----------
-    information : float
-        The union information, with what it was given back.
-    potential : ndarray, shape (n, C)
-        α' + β of every row's states: the log-odds of the coupling, and of any mixture of what
-        either source tells by itself the best there are.
-    gap : float
-        Proven bound on the solver's error in the union information.
-    loss : float
-        Information lost by merging rows into states, of both sources together.
-    regained : float
-        What of it the union information was given back, see `_regained`.
-    """
-
-    information: float
-    potential: Array
-    gap: float
-    loss: float
-    regained: float
-
-
-@dataclass(frozen=True)
-class SampleAtoms:
-    """Atoms of one sample, and all that their replicates need; in nats.
-
-    Attributes
-    ----------
-    value : ndarray, shape (8,)
-        In the order of `ATOMS`.
-    terms : RowTerms
-    coupled : Coupled
-    """
-
-    value: Array
-    terms: RowTerms
-    coupled: Coupled
+        These are the log-odds of the coupling: of all mixtures of what either source tells by
+        itself the best.
+        """
+        first, second = self.states
+        found: Array = self.alpha[first.of_row[rows]] + self.beta[second.of_row[rows]]
+        return found
 
 
 def split_information(
@@ -148,7 +155,7 @@ def split_information(
     )
 
 
-def couple(states: tuple[States, States], *, tol: float) -> Coupled:
+def couple(states: tuple[States, States], *, tol: float) -> Coupling:
     """Couple two sources' states by the union information.
 
     Parameters
@@ -158,67 +165,25 @@ def couple(states: tuple[States, States], *, tol: float) -> Coupled:
         Bound on the solver's gap, in nats.
     """
     first, second = states
-    found = couple_states(states, tol=tol)
-    return Coupled(
-        information=found.information,
-        potential=found.alpha[first.of_row] + found.beta[second.of_row],
-        gap=found.gap,
-        loss=found.loss,
-        regained=found.regained,
-    )
-
-
-def couple_states(states: tuple[States, States], *, tol: float) -> CoupledStates:
-    """Couple two sources' states by the union information, as `couple`, and leave out the rows."""
-    first, second = states
     p_y = (first.joint.sum(0) + second.joint.sum(0)) / 2
     joint_1, joint_2 = (source.joint * (p_y / source.joint.sum(0)) for source in states)
     union = solve_union_information(joint_1, joint_2, tol=tol, max_iter=MOST_ITERATIONS)
-    # A cell without mass has a potential of −∞ and never counts: 0·(−∞) = 0.
-    regained = _regained(union.upper, (joint_1, joint_2), (first.loss, second.loss))
-    return CoupledStates(
+    correction = _merge_correction(union.upper, (joint_1, joint_2), (first.loss, second.loss))
+    return Coupling(
+        states=states,
+        # A cell without mass has a potential of −∞ and never counts: 0·(−∞) = 0.
         alpha=np.where(np.isfinite(union.alpha), union.alpha + np.log(p_y), 0.0),
         beta=np.where(np.isfinite(union.beta), union.beta, 0.0),
-        information=union.upper + regained,
+        information=union.upper + correction,
         gap=union.upper - union.lower,
         loss=first.loss + second.loss,
-        regained=regained,
+        merge_correction=correction,
     )
 
 
-def sample_atoms(
-    target: Array, log_posteriors: tuple[Array, Array, Array], coupled: Coupled
-) -> SampleAtoms:
-    """Decompose a sample.
-
-    Parameters
-    ----------
-    target : ndarray, shape (n, C)
-        Rows sum to 1.
-    log_posteriors : three of ndarray, shape (n, C)
-        log p(y|x₁), log p(y|x₂), log p(y|x₁,x₂) of every row.
-    coupled : Coupled
-    """
-    losses = [-(target * log_p).sum(1) for log_p in log_posteriors]
-    terms = RowTerms(
-        surprise=-(target * np.log(target.mean(0))).sum(1),
-        loss_1=losses[0],
-        loss_2=losses[1],
-        loss_joint=losses[2],
-        potential=(target * coupled.potential).sum(1),
-    )
-    entropy = entr(target.mean(0)).sum()
-    information_1, information_2, both = (np.asarray(entropy - loss.mean()) for loss in losses)
-    return SampleAtoms(
-        value=split_information(
-            information_1, information_2, both, np.asarray(coupled.information)
-        ),
-        terms=terms,
-        coupled=coupled,
-    )
-
-
-def _regained(union: float, joints: tuple[Array, Array], losses: tuple[float, float]) -> float:
+def _merge_correction(
+    union: float, joints: tuple[Array, Array], losses: tuple[float, float]
+) -> float:
     """Attribute to the union information what merging took from the sources, in nats.
 
     The union information of all rows is at least that of their states (data processing). What it

@@ -207,38 +207,6 @@ def most_likely_nonnegative(
     return Stack(slopes, np.log(frequency))
 
 
-def calibrate(logits: Array, target: Array) -> Array:
-    """Return calibrated log-probabilities of held-out rows.
-
-    Parameters
-    ----------
-    logits : ndarray of float64, shape (n, C)
-        Out of fold: no row was seen by the probe that made it.
-    target : ndarray of float64, shape (n, C)
-        Rows sum to 1; every class has mass.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, C)
-        log p_i(y), in nats.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> target = np.repeat(np.eye(2), 50, axis=0)
-    >>> noise = np.random.default_rng(0).normal(size=(100, 2))
-    >>> p = np.exp(calibrate(noise, target))
-    >>> bool(np.allclose(p.mean(0), [0.5, 0.5], atol=1e-6))
-    True
-    """
-    centred = logits - logits.mean(1, keepdims=True)
-    frequency = target.mean(0)
-    # The loss is convex: where it does not fall from slope 0 on, its minimum over s >= 0 is there.
-    if ((target - frequency) * centred).sum() <= 0:
-        return np.tile(np.log(frequency), (len(target), 1))
-    return fit_stack([centred], target).log_probabilities([centred])
-
-
 def information_difference(log_p: Array, target: Array) -> float:
     """Return the information that held-out rows have less what their posteriors claim, in nats.
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from modalprism.estimation.atoms import split_information
 
 Array = NDArray[np.float64]
-Logits = tuple[Array, Array, Array]
+Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def learning_of(
     ----------
     value : ndarray, shape (8,)
         Atoms as they are read, in nats.
-    turns : sequence of three ndarrays, shape (n, C)
-        Held-out scores of both sources and of both together, in every other turn.
+    turns : sequence of ndarray, shape (n, 4, C)
+        Held-out scores, see `HeldOut`, in every other turn.
     atoms_of : callable
         From scores to atoms.
     folds : int

@@ -7,20 +7,17 @@ decomposition's marginals: every row is a state, and the states are coupled by f
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
 import numpy as np
 import torch
-from scipy.special import entr
-from torch import Tensor
+from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
+from modalprism.estimation.atoms import replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
-from modalprism.estimation.calibration import (
-    calibrate,
-    fit_nonnegative,
-    information_difference,
-    matching_distance,
-)
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.evidence import row_informations
 from modalprism.estimation.exchange import exchangeable_blocks
@@ -28,15 +25,18 @@ from modalprism.estimation.folds import assign_folds, connected_groups
 from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.learning import Array, Logits, learning_of
 from modalprism.estimation.probes import Features, NestedLogits, unimodal_logits
+from modalprism.estimation.readout import HeldOut, Reading, read_out
 from modalprism.estimation.significance import Exchange, p_values_of
-from modalprism.estimation.states import merge_rows
+from modalprism.estimation.streamed.target import Target
 from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.threads import one_by_one, side_by_side
 from modalprism.estimation.validation import Sample
 
-GAP_TOLERANCE = 2e-3
-MANY_ROWS = 3_000
+GAP_TOLERANCE: Final = 2e-3
 """Bound asked of the solver, in nats: well below what a sample of thousands can resolve."""
+STATES: Final = 300
+MANY_ROWS = 3_000
+"""Rows from which on both sources are probed at once."""
 
 
 def analyze_posterior(
@@ -90,88 +90,161 @@ def analyze_posterior(
         (probes[0], probes[1]), (features[0], features[1]), soft_target, plan
     )
 
-    def logits_of(one: Tensor, other: Tensor, both: Tensor) -> Logits:
-        return (one.double().numpy(), other.double().numpy(), both.double().numpy())
+    def stacked(read: Sequence[torch.Tensor]) -> Logits:
+        return torch.stack([*read, interaction], 1).numpy()
 
-    held_out = logits_of(*(probe.held_out for probe in (*probes, joint)))
-    atoms, calibrated = read_sample(held_out, sample.target, seed)
-    coupled = atoms.coupled
-    turns = [
-        logits_of(*(probe.with_fewer_rows(turn, plan) for probe in (*probes, joint)))
-        for turn in range(1, plan.folds)
-    ]
-    ceiling = float(entr(sample.target.mean(0)).sum() - entr(sample.target).sum(1).mean())
-    learning = learning_of(
-        atoms.value,
-        turns,
-        lambda logits: read_sample(logits, sample.target, seed)[0].value,
+    three = (*probes, joint)
+    predictions = Predictions(
+        held_out=HeldOut(
+            stacked([probe.held_out for probe in three]), Target.of_rows(sample.target)
+        ),
+        tested=np.arange(n),
+        fold=fold,
+        fewer=[
+            stacked([probe.with_fewer_rows(turn, plan) for probe in three])
+            for turn in range(1, plan.folds)
+        ],
         folds=plan.folds,
-        ceiling=ceiling,
+        families=dict(
+            zip((*sample.modalities, "both"), (probe.family for probe in three), strict=True)
+        ),
     )
-    weights = weights_in_batches(sample.groups, n, replicates, seed)
-    resampled = replicate_atoms(atoms.terms, weights)
-    learnt = learning.replicate(replicates, seed)
-    p_values = p_values_of(
-        held_out,
-        interaction.numpy().astype(np.float64),
-        sample.target,
-        coupled,
-        atoms.value,
-        resampled + learnt,
-        Exchange(fold, exchangeable_blocks(sample.groups, n)),
+    analysis, _ = analysis_of(
+        predictions,
+        sample.modalities,
+        sample.groups,
+        states=STATES,
+        tol=GAP_TOLERANCE,
+        soft=sample.soft,
+        target=target,
+        base=base,
+        replicates=replicates,
         permutations=permutations,
         seed=seed,
     )
+    return analysis
 
-    differences = [abs(information_difference(log_p, sample.target)) for log_p in calibrated]
-    distances = [matching_distance(*pair) for pair in zip(held_out[:2], calibrated, strict=True)]
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of rows by probes that have not seen them.
+
+    Attributes
+    ----------
+    held_out : HeldOut
+        Of all rows.
+    tested : ndarray of int64, shape (m,)
+        Rows behind p-values and the learning curve, in the order of the sample.
+    fold : ndarray of int64, shape (m,)
+        Folds of the tested rows.
+    fewer : list of ndarray of float32, shape (m, 4, C)
+        Log-odds of the tested rows by probes that were fitted to fewer rows.
+    folds : int
+        Those rows are to those of `held_out` as K−2 is to K−1: see `learning_of`.
+    families : dict of str to tuple of str
+        What was chosen for each modality and for ``both``, one a fold.
+    diagnostics : dict of str to Estimate
+    """
+
+    held_out: HeldOut
+    tested: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    fewer: list[Logits]
+    folds: int
+    families: dict[str, tuple[str, ...]]
+    diagnostics: dict[str, Estimate] = field(default_factory=dict)
+
+
+def analysis_of(
+    predictions: Predictions,
+    modalities: tuple[str, str],
+    groups: Mapping[str, NDArray[Any]],
+    *,
+    states: int,
+    tol: float,
+    soft: bool,
+    target: str,
+    base: float,
+    replicates: int,
+    permutations: int,
+    seed: int,
+) -> tuple[Analysis, Reading]:
+    """Read predictions out, resample and test the atoms, and summarize them.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    modalities : (str, str)
+    groups : mapping of column name to ndarray, shape (n,)
+    states : int
+        Each source's rows are merged into at most so many.
+    tol : float
+        Bound on the solver's gap, in nats.
+    soft : bool
+        Whether the target was given as distributions.
+    target, base, replicates, permutations, seed
+        As in `modalprism.analyze`.
+    """
+    held_out, tested = predictions.held_out, predictions.tested
+    n, classes = len(held_out.target), held_out.target.classes
+    reading = read_out(held_out, states=states, tol=tol, seed=seed)
+    value, coupling = reading.value, reading.coupling
+    some = Target.of_rows(held_out.target.rows(tested))
+    logits = held_out.logits[tested]
+
+    def atoms_of(scores: Logits) -> Array:
+        return read_out(HeldOut(scores, some), states=STATES, tol=GAP_TOLERANCE, seed=seed).value
+
+    ceiling = held_out.target.ceiling()
+    learning = learning_of(
+        value if len(tested) == n else atoms_of(logits),
+        predictions.fewer,
+        atoms_of,
+        folds=predictions.folds,
+        ceiling=ceiling,
+    )
+    resampled = replicate_atoms(reading.terms, weights_in_batches(groups, n, replicates, seed))
+    learnt = learning.replicate(replicates, seed)
+    of_tested = {name: column[tested] for name, column in groups.items()}
+    p_values = p_values_of(
+        logits.astype(np.float64),
+        some.rows(slice(None)),
+        coupling.potential(tested),
+        coupling.gap,
+        value,
+        resampled + learnt,
+        Exchange(predictions.fold, exchangeable_blocks(of_tested, len(tested))),
+        permutations=permutations,
+        seed=seed,
+    )
+    nat = float(np.log(base))
     diagnostics = {
-        "state_loss": Estimate(coupled.loss / np.log(base)),
-        "calibration_difference": Estimate(max(differences) / np.log(base)),
-        "matching_distance": Estimate(max(distances)),
+        "state_loss": Estimate(coupling.loss / nat),
+        "calibration_difference": Estimate(reading.difference / nat),
+        "matching_distance": Estimate(reading.distance),
     }
-    if sample.soft and ceiling > 1e-9:
+    if soft and ceiling > 1e-9:
         diagnostics |= {
-            "information_ceiling": Estimate(ceiling / np.log(base)),
-            "recovered": Estimate(float(atoms.value[4]) / ceiling),
+            "information_ceiling": Estimate(ceiling / nat),
+            "recovered": Estimate(float(value[4]) / ceiling),
         }
-    return summarize(
-        atoms.value,
+    analysis = summarize(
+        value,
         resampled,
         learnt=learnt,
-        rows=row_informations(atoms.terms),
-        modalities=sample.modalities,
+        rows=row_informations(reading.terms),
+        modalities=modalities,
         target=target,
         base=base,
         n=n,
-        gap=coupled.gap,
-        loss=coupled.loss,
-        regained=coupled.regained,
-        classes=sample.target.shape[1],
-        resolution=resolution_of(sample.target.shape[1], n),
+        gap=coupling.gap,
+        loss=coupling.loss,
+        merge_correction=coupling.merge_correction,
+        classes=classes,
+        resolution=resolution_of(classes, n),
         estimator="posterior",
-        diagnostics=diagnostics,
-        families={
-            sample.modalities[0]: probes[0].family,
-            sample.modalities[1]: probes[1].family,
-            "both": joint.family,
-        },
+        diagnostics=diagnostics | predictions.diagnostics,
+        families=predictions.families,
         p_values=p_values,
     )
-
-
-def read_sample(
-    logits: Logits, target: Array, seed: int
-) -> tuple[SampleAtoms, tuple[Array, Array]]:
-    """Calibrate scores of held-out rows, couple both sources, and let the joint add to them.
-
-    Returns the atoms, and log p(y|x₁) and log p(y|x₂).
-    """
-    log_p1, log_p2 = (calibrate(scores, target) for scores in logits[:2])
-    coupled = couple(
-        (merge_rows(np.exp(log_p1), seed=seed), merge_rows(np.exp(log_p2), seed=seed)),
-        tol=GAP_TOLERANCE,
-    )
-    scores = [log_p1, log_p2, logits[2], coupled.potential]
-    log_joint = fit_nonnegative(scores, target).log_probabilities(scores)
-    return sample_atoms(target, (log_p1, log_p2, log_joint), coupled), (log_p1, log_p2)
+    return analysis, reading

@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import SampleAtoms, couple, replicate_atoms, sample_atoms
+from modalprism.estimation.atoms import Coupling, RowTerms, couple, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.inputs import check_index, read_labels, read_numbers
-from modalprism.estimation.states import MOST_STATES, States, merge_rows
+from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.threads import one_thread
 from modalprism.estimation.validation import Seed, check_options, seed_number
@@ -30,6 +30,7 @@ from modalprism.estimation.validation import Seed, check_options, seed_number
 Array = NDArray[np.float64]
 
 GAP_TOLERANCE = 2e-3
+STATES = 300
 _FLOOR = 1e-12  # keeps logarithms of a saturated model's probabilities finite
 
 
@@ -41,14 +42,18 @@ def _average(code: NDArray[np.int64], probability: Array) -> Array:
     return mean
 
 
-def _atoms(codes: tuple[NDArray[np.int64], NDArray[np.int64]], probability: Array) -> SampleAtoms:
-    averages = [_average(code, probability) for code in codes]
-    states: list[States] = [merge_rows(average, most=MOST_STATES) for average in averages]
-    return sample_atoms(
-        probability,
-        (np.log(averages[0]), np.log(averages[1]), np.log(probability)),
-        couple((states[0], states[1]), tol=GAP_TOLERANCE),
+def _atoms(
+    codes: tuple[NDArray[np.int64], NDArray[np.int64]], probability: Array
+) -> tuple[Array, RowTerms, Coupling]:
+    """Return the atoms, (8,), the terms that their replicates need, and the coupling."""
+    one, other = (_average(code, probability) for code in codes)
+    coupling = couple(
+        (merge_rows(one, most=STATES), merge_rows(other, most=STATES)), tol=GAP_TOLERANCE
     )
+    logs = (np.log(one), np.log(other), np.log(probability))
+    potential = coupling.potential(slice(None))
+    terms = RowTerms.of(probability, logs, potential, probability.mean(0))
+    return terms.atoms(coupling.information), terms, coupling
 
 
 def _codes(column: NDArray[Any]) -> NDArray[np.int64]:
@@ -148,32 +153,32 @@ def analyze_redrawn(
             )
     half = _random_half(codes[0], seed)
     with one_thread():
-        whole = _atoms(codes, p)
+        value, terms, coupling = _atoms(codes, p)
         halves = [
             _atoms((_codes(codes[0][rows]), _codes(codes[1][rows])), p[rows])
             for rows in (half, ~half)
         ]
-        excess = (halves[0].value + halves[1].value) / 2 - whole.value
-        half_gap = (halves[0].coupled.gap + halves[1].coupled.gap) / 2
+        excess = (halves[0][0] + halves[1][0]) / 2 - value
+        half_gap = (halves[0][2].gap + halves[1][2].gap) / 2
         part = (_unseen(codes, half) + _unseen(codes[::-1], half)) / 2
         weights = weights_in_batches(
             {modalities[0]: codes[0], modalities[1]: codes[1]}, len(p), replicates, seed
         )
-        moved = replicate_atoms(whole.terms, weights)
+        moved = replicate_atoms(terms, weights)
     analysis = summarize(
-        whole.value - part * excess,
+        value - part * excess,
         moved,
         modalities=modalities,
         target=target,
         base=base,
         n=len(p),
-        gap=whole.coupled.gap + part * (whole.coupled.gap + half_gap),
-        loss=whole.coupled.loss,
-        regained=whole.coupled.regained,
+        gap=coupling.gap + part * (coupling.gap + half_gap),
+        loss=coupling.loss,
+        merge_correction=coupling.merge_correction,
         classes=p.shape[1],
         resolution=0.0,  # the model's own probabilities: no target was drawn
         estimator="model",
-        diagnostics={"state_loss": Estimate(whole.coupled.loss / np.log(base))},
+        diagnostics={"state_loss": Estimate(coupling.loss / np.log(base))},
         families={},
     )
     return replace(analysis, seed=seed)

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from scipy.special import entr, log_softmax
 from sklearn.cluster import KMeans
 
-from modalprism.estimation.atoms import ATOMS, Coupled, split_information
+from modalprism.estimation.atoms import ATOMS, split_information
 from modalprism.estimation.calibration import fit_nonnegative
 from modalprism.estimation.exchange import laid_out
 from modalprism.pid.solve import solve_batch
@@ -204,10 +204,10 @@ def p_value(null: Array, value: float) -> float:
 
 
 def p_values_of(
-    logits: tuple[Array, Array, Array],
-    interaction: Array,
+    logits: Array,
     target: Array,
-    coupled: Coupled,
+    potential: Array,
+    gap: float,
     value: Array,
     moved: Array,
     exchange: Exchange,
@@ -219,13 +219,13 @@ def p_values_of(
 
     Parameters
     ----------
-    logits : three of ndarray, shape (n, C)
-        Held-out scores of both sources and of both together.
-    interaction : ndarray, shape (n, C)
-        Held-out log-odds that products add, see `joint_logits`.
+    logits : ndarray, shape (n, 4, C)
+        Held-out scores, see `HeldOut`.
     target : ndarray, shape (n, C)
-    coupled : Coupled
-        The union, whose potentials predict without synergy.
+    potential : ndarray, shape (n, C)
+        Log-odds of the union, which predict without synergy; see `Coupling.potential`.
+    gap : float
+        Bound on the solver's error in the union information, in nats.
     value, moved : ndarray, shapes (8,) and (8, R)
         The atoms, and their bootstrap.
     exchange : Exchange
@@ -239,7 +239,8 @@ def p_values_of(
     """
     rng = np.random.default_rng(seed)
     orders = exchange.permutations(permutations, rng)
-    spoken, silence = zip(*(_linear_test(scores, target, orders) for scores in logits), strict=True)
+    read = [logits[:, kind] for kind in range(3)]
+    spoken, silence = zip(*(_linear_test(scores, target, orders) for scores in read), strict=True)
     # Whatever speaks loudest speaks for the information of both: where nothing is told, the joint
     # probe has often nothing to say, and its own test would all but never reject.
     told = [p_value(null, value) for value, null in zip(spoken[:2], silence[:2], strict=True)]
@@ -247,14 +248,14 @@ def p_values_of(
     p_values = dict(
         zip(("marginal_information_1", "marginal_information_2", "information"), told, strict=True)
     )
-    sources = [_Source.of(scores, seed) for scores in logits[:2]]
+    sources = [_Source.of(scores, seed) for scores in read[:2]]
     as_it_is = np.arange(len(target))[None]
     observed = [source.marginals(target, as_it_is, 1.0) for source in sources]
     permuted = [source.marginals(target, orders, PAIRS_TWICE) for source in sources]
     statistic = _statistics(observed[0], observed[1])[:, 0]
     none = _statistics(permuted[0], permuted[1])
     something = min(told) <= max(SURELY, 1 / (1 + permutations))
-    floor = coupled.gap + (target.shape[1] - 1) / len(target)
+    floor = gap + (target.shape[1] - 1) / len(target)
     beyond = floor + MARGIN * max(float(value[7]), 0.0)
     silent = _one_silent(observed, permuted) if something else []
     weaker = int(statistic[1] < statistic[0])
@@ -272,7 +273,7 @@ def p_values_of(
         if something
         else p_value(difference, abs(float(statistic[0] - statistic[1])))
     )
-    added = _score_test(logits, interaction, target, coupled, exchange, permutations, rng)
+    added = _score_test(logits, target, potential, exchange, permutations, rng)
     p_values["synergy"] = added
     if something:
         p_values["synergy"] = min(
@@ -355,16 +356,15 @@ def _two_sided(moved: Array, value: Array) -> float:
 
 
 def _score_test(
-    logits: tuple[Array, Array, Array],
-    interaction: Array,
+    logits: Array,
     target: Array,
-    coupled: Coupled,
+    potential: Array,
     exchange: Exchange,
     count: int,
     rng: np.random.Generator,
 ) -> float:
     """Test that interactions add nothing to the union's own predictor."""
-    allowed = [*logits[:2], coupled.potential]
+    allowed = [logits[:, 0], logits[:, 1], potential]
     stack = fit_nonnegative(allowed, target)
     p = np.exp(stack.log_probabilities(allowed))
     error = target - p
@@ -372,7 +372,7 @@ def _score_test(
     taken = np.stack([(error * scores).sum(1) for scores in active] + [*error.T], 1)
     taken /= np.maximum(taken.std(0), 1e-12)
     sums = []
-    for scores in (logits[2], interaction):
+    for scores in (logits[:, 2], logits[:, 3]):
         added = (error * (scores - scores.mean(1, keepdims=True))).sum(1)
         added /= max(float(np.abs(added).max()), 1e-300)
         rest = added - taken @ np.linalg.lstsq(taken, added, rcond=None)[0]

@@ -68,7 +68,7 @@ def summarize(
     n: int,
     gap: float,
     loss: float,
-    regained: float,
+    merge_correction: float,
     classes: int,
     resolution: float,
     estimator: str,
@@ -90,7 +90,7 @@ def summarize(
         See `row_informations`.
     gap : float
         Bound on the solver's error, in nats.
-    loss, regained : float
+    loss, merge_correction : float
         What merging took from the sources, and what of it the union information was given back.
     classes : int
         C, for the noise floor below which a contribution is undetermined.
@@ -103,15 +103,15 @@ def summarize(
     Notes
     -----
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
-    floor, 2 (gap + regained) + (C−1)/n nats: the solver's error and the merging's, which count
-    twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂ was
-    drawn, it must be rejected as well.
+    floor, 2 (gap + merge_correction) + (C−1)/n nats: the solver's error and the merging's, which
+    count twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂
+    was drawn, it must be rejected as well.
     """
     nat = math.log(base)
     learnt = np.zeros_like(resampled) if learnt is None else learnt
     moved = resampled + learnt
-    below = gap + regained
-    slack = {name: _slack(name, below, loss - regained) for name in ATOMS}
+    below = gap + merge_correction
+    slack = {name: _slack(name, below, loss - merge_correction) for name in ATOMS}
     point = dict(zip(ATOMS, value, strict=True))
     drawn = dict(zip(ATOMS, value[:, None] + moved, strict=True))
     floor = 2 * below + (classes - 1) / n
@@ -183,7 +183,7 @@ def summarize_codebook(
         n=n,
         gap=counted.gap,
         loss=0.0,
-        regained=0.0,
+        merge_correction=0.0,
         classes=classes,
         resolution=resolution_of(classes, n),
         estimator="codebook",

@@ -11,23 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import Coupled, replicate_atoms, split_information
-from modalprism.estimation.bootstrap import weights_in_batches
-from modalprism.estimation.evidence import row_informations
-from modalprism.estimation.exchange import exchangeable_blocks
-from modalprism.estimation.learning import Learning, Logits, learning_of
-from modalprism.estimation.posterior import read_sample
-from modalprism.estimation.significance import Exchange, p_values_of
-from modalprism.estimation.streamed.held_out import HeldOut, Read, read_blocks
+from modalprism.estimation.learning import Logits
+from modalprism.estimation.posterior import Predictions, analysis_of
+from modalprism.estimation.readout import HeldOut
 from modalprism.estimation.streamed.roles import Roles
 from modalprism.estimation.streamed.sample import StreamedSample
 from modalprism.estimation.streamed.scratch import KINDS, scratch_folder, written
 from modalprism.estimation.streamed.source import stretches
 from modalprism.estimation.streamed.streaming import Streaming
 from modalprism.estimation.streamed.turns import Taken, Turn, learn_turn
-from modalprism.estimation.summary import resolution_of, summarize
-
-Array = NDArray[np.float64]
 
 GAP_TOLERANCE: Final = 5e-4
 """Bound asked of the solver, in nats: a million rows resolve more than thousands do."""
@@ -64,7 +56,6 @@ def analyze_streamed(
     InputError
         If the groups leave too few folds, or the disk is full.
     """
-    n, classes = len(sample), sample.target.classes
     roles = Roles.of(sample, folds, streaming, seed)
     taken = Taken.of(sample, roles)
     turns = [learn_turn(taken, fold, seed) for fold in range(folds)]
@@ -72,76 +63,51 @@ def analyze_streamed(
     halves = [learn_turn(fewer, fold, seed, like=turn) for fold, turn in enumerate(turns)]
     learnt_rows = len(taken.fold)
     del taken, fewer
+    tested = roles.looked_at
+    first, second = sample.modalities
     with scratch_folder(streaming.folder) as folder:
-        logits = written(folder / "log-odds", _read_all(sample, roles, turns), classes)
-        held_out = HeldOut(logits, sample.target)
-        read = read_blocks(held_out, most_states=streaming.states, tol=GAP_TOLERANCE, seed=seed)
-        del logits
-        looked = roles.looked_at
-        looked_logits = held_out.logits[looked].astype(np.float64)
-        del held_out
-    coupled = read.coupled
-    one, other, both = map(np.asarray, read.information)
-    value = split_information(one, other, both, np.asarray(coupled.information))
-    ceiling = sample.target.ceiling()
-    learning = _learning(sample, roles, looked_logits, halves, ceiling, seed)
-    weights = weights_in_batches(sample.groups, n, replicates, seed)
-    resampled = replicate_atoms(read.terms, weights)
-    learnt = learning.replicate(replicates, seed)
-    of_looked = {name: column[looked] for name, column in sample.groups.items()}
-    p_values = p_values_of(
-        _logits(looked_logits),
-        looked_logits[:, 3],
-        sample.target.rows(looked),
-        _coupled_rows(read, looked),
-        value,
-        resampled + learnt,
-        Exchange(roles.fold[looked].astype(np.int64), exchangeable_blocks(of_looked, len(looked))),
-        permutations=permutations,
-        seed=seed,
-    )
+        blocks = _read_all(sample, roles, turns)
+        logits = written(folder / "log-odds", blocks, sample.target.classes)
+        predictions = Predictions(
+            held_out=HeldOut(logits, sample.target),
+            tested=tested,
+            fold=roles.fold[tested].astype(np.int64),
+            fewer=_read_tested(sample, roles, halves),
+            folds=3,  # from half to all of the rows is the step that two to three folds are
+            families={
+                first: tuple(turn.probes[0].chosen.name for turn in turns),
+                second: tuple(turn.probes[1].chosen.name for turn in turns),
+                "both": tuple(turn.joint.chosen for turn in turns),
+            },
+            diagnostics={
+                "learnt_rows": Estimate(float(learnt_rows)),
+                "tested_rows": Estimate(float(len(tested))),
+            },
+        )
+        analysis, reading = analysis_of(
+            predictions,
+            sample.modalities,
+            sample.groups,
+            states=streaming.states,
+            tol=GAP_TOLERANCE,
+            soft=sample.target.soft,
+            target=target,
+            base=base,
+            replicates=replicates,
+            permutations=permutations,
+            seed=seed,
+        )
+        del predictions, logits
     nat = float(np.log(base))
-    upper = coupled.information - coupled.regained + coupled.loss
-    lower = coupled.information - coupled.regained - coupled.gap
-    diagnostics = {
-        "state_loss": Estimate(coupled.loss / nat),
-        "solver_gap": Estimate(coupled.gap / nat),
+    coupling = reading.coupling
+    states = coupling.information - coupling.merge_correction
+    upper, lower = states + coupling.loss, states - coupling.gap
+    bounds = {
+        "solver_gap": Estimate(coupling.gap / nat),
         "union_lower": Estimate(lower / nat),
         "union_upper": Estimate(upper / nat),
-        "calibration_difference": Estimate(read.difference / nat),
-        "matching_distance": Estimate(read.distance),
-        "learnt_rows": Estimate(float(learnt_rows)),
-        "tested_rows": Estimate(float(len(looked))),
     }
-    if sample.target.soft and ceiling > 1e-9:
-        diagnostics |= {
-            "information_ceiling": Estimate(ceiling / nat),
-            "recovered": Estimate(float(both) / ceiling),
-        }
-    analysis = summarize(
-        value,
-        resampled,
-        learnt=learnt,
-        rows=row_informations(read.terms),
-        modalities=sample.modalities,
-        target=target,
-        base=base,
-        n=n,
-        gap=coupled.gap,
-        loss=coupled.loss,
-        regained=coupled.regained,
-        classes=classes,
-        resolution=resolution_of(classes, n),
-        estimator="posterior",
-        diagnostics=diagnostics,
-        families={
-            sample.modalities[0]: tuple(turn.probes[0].chosen.name for turn in turns),
-            sample.modalities[1]: tuple(turn.probes[1].chosen.name for turn in turns),
-            "both": tuple(turn.joint.chosen for turn in turns),
-        },
-        p_values=p_values,
-    )
-    return replace(analysis, gap=(upper - lower) / nat)
+    return replace(analysis, gap=(upper - lower) / nat, diagnostics=analysis.diagnostics | bounds)
 
 
 def _read_all(
@@ -166,56 +132,19 @@ def _read_in_turn(
     return said
 
 
-def _logits(kinds: Array) -> Logits:
-    return kinds[:, 0], kinds[:, 1], kinds[:, 2]
+def _read_tested(sample: StreamedSample, roles: Roles, halves: list[Turn]) -> list[Logits]:
+    """Read the tested rows in every other fold's turn, by probes that learnt from half of the rows.
 
-
-def _coupled_rows(read: Read, rows: NDArray[np.int64]) -> Coupled:
-    """Return the coupling of some rows."""
-    coupled = read.coupled
-    return Coupled(
-        coupled.information, read.potential(rows), coupled.gap, coupled.loss, coupled.regained
-    )
-
-
-def _learning(
-    sample: StreamedSample,
-    roles: Roles,
-    looked_logits: Array,
-    halves: list[Turn],
-    ceiling: float,
-    seed: int,
-) -> Learning:
-    """Compare what probes read with what those read that learnt from half of the rows.
-
-    On rows that no probe has learnt from, so that each can be read in every other fold's turn. From
-    half to all is the step that two to three folds are, and so it is told to `learning_of`.
+    No probe has learnt from the tested rows, so that each can be read in any turn.
     """
-    looked = roles.looked_at
-    rows = tuple(source.take(looked) for source in sample.sources)
-    scaled = tuple(
-        torch.cat(list(source.blocks(block)))
-        for source, block in zip(sample.sources, rows, strict=True)
-    )
-    wanted = sample.target.rows(looked)
-    folds = roles.folds
-
-    def atoms_of(logits: Logits) -> Array:
-        return read_sample(logits, wanted, seed)[0].value
-
-    turned = [
+    tested = roles.looked_at
+    one, other = (torch.cat(list(source.blocks(source.take(tested)))) for source in sample.sources)
+    return [
         _read_in_turn(
-            (scaled[0], scaled[1]),
-            ((roles.fold[looked] + turn) % folds).astype(np.int16),
+            (one, other),
+            ((roles.fold[tested] + turn) % roles.folds).astype(np.int16),
             halves,
             sample.target.classes,
-        ).astype(np.float64)
-        for turn in range(1, folds)
+        )
+        for turn in range(1, roles.folds)
     ]
-    return learning_of(
-        atoms_of(_logits(looked_logits)),
-        [_logits(each) for each in turned],
-        atoms_of,
-        folds=3,
-        ceiling=ceiling,
-    )

@@ -52,6 +52,11 @@ class Target:
         return 0 if values is None else len(values)
 
     @property
+    def is_one_block(self) -> bool:
+        """Whether all rows are read at once."""
+        return len(self) <= BLOCK_ROWS
+
+    @property
     def soft(self) -> bool:
         """Whether it was given as distributions."""
         return self.labels is None
@@ -60,6 +65,12 @@ class Target:
     def classes(self) -> int:
         """C."""
         return len(self.names)
+
+    @classmethod
+    def of_rows(cls, rows: Array) -> Target:
+        """Make a target of checked distributions, (n, C), in all of whose classes there is mass."""
+        classes = np.arange(rows.shape[1])
+        return cls(tuple(map(str, classes)), None, rows, classes)
 
     def rows(self, which: slice | NDArray[np.int64]) -> Array:
         """Return some rows as distributions, (b, C)."""

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from modalprism.estimation.calibration import calibrate, fit_stack
-from modalprism.estimation.streamed import held_out as held_out_module
+from modalprism.estimation import readout
+from modalprism.estimation.calibration import fit_stack
+from modalprism.estimation.readout import HeldOut, calibrate, fit_blocks, read_out
 from modalprism.estimation.streamed import target as target_module
-from modalprism.estimation.streamed.held_out import HeldOut, calibration_of, fit_blocks, read_blocks
 from modalprism.estimation.streamed.target import check_streamed_target
 
 
@@ -21,7 +21,7 @@ def scored():
 @pytest.mark.parametrize("step", [100, 371, 5000])
 def test_all_rows_are_fitted_together(scored, step, monkeypatch):
     monkeypatch.setattr(target_module, "BLOCK_ROWS", step)
-    monkeypatch.setattr(held_out_module, "FIRST_ROWS", step)
+    monkeypatch.setattr(readout, "FIRST_ROWS", step)
     logits, label = scored
     target = check_streamed_target(label, 900, 5)
     held_out = HeldOut(logits, target)
@@ -29,29 +29,37 @@ def test_all_rows_are_fitted_together(scored, step, monkeypatch):
     stack = fit_blocks(lambda where: [held_out.scores(where, kind) for kind in (0, 1)], target)
     whole = fit_stack(kinds, np.eye(3)[label])
     np.testing.assert_allclose(stack.slopes, whole.slopes, atol=1e-7)
-    np.testing.assert_allclose(
-        calibration_of(lambda where: [held_out.scores(where, 0)], target).log_probabilities(
-            [kinds[0]]
-        ),
-        calibrate(kinds[0], np.eye(3)[label]),
-        atol=1e-7,
-    )
+    single = calibrate(lambda where: [held_out.scores(where, 0)], target)
+    whole = fit_stack(kinds[:1], np.eye(3)[label])
+    np.testing.assert_allclose(single.slopes, whole.slopes, atol=1e-7)
+
+
+@pytest.mark.parametrize("step", [100, 371])
+def test_blocks_decide_no_atom(scored, step, monkeypatch):
+    logits, label = scored
+    held_out = HeldOut(logits, check_streamed_target(label, 900, 5))
+    assert held_out.target.is_one_block
+    whole = read_out(held_out, states=50, tol=1e-4, seed=0)
+    monkeypatch.setattr(target_module, "BLOCK_ROWS", step)
+    parts = read_out(held_out, states=50, tol=1e-4, seed=0)
+    np.testing.assert_allclose(parts.value, whole.value, atol=1e-7)
+    np.testing.assert_allclose(parts.terms.loss_joint, whole.terms.loss_joint, atol=1e-6)
 
 
 def test_scores_that_point_the_wrong_way_say_nothing(scored):
     logits, label = scored
     target = check_streamed_target(label, 900, 5)
-    read = read_blocks(HeldOut(-logits, target), most_states=50, tol=1e-4, seed=0)
-    assert read.information == pytest.approx([0, 0, 0], abs=1e-9)
-    assert len(read.states[0].joint) == 1
-    assert read.coupled.loss == 0
+    read = read_out(HeldOut(-logits, target), states=50, tol=1e-4, seed=0)
+    assert read.value[4:7] == pytest.approx([0, 0, 0], abs=1e-9)
+    assert len(read.coupling.states[0].joint) == 1
+    assert read.coupling.loss == 0
 
 
 def test_moments_match_so_that_rows_have_what_their_posteriors_claim(scored):
     logits, label = scored
     target = check_streamed_target(label, 900, 5)
-    read = read_blocks(HeldOut(logits, target), most_states=100, tol=1e-4, seed=0)
+    read = read_out(HeldOut(logits, target), states=100, tol=1e-4, seed=0)
     assert read.difference < 1e-8
-    claimed = [states.joint.sum(0) for states in read.states]
+    claimed = [states.joint.sum(0) for states in read.coupling.states]
     np.testing.assert_allclose(claimed[0], claimed[1], atol=1e-8)
-    assert (read.information[2] > read.information[:2]).all()
+    assert (read.value[4] > read.value[5:7]).all()
