@@ -103,7 +103,7 @@ def test_a_damaged_store_is_a_sentence(client, half, address):
     (half / "store" / "tiny-shapes" / "part-00000.parquet").write_bytes(b"nothing")
     answer = client.get(address)
     assert answer.status_code == 200
-    assert "part-00000.parquet is damaged" in answer.text
+    assert "part-00000.parquet cannot be read" in answer.text
     assert "is damaged" in client.get(f"{address}/state").json()["problem"]
 
 
