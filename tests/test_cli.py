@@ -503,7 +503,7 @@ def test_decompose_takes_a_solver_and_a_time_limit(run):
 
 
 def test_decompose_refuses_what_it_does_not_know(refused):
-    assert 'choose one of "auto", "newton"' in refused(
+    assert "choose one of 'auto', 'newton'" in refused(
         "decompose", "--gate", "and", "--solver", "x"
     )
     assert "time_limit is -1.0" in refused("decompose", "--gate", "and", "--time-limit", "-1")

@@ -26,7 +26,7 @@ from modalprism.pid import decompose_batch, decompose_marginals
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.backends import backend_for
 from modalprism.pid.iterate import Iterate
-from modalprism.pid.memory import needed_bytes
+from modalprism.pid.memory import ipfp_bytes
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.torch_backend import TorchBackend, sweep
 
@@ -116,7 +116,7 @@ def solves(sizes: tuple[int, ...], n_classes: int) -> None:
         )
         seconds = time.perf_counter() - begin
         memory = torch.cuda.max_memory_allocated() / 1e9
-        counted = needed_bytes("ipfp", n, n, n_classes, tol=problem.tol * np.log(2), device=GPU)
+        counted = ipfp_bytes((n, n, n_classes), 1, GPU, problem.tol * np.log(2))
         print(
             f"| {problem.name} | 1e-3 bit | {seconds:.2f} | {d.iterations} | {d.gap:.1e} "
             f"| {memory:.1f} | {counted / 1e9:.1f} |",

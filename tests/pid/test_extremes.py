@@ -24,6 +24,7 @@ from modalprism.pid.coupling import Coupling
 from modalprism.pid.information import pointwise_information
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.newton_batch import solve_newton_batch
+from modalprism.pid.solution import Problem
 from modalprism.pid.stopping import Watch
 from modalprism.pid.support import Support
 
@@ -107,10 +108,12 @@ def test_bounds_hold_whatever_the_solver_reaches(solver, joint, max_iter, tol):
 @given(joints())
 def test_bounds_of_a_batch_hold(solve, joint):
     p1, p2 = (np.stack([joint, joint**0.5 / (joint**0.5).sum()]).sum(axis) for axis in (2, 1))
-    support = Support.of(p1, p2)
+    problem = Problem.of(p1, p2)
+    support = Support.of(problem)
+    used = support.restrict(problem)
     with Watch(1e-4, 200) as watch:
-        solution = solve(*support.restrict(p1, p2, None), watch)
-    for k, union in enumerate(support.answers(solution, "batch")):
+        solution = support.expand(solve(used.p_x1y, used.p_x2y, watch))
+    for k, union in enumerate(solution.unions(problem.marginal_information)):
         assert_certified(p1[k], p2[k], union)
 
 

@@ -30,7 +30,7 @@ def marginals(joints):
 
 def assert_proven(p_x1y, p_x2y, solution):
     """Check potentials and couplings against their definitions, and the bounds against them."""
-    bounds, cells = solution.bounds, solution.coupling.cells()
+    bounds, cells = solution, solution.coupling.cells()
     alpha, beta = bounds.alpha.numpy(), bounds.beta.numpy()
     np.testing.assert_allclose(cells.sum(2), p_x1y, atol=1e-13)
     np.testing.assert_allclose(cells.sum(1), p_x2y, atol=1e-13)
@@ -57,8 +57,8 @@ def test_bounds_hold_at_any_iteration(random_joint, acceleration, dtype):
     for max_iter in (1, 2, 3, 7, 30, 200):
         early = solve(*tables, tol=1e-14, max_iter=max_iter, acceleration=acceleration, dtype=dtype)
         assert_proven(*tables, early)
-        assert (early.bounds.lower <= best.bounds.upper).all()
-        assert (early.bounds.upper >= best.bounds.lower).all()
+        assert (early.lower <= best.upper).all()
+        assert (early.upper >= best.lower).all()
         assert (early.iterations <= max_iter).all()
 
 
@@ -70,8 +70,8 @@ def test_a_batch_is_solved_as_its_problems_are(random_joint):
     assert batch.reasons == (Reason.CONVERGED,) * 8
     for k in range(8):
         one = solve(tables[0][k], tables[1][k])
-        assert float(batch.bounds.lower[k]) <= float(one.bounds.upper)
-        assert float(batch.bounds.upper[k]) >= float(one.bounds.lower)
+        assert float(batch.lower[k]) <= float(one.upper)
+        assert float(batch.upper[k]) >= float(one.lower)
 
 
 def test_each_problem_stops_by_itself(random_joint):
@@ -81,7 +81,7 @@ def test_each_problem_stops_by_itself(random_joint):
     assert batch.reasons == (Reason.CONVERGED,) * 4
     assert batch.iterations[1] == batch.iterations[3] == 1
     assert batch.iterations[0] == batch.iterations[2] > 10
-    torch.testing.assert_close(batch.bounds.lower[0], batch.bounds.lower[2], rtol=0, atol=1e-12)
+    torch.testing.assert_close(batch.lower[0], batch.lower[2], rtol=0, atol=1e-12)
 
 
 def test_a_batch_larger_than_a_chunk_keeps_its_order(random_joint, monkeypatch):
@@ -91,7 +91,7 @@ def test_a_batch_larger_than_a_chunk_keeps_its_order(random_joint, monkeypatch):
     monkeypatch.setattr("modalprism.pid.ipfp._CHUNK_ELEMENTS", 24)
     chunks = solve(*tables)
     assert_proven(*tables, chunks)
-    torch.testing.assert_close(chunks.bounds.upper, whole.bounds.upper, rtol=0, atol=1e-4)
+    torch.testing.assert_close(chunks.upper, whole.upper, rtol=0, atol=1e-4)
 
 
 def test_unused_symbols_of_one_problem_change_nothing(random_joint):
@@ -101,13 +101,13 @@ def test_unused_symbols_of_one_problem_change_nothing(random_joint):
     batch = solve(*tables, tol=1e-6)
     assert_proven(*tables, batch)
     one = solve(small.sum(1), small.sum(0), tol=1e-6)
-    assert float(batch.bounds.lower[0]) <= float(one.bounds.upper)
-    assert float(batch.bounds.upper[0]) >= float(one.bounds.lower)
-    assert batch.bounds.alpha[0, 0].isneginf().all()
-    assert batch.bounds.beta[0, :, 0].isneginf().all()
+    assert float(batch.lower[0]) <= float(one.upper)
+    assert float(batch.upper[0]) >= float(one.lower)
+    assert batch.alpha[0, 0].isneginf().all()
+    assert batch.beta[0, :, 0].isneginf().all()
     alone = solve(padded.sum(1), padded.sum(0), tol=1e-6)
     assert alone.iterations == one.iterations
-    assert float(alone.bounds.upper) == pytest.approx(float(one.bounds.upper), abs=1e-12)
+    assert float(alone.upper) == pytest.approx(float(one.upper), abs=1e-12)
 
 
 def test_mean_potentials_help_where_cells_are_zero(random_joint, monkeypatch):
@@ -168,7 +168,7 @@ def test_the_floor_of_accuracy_is_reported(monkeypatch):
     same = np.array([[0.3, 0.1], [0.2, 0.4]])
     solution = solve(same, same, tol=1e-18)
     assert solution.reasons == (Reason.ACCURACY,)
-    assert float(solution.bounds.gap) < 1e-5
+    assert float(solution.gap) < 1e-5
     assert_proven(same[None], same[None], solution)
 
 

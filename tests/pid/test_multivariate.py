@@ -318,7 +318,7 @@ def test_bad_conditional_tables_are_refused(joint, message):
         ({"tol": 0}, "tol is 0"),
         ({"tol": None}, "tol is None"),
         ({"max_iter": 0}, "max_iter is 0"),
-        ({"solver": "magic"}, "solver 'magic' is not available"),
+        ({"solver": "magic"}, "there is no solver 'magic'"),
         ({"device": "abacus"}, "device 'abacus' cannot be used"),
     ],
 )

@@ -140,8 +140,8 @@ def test_a_nearly_impossible_state_ends_it_with_bounds():
             torch.from_numpy(joint.sum(1))[None], torch.from_numpy(joint.sum(0))[None], watch
         )
     assert solution.reasons[0] in (Reason.ACCURACY, Reason.CONVERGED)
-    assert float(solution.bounds.lower) <= math.log(2) + 1e-9
-    assert float(solution.bounds.upper) >= math.log(2) - 1e-9
+    assert float(solution.lower) <= math.log(2) + 1e-9
+    assert float(solution.upper) >= math.log(2) - 1e-9
 
 
 @pytest.fixture

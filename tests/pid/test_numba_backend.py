@@ -127,8 +127,8 @@ def test_the_bounds_hold_and_enclose_those_of_torch(random_joint):
     with Watch(1e-3, 500) as watch:
         solution = solve_ipfp(*tables, watch, backend=NumbaBackend(), dtype=torch.float32)
     assert solution.reasons == (Reason.CONVERGED,) * 2
-    assert (solution.bounds.lower <= tight.bounds.upper).all()
-    assert (solution.bounds.upper >= tight.bounds.lower).all()
+    assert (solution.lower <= tight.upper).all()
+    assert (solution.upper >= tight.lower).all()
 
 
 @pytest.mark.parametrize("tiny", [1e-30, 1e-200])

@@ -112,9 +112,10 @@ def test_other_threads_solve_too():
 
 def test_iterations_of_two_solvers_add_up():
     watch = Watch(1e-6, 5)
-    watch.spend(3)
-    assert watch.reason(1) is None
-    assert watch.reason(2) is Reason.ITERATIONS
+    with watch.spent(3):
+        assert watch.reason(1) is None
+        assert watch.reason(2) is Reason.ITERATIONS
+    assert watch.reason(2) is None
 
 
 def test_a_deadline_is_counted_from_the_start():

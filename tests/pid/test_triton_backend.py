@@ -69,8 +69,8 @@ def test_the_bounds_hold_and_enclose_those_of_torch(random_joint):
     assert solution.reasons == (Reason.CONVERGED,) * 2
     with Watch(1e-7, 5_000) as watch:
         tight = solve_ipfp(*tables, watch, backend=TorchBackend())
-    assert (solution.bounds.lower <= tight.bounds.upper).all()
-    assert (solution.bounds.upper >= tight.bounds.lower).all()
+    assert (solution.lower <= tight.upper).all()
+    assert (solution.upper >= tight.lower).all()
 
 
 def test_what_is_too_small_for_float32_does_not_underflow():

@@ -1,17 +1,25 @@
-"""Information theory only: tables in, certified atoms out; knows no sample and no model.
+"""Partial information decomposition of tables, with certified bounds; imports no other room.
 
 `decompose` takes a joint table and `decompose_marginals` two marginals; both return a
 `Decomposition` with a proven bound on its numerical error. `decompose_batch` and
 `decompose_marginals_batch` take many of one shape. `decompose_each_against_rest`,
 `decompose_pairs` and `decompose_conditional` take more than two sources, or a third variable to
 condition on; `decompose_pointwise` splits the atoms among samples; `decompose_sharded` solves one
-problem on several processes. `gates` holds distributions
-whose atoms are known. `solve_union_information` is the optimisation by itself, in nats, with the
-dual potentials that prove its lower bound.
+problem on several processes. `gates` holds distributions whose atoms are known.
+
+`solvers` has the solvers as objects, and the protocol for one of your own.
+`solve_union_information` is the optimisation by itself, in nats, with the dual potentials that
+prove its lower bound.
 """
 
-from modalprism.pid.batch import decompose_batch, decompose_marginals_batch
-from modalprism.pid.decompose import decompose, decompose_marginals
+from modalprism.pid.acceleration import Momentum
+from modalprism.pid.batch import BatchDecomposition
+from modalprism.pid.decompose import (
+    decompose,
+    decompose_batch,
+    decompose_marginals,
+    decompose_marginals_batch,
+)
 from modalprism.pid.gates import GATES, THREE_SOURCE_GATES, Gate, gate, three_source_gate
 from modalprism.pid.information import entropy, mutual_information
 from modalprism.pid.multivariate import (
@@ -22,19 +30,30 @@ from modalprism.pid.multivariate import (
 from modalprism.pid.pointwise import PointwiseDecomposition, decompose_pointwise
 from modalprism.pid.result import Decomposition
 from modalprism.pid.sharded import decompose_sharded
-from modalprism.pid.solution import UnionInformation
+from modalprism.pid.solution import Bounds, Problem, Solution, UnionInformation
 from modalprism.pid.solve import solve_batch, solve_union_information
-from modalprism.pid.stopping import Interrupted, Reason
+from modalprism.pid.solvers import IPFP, Auto, Newton, Solver
+from modalprism.pid.stopping import Interrupted, Reason, Watch
 
 __all__ = [
     "GATES",
+    "IPFP",
     "THREE_SOURCE_GATES",
+    "Auto",
+    "BatchDecomposition",
+    "Bounds",
     "Decomposition",
     "Gate",
     "Interrupted",
+    "Momentum",
+    "Newton",
     "PointwiseDecomposition",
+    "Problem",
     "Reason",
+    "Solution",
+    "Solver",
     "UnionInformation",
+    "Watch",
     "decompose",
     "decompose_batch",
     "decompose_conditional",

@@ -1,110 +1,124 @@
-"""Many tables of one shape in, as many certified decompositions out, solved together."""
+"""The result of a batch: a sequence of decompositions, and arrays of their quantities."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Unpack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from modalprism.pid import validation
-from modalprism.pid.assembly import Options, assemble
-from modalprism.pid.information import mutual_information
-from modalprism.pid.result import Decomposition
+from modalprism.pid.result import COLUMNS, SOURCES, Decomposition, check_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def decompose_batch(
-    joints: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
-) -> list[Decomposition]:
-    """Decompose many joint tables of one shape: bootstrap replicates, layers, subjects.
-
-    Each is the problem of `decompose` (Bertschinger et al. 2014, doi:10.3390/e16042161), and stops
-    by itself, as soon as its own gap is within `tol`.
+@dataclass(frozen=True, repr=False)
+class BatchDecomposition(Sequence[Decomposition]):
+    """The decompositions of a batch of B problems: a sequence, and arrays of each quantity.
 
     Parameters
     ----------
-    joints : array_like
-        (B, n1, n2, C), counts or probabilities; each table is normalised by itself.
-    tol : float
-        Bound on the gap of each to stop at, in the unit of `base`.
-    **options
-        ``base``, ``solver``, ``max_iter``, ``time_limit`` (for all of them together) and
-        ``device``, as in `decompose`.
-
-    Returns
-    -------
-    list of Decomposition
-        B results, in order.
-
-    Raises
-    ------
-    InputError
-        If a table or an option cannot be used; the message says which and what to do.
-    Interrupted
-        On Ctrl-C, with the decompositions that were reached.
+    items : tuple of Decomposition
+        One for each problem, in order.
 
     Examples
     --------
-    >>> from modalprism.pid.gates import gate
-    >>> ds = decompose_batch([gate("and").joint, gate("xor").joint])
-    >>> [round(d.synergy, 3) for d in ds]
-    [0.5, 1.0]
+    >>> import modalprism.pid as pid
+    >>> batch = pid.decompose_batch([pid.gate("and").joint, pid.gate("xor").joint])
+    >>> batch.synergy.round(3), batch.unique.shape
+    (array([0.5, 1. ]), (2, 2))
+    >>> len(batch), f"{batch[1].synergy:.3f} {batch.unit}"
+    (2, '1.000 bit')
     """
-    tables = validation.check_joints(joints)
-    cells = tables.reshape(len(tables), -1, tables.shape[3])
-    known = [mutual_information(table) for table in cells]
-    return [d for d, _ in assemble(tables.sum(2), tables.sum(1), known, tol=tol, **options)]
 
+    items: tuple[Decomposition, ...]
 
-def decompose_marginals_batch(
-    p_x1y: ArrayLike,
-    p_x2y: ArrayLike,
-    information: Sequence[float] | None = None,
-    *,
-    tol: float = 1e-6,
-    marginal_tolerance: float | None = None,
-    **options: Unpack[Options],
-) -> list[Decomposition]:
-    """Decompose many pairs of marginals of one shape, as `decompose_marginals` does one.
+    def __len__(self) -> int:
+        """Return B."""
+        return len(self.items)
 
-    Parameters
-    ----------
-    p_x1y, p_x2y : array_like
-        (B, n1, C) and (B, n2, C), counts or probabilities.
-    information : sequence of float, optional
-        (B,): I(X₁X₂;Y) of each, in the unit of `base`; without it synergies are None.
-    tol : float
-        Bound on the gap of each to stop at, in the unit of `base`.
-    marginal_tolerance : float, optional
-        As in `decompose_marginals`.
-    **options
-        As in `decompose_batch`.
+    @overload
+    def __getitem__(self, index: int) -> Decomposition: ...
+    @overload
+    def __getitem__(self, index: slice) -> BatchDecomposition: ...
+    def __getitem__(self, index: int | slice) -> Decomposition | BatchDecomposition:
+        """Return one decomposition, or the batch of a slice."""
+        if isinstance(index, slice):
+            return BatchDecomposition(self.items[index])
+        return self.items[index]
 
-    Returns
-    -------
-    list of Decomposition
-        B results, in order.
+    @property
+    def unit(self) -> str:
+        """Unit of the information."""
+        return self.items[0].unit
 
-    Raises
-    ------
-    InputError
-        If a table or an option cannot be used; the message says which and what to do.
-    Interrupted
-        On Ctrl-C, with the decompositions that were reached.
+    @property
+    def redundancy(self) -> NDArray[np.float64]:
+        """R of each problem, (B,), float64."""
+        return self._array("redundancy")
 
-    Examples
-    --------
-    >>> same = np.eye(2) / 2
-    >>> [d.redundancy.__round__(3) for d in decompose_marginals_batch([same], [same])]
-    [1.0]
-    """
-    pairs = validation.check_marginal_pairs(p_x1y, p_x2y, marginal_tolerance)
-    first, second = (np.stack(tables) for tables in zip(*pairs, strict=True))
-    if information is None:
-        known: list[float | None] = [None] * len(pairs)
-    else:
-        nats = math.log(validation.check_base(options.get("base", 2)))
-        known = [value * nats for value in validation.check_informations(information, len(pairs))]
-    return [d for d, _ in assemble(first, second, known, tol=tol, **options)]
+    @property
+    def unique(self) -> NDArray[np.float64]:
+        """U₁ and U₂ of each problem, (B, 2), float64."""
+        return self._array("unique")
+
+    @property
+    def synergy(self) -> NDArray[np.float64]:
+        """S of each problem, (B,), float64; nan where the information is unknown."""
+        return self._array("synergy")
+
+    @property
+    def information(self) -> NDArray[np.float64]:
+        """I(X₁X₂;Y) of each problem, (B,), float64; nan where it is unknown."""
+        return self._array("information")
+
+    @property
+    def union_information(self) -> NDArray[np.float64]:
+        """I_Q of each problem, (B,), float64, at its upper bound."""
+        return self._array("union_information")
+
+    @property
+    def contribution(self) -> NDArray[np.float64]:
+        """C₁ and C₂ of each problem, (B, 2), float64; nan where undetermined."""
+        return self._array("contribution")
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Bound on the numerical error of each problem, (B,), float64."""
+        return self._array("gap")
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether each problem reached the gap that was requested, (B,), bool."""
+        return np.array([d.converged for d in self.items])
+
+    def _array(self, name: str) -> NDArray[np.float64]:
+        """Return a quantity of all problems; None becomes nan."""
+        return np.array([getattr(d, name) for d in self.items], dtype=np.float64)
+
+    def frame(self, sources: tuple[str, str] = SOURCES) -> pd.DataFrame:
+        """Return a tidy table: the columns of `Decomposition.frame`, after ``problem``, 0 to B−1.
+
+        Parameters
+        ----------
+        sources : (str, str)
+            Names of the sources; they must differ.
+
+        Raises
+        ------
+        InputError
+            If both sources have one name.
+        """
+        import pandas as pd
+
+        check_names(sources)
+        rows = [(k, *row) for k, d in enumerate(self.items) for row in d.frame_rows(sources)]
+        return pd.DataFrame(rows, columns=["problem", *COLUMNS])
+
+    def __repr__(self) -> str:
+        """Return the number of problems, and how many of them converged."""
+        n, open_ends = len(self), len(self) - int(self.converged.sum())
+        return f"<{n} decompositions in {self.unit}, {open_ends} not converged>"

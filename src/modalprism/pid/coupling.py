@@ -12,7 +12,7 @@ The n₁×n₂×C table is only ever formed a block of rows at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -96,15 +96,23 @@ class Coupling:
         f = (p_x2y - v * columns()).clamp(min=0.0)
         return cls(reference, u, v, e, f / f.sum(1, keepdim=True).clamp(min=_TINY))
 
+    @property
+    def factors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """All five tables, in the order of the parameters."""
+        return self.reference, self.u, self.v, self.e, self.f
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join the couplings of several batches into one."""
+        return cls(*map(torch.cat, zip(*(part.factors for part in parts), strict=True)))
+
     def problem(self, k: int) -> Self:
         """Return the coupling of one problem, as a batch of one."""
-        factors = self.reference, self.u, self.v, self.e, self.f
-        return type(self)(*(factor[k : k + 1] for factor in factors))
+        return type(self)(*(factor[k : k + 1] for factor in self.factors))
 
     def select(self, problems: Tensor) -> Self:
-        """Return the couplings of the problems of a mask."""
-        factors = self.reference, self.u, self.v, self.e, self.f
-        return type(self)(*(take(factor, problems) for factor in factors))
+        """Return the couplings of the problems of a mask, or with these indices."""
+        return type(self)(*(take(factor, problems) for factor in self.factors))
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield blocks of rows x₁ and q on them, (B, C, rows, n2), float64."""
@@ -155,8 +163,8 @@ def slack(eps: float, terms: int, magnitude: Magnitude) -> Magnitude:
 
 
 def take(table: Tensor, problems: Tensor) -> Tensor:
-    """Rows of a mask; the table itself, not a copy, where that is all of them."""
-    return table if bool(problems.all()) else table[problems]
+    """Select by a mask or by indices; a mask of all problems returns the table, not a copy."""
+    return table if problems.dtype == torch.bool and bool(problems.all()) else table[problems]
 
 
 def _finite(reference: Tensor) -> Tensor:

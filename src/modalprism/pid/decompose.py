@@ -1,23 +1,43 @@
-"""Tables in, certified atoms out."""
+"""Decompose joint tables and marginals: one problem, or a batch of one shape."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from modalprism.pid import validation
-from modalprism.pid.assembly import assemble
-from modalprism.pid.information import mutual_information
+from modalprism.pid.batch import BatchDecomposition
+from modalprism.pid.information import mutual_information, unit_of
 from modalprism.pid.result import Decomposition
+from modalprism.pid.solution import UnionInformation
+from modalprism.pid.solve import solve_batch
+from modalprism.pid.solvers import Solver
+from modalprism.pid.stopping import Interrupted
+
+Array = NDArray[np.float64]
+
+
+class Options(TypedDict, total=False):
+    """The options of all decompositions, with the meaning and defaults that `decompose` states."""
+
+    base: float
+    solver: str | Solver
+    tol: float
+    max_iter: int
+    time_limit: float | None
+    device: str | torch.device | None
 
 
 def decompose(
     joint: ArrayLike,
     *,
     base: float = 2,
-    solver: str = "auto",
+    solver: str | Solver = "auto",
     tol: float = 1e-6,
     max_iter: int = 10_000,
     time_limit: float | None = None,
@@ -33,26 +53,28 @@ def decompose(
     ----------
     joint : array_like
         (n1, n2, C), counts or probabilities of (x₁, x₂, y); normalised and computed in float64.
-        A pandas Series whose index has three levels, such as
-        ``frame[["image", "text", "answer"]].value_counts()``, is one too.
+        A pandas Series whose index has three levels works too, such as
+        ``frame[["image", "text", "answer"]].value_counts()``.
     base : float
         Base of the logarithm: 2 for bits, ``math.e`` for nats.
-    solver : {"auto", "newton", "ipfp"}
+    solver : str or Solver
         "newton" is a primal–dual interior-point method: a gap down to about 1e-10 in a dozen
         iterations, for small and middle tables. "ipfp" is the factored, accelerated iterative
         proportional fitting procedure: thousands of states, on a processor or a GPU. "auto"
-        takes the one that is expected to be faster.
+        runs the one that is expected to be faster. Objects such as ``Newton(patience=5)``, a
+        solver of your own, and names that other packages register are accepted too: see
+        `modalprism.pid.solvers`.
     tol : float
-        Bound on the gap to stop at, in the unit of `base`. Not reaching it is no error: the
-        result then says ``converged=False`` and why, and its bounds still hold.
+        Gap to stop at, in the unit of `base`. If it is not reached, the result says
+        ``converged=False`` and why, and its bounds still hold.
     max_iter : int
-        Iterations after which to stop in any case.
+        Largest number of iterations.
     time_limit : float, optional
-        Seconds after which to stop in any case, once the iteration that runs is over.
+        Largest number of seconds; the running iteration is completed.
     device : str or torch.device, optional
         Where to compute; the processor by default. "cuda" is a GPU, where the solver "auto" is
-        "ipfp", and "newton" is for batches of small tables. The device "auto" is a GPU where there
-        is one that the problem fits on; where not, the log says so.
+        "ipfp", and "newton" is for batches of small tables. The device "auto" is a GPU if there is
+        one on which the problem fits; if not, the log says so.
 
     Returns
     -------
@@ -76,12 +98,8 @@ def decompose(
     'R 0.311, S 0.500 bit'
     """
     table = validation.check_joint(joint)
-    n1, n2, n_classes = table.shape
-    information = mutual_information(table.reshape(n1 * n2, n_classes))
-    ((d, _),) = assemble(
-        table.sum(1)[None],
-        table.sum(0)[None],
-        [information],
+    batch, _ = decompose_tables(
+        table[None],
         base=base,
         solver=solver,
         tol=tol,
@@ -89,7 +107,39 @@ def decompose(
         time_limit=time_limit,
         device=device,
     )
-    return d
+    return batch[0]
+
+
+def decompose_batch(joints: ArrayLike, **options: Unpack[Options]) -> BatchDecomposition:
+    """Decompose many joint tables of one shape: bootstrap replicates, layers, subjects.
+
+    Each problem stops by itself, as soon as its own gap is within `tol`.
+
+    Parameters
+    ----------
+    joints : array_like
+        (B, n1, n2, C), counts or probabilities; each table is normalised by itself.
+    **options
+        As in `decompose`; `time_limit` applies to the whole batch.
+
+    Returns
+    -------
+    BatchDecomposition
+        A sequence of B decompositions, and arrays of each quantity.
+
+    Raises
+    ------
+    InputError, Interrupted
+        As `decompose`; the message names the table.
+
+    Examples
+    --------
+    >>> from modalprism.pid.gates import gate
+    >>> batch = decompose_batch([gate("and").joint, gate("xor").joint])
+    >>> batch.synergy.round(3)
+    array([0.5, 1. ])
+    """
+    return decompose_tables(validation.check_joints(joints), **options)[0]
 
 
 def decompose_marginals(
@@ -97,18 +147,12 @@ def decompose_marginals(
     p_x2y: ArrayLike,
     information: float | None = None,
     *,
-    base: float = 2,
-    solver: str = "auto",
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    device: str | torch.device | None = None,
     marginal_tolerance: float | None = None,
+    **options: Unpack[Options],
 ) -> Decomposition:
-    """Decompose from the two marginals alone, which is all that the optimisation sees.
+    """Decompose from the two marginals alone, which determine the union information.
 
-    The same problem as `decompose` (Bertschinger et al. 2014, doi:10.3390/e16042161); synergy
-    needs I(X₁X₂;Y) besides, and is None without it.
+    Synergy also needs I(X₁X₂;Y), and is None without it.
 
     Parameters
     ----------
@@ -119,14 +163,14 @@ def decompose_marginals(
     information : float, optional
         I(X₁X₂;Y) in the unit of `base`. An estimate may lie below the union information, and
         even below 0: the synergy is then negative.
-    base, solver, tol, max_iter, time_limit, device
-        As in `decompose`.
     marginal_tolerance : float, optional
         Largest difference in p(y) between the marginals. By default it is four times the spacing
         of the marginals' own type, and at least 1e-9: 4.8e-7 for float32. Within it, p(y) is
         averaged and each class of both is rescaled to it, which moves a marginal by at most half
         the sum of the differences, in total variation. The bounds are proven for the marginals
         that were solved.
+    **options
+        As in `decompose`.
 
     Returns
     -------
@@ -135,10 +179,8 @@ def decompose_marginals(
 
     Raises
     ------
-    InputError
-        If a table or an option cannot be used; the message says what to do.
-    Interrupted
-        On Ctrl-C, as in `decompose`.
+    InputError, Interrupted
+        As `decompose`.
 
     Examples
     --------
@@ -149,16 +191,109 @@ def decompose_marginals(
     """
     first, second = validation.check_marginals(p_x1y, p_x2y, marginal_tolerance)
     validation.check_information(information)
-    nats = None if information is None else information * math.log(validation.check_base(base))
-    ((d, _),) = assemble(
-        first[None],
-        second[None],
-        [nats],
-        base=base,
-        solver=solver,
-        tol=tol,
-        max_iter=max_iter,
-        time_limit=time_limit,
-        device=device,
-    )
-    return d
+    batch, _ = _decompose_checked(first[None], second[None], [information], **options)
+    return batch[0]
+
+
+def decompose_marginals_batch(
+    p_x1y: ArrayLike,
+    p_x2y: ArrayLike,
+    information: Sequence[float] | None = None,
+    *,
+    marginal_tolerance: float | None = None,
+    **options: Unpack[Options],
+) -> BatchDecomposition:
+    """Decompose many pairs of marginals of one shape, as `decompose_marginals` does one.
+
+    Parameters
+    ----------
+    p_x1y, p_x2y : array_like
+        (B, n1, C) and (B, n2, C), counts or probabilities.
+    information : sequence of float, optional
+        (B,): I(X₁X₂;Y) of each problem, in the unit of `base`.
+    marginal_tolerance : float, optional
+        As in `decompose_marginals`.
+    **options
+        As in `decompose`; `time_limit` applies to the whole batch.
+
+    Returns
+    -------
+    BatchDecomposition
+        A sequence of B decompositions, and arrays of each quantity.
+
+    Raises
+    ------
+    InputError, Interrupted
+        As `decompose`; the message names the problem.
+
+    Examples
+    --------
+    >>> same = np.eye(2) / 2
+    >>> decompose_marginals_batch([same], [same]).redundancy.round(3)
+    array([1.])
+    """
+    pairs = validation.check_marginal_pairs(p_x1y, p_x2y, marginal_tolerance)
+    first, second = (np.stack(tables) for tables in zip(*pairs, strict=True))
+    known: Sequence[float | None] = [None] * len(pairs)
+    if information is not None:
+        known = validation.check_informations(information, len(pairs))
+    return _decompose_checked(first, second, known, **options)[0]
+
+
+def decompose_tables(
+    tables: Array, **options: Unpack[Options]
+) -> tuple[BatchDecomposition, list[UnionInformation]]:
+    """Decompose checked joint tables, (B, n1, n2, C), and return also what the solver returned."""
+    unit = math.log(validation.check_base(options.get("base", 2)))
+    cells = tables.reshape(len(tables), -1, tables.shape[3])
+    known = [mutual_information(table) / unit for table in cells]
+    return _decompose_checked(tables.sum(2), tables.sum(1), known, **options)
+
+
+def _decompose_checked(
+    p_x1y: Array,
+    p_x2y: Array,
+    information: Sequence[float | None],
+    *,
+    base: float = 2,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    solver: str | Solver = "auto",
+    device: str | torch.device | None = None,
+) -> tuple[BatchDecomposition, list[UnionInformation]]:
+    """Decompose checked marginals, given I(X₁X₂;Y) in the unit of `base`; check the options."""
+    nats = math.log(validation.check_base(base))
+    max_iter = validation.check_stopping(tol, max_iter, time_limit)
+
+    def in_base(unions: Sequence[UnionInformation]) -> tuple[Decomposition, ...]:
+        return tuple(
+            Decomposition(
+                information=known,
+                marginal_information=(
+                    union.marginal_information[0] / nats,
+                    union.marginal_information[1] / nats,
+                ),
+                lower=union.lower / nats,
+                upper=union.upper / nats,
+                stopped=union.reason,
+                solver=union.solver,
+                iterations=union.iterations,
+                unit=unit_of(base),
+            )
+            for known, union in zip(information, unions, strict=True)
+        )
+
+    try:
+        unions = solve_batch(
+            p_x1y,
+            p_x2y,
+            solver=solver,
+            tol=tol * nats,
+            max_iter=max_iter,
+            time_limit=time_limit,
+            device=device,
+        )
+    except Interrupted as stop:
+        raise Interrupted(in_base(stop.results)) from None
+    return BatchDecomposition(in_base(unions)), unions

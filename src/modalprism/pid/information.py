@@ -50,7 +50,7 @@ def mutual_information(p_xy: NDArray[np.float64]) -> float:
     >>> round(mutual_information(np.eye(2) / 2), 6)
     0.693147
     """
-    return float(np.nansum(p_xy * pointwise_information(p_xy)))
+    return float(np.sum(p_xy * pointwise_information(p_xy), where=p_xy > 0))
 
 
 def pointwise_information(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from modalprism.pid.acceleration import Acceleration, Momentum
-from modalprism.pid.answers import Answers, select
 from modalprism.pid.backends import backend_for
 from modalprism.pid.certificate import dual_value
 from modalprism.pid.communicator import LOCAL, Communicator
@@ -28,7 +27,7 @@ from modalprism.pid.coupling import Coupling, take
 from modalprism.pid.iterate import Iterate
 from modalprism.pid.memory import FLOAT32_TOL, can_widen
 from modalprism.pid.mirror_step import MirrorStep
-from modalprism.pid.solution import Bounds, Solution
+from modalprism.pid.solution import Bounds, Solution, SolutionBuilder
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.torch_backend import Backend, sweep
 
@@ -83,7 +82,7 @@ def solve_ipfp(
     if dtype is None:
         dtype = torch.float32 if watch.tol >= FLOAT32_TOL else torch.float64
     acceleration = acceleration or Momentum()
-    answers = Answers(p_x1y, p_x2y)
+    builder = SolutionBuilder()
     batch = p_x1y.shape[0]
     elements = _CHUNK_ELEMENTS if p_x1y.device.type == "cpu" else _DEVICE_CHUNK_ELEMENTS
     size = max(1, elements // (p_x1y.shape[1] * p_x2y.shape[1]))
@@ -95,11 +94,11 @@ def solve_ipfp(
         while True:
             reason = agreed(watch.reason(run.iteration), communicator, p_x1y.device)
             if reason or run.iteration >= run.check:
-                run.certify(answers, watch.tol, reason)
+                run.certify(builder, watch.tol, reason)
                 if not run.problems.numel():
                     break
             run.advance()
-    return answers.solution()
+    return builder.solution()
 
 
 class _Run:
@@ -161,7 +160,7 @@ class _Run:
             sweep(iterate, self.backend)
         self.iteration += 1
 
-    def certify(self, answers: Answers, tol: float, reason: Reason | None) -> None:
+    def certify(self, builder: SolutionBuilder, tol: float, reason: Reason | None) -> None:
         """Evaluate the bounds, hand in the problems that are finished, and plan the next check."""
         gap = self._offer_potentials()
         better = gap < 0.9 * self.best_gap
@@ -179,7 +178,7 @@ class _Run:
             stalled = torch.zeros_like(stalled)
         ready = torch.ones_like(stalled) if reason else (gap <= tol) | stalled
         if bool(ready.any()):
-            self._hand_in(answers, ready, stalled, tol, reason)
+            self._hand_in(builder, ready, stalled, tol, reason)
         if self.problems.numel():
             growth = (self.best_gap.min() / tol).sqrt().clamp(_LEAST_GROWTH, _MOST_GROWTH)
             self.check = max(self.iteration + 1, int(self.iteration * float(growth)))
@@ -203,7 +202,7 @@ class _Run:
 
     def _hand_in(
         self,
-        answers: Answers,
+        builder: SolutionBuilder,
         ready: Tensor,
         stalled: Tensor,
         tol: float,
@@ -223,8 +222,9 @@ class _Run:
         stopped = ready & ~converged & (stalled if reason is None else ready)
         for done, why in ((converged, Reason.CONVERGED), (stopped, reason or Reason.ACCURACY)):
             if bool(done.any()):
-                part = coupling.select(done[ready])
-                answers.add(self.problems[done], select(bounds, done), part, self.iteration, why)
+                factors = coupling.select(done[ready])
+                part = bounds.select(done).solution(factors, self.iteration, why, "ipfp")
+                builder.add(self.problems[done], part)
         finished = converged | stopped
         if bool(finished.any()):
             self._keep(~finished)
@@ -233,7 +233,7 @@ class _Run:
         """Go on with some of the problems."""
         self.problems = self.problems[keep]
         if self.problems.numel():
-            self.bounds = select(self.bounds, keep)
+            self.bounds = self.bounds.select(keep)
             self.iterate.select(keep)
             self._replace(lambda table: table[keep])
             self.best_gap, self.best_at = self.best_gap[keep], self.best_at[keep]

@@ -1,4 +1,4 @@
-"""What a problem takes and what there is: refused before anything is allocated."""
+"""Memory: the bytes that a problem takes and that are available, compared before allocating."""
 
 from __future__ import annotations
 
@@ -12,70 +12,57 @@ from modalprism.memory import free_memory
 from modalprism.pid.cost import factorisation_seconds
 
 FLOAT32_TOL = 5e-5  # Nats. Down to 1e-5 either type took the same iterations, but on sharp tables.
-# n₁×n₂ tables alive at once. Fitting: k, ln r and the one before it, in the type that it begins
-# with. Newton: slacks, multipliers, their weights, steps and predictions.
+# n₁×n₂ tables alive at once. Fitting: k, ln r and the ln r before it. Newton: slacks, multipliers,
+# their weights, steps and predictions.
 _FITTING_TABLES, _NEWTON_TABLES = 3, 16
 _SCALINGS = 16  # (n₁+n₂)×C float64 tables: marginals, potentials, scalings and their means
-_COUPLING_TABLES = 3  # of every problem of a batch, while the answers are put in order
-_BLOCKS, _DEVICE_BLOCKS = 1 << 25, 1 << 31  # what a certificate forms of q at a time
+_COUPLING_TABLES = 3  # for each problem of a batch, while the answers are sorted
+_BLOCKS, _DEVICE_BLOCKS = 1 << 25, 1 << 31  # of q, formed at a time by a certificate
 _WIDENING = 16  # Bytes a cell: from three float32 tables to float64 ones, one after the other.
 _SMALL = 1 << 26
 
 
-def needed_bytes(
-    solver: str,
-    n1: int,
-    n2: int,
-    n_classes: int,
-    batch: int = 1,
-    *,
-    tol: float = 0.0,
-    device: torch.device | None = None,
+def newton_bytes(shape: tuple[int, int, int], batch: int, device: torch.device) -> int:
+    """Bytes that Newton's method allocates for `batch` problems of shape (n1, n2, C)."""
+    n1, n2, n_classes = shape
+    blocks = 2 * (n1 + n2) * n_classes**2
+    seconds = factorisation_seconds(max(n1, n2), min(n1, n2), n_classes)
+    if device.type != "cpu" or math.isfinite(seconds):  # A GPU always factorises.
+        blocks += 3 * n1 * n2 * n_classes**2 + 3 * (min(n1, n2) * n_classes) ** 2
+    return 8 * blocks + _common_bytes(shape, batch, device, 8, _NEWTON_TABLES)
+
+
+def ipfp_bytes(
+    shape: tuple[int, int, int], batch: int, device: torch.device, tol: float = 0.0
 ) -> int:
-    """Bytes that a solver allocates.
+    """Bytes that proportional fitting allocates for `batch` problems of shape (n1, n2, C).
 
-    Parameters
-    ----------
-    solver : {"newton", "ipfp"}
-        Which solver.
-    n1, n2, n_classes, batch : int
-        States of the sources, classes, and problems that are solved together.
-    tol : float
-        Gap to reach, in nats. From 5e-5 on "ipfp" keeps float32 tables, and turns to float64
-        later only where there is room for it.
-    device : torch.device, optional
-        Where; the processor by default. A GPU works on larger blocks.
-
-    Returns
-    -------
-    int
-        Of all tables that are alive at once.
+    From a tolerance of 5e-5 nats on, the tables are float32. They become float64 only where there
+    is room for it, which is not counted here.
 
     Examples
     --------
-    >>> gpu = torch.device("cuda")
-    >>> needed = needed_bytes("ipfp", 50_000, 50_000, 16, tol=1e-4, device=gpu)
+    >>> needed = ipfp_bytes((50_000, 50_000, 16), 1, torch.device("cuda"), tol=1e-4)
     >>> f"{needed / 1e9:.0f} GB"
     '32 GB'
     """
-    cell, tables, blocks = 8, _FITTING_TABLES, 0
-    on_device = device is not None and device.type != "cpu"
-    if solver == "newton":
-        tables = _NEWTON_TABLES
-        blocks = 2 * (n1 + n2) * n_classes**2
-        seconds = factorisation_seconds(max(n1, n2), min(n1, n2), n_classes)
-        if on_device or math.isfinite(seconds):  # A GPU always factorises.
-            blocks += 3 * n1 * n2 * n_classes**2 + 3 * (min(n1, n2) * n_classes) ** 2
-    elif tol >= FLOAT32_TOL:
-        cell = 4
+    cell = 4 if tol >= FLOAT32_TOL else 8
+    return _common_bytes(shape, batch, device, cell, _FITTING_TABLES)
+
+
+def _common_bytes(
+    shape: tuple[int, int, int], batch: int, device: torch.device, cell: int, tables: int
+) -> int:
+    """Bytes of the tables of n1 × n2 cells, the scalings, and the blocks of a certificate."""
+    n1, n2, n_classes = shape
     couplings = _COUPLING_TABLES * batch if batch > 1 else 0
     scalings = _SCALINGS * batch * (n1 + n2) * n_classes
-    fixed = _DEVICE_BLOCKS if on_device else _BLOCKS
-    return cell * (tables + couplings) * n1 * n2 + 8 * (blocks + scalings) + fixed
+    blocks = _BLOCKS if device.type == "cpu" else _DEVICE_BLOCKS
+    return cell * (tables + couplings) * n1 * n2 + 8 * scalings + blocks
 
 
 def can_widen(table: Tensor) -> bool:
-    """Whether three float32 tables like this one can become float64 where they are."""
+    """Whether three float32 tables like this one can become float64 on their device."""
     more = _WIDENING * table.numel()
     if more <= _SMALL:
         return True
@@ -84,21 +71,14 @@ def can_widen(table: Tensor) -> bool:
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Bytes free on a device, or None where the system does not say."""
+    """Bytes free on a device, or None if the system does not report them."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return free_memory() if device.type == "cpu" else None
 
 
-def fits(
-    solver: str,
-    shape: tuple[int, int, int],
-    batch: int,
-    device: torch.device,
-    tol: float = 0.0,
-) -> bool:
-    """Whether a problem of (n1, n2, C) fits in the memory available."""
-    needed = needed_bytes(solver, *shape, batch, tol=tol, device=device)
+def fits(needed: int, device: torch.device) -> bool:
+    """Whether so many bytes are available on a device."""
     if needed <= _SMALL:  # Asking the system takes as long as solving a small problem.
         return True
     available = available_bytes(device)
@@ -106,33 +86,37 @@ def fits(
 
 
 def check_fits(
-    solver: str,
+    needed: int,
     shape: tuple[int, int, int],
     batch: int,
     device: torch.device,
-    tol: float = 0.0,
-    *,
-    shard: bool = False,
+    advice: str | None = None,
 ) -> None:
-    """Refuse a problem, or a shard of one, that cannot fit in the memory available.
+    """Refuse a problem that cannot fit in the memory available.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes that it takes.
+    shape, batch, device
+        (n1, n2, C) of the problem, the number of problems, and where they are solved.
+    advice : str, optional
+        What to do about it.
 
     Raises
     ------
     InputError
-        Saying how much it would take and how much there is.
+        If it does not fit; the message says how much it takes and how much there is.
     """
-    if fits(solver, shape, batch, device, tol):
+    if fits(needed, device):
         return
-    needed = needed_bytes(solver, *shape, batch, tol=tol, device=device)
     available = available_bytes(device) or 0
     many = f"{batch:,} problems of " if batch > 1 else ""
-    advice = "use fewer states, a machine with more memory, or several (decompose_sharded)"
     if batch > 1:
         advice = "solve fewer of them at a time"
-    elif solver == "newton":
-        advice = 'use solver="ipfp", or fewer states'
-    elif shard:
-        advice = "give fewer rows to a process with less memory, or start more processes"
+    advice = (
+        advice or "use fewer states, a machine with more memory, or several (decompose_sharded)"
+    )
     raise InputError(
         f"coupling {many}{shape[0]:,} × {shape[1]:,} states takes"
         f" {needed / 2**30:,.1f} GiB and {available / 2**30:,.1f} GiB"

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.pid import validation
-from modalprism.pid.assembly import Options
-from modalprism.pid.decompose import decompose
+from modalprism.pid.decompose import Options, decompose
 from modalprism.pid.result import Decomposition
 from modalprism.pid.stopping import Reason
 
 
 def decompose_each_against_rest(
-    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
+    joint: ArrayLike, **options: Unpack[Options]
 ) -> tuple[Decomposition, ...]:
     """Decompose, for each of several sources, what it and all the others together carry.
 
@@ -31,11 +30,8 @@ def decompose_each_against_rest(
     ----------
     joint : array_like
         (n1, …, nM, C) with M ≥ 2, counts or probabilities of (x₁, …, x_M, y).
-    tol : float
-        Bound on the gap of each result to stop at, in the unit of `base`.
     **options
-        ``base``, ``solver``, ``max_iter``, ``time_limit`` (for each solve) and ``device``, as in
-        `decompose`.
+        As in `decompose`, for each result.
 
     Returns
     -------
@@ -44,8 +40,8 @@ def decompose_each_against_rest(
 
     Raises
     ------
-    InputError
-        If the table or an option cannot be used; the message says what to do.
+    InputError, Interrupted
+        As `decompose`.
 
     Examples
     --------
@@ -58,11 +54,11 @@ def decompose_each_against_rest(
     unique 0.000, synergy 0.000 bit
     """
     table = validation.check_many(joint, least_sources=2)
-    return tuple(decompose(two, tol=tol, **options) for two in _each_and_rest(table))
+    return tuple(decompose(two, **options) for two in _each_and_rest(table))
 
 
 def decompose_pairs(
-    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
+    joint: ArrayLike, **options: Unpack[Options]
 ) -> dict[tuple[int, int], Decomposition]:
     """Decompose what each pair of several sources carries, the others left out of account.
 
@@ -74,11 +70,8 @@ def decompose_pairs(
     ----------
     joint : array_like
         (n1, …, nM, C) with M ≥ 2, counts or probabilities of (x₁, …, x_M, y).
-    tol : float
-        Bound on the gap of each result to stop at, in the unit of `base`.
     **options
-        ``base``, ``solver``, ``max_iter``, ``time_limit`` (for each solve) and ``device``, as in
-        `decompose`.
+        As in `decompose`, for each result.
 
     Returns
     -------
@@ -88,8 +81,8 @@ def decompose_pairs(
 
     Raises
     ------
-    InputError
-        If the table or an option cannot be used; the message says what to do.
+    InputError, Interrupted
+        As `decompose`.
 
     Examples
     --------
@@ -103,16 +96,13 @@ def decompose_pairs(
     return {
         pair: decompose(
             table.sum(axis=tuple(m for m in range(n_sources) if m not in pair)),
-            tol=tol,
             **options,
         )
         for pair in combinations(range(n_sources), 2)
     }
 
 
-def decompose_conditional(
-    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
-) -> Decomposition:
+def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decomposition:
     """Decompose I(X₁X₂;Y|Z), what two sources carry about a target when Z is known already.
 
     Every quantity is the mean over z, with weights p(z), of its value in p(x₁,x₂,y|z), by the
@@ -132,11 +122,8 @@ def decompose_conditional(
     joint : array_like
         (n1, n2, C, nZ), counts or probabilities of (x₁, x₂, y, z); a z that never occurs is left
         out.
-    tol : float
-        Bound on the mean gap to stop at, in the unit of `base`; each z stops at it.
     **options
-        ``base``, ``solver``, ``max_iter``, ``time_limit`` and ``device``, as in `decompose`, for
-        each z.
+        As in `decompose`, for each z. The result has converged if the mean gap is within `tol`.
 
     Returns
     -------
@@ -146,8 +133,8 @@ def decompose_conditional(
 
     Raises
     ------
-    InputError
-        If the table or an option cannot be used; the message says what to do.
+    InputError, Interrupted
+        As `decompose`.
 
     Examples
     --------
@@ -161,7 +148,7 @@ def decompose_conditional(
     table = validation.check_conditional(joint)
     p_z = table.sum((0, 1, 2))
     used = np.flatnonzero(p_z)
-    given = [decompose(table[..., z], tol=tol, **options) for z in used]
+    given = [decompose(table[..., z], **options) for z in used]
     weights = p_z[used] / p_z[used].sum()
 
     def mean(values: list[float]) -> float:
@@ -176,7 +163,7 @@ def decompose_conditional(
         ),
         lower=lower,
         upper=upper,
-        stopped=_reason(given, upper - lower <= tol),
+        stopped=_reason(given, upper - lower <= options.get("tol", 1e-6)),
         solver=" and ".join(sorted({d.solver for d in given})),
         iterations=sum(d.iterations for d in given),
         unit=given[0].unit,

@@ -17,14 +17,14 @@ is. Where rounding ends the progress, the solver stops and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from modalprism.pid.coupling import Coupling
-from modalprism.pid.information import mutual_information, pointwise_information
+from modalprism.pid.information import pointwise_information
 from modalprism.pid.newton_system import Array, SingularError, StepSolver, System
 from modalprism.pid.solution import Bounds, Solution
 from modalprism.pid.stopping import Reason, Watch
@@ -151,7 +151,7 @@ def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> 
             except SingularError:
                 problem.certify(point)
                 reason = Reason.ACCURACY
-        return Solution(problem.bounds, torch.tensor([iteration]), (reason,), problem.coupling)
+        return problem.bounds.solution(problem.coupling, iteration, reason, "newton")
 
 
 class _Progress:
@@ -228,13 +228,9 @@ def _filled(potential: Array, dropped: Array, other: Array, p_y: Array) -> Array
 
 def swapped(solution: Solution) -> Solution:
     """Exchange the sources of a solution."""
-    bounds = solution.bounds
-    back = Bounds(bounds.p_x2y, bounds.p_x1y)
-    back.lower, back.upper = bounds.lower, bounds.upper
-    back.alpha, back.beta = bounds.beta, bounds.alpha
     q = solution.coupling
     coupling = Coupling(q.reference.mT, q.v, q.u, q.f, q.e)
-    return Solution(back, solution.iterations, solution.reasons, coupling)
+    return replace(solution, alpha=solution.beta, beta=solution.alpha, coupling=coupling)
 
 
 def _start(problem: _Problem, path: PathFollowing) -> _Point:
@@ -245,8 +241,9 @@ def _start(problem: _Problem, path: PathFollowing) -> _Point:
     """
     p_x1, p_x2 = problem.p_x1y.sum(1, keepdims=True), problem.p_x2y.sum(1, keepdims=True)
     log_1, log_2 = pointwise_information(problem.p_x1y), pointwise_information(problem.p_x2y)
-    told_1, told_2 = mutual_information(problem.p_x1y), mutual_information(problem.p_x2y)
-    weight = 0.5 if told_1 + told_2 < 1e-12 else min(max(told_1 / (told_1 + told_2), 0.0), 1.0)
+    first = float(np.nansum(problem.p_x1y * log_1))
+    both = first + float(np.nansum(problem.p_x2y * log_2))
+    weight = 0.5 if both < 1e-12 else min(max(first / both, 0.0), 1.0)
     alpha = np.where(problem.p_x1y > 0, weight * log_1, -np.inf)
     beta = np.where(problem.p_x2y > 0, (1 - weight) * log_2, -np.inf)
     s = (np.exp(alpha) * problem.p_y) @ np.exp(beta).T

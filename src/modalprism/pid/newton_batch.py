@@ -11,11 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from modalprism.pid.answers import Answers, select
 from modalprism.pid.coupling import Coupling
 from modalprism.pid.newton import PathFollowing, swapped
 from modalprism.pid.newton_batch_system import BatchSystem
-from modalprism.pid.solution import Bounds, Solution
+from modalprism.pid.solution import Bounds, Solution, SolutionBuilder
 from modalprism.pid.stopping import Reason, Watch
 
 _CHUNK_ELEMENTS = 1 << 18  # Of the cross blocks of a chunk, float64: what stays in cache,
@@ -45,7 +44,7 @@ def solve_newton_batch(
     """
     if p_x1y.shape[1] < p_x2y.shape[1]:  # The larger source is eliminated, and that is the first.
         return swapped(solve_newton_batch(p_x2y, p_x1y, watch, path=path))
-    answers, path = Answers(p_x1y, p_x2y), path or PathFollowing()
+    builder, path = SolutionBuilder(), path or PathFollowing()
     batch, n1, n_classes = p_x1y.shape
     elements = _CHUNK_ELEMENTS if p_x1y.device.type == "cpu" else _DEVICE_CHUNK_ELEMENTS
     size = max(1, elements // (n1 * p_x2y.shape[1] * n_classes**2))
@@ -55,10 +54,10 @@ def solve_newton_batch(
         iteration = 0
         while run.problems.numel():
             iteration += 1
-            if run.finish(answers, iteration, watch.reason(iteration)):
+            if run.finish(builder, iteration, watch.reason(iteration)):
                 break
             run.advance()
-    return answers.solution()
+    return builder.solution()
 
 
 class _Run:
@@ -89,7 +88,7 @@ class _Run:
         self.best = torch.full_like(self.bounds.lower, torch.inf)
         self.since = torch.zeros_like(problems)
 
-    def finish(self, answers: Answers, iteration: int, reason: Reason | None) -> bool:
+    def finish(self, builder: SolutionBuilder, iteration: int, reason: Reason | None) -> bool:
         """Hand in the problems that are finished; whether that was all of them."""
         barrier = (self.R * self.rho).sum((1, 2))
         promising = (barrier <= self.tol) | (iteration == 1) | self.failed | (reason is not None)
@@ -108,8 +107,9 @@ class _Run:
         stopped = ~converged & (self.failed | (self.since > _PATIENCE) | (reason is not None))
         for done, why in ((converged, Reason.CONVERGED), (stopped, reason or Reason.ACCURACY)):
             if bool(done.any()):
-                part = coupling.select(done)
-                answers.add(self.problems[done], select(self.bounds, done), part, iteration, why)
+                bounds, factors = self.bounds.select(done), coupling.select(done)
+                part = bounds.solution(factors, iteration, why, "newton")
+                builder.add(self.problems[done], part)
         if bool((converged | stopped).any()):
             self._keep(~(converged | stopped))
         return not self.problems.numel()
@@ -154,7 +154,7 @@ class _Run:
         """Go on with some of the problems."""
         self.problems = self.problems[keep]
         if self.problems.numel():
-            self.bounds, self.p_y = select(self.bounds, keep), self.p_y[keep]
+            self.bounds, self.p_y = self.bounds.select(keep), self.p_y[keep]
             self.alpha, self.beta = self.alpha[keep], self.beta[keep]
             self.rho, self.R = self.rho[keep], self.R[keep]
             self.failed, self.best, self.since = (

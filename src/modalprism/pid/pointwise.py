@@ -1,4 +1,4 @@
-"""What each cell of a table, and so each sample, contributes to each atom.
+"""Pointwise decompositions: the contribution of each cell of a table to each atom.
 
 With the pointwise informations i(x;y) = ln p(y|x)/p(y) and the optimal potentials α, β of the dual
 problem (see `certificate`), the pointwise union information is
@@ -11,7 +11,7 @@ and its mean is I_Q under every coupling of them: under the joint p itself too. 
 
     r = i₁ + i₂ − i_∪,   u₁ = i_∪ − i₂,   u₂ = i_∪ − i₁,   s = i₁₂ − i_∪
 
-are numbers a cell whose means under p are the atoms.
+are numbers for each cell whose means under p are the atoms.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.pid import validation
-from modalprism.pid.assembly import Options, assemble
-from modalprism.pid.information import mutual_information, pointwise_information
+from modalprism.pid.decompose import Options, decompose_tables
+from modalprism.pid.information import pointwise_information
 from modalprism.pid.result import Decomposition
 
 Array = NDArray[np.float64]
@@ -60,21 +60,18 @@ class PointwiseDecomposition:
     information: Array = field(repr=False)
 
 
-def decompose_pointwise(
-    joint: ArrayLike, *, tol: float = 1e-6, **options: Unpack[Options]
-) -> PointwiseDecomposition:
+def decompose_pointwise(joint: ArrayLike, **options: Unpack[Options]) -> PointwiseDecomposition:
     """Split every atom among the cells of a joint table.
+
+    Every cell's r, u and s are shifted by the same amount, at most the gap, so that they sum to the
+    atoms as they are reported.
 
     Parameters
     ----------
     joint : array_like
         (n1, n2, C), counts or probabilities of (x₁, x₂, y).
-    tol : float
-        Bound on the gap to stop at, in the unit of `base`. The gap itself is spread evenly: every
-        cell's r, u and s are shifted by the same amount, at most the gap, so that they sum to the
-        atoms as they are reported.
     **options
-        ``base``, ``solver``, ``max_iter``, ``time_limit`` and ``device``, as in `decompose`.
+        As in `decompose`.
 
     Returns
     -------
@@ -83,10 +80,8 @@ def decompose_pointwise(
 
     Raises
     ------
-    InputError
-        If the table or an option cannot be used; the message says what to do.
-    Interrupted
-        On Ctrl-C, as in `decompose`.
+    InputError, Interrupted
+        As `decompose`.
 
     Examples
     --------
@@ -101,8 +96,7 @@ def decompose_pointwise(
     """
     table = validation.check_joint(joint)
     p_x1y, p_x2y = table.sum(1), table.sum(0)
-    known = mutual_information(table.reshape(-1, table.shape[2]))
-    ((decomposition, union),) = assemble(p_x1y[None], p_x2y[None], [known], tol=tol, **options)
+    (decomposition,), (union,) = decompose_tables(table[None], **options)
     nats = math.log(options.get("base", 2))
     i_1 = pointwise_information(p_x1y)[:, None] / nats
     i_2 = pointwise_information(p_x2y)[None] / nats

@@ -1,4 +1,4 @@
-"""The result: four atoms, their certificate, and what follows from them."""
+"""The result of a decomposition: four atoms with their certificate."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modalprism.errors import InputError
-from modalprism.look.atoms import atom_styles
-from modalprism.look.bar import atoms_axes
-from modalprism.look.grid import Cell, Grid
-from modalprism.look.notation import UNDETERMINED, number
-from modalprism.look.notebook import grid_html
-from modalprism.look.reading import Reading
 from modalprism.pid.stopping import Reason
 from modalprism.strict_json import dumps
 
@@ -21,8 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SOURCES: Final = ("source 1", "source 2")
-_NAMES: Final = ("1", "2")  # of the sources, which a table of numbers does not name
+COLUMNS: Final = ("quantity", "source", "value", "low", "high", "unit")
 _UNKNOWN: Final = "unknown"
+_UNDETERMINED: Final = "undetermined"
+
+Bounded = tuple[float, float, float]  # value, low, high
+Row = tuple[str, str | None, float, float, float, str | None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +35,7 @@ class Decomposition:
     Parameters
     ----------
     information : float or None
-        I(X₁X₂;Y) in `unit`; None where only the marginals are known.
+        I(X₁X₂;Y) in `unit`; None if only the marginals are known.
     marginal_information : tuple of float
         (I(X₁;Y), I(X₂;Y)) in `unit`.
     lower, upper : float
@@ -70,7 +68,7 @@ class Decomposition:
 
     @property
     def converged(self) -> bool:
-        """Whether the gap that was asked for was reached."""
+        """Whether the gap that was requested was reached."""
         return self.stopped is Reason.CONVERGED
 
     @property
@@ -85,18 +83,18 @@ class Decomposition:
 
     @property
     def redundancy(self) -> float:
-        """R = I(X₁;Y) + I(X₂;Y) − I_Q: what both sources have."""
+        """R = I(X₁;Y) + I(X₂;Y) − I_Q: the information that both sources carry."""
         return self.marginal_information[0] + self.marginal_information[1] - self.upper
 
     @property
     def unique(self) -> tuple[float, float]:
-        """U₁ = I_Q − I(X₂;Y) and U₂ = I_Q − I(X₁;Y): what only one source has."""
+        """U₁ = I_Q − I(X₂;Y) and U₂ = I_Q − I(X₁;Y): the information of one source only."""
         first, second = self.marginal_information
         return self.upper - second, self.upper - first
 
     @property
     def synergy(self) -> float | None:
-        """S = I(X₁X₂;Y) − I_Q: what appears only in both together; None without information."""
+        """S = I(X₁X₂;Y) − I_Q: the information of both together only; None if I is unknown."""
         return None if self.information is None else self.information - self.upper
 
     @property
@@ -114,7 +112,7 @@ class Decomposition:
 
     @property
     def share(self) -> tuple[float, float]:
-        """Shapley share of information, (U_m + (R+S)/2) / I; nan where I is unknown or ≤ 0."""
+        """Shapley share of information, (U_m + (R+S)/2) / I; nan if I is unknown or ≤ 0."""
         if self.information is None or self.synergy is None or self.information <= 0:
             return math.nan, math.nan
         common = (self.redundancy + self.synergy) / 2
@@ -122,7 +120,7 @@ class Decomposition:
         return (first + common) / self.information, (second + common) / self.information
 
     def frame(self, sources: tuple[str, str] = SOURCES) -> pd.DataFrame:
-        """Return a tidy table, a row a quantity.
+        """Return a tidy table with one row for each quantity.
 
         Parameters
         ----------
@@ -132,8 +130,8 @@ class Decomposition:
         Returns
         -------
         pandas.DataFrame
-            Columns ``quantity``; ``source``, None where a quantity is of both; ``value``, ``low``
-            and ``high``, float64, with the proven bounds of atoms and union information; ``unit``,
+            Columns ``quantity``; ``source``, None for a quantity of both; ``value``, ``low`` and
+            ``high``, float64, with the proven bounds of atoms and union information; ``unit``,
             None for a fraction. What is unknown or undetermined is nan.
 
         Raises
@@ -150,32 +148,29 @@ class Decomposition:
         """
         import pandas as pd
 
-        _check_names(sources)
+        check_names(sources)
+        return pd.DataFrame(self.frame_rows(sources), columns=COLUMNS)
+
+    def frame_rows(self, sources: tuple[str, str]) -> list[Row]:
+        """Return the rows of `frame`."""
+
+        def row(quantity: str, source: str | None, read: Bounded | None, unit: str | None) -> Row:
+            return (quantity, source, *(read or (math.nan, math.nan, math.nan)), unit)
+
         redundancy, first, second, synergy = self._bounded()
-        rows: list[tuple[str, str | None, Reading | None, str | None]] = [
-            ("redundancy", None, redundancy, self.unit),
-            ("unique", sources[0], first, self.unit),
-            ("unique", sources[1], second, self.unit),
-            ("synergy", None, synergy, self.unit),
-            ("information", None, _exact(self.information), self.unit),
-            ("union_information", None, Reading(self.upper, self.lower, self.upper), self.unit),
+        rows = [
+            row("redundancy", None, redundancy, self.unit),
+            row("unique", sources[0], first, self.unit),
+            row("unique", sources[1], second, self.unit),
+            row("synergy", None, synergy, self.unit),
+            row("information", None, _exact(self.information), self.unit),
+            row("union_information", None, (self.upper, self.lower, self.upper), self.unit),
         ]
-        for quantity, unit in (
-            ("marginal_information", self.unit),
-            ("contribution", None),
-            ("share", None),
-        ):
+        units = {"marginal_information": self.unit, "contribution": None, "share": None}
+        for quantity, unit in units.items():
             values = zip(sources, getattr(self, quantity), strict=True)
-            rows += [(quantity, source, _exact(value), unit) for source, value in values]
-        nothing = Reading(math.nan, math.nan, math.nan)
-        return pd.DataFrame(
-            [
-                (quantity, source, read.value, read.low, read.high, unit)
-                for quantity, source, atom, unit in rows
-                for read in [atom or nothing]
-            ],
-            columns=["quantity", "source", "value", "low", "high", "unit"],
-        )
+            rows += [row(quantity, source, _exact(value), unit) for source, value in values]
+        return rows
 
     def to_dict(self, sources: tuple[str, str] = SOURCES) -> dict[str, Any]:
         """Return all numbers as strict JSON has them: None for what is unknown or undetermined.
@@ -183,7 +178,7 @@ class Decomposition:
         Parameters
         ----------
         sources : (str, str)
-            Names of the sources, the keys of what each of them has; they must differ.
+            Names of the sources, the keys of their quantities; they must differ.
 
         Returns
         -------
@@ -203,7 +198,7 @@ class Decomposition:
         >>> round(content["redundancy"], 3), content["contribution"]
         (1.0, {'image': None, 'text': None})
         """
-        _check_names(sources)
+        check_names(sources)
 
         def by_source(values: tuple[float, float]) -> dict[str, float | None]:
             return dict(zip(sources, map(_finite, values), strict=True))
@@ -226,22 +221,8 @@ class Decomposition:
         }
 
     def to_json(self, sources: tuple[str, str] = SOURCES, *, indent: int | None = None) -> str:
-        """Return `to_dict` as strict JSON text.
-
-        Parameters
-        ----------
-        sources : (str, str)
-            Names of the sources; they must differ.
-        indent : int, optional
-            Spaces by which each level is indented; everything on one line by default.
-
-        Raises
-        ------
-        InputError
-            If both sources have one name.
-        """
-        content = self.to_dict(sources)
-        return dumps(content, indent=indent, ensure_ascii=False)
+        """Return `to_dict` as strict JSON text, indented by `indent` spaces a level."""
+        return dumps(self.to_dict(sources), indent=indent, ensure_ascii=False)
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
@@ -249,55 +230,47 @@ class Decomposition:
         Parameters
         ----------
         axes : matplotlib.axes.Axes, optional
-            Where to draw; a new figure where it is None.
+            Where to draw; by default a new figure.
 
         Returns
         -------
         matplotlib.axes.Axes
             The axes; `axes.figure.savefig` saves them.
         """
-        return atoms_axes(
-            self._bounded(),
-            None if self.information is None else Reading(self.information),
-            modalities=_NAMES,
-            title="Sources 1 and 2 about the target",
-            quantity=f"information about the target ({self.unit}); thin lines: proven bounds",
-            axes=axes,
-        )
+        from modalprism.pid.plots import plot_atoms
 
-    def _bounded(self) -> tuple[Reading, Reading, Reading, Reading | None]:
-        """Give each atom its proven bounds: I_Q, at its upper one, may be too large by the gap."""
+        return plot_atoms(self._bounded(), self.information, self.unit, axes)
 
-        def unique(value: float) -> Reading:
-            return Reading(value, value - self.gap, value)
+    def _bounded(self) -> tuple[Bounded, Bounded, Bounded, Bounded | None]:
+        """Return each atom with its proven bounds: I_Q may be too large by the gap."""
 
-        def other(value: float) -> Reading:
-            return Reading(value, value, value + self.gap)
+        def unique(value: float) -> Bounded:
+            return value, value - self.gap, value
+
+        def other(value: float) -> Bounded:
+            return value, value, value + self.gap
 
         first, second = self.unique
         synergy = None if self.synergy is None else other(self.synergy)
         return other(self.redundancy), unique(first), unique(second), synergy
 
-    def _repr_html_(self) -> str:
-        """Return the table for a notebook."""
-        looks = zip(atom_styles(_NAMES), self._bounded(), strict=True)
-        rows = [
-            [
-                Cell(style.name, colour=style.colour),
-                Cell(_UNKNOWN if atom is None else number(atom.value, 6)),
-                Cell(""),
-                Cell(""),
-            ]
-            for style, atom in looks
+    def _rows(self) -> list[tuple[str, float | None, str, str]]:
+        """Return the rows of the tables for people: name, value, contribution, share."""
+        unique = [
+            (
+                f"unique {m + 1}",
+                self.unique[m],
+                _ratio(self.contribution[m], _UNDETERMINED),
+                _ratio(self.share[m], "–"),
+            )
+            for m in (0, 1)
         ]
-        for m in (0, 1):
-            rows[m + 1][2] = Cell(_ratio(self.contribution[m], UNDETERMINED))
-            rows[m + 1][3] = Cell(_ratio(self.share[m], "–"))
-        total = _UNKNOWN if self.information is None else number(self.information, 6)
-        rows.append([Cell("information"), Cell(total), Cell(""), Cell("")])
-        head = f"What sources 1 and 2 tell about the target, in {self.unit}"
-        columns = ["", self.unit, "contribution", "share"]
-        return grid_html(Grid(head, columns, rows, 1, [self._state()]))
+        return [
+            ("redundancy", self.redundancy, "", ""),
+            *unique,
+            ("synergy", self.synergy, "", ""),
+            ("information", self.information, "", ""),
+        ]
 
     def _state(self) -> str:
         state = "converged" if self.converged else f"not converged: {self.stopped}"
@@ -306,25 +279,26 @@ class Decomposition:
             f" {self.iterations} iteration{'s' if self.iterations != 1 else ''})"
         )
 
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        from modalprism.pid.plots import table_html
+
+        return table_html(self._rows(), self.unit, self._state(), _UNKNOWN)
+
     def __str__(self) -> str:
         """Return a small table with units, the gap, and what is undetermined."""
         lines = [f"{'':<12}{self.unit:>11}{'contribution':>15}{'share':>9}"]
-        lines.append(_row("redundancy", self.redundancy))
-        for m in (0, 1):
-            lines.append(
-                _row(f"unique {m + 1}", self.unique[m])
-                + f"{_ratio(self.contribution[m], UNDETERMINED):>15}"
-                + f"{_ratio(self.share[m], '–'):>9}"
-            )
-        lines.append(_row("synergy", self.synergy))
-        lines.append(_row("information", self.information))
-        lines.append(self._state())
-        return "\n".join(lines)
+        for name, value, contribution, share in self._rows():
+            # "z" prints a negative zero as zero.
+            text = _UNKNOWN if value is None else f"{value:z.6f}"
+            lines.append(f"{name:<12}{text:>11}{contribution:>15}{share:>9}".rstrip())
+        return "\n".join([*lines, self._state()])
 
     __repr__ = __str__
 
 
-def _check_names(sources: tuple[str, str]) -> None:
+def check_names(sources: tuple[str, str]) -> None:
+    """Refuse names of the sources that are not two different ones."""
     if len(sources) != 2 or sources[0] == sources[1]:
         raise InputError(f"sources is {sources!r}: pass two different names")
 
@@ -334,13 +308,8 @@ def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _exact(value: float | None) -> Reading | None:
-    return None if value is None else Reading(value, value, value)
-
-
-def _row(name: str, value: float | None) -> str:
-    """Return a name and an amount; 'z' prints a negative zero as zero."""
-    return f"{name:<12}" + (f"{_UNKNOWN:>11}" if value is None else f"{value:>z11.6f}")
+def _exact(value: float | None) -> Bounded | None:
+    return None if value is None else (value, value, value)
 
 
 def _ratio(value: float, otherwise: str) -> str:

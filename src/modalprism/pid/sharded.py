@@ -21,12 +21,13 @@ from modalprism.pid import validation
 from modalprism.pid.communicator import GroupCommunicator
 from modalprism.pid.information import mutual_information, unit_of
 from modalprism.pid.ipfp import solve_ipfp
-from modalprism.pid.memory import check_fits
+from modalprism.pid.memory import check_fits, ipfp_bytes
 from modalprism.pid.result import Decomposition
 from modalprism.pid.stopping import Interrupted, Reason, Watch
 from modalprism.pid.threads import one_thread
 
 Array = NDArray[np.float64]
+_ADVICE = "give fewer rows to a process with less memory, or start more processes"
 
 
 def decompose_sharded(
@@ -116,7 +117,8 @@ def decompose_sharded(
         settings["marginal_tolerance"] = tolerance
         rows, second = validation.check_shard(p_x1y_rows, p_x2y)
         shape = (len(rows), *second.shape)
-        check_fits("ipfp", shape, 1, place, tol * math.log(base), shard=True)
+        needed = ipfp_bytes(shape, 1, place, tol * math.log(base))
+        check_fits(needed, shape, 1, place, _ADVICE)
         settings["n2"], settings["classes"] = second.shape
         settings["p_x2y"] = hashlib.sha256(second.tobytes()).hexdigest()[:12]
         refusal = None
@@ -136,7 +138,7 @@ def decompose_sharded(
             first, torch.from_numpy(second).to(place)[None], watch, communicator=communicator
         )
     told = torch.tensor([_told(rows, p_y)], dtype=torch.float64, device=place)
-    lower, upper = float(solution.bounds.lower), float(solution.bounds.upper)
+    lower, upper = float(solution.lower), float(solution.upper)
     d = Decomposition(
         information=information,
         marginal_information=(

@@ -1,8 +1,11 @@
-"""The answer of a solver: a union information between proven bounds, and what proves them."""
+"""The problem that a solver solves, and the certified answer that it returns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Self
 
 import numpy as np
 import torch
@@ -12,7 +15,62 @@ from torch import Tensor
 from modalprism.pid.certificate import feasible_potentials
 from modalprism.pid.communicator import LOCAL, Communicator
 from modalprism.pid.coupling import Coupling
+from modalprism.pid.information import mutual_information
 from modalprism.pid.stopping import Reason
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A batch of B problems of one shape: the marginals whose union information is computed.
+
+    Parameters
+    ----------
+    p_x1y, p_x2y : Tensor
+        (B, n1, C) and (B, n2, C), float64, on one device: valid marginals with the same p(y) in
+        each problem. Symbols that a problem does not use have probability 0.
+    marginal_information : ndarray
+        (B, 2), float64: I(X₁;Y) and I(X₂;Y) in nats.
+    """
+
+    p_x1y: Tensor
+    p_x2y: Tensor
+    marginal_information: Array
+
+    @classmethod
+    def of(cls, p_x1y: Array, p_x2y: Array, device: torch.device | None = None) -> Self:
+        """Compute the marginal information, and move the marginals to a device.
+
+        Examples
+        --------
+        >>> same = np.eye(2)[None] / 2
+        >>> Problem.of(same, same).marginal_information.round(3)
+        array([[0.693, 0.693]])
+        """
+        pairs = zip(p_x1y, p_x2y, strict=True)
+        information = [[mutual_information(one), mutual_information(two)] for one, two in pairs]
+        first, second = (torch.from_numpy(table).to(device) for table in (p_x1y, p_x2y))
+        return cls(first, second, np.array(information))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n1, n2, C)."""
+        return self.p_x1y.shape[1], self.p_x2y.shape[1], self.p_x1y.shape[2]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the marginals are."""
+        return self.p_x1y.device
+
+    def __len__(self) -> int:
+        """Return the number of problems."""
+        return len(self.p_x1y)
+
+    def __getitem__(self, k: int) -> Self:
+        """Return one problem, as a batch of one."""
+        one = slice(k, k + 1)
+        return type(self)(self.p_x1y[one], self.p_x2y[one], self.marginal_information[one])
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,25 +92,28 @@ class UnionInformation:
         The solver that ran.
     reason : Reason
         Why it stopped.
+    marginal_information : tuple of float
+        I(X₁;Y) and I(X₂;Y), in nats.
     factors : Coupling
         A feasible coupling in factors, as a batch of one; `coupling` forms the table.
     """
 
     lower: float
     upper: float
-    alpha: NDArray[np.float64] = field(repr=False)
-    beta: NDArray[np.float64] = field(repr=False)
+    alpha: Array = field(repr=False)
+    beta: Array = field(repr=False)
     iterations: int
     solver: str
     reason: Reason
+    marginal_information: tuple[float, float]
     factors: Coupling = field(repr=False)
 
-    def coupling(self) -> NDArray[np.float64]:
+    def coupling(self) -> Array:
         """Return the coupling q(x₁,x₂,y) as a table, (n1, n2, C), float64.
 
         Its marginals are p(x₁,y) and p(x₂,y) to rounding, and I_q is within `gap` of I_Q.
         """
-        table: NDArray[np.float64] = self.factors.cells()[0]
+        table: Array = self.factors.cells()[0]
         return table
 
     @property
@@ -62,19 +123,126 @@ class UnionInformation:
 
     @property
     def converged(self) -> bool:
-        """Whether the gap that was asked for was reached."""
+        """Whether the gap that was requested was reached."""
         return self.reason is Reason.CONVERGED
 
 
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The answer of a solver to a batch of B problems.
+
+    Parameters
+    ----------
+    lower, upper : Tensor
+        (B,), float64: proven bounds on I_Q, in nats; they cross by rounding only.
+    alpha, beta : Tensor
+        (B, n1, C) and (B, n2, C), float64: the potentials that attain `lower`.
+    iterations : Tensor
+        (B,), int64, on the processor.
+    reasons : tuple of Reason
+        Why the solver stopped on each problem.
+    solvers : tuple of str
+        The solver that ran on each problem.
+    coupling : Coupling
+        Feasible couplings of all problems, which attain about `upper`.
+    """
+
+    lower: Tensor
+    upper: Tensor
+    alpha: Tensor
+    beta: Tensor
+    iterations: Tensor
+    reasons: tuple[Reason, ...]
+    solvers: tuple[str, ...]
+    coupling: Coupling
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join the answers to several batches into one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            torch.cat([part.lower for part in parts]),
+            torch.cat([part.upper for part in parts]),
+            torch.cat([part.alpha for part in parts]),
+            torch.cat([part.beta for part in parts]),
+            torch.cat([part.iterations for part in parts]),
+            tuple(chain.from_iterable(part.reasons for part in parts)),
+            tuple(chain.from_iterable(part.solvers for part in parts)),
+            Coupling.concatenate([part.coupling for part in parts]),
+        )
+
+    def select(self, problems: Tensor) -> Self:
+        """Return the answers to the problems with these indices, in their order."""
+        chosen = problems.tolist()
+        return type(self)(
+            self.lower[problems],
+            self.upper[problems],
+            self.alpha[problems],
+            self.beta[problems],
+            self.iterations[problems.cpu()],
+            tuple(self.reasons[k] for k in chosen),
+            tuple(self.solvers[k] for k in chosen),
+            self.coupling.select(problems),
+        )
+
+    @property
+    def gap(self) -> Tensor:
+        """Upper − lower, (B,), in nats."""
+        return (self.upper - self.lower).clamp(min=0.0)
+
+    def unions(self, marginal_information: Array) -> list[UnionInformation]:
+        """Return the answer to each problem.
+
+        Parameters
+        ----------
+        marginal_information : ndarray
+            (B, 2), in nats.
+        """
+        alpha, beta = self.alpha.cpu().numpy(), self.beta.cpu().numpy()
+        # The bounds can cross by rounding only; upwards is safe.
+        upper = torch.maximum(self.upper, self.lower).tolist()
+        lower, iterations = self.lower.tolist(), self.iterations.tolist()
+        return [
+            UnionInformation(
+                lower[k],
+                upper[k],
+                alpha[k],
+                beta[k],
+                iterations[k],
+                self.solvers[k],
+                self.reasons[k],
+                (float(first), float(second)),
+                self.coupling.problem(k),
+            )
+            for k, (first, second) in enumerate(marginal_information)
+        ]
+
+
 class Bounds:
-    """The best bounds seen so far of a batch of B problems, and the potentials that attain them.
+    """The best bounds so far on a batch of B problems, and the potentials that attain them.
+
+    A solver offers potentials and couplings as it goes; whatever it offers is made feasible first,
+    so that the bounds are proven. `solution` turns them into the answer.
 
     Parameters
     ----------
     p_x1y, p_x2y : Tensor
         (B, n1, C) and (B, n2, C), float64: the marginals.
     communicator : Communicator
-        Where the other rows x₁ are.
+        Joins these rows x₁ to those of other processes.
+
+    Examples
+    --------
+    A solver that knows one potential and one coupling, where the sources are independent given y:
+
+    >>> p = torch.tensor([[[0.4, 0.1], [0.1, 0.4]]], dtype=torch.float64)
+    >>> bounds = Bounds(p, p)
+    >>> bounds.offer_potentials((p / p.sum(2, keepdim=True) / 0.5).log(), torch.zeros_like(p))
+    >>> independent = Coupling.rounded(p, p, torch.ones(1, 2, 2, dtype=p.dtype), p, p / 0.5)
+    >>> bounds.offer_coupling(independent)
+    >>> f"{float(bounds.lower):.3f} <= I_Q <= {float(bounds.upper):.3f}"
+    '0.193 <= I_Q <= 0.319'
     """
 
     def __init__(self, p_x1y: Tensor, p_x2y: Tensor, communicator: Communicator = LOCAL) -> None:
@@ -84,7 +252,7 @@ class Bounds:
         self.alpha, self.beta = torch.zeros_like(p_x1y), torch.zeros_like(p_x2y)
 
     def offer_potentials(self, alpha: Tensor, beta: Tensor) -> None:
-        """Make potentials feasible and keep those that are the best so far."""
+        """Make potentials feasible, and keep those that are the best so far."""
         lower, alpha, beta = feasible_potentials(
             self.p_x1y, self.p_x2y, alpha, beta, self.communicator
         )
@@ -99,27 +267,51 @@ class Bounds:
 
     @property
     def gap(self) -> Tensor:
-        """Upper − lower, (B,), in nats; bounds cross by rounding only."""
+        """Upper − lower, (B,), in nats."""
         return (self.upper - self.lower).clamp(min=0.0)
 
+    def select(self, problems: Tensor) -> Bounds:
+        """Return the bounds of the problems of a mask."""
+        selected = Bounds(self.p_x1y[problems], self.p_x2y[problems], self.communicator)
+        for name in ("lower", "upper", "alpha", "beta"):
+            setattr(selected, name, getattr(self, name)[problems])
+        return selected
 
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """What a solver returns for a batch of B problems.
+    def solution(
+        self, coupling: Coupling, iterations: int, reason: Reason, solver: str
+    ) -> Solution:
+        """Return the bounds as the answer of a solver that stops on all problems.
 
-    Parameters
-    ----------
-    bounds : Bounds
-        Of every problem.
-    iterations : Tensor
-        (B,), int64.
-    reasons : tuple of Reason
-        Why it stopped on each problem.
-    coupling : Coupling
-        Feasible couplings of all problems, which attain about the upper bounds.
-    """
+        Parameters
+        ----------
+        coupling : Coupling
+            Couplings of all problems.
+        iterations : int
+            Iterations that it took.
+        reason : Reason
+            Why the solver stops.
+        solver : str
+            Its name, in results.
+        """
+        n = len(self.lower)
+        steps = torch.full((n,), iterations)
+        bounds = self.lower, self.upper, self.alpha, self.beta
+        return Solution(*bounds, steps, (reason,) * n, (solver,) * n, coupling)
 
-    bounds: Bounds
-    iterations: Tensor
-    reasons: tuple[Reason, ...]
-    coupling: Coupling
+
+class SolutionBuilder:
+    """Collects the answers to the problems of a batch, as they are finished."""
+
+    def __init__(self) -> None:
+        self._problems: list[Tensor] = []
+        self._parts: list[Solution] = []
+
+    def add(self, problems: Tensor, part: Solution) -> None:
+        """Take the answers to the problems with these indices."""
+        self._problems.append(problems)
+        self._parts.append(part)
+
+    def solution(self) -> Solution:
+        """Return the answers in the order of the problems."""
+        whole, order = Solution.concatenate(self._parts), torch.cat(self._problems).argsort()
+        return whole if len(self._parts) == 1 else whole.select(order)

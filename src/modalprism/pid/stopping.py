@@ -10,6 +10,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -90,9 +92,14 @@ class Watch:
             signal.default_int_handler(number, frame)
         self._interrupted = True
 
-    def spend(self, iterations: int) -> None:
-        """Count iterations of a solver whose work another one continues, or give them back."""
+    @contextmanager
+    def spent(self, iterations: int) -> Iterator[None]:
+        """Count iterations of a solver whose work another one continues inside the block."""
         self._spent += iterations
+        try:
+            yield
+        finally:
+            self._spent -= iterations
 
     def reason(self, iteration: int) -> Reason | None:
         """Return why to stop after `iteration` iterations, or None to go on."""

@@ -19,7 +19,6 @@ from modalprism.pid.memory import available_bytes
 
 logger = logging.getLogger("modalprism.pid")
 
-SOLVERS = ("auto", "newton", "ipfp")
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LEAST_TOLERANCE = 1e-9
 
@@ -228,13 +227,6 @@ def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None
             f"time_limit is {time_limit!r}: pass seconds above 0, or None for no limit"
         )
     return operator.index(max_iter)
-
-
-def check_solver(solver: str) -> None:
-    """Check the name of a solver."""
-    if solver not in SOLVERS:
-        names = ", ".join(f'"{name}"' for name in SOLVERS)
-        raise InputError(f"solver {solver!r} is not available: choose one of {names}")
 
 
 def check_device(device: str | torch.device | None) -> torch.device:

@@ -1,0 +1,73 @@
+"""The plot and the notebook table of a decomposition: the only module here that imports plotting.
+
+`Decomposition` imports this module when one of them is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modalprism.look.atoms import atom_styles
+from modalprism.look.bar import atoms_axes
+from modalprism.look.grid import Cell, Grid
+from modalprism.look.notation import number
+from modalprism.look.notebook import grid_html
+from modalprism.look.reading import Reading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SOURCES = ("1", "2")
+
+
+def plot_atoms(
+    atoms: Sequence[tuple[float, float, float] | None],
+    information: float | None,
+    unit: str,
+    axes: Axes | None,
+) -> Axes:
+    """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
+
+    Parameters
+    ----------
+    atoms : sequence
+        R, U₁, U₂ and S, each as (value, low, high); None for an unknown one.
+    information : float, optional
+        I(X₁X₂;Y).
+    unit : str
+        Unit of both.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+    """
+    return atoms_axes(
+        [None if atom is None else Reading(*atom) for atom in atoms],
+        None if information is None else Reading(information),
+        modalities=_SOURCES,
+        title="Sources 1 and 2 about the target",
+        quantity=f"information about the target ({unit}); thin lines: proven bounds",
+        axes=axes,
+    )
+
+
+def table_html(
+    rows: Sequence[tuple[str, float | None, str, str]], unit: str, state: str, unknown: str
+) -> str:
+    """Return the table of a decomposition as HTML.
+
+    Parameters
+    ----------
+    rows : sequence of (str, float or None, str, str)
+        Name, value, contribution and share of the four atoms and of the information.
+    unit, state, unknown : str
+        Unit of the values, the line below the table, and the word for None.
+    """
+    styles = atom_styles(_SOURCES)
+    names = [Cell(style.name, colour=style.colour) for style in styles]
+    names += [Cell(row[0]) for row in rows[len(styles) :]]
+    cells = [
+        [name, Cell(unknown if value is None else number(value, 6)), Cell(part), Cell(share)]
+        for name, (_, value, part, share) in zip(names, rows, strict=True)
+    ]
+    title = f"Information of sources 1 and 2 about the target, in {unit}"
+    return grid_html(Grid(title, ["", unit, "contribution", "share"], cells, 1, [state]))

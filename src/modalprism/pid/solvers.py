@@ -1,0 +1,287 @@
+"""Solvers as objects: the `Solver` protocol, the solvers of this package, and their registry.
+
+A solver takes a `Problem` and returns a `Solution`. It may be anything that keeps this protocol:
+the bounds that it returns come from `Bounds`, which proves whatever potentials and couplings a
+solver offers. Wherever a function has a parameter `solver`, a name stands for the default object
+of that name, and an object for itself::
+
+    decompose(joint, solver="ipfp")
+    decompose(joint, solver=IPFP(acceleration=Momentum(relaxation=1.2)))
+
+Packages register solvers under a name in the entry point group ``modalprism.solvers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+import torch
+
+from modalprism.errors import InputError
+from modalprism.pid.acceleration import Acceleration, Momentum
+from modalprism.pid.closed_form import closed_form
+from modalprism.pid.cost import cheapest, ipfp_iterations
+from modalprism.pid.ipfp import solve_ipfp
+from modalprism.pid.memory import fits, ipfp_bytes, newton_bytes
+from modalprism.pid.newton import PathFollowing, solve_newton
+from modalprism.pid.newton_batch import solve_newton_batch
+from modalprism.pid.solution import Problem, Solution, SolutionBuilder
+from modalprism.pid.stopping import Reason, Watch
+from modalprism.pid.support import Support
+from modalprism.pid.torch_backend import Backend
+from modalprism.registry import Registry
+
+_NEWTON_ITERATIONS = 50  # Newton's method takes fewer.
+_NEWTON_THEN_IPFP, _IPFP_THEN_NEWTON = "newton, ipfp", "ipfp, newton"
+
+
+class Solver(Protocol):
+    """Computes the union information of a batch of problems."""
+
+    def __call__(self, problem: Problem, watch: Watch) -> Solution:
+        """Minimise I_q(X₁X₂;Y) over the couplings q of the marginals of each problem.
+
+        Parameters
+        ----------
+        problem : Problem
+            B problems of one shape. Each symbol is used by at least one of them.
+        watch : Watch
+            Holds the gap to reach, `watch.tol` in nats. ``watch.reason(iteration)`` says whether to
+            stop before.
+
+        Returns
+        -------
+        Solution
+            The answers to all problems, in order; `Bounds.solution` makes it.
+        """
+        ...
+
+    def needed_bytes(
+        self, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
+    ) -> int:
+        """Return the bytes that B problems of shape (n1, n2, C) take; 0 where that is unknown."""
+        ...
+
+
+@dataclass(frozen=True)
+class Newton(PathFollowing):
+    """Newton's method on the central path: small and middle tables, to the last digit.
+
+    On a processor the problems of a batch are solved one by one, on a GPU together. Parameters are
+    those of `PathFollowing`.
+
+    Examples
+    --------
+    >>> from modalprism.pid import decompose, gate
+    >>> decompose(gate("boom").joint, solver=Newton(boundary=0.99), tol=1e-9).converged
+    True
+    """
+
+    def __call__(self, problem: Problem, watch: Watch) -> Solution:
+        """Solve each problem."""
+        if problem.device.type != "cpu":
+            return solve_newton_batch(problem.p_x1y, problem.p_x2y, watch, path=self)
+        return _one_by_one(
+            problem, lambda one: solve_newton(one.p_x1y, one.p_x2y, watch, path=self)
+        )
+
+    def needed_bytes(
+        self,
+        shape: tuple[int, int, int],
+        batch: int,
+        tol: float,  # noqa: ARG002 -- the tables are float64 whatever the tolerance
+        device: torch.device,
+    ) -> int:
+        """Return the bytes of slacks, multipliers and factors."""
+        return newton_bytes(shape, batch, device)
+
+
+@dataclass(frozen=True)
+class IPFP:
+    """Factored, accelerated iterative proportional fitting: thousands of states, GPUs, batches.
+
+    Parameters
+    ----------
+    acceleration : Acceleration
+        How the iteration is extrapolated.
+    backend : Backend, optional
+        What computes the sweeps; by default the fastest for the device, type and shape.
+    dtype : torch.dtype, optional
+        Type of the tables. By default float32 where the tolerance allows it.
+
+    Examples
+    --------
+    >>> from modalprism.pid import decompose, gate
+    >>> slower = IPFP(acceleration=Momentum(relaxation=1.0))
+    >>> decompose(gate("boom").joint, solver=slower, tol=1e-4).converged
+    True
+    """
+
+    acceleration: Acceleration = field(default_factory=Momentum)
+    backend: Backend | None = None
+    dtype: torch.dtype | None = None
+
+    def __call__(self, problem: Problem, watch: Watch) -> Solution:
+        """Solve all problems together."""
+        return solve_ipfp(
+            problem.p_x1y,
+            problem.p_x2y,
+            watch,
+            acceleration=self.acceleration,
+            backend=self.backend,
+            dtype=self.dtype,
+        )
+
+    def needed_bytes(
+        self, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
+    ) -> int:
+        """Return the bytes of the kernel and of the tables of the acceleration."""
+        return ipfp_bytes(shape, batch, device, tol)
+
+
+@dataclass(frozen=True)
+class Auto:
+    """The solver that is expected to be faster; the other continues where that one gets stuck.
+
+    Where one source is enough, the answer is known in closed form. A GPU always runs `ipfp`.
+
+    Parameters
+    ----------
+    newton : Solver
+        For small and middle tables.
+    ipfp : Solver
+        For large tables and large batches.
+    """
+
+    newton: Solver = field(default_factory=Newton)
+    ipfp: Solver = field(default_factory=IPFP)
+
+    def __call__(self, problem: Problem, watch: Watch) -> Solution:
+        """Choose a solver for the whole batch, and run it."""
+        name = self._choose(problem, watch.tol)
+        if name == "ipfp" and len(problem) > 1:
+            return self._fit_together(problem, watch)
+        return _one_by_one(problem, lambda one: self._solve_one(one, watch, name))
+
+    def needed_bytes(
+        self, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
+    ) -> int:
+        """Return the bytes of `ipfp`, which runs where `newton` does not fit."""
+        return self.ipfp.needed_bytes(shape, batch, tol, device)
+
+    def _choose(self, problem: Problem, tol: float) -> str:
+        """Return the field of the solver to begin with."""
+        batch, device = len(problem), problem.device
+        if device.type != "cpu":
+            return "ipfp"
+        sparse = False
+        if batch > 1:
+            used = torch.count_nonzero(problem.p_x1y) + torch.count_nonzero(problem.p_x2y)
+            sparse = int(used) < 0.5 * (problem.p_x1y.numel() + problem.p_x2y.numel())
+        name = cheapest(*problem.shape, tol, batch, sparse=sparse)
+        needed = self.newton.needed_bytes(problem.shape, batch, tol, device)
+        return name if name == "ipfp" or fits(needed, device) else "ipfp"
+
+    def _solve_one(self, problem: Problem, watch: Watch, name: str) -> Solution:
+        """Solve one problem, in closed form if possible."""
+        return closed_form(problem, watch.tol) or self._iterate(problem, watch, name)
+
+    def _iterate(self, problem: Problem, watch: Watch, name: str) -> Solution:
+        """Solve one problem; proportional fitting takes over at the end of Newton's accuracy."""
+        if name == "ipfp":
+            return self.ipfp(problem, watch)
+        solution = self.newton(problem, watch)
+        if solution.reasons[0] is not Reason.ACCURACY:
+            return solution
+        with watch.spent(int(solution.iterations)):
+            continued = self.ipfp(problem, watch)
+        return _best_of(solution, continued, watch.tol, _NEWTON_THEN_IPFP)
+
+    def _fit_together(self, problem: Problem, watch: Watch) -> Solution:
+        """Fit a batch; Newton's method takes over the problems on which fitting is slow.
+
+        On tables with many zeros proportional fitting may take a hundred times as long as on others
+        of their shape, or never converge.
+        """
+        alone = "ipfp" if problem.device.type != "cpu" else cheapest(*problem.shape, watch.tol)
+        if alone == "ipfp":
+            return self.ipfp(problem, watch)
+        most, usual = watch.max_iter, int(ipfp_iterations(watch.tol))
+        least = _NEWTON_ITERATIONS if most > 2 * _NEWTON_ITERATIONS else 0
+        with watch.spent(max(0, most - usual, least)):
+            solution = self.ipfp(problem, watch)
+        open_ends = {Reason.ITERATIONS, Reason.ACCURACY}
+        slow = torch.tensor([reason in open_ends for reason in solution.reasons])
+        if not bool(slow.any()):
+            return solution
+        builder, done = SolutionBuilder(), (~slow).nonzero().flatten()
+        builder.add(done, solution.select(done))
+        for k in slow.nonzero().flatten():
+            fitted = solution.select(k[None])
+            with watch.spent(int(fitted.iterations)):
+                continued = _one_by_one(
+                    problem[int(k)], lambda one: self._iterate(one, watch, "newton"), restrict=True
+                )
+            builder.add(k[None], _best_of(fitted, continued, watch.tol, _IPFP_THEN_NEWTON))
+        return builder.solution()
+
+
+def _one_by_one(
+    problem: Problem, solve: Callable[[Problem], Solution], *, restrict: bool = False
+) -> Solution:
+    """Solve each problem of a batch by itself, without the symbols that only others use."""
+    if len(problem) == 1 and not restrict:
+        return solve(problem)
+    parts = []
+    for k in range(len(problem)):
+        support = Support.of(problem[k])
+        parts.append(support.expand(solve(support.restrict(problem[k]))))
+    return Solution.concatenate(parts)
+
+
+def _best_of(first: Solution, second: Solution, tol: float, solvers: str) -> Solution:
+    """Return the tighter bounds of two solutions of one problem, of which the second is later."""
+    lower = first if bool(first.lower > second.lower) else second
+    upper = first if bool(first.upper < second.upper) else second
+    best = replace(
+        second,
+        lower=lower.lower,
+        alpha=lower.alpha,
+        beta=lower.beta,
+        upper=upper.upper,
+        coupling=upper.coupling,
+        iterations=first.iterations + second.iterations,
+        solvers=(solvers,),
+    )
+    return replace(best, reasons=(Reason.CONVERGED,)) if bool(best.gap <= tol) else best
+
+
+SOLVERS: Final[Registry[Callable[[], Solver]]] = Registry(
+    "solver", "modalprism.solvers", {"auto": Auto, "newton": Newton, "ipfp": IPFP}
+)
+"""Solvers by name: what makes the default object of each."""
+
+
+def solver_for(solver: str | Solver) -> Solver:
+    """Return the solver of a name, or the solver itself.
+
+    Raises
+    ------
+    InputError
+        If there is no solver of that name, or the object is no solver.
+
+    Examples
+    --------
+    >>> solver_for("newton").boundary
+    0.995
+    """
+    if isinstance(solver, str):
+        return SOLVERS[solver]()
+    if isinstance(solver, type) or not callable(solver) or not hasattr(solver, "needed_bytes"):
+        raise InputError(
+            f"solver is {solver!r}: pass one of {', '.join(map(repr, SOLVERS.names()))}, or an"
+            " object with the methods of modalprism.pid.solvers.Solver"
+        )
+    return solver
