@@ -247,7 +247,7 @@ def text(words):
         (None, [], "either a FILE or --gate NAME"),
         (text(XOR), ["x.csv", "--gate", "and"], "either a FILE or --gate NAME"),
         (text(XOR), ["x.csv", "--gate", "list"], "either a FILE or --gate NAME"),
-        (None, ["--gate", "rdnxo"], "(did you mean rdnxor"),
+        (None, ["--gate", "rdnxo"], "did you mean 'rdnxor'?"),
         (None, ["--gate", "zzz"], "choose one of rdn, unq1, "),
         (None, ["--gate", "parity"], "'parity' has three sources"),
         (None, ["--gate", "and", "--source", "a"], "leave --source, --target, --count and"),

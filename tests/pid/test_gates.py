@@ -133,12 +133,12 @@ def test_a_gate_is_found_by_its_name(name):
 @pytest.mark.parametrize(
     ("find", "name", "message"),
     [
-        (gate, "rdnxo", "there is no gate 'rdnxo' (did you mean rdnxor"),
+        (gate, "rdnxo", "did you mean 'rdnxor'?"),
         (gate, "zzz", "there is no gate 'zzz': choose one of rdn, "),
         (gate, "", "there is no gate '': choose one of rdn, "),
         (gate, None, "there is no gate None: choose one of rdn, "),
         (gate, "parity", "three sources: take three_source_gate('parity')"),
-        (three_source_gate, "party", "(did you mean parity?): choose one of parity, and_dup"),
+        (three_source_gate, "party", "there is no gate 'party': choose one of parity, and_dup"),
         (three_source_gate, "and", "there is no gate 'and'"),
     ],
 )

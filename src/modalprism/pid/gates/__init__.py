@@ -1,21 +1,24 @@
-"""Distributions that the literature knows by name, with their atoms in closed form.
+"""Distributions that the literature knows by name, with their atoms.
 
 `gate` finds one of two sources, `three_source_gate` one of three; `GATES` and `THREE_SOURCE_GATES`
-hold them all. They are what a solver is first tried on, and what a reader knows the answers of.
+hold them all. The distributions are data: ``two_sources.toml`` and ``three_sources.toml``.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from modalprism.errors import InputError
 from modalprism.pid.gates.comparison import compare
-from modalprism.pid.gates.definition import Atoms, Gate, ThreeSourceGate
-from modalprism.pid.gates.three_sources import THREE_SOURCE_GATES as _OF_THREE
-from modalprism.pid.gates.two_sources import TWO_SOURCE_GATES as _OF_TWO
+from modalprism.pid.gates.definition import (
+    Atoms,
+    Gate,
+    ThreeSourceGate,
+    read_gates,
+    read_three_source_gates,
+)
+from modalprism.suggest import suggestion
 
 __all__ = [
     "GATES",
@@ -28,10 +31,10 @@ __all__ = [
     "three_source_gate",
 ]
 
-GATES: Final[Mapping[str, Gate]] = MappingProxyType({known.name: known for known in _OF_TWO})
-THREE_SOURCE_GATES: Final[Mapping[str, ThreeSourceGate]] = MappingProxyType(
-    {known.name: known for known in _OF_THREE}
-)
+GATES: Final = read_gates()
+THREE_SOURCE_GATES: Final = read_three_source_gates()
+
+Found = TypeVar("Found")
 
 
 def gate(name: str) -> Gate:
@@ -42,14 +45,10 @@ def gate(name: str) -> Gate:
     name : str
         One of `GATES`; upper case, blanks and hyphens are read as well.
 
-    Returns
-    -------
-    Gate
-
     Raises
     ------
     InputError
-        If there is no gate of that name; the message lists close matches and all names.
+        If there is no gate of that name; the message suggests one and lists all names.
 
     Examples
     --------
@@ -59,41 +58,23 @@ def gate(name: str) -> Gate:
     >>> f"R {and_gate.redundancy:.6f}, S {and_gate.synergy:.6f} bit"
     'R 0.311278, S 0.500000 bit'
     """
-    if (key := _key(name)) in GATES:
-        return GATES[key]
-    if key in THREE_SOURCE_GATES:
+    if (key := _key(name)) in THREE_SOURCE_GATES:
         raise InputError(
             f"the gate {name!r} has three sources: take three_source_gate({key!r}) in Python, or"
             f" choose one of {', '.join(GATES)}"
         )
-    raise InputError(_no_gate(name, GATES))
+    return _found(name, GATES)
 
 
 def three_source_gate(name: str) -> ThreeSourceGate:
-    """Find a gate of three sources by its name.
-
-    Parameters
-    ----------
-    name : str
-        One of `THREE_SOURCE_GATES`; upper case, blanks and hyphens are read as well.
-
-    Returns
-    -------
-    ThreeSourceGate
-
-    Raises
-    ------
-    InputError
-        If there is no gate of that name; the message lists close matches and all names.
+    """Find a gate of three sources by its name, one of `THREE_SOURCE_GATES`, as `gate` does.
 
     Examples
     --------
     >>> three_source_gate("and_duplicate").against_rest[0].unique
     (0, 0.5)
     """
-    if (key := _key(name)) in THREE_SOURCE_GATES:
-        return THREE_SOURCE_GATES[key]
-    raise InputError(_no_gate(name, THREE_SOURCE_GATES))
+    return _found(name, THREE_SOURCE_GATES)
 
 
 def _key(name: str) -> str:
@@ -101,8 +82,9 @@ def _key(name: str) -> str:
     return str(name).strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def _no_gate(name: str, gates: Mapping[str, object]) -> str:
-    """Say that there is no such gate, which ones are close, and which there are."""
-    close = difflib.get_close_matches(_key(name), gates, n=3)
-    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
-    return f"there is no gate {name!r}{meant}: choose one of {', '.join(gates)}"
+def _found(name: str, gates: Mapping[str, Found]) -> Found:
+    """Return the gate of a name, or raise `InputError`."""
+    if (key := _key(name)) in gates:
+        return gates[key]
+    hint = suggestion(key, gates)
+    raise InputError(f"there is no gate {name!r}: choose one of {', '.join(gates)}{hint}")

@@ -1,4 +1,4 @@
-"""Known atoms beside computed ones: the certificate, seen to hold."""
+"""Known atoms beside computed ones, and whether they differ by more than the certificate allows."""
 
 from __future__ import annotations
 

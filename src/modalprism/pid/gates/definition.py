@@ -1,10 +1,15 @@
-"""What a gate is: a distribution that the literature knows by name, and its atoms."""
+"""Gates: distributions that the literature knows by name, with their known atoms."""
 
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +19,12 @@ from modalprism.pid.validation import check_base
 
 @dataclass(frozen=True)
 class Atoms:
-    """The four atoms of two sources about a target, known rather than computed; 0 where left out.
+    """The four atoms of two sources about a target, known rather than computed; 0 by default.
 
     Parameters
     ----------
     redundancy : float
-        R = I(X₁;Y) + I(X₂;Y) − I_Q, in bits where `in_base` has made no other unit of them.
+        R = I(X₁;Y) + I(X₂;Y) − I_Q, in bits unless `in_base` has converted it.
     unique : tuple of float
         U₁ = I_Q − I(X₂;Y) and U₂ = I_Q − I(X₁;Y), likewise.
     synergy : float
@@ -49,10 +54,6 @@ class Atoms:
         base : float
             Base of the logarithm, above 1.
 
-        Returns
-        -------
-        Atoms
-
         Raises
         ------
         InputError
@@ -65,9 +66,9 @@ class Atoms:
         )
 
 
-@dataclass(frozen=True)
-class Gate:
-    """A distribution of two sources and a target whose atoms are known.
+@dataclass(frozen=True, kw_only=True)
+class Gate(Atoms):
+    """A distribution of two sources and a target, with its atoms in bits.
 
     The atoms are those of Bertschinger, Rauh, Olbrich, Jost and Ay 2014 (doi:10.3390/e16042161);
     under another definition the same gate may have others.
@@ -75,17 +76,13 @@ class Gate:
     Parameters
     ----------
     name : str
-        What `gate` finds it by.
+        Name by which `gate` finds it.
     about : str
-        What it is, in one line.
+        One line of description.
     rows : tuple of (int, int, int, float)
         (x₁, x₂, y, probability) of every outcome, summing to 1.
-    information : float
-        I(X₁X₂;Y) in bits.
     citation : str
         Where the distribution appears.
-    redundancy, unique, synergy : float, pair of float, float
-        The atoms, in bits.
 
     Examples
     --------
@@ -96,12 +93,8 @@ class Gate:
 
     name: str
     about: str
-    rows: tuple[tuple[int, int, int, float], ...]
-    information: float
+    rows: tuple[tuple[float, ...], ...]
     citation: str
-    redundancy: float = 0
-    unique: tuple[float, float] = (0, 0)
-    synergy: float = 0
 
     @property
     def joint(self) -> NDArray[np.float64]:
@@ -116,14 +109,12 @@ class Gate:
 
 @dataclass(frozen=True)
 class ThreeSourceGate:
-    """A distribution of three sources and a target whose atoms, two sources at a time, are known.
+    """A distribution of three sources and a target, with the atoms of two sources at a time.
 
     Parameters
     ----------
-    name : str
-        What `three_source_gate` finds it by.
-    about : str
-        What it is, in one line.
+    name, about, citation : str
+        As those of a `Gate`; `three_source_gate` finds it by its name.
     rows : tuple of (int, int, int, int, float)
         (x₁, x₂, x₃, y, probability) of every outcome, summing to 1.
     against_rest : tuple of Atoms
@@ -131,10 +122,6 @@ class ThreeSourceGate:
         `decompose_each_against_rest` returns them.
     pairs : mapping of (int, int) to Atoms
         In bits, for each pair of sources, as `decompose_pairs` returns them.
-    information : float
-        I(X₁X₂X₃;Y) in bits.
-    citation : str
-        Where the distribution appears.
 
     Examples
     --------
@@ -146,16 +133,75 @@ class ThreeSourceGate:
 
     name: str
     about: str
-    rows: tuple[tuple[int, int, int, int, float], ...]
-    against_rest: tuple[Atoms, Atoms, Atoms]
+    rows: tuple[tuple[float, ...], ...]
+    against_rest: tuple[Atoms, ...]
     pairs: Mapping[tuple[int, int], Atoms] = field(hash=False)
-    information: float
     citation: str
+
+    @property
+    def information(self) -> float:
+        """I(X₁X₂X₃;Y) in bits."""
+        return self.against_rest[0].information
 
     @property
     def joint(self) -> NDArray[np.float64]:
         """p(x₁,x₂,x₃,y): (n1, n2, n3, C), float64, read-only."""
         return _table(self.rows)
+
+
+def read_gates() -> Mapping[str, Gate]:
+    """Read the gates of two sources, by name."""
+    return MappingProxyType(
+        {
+            name: Gate(
+                name=name,
+                about=entry["about"],
+                rows=_rows(entry),
+                citation=entry["citation"],
+                redundancy=entry.get("redundancy", 0),
+                unique=tuple(entry.get("unique", (0, 0))),
+                synergy=entry.get("synergy", 0),
+            )
+            for name, entry in _entries("two_sources.toml").items()
+        }
+    )
+
+
+def read_three_source_gates() -> Mapping[str, ThreeSourceGate]:
+    """Read the gates of three sources, by name."""
+
+    def atoms(values: list[list[float]]) -> tuple[Atoms, ...]:
+        return tuple(Atoms(r, (first, second), s) for r, first, second, s in values)
+
+    pairs = tuple(combinations(range(3), 2))
+    return MappingProxyType(
+        {
+            name: ThreeSourceGate(
+                name,
+                entry["about"],
+                _rows(entry),
+                atoms(entry["against_rest"]),
+                MappingProxyType(dict(zip(pairs, atoms(entry["pairs"]), strict=True))),
+                entry["citation"],
+            )
+            for name, entry in _entries("three_sources.toml").items()
+        }
+    )
+
+
+def _entries(file: str) -> dict[str, Any]:
+    """Read a file of this folder; its comments state the format."""
+    return tomllib.loads(files(__package__).joinpath(file).read_text(encoding="utf-8"))
+
+
+def _rows(entry: dict[str, Any]) -> tuple[tuple[float, ...], ...]:
+    """Return (state, …, probability) of every outcome."""
+    outcomes = entry["outcomes"].split()
+    weights = entry.get("weights", [1] * len(outcomes))
+    return tuple(
+        (*(int(digit, 16) for digit in outcome), weight / sum(weights))
+        for outcome, weight in zip(outcomes, weights, strict=True)
+    )
 
 
 def _table(rows: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
