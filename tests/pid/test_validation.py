@@ -177,7 +177,7 @@ def test_an_unknown_kind_of_device_is_refused_without_torchs_list_of_all():
 
 
 def test_auto_falls_back_to_the_processor_and_says_so_once(caplog):
-    validation._say_that_there_is_no_gpu.cache_clear()
+    validation._warn_that_there_is_no_gpu.cache_clear()
     joint = np.arange(1.0, 9.0).reshape(2, 2, 2)
     for _ in range(2):
         assert decompose(joint, device="auto").upper == decompose(joint).upper

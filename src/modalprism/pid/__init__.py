@@ -14,6 +14,7 @@ prove its lower bound.
 
 from modalprism.pid.acceleration import Momentum
 from modalprism.pid.batch import BatchDecomposition
+from modalprism.pid.coupling import Coupling
 from modalprism.pid.decompose import (
     decompose,
     decompose_batch,
@@ -42,6 +43,7 @@ __all__ = [
     "Auto",
     "BatchDecomposition",
     "Bounds",
+    "Coupling",
     "Decomposition",
     "Gate",
     "Interrupted",

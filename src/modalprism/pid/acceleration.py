@@ -1,8 +1,8 @@
-"""How an iterative proportional fitting procedure is made faster: small strategies.
+"""Acceleration of iterative proportional fitting: the protocol, and Nesterov's momentum.
 
 The update of the mixture, ln r ← ln r + ln s, is a mirror-descent step of length one on a convex
 function of r that is 1-smooth relative to the entropy, so an accelerated method may extrapolate it.
-A strategy sees a block of rows of ln r at a time, with one table of its own beside it.
+A strategy receives one block of rows of ln r at a time, and one table of its own.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from torch import Tensor
 
 
 class Acceleration(Protocol):
-    """What the solver asks of a strategy.
+    """Extrapolates ln r.
 
-    Tables are blocks of rows, (B, rows, n2); after `advance` the two change places.
+    Tables are blocks of rows, (B, rows, n2). After `advance` the solver exchanges the two tables.
     """
 
     def weight(self, age: Tensor) -> Tensor:
         """Return the weight of the extrapolation at an age of the momentum.
 
-        The age grows by one with every update, and is cut where the objective ascends along the
-        extrapolation.
+        The age grows by one with every update. The solver reduces it where the objective ascends
+        along the extrapolation.
         """
         ...
 
@@ -38,9 +38,9 @@ class Momentum:
 
         z⁺ = y + ω ln s(y),    y⁺ = z⁺ + k/(k+delay) (z⁺ − z)
 
-    Where it ascends, O'Donoghue and Candès (2015, doi:10.1007/s10208-013-9150-3) restart it at
-    k = 0; the solver goes back by a part of k only, since what the momentum has built up is what
-    makes the mean potentials a good lower bound.
+    Where the objective ascends, O'Donoghue and Candès (2015, doi:10.1007/s10208-013-9150-3) restart
+    at k = 0. The solver reduces k by a part only, because a lasting momentum makes the mean
+    potentials a good lower bound.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Momentum:
         ω. On a quadratic with curvatures of at most 1 the extrapolation is stable up to ω = 4/3;
         1.3 takes a seventh fewer iterations than 1, and 1.5 diverges.
     delay : float
-        The larger, the later the momentum builds up; 3 is Nesterov's choice. Infinity is plain
+        A larger delay builds the momentum up later; 3 is Nesterov's choice. Infinity is plain
         over-relaxation, stable up to ω = 2.
     """
 

@@ -1,4 +1,4 @@
-"""Arrays from what users hold: NumPy, torch and pandas objects, and nested lists."""
+"""Conversion of user input to arrays: NumPy, torch and pandas objects, and nested lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KNOWN_TO_NUMPY = {torch.float16, torch.float32, torch.float64}
 
 
 def to_array(values: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
-    """Return a table as an array, of whatever rank it has.
+    """Return a table as an array of any rank.
 
     Torch tensors may be of any real type, on any device, and may require gradients. A pandas
     Series becomes dense: each level of its index is an axis, with the symbols in sorted order.
@@ -23,14 +23,14 @@ def to_array(values: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
     ----------
     values : array_like, torch.Tensor, pandas.Series or pandas.DataFrame
     name : str
-        The parameter, as messages call it.
+        Name of the parameter, for messages.
     axes : tuple of str
-        Names of the axes that are wanted.
+        Names of the expected axes.
 
     Raises
     ------
     InputError
-        If the values are no array, or the index of a Series is of another depth.
+        If the values cannot be converted, or the index of a Series has another depth.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def _has_levels(values: Any) -> bool:
 
 
 def _is_pandas(values: Any, kind: str) -> bool:
-    """Tell a pandas object without importing pandas."""
+    """Whether a value is a pandas object, without importing pandas."""
     return any(
         one.__name__ == kind and one.__module__.partition(".")[0] == "pandas"
         for one in type(values).__mro__
@@ -105,7 +105,7 @@ def _is_pandas(values: Any, kind: str) -> bool:
 
 
 def _dense(series: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
-    """Put a Series whose index holds the symbols into a table; entries of one key add up."""
+    """Convert a Series whose index holds the symbols to a table; equal keys are summed."""
     index = series.index.remove_unused_levels()
     if index.nlevels != len(axes):
         raise InputError(

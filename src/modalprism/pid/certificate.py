@@ -1,4 +1,4 @@
-"""Proof that a union information is right: a lower and an upper bound from any iterate.
+"""Certificates: a proven lower and upper bound on the union information from any iterate.
 
 The union information is I_Q = min I_q(X₁X₂;Y) over the couplings q of the marginals (Bertschinger,
 Rauh, Olbrich, Jost and Ay 2014, doi:10.3390/e16042161). Two facts bracket it, whatever the iterate:
@@ -52,7 +52,7 @@ def dual_value(
     p_x2y, beta : Tensor
         (B, n2, C), float64.
     communicator : Communicator
-        Where the other rows x₁ are.
+        Joins these rows x₁ to those of other processes.
     """
     first = torch.where(p_x1y > 0, p_x1y * alpha, 0.0)
     second = torch.where(p_x2y > 0, p_x2y * beta, 0.0)
@@ -79,7 +79,7 @@ def feasible_potentials(
     p_x2y, beta : Tensor
         (B, n2, C), float64; the same.
     communicator : Communicator
-        Where the other rows x₁ are.
+        Joins these rows x₁ to those of other processes.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def feasible_potentials(
     alpha, beta = alpha - (gauge + excess)[:, None], beta + gauge[:, None]
     first, second = (alpha + log_p_y[:, None]).exp(), beta.exp().mT
 
-    # Rows first needs the largest entry of each row before it can visit the columns; columns
-    # first the reverse. So s is visited twice, in blocks, and never kept.
+    # Shifting rows first needs the maximum of each row before that of the columns; columns first
+    # the reverse. So s is computed twice, in blocks, and never stored.
     batch, n1, n2 = p_x1.shape[0], p_x1.shape[1], p_x2.shape[1]
     blocks = list(row_blocks(batch, n1, n2, p_x1.device))
     row, column_first = torch.empty_like(p_x1), torch.zeros_like(p_x2)
@@ -109,7 +109,7 @@ def feasible_potentials(
         row[:, rows] = s.amax(2)
         column_first = torch.maximum(column_first, s.amax(1))
     column_first = communicator.max(column_first)
-    # Unused symbols have s = 0: they need no shift, and must not make one of 0/0.
+    # Unused symbols have s = 0: they need no shift, and must not cause 0/0.
     row = row.clamp_(min=_LEAST_MAXIMUM).where(p_x1 > 0, 1.0)
     column_first = column_first.clamp(min=_LEAST_MAXIMUM).where(p_x2 > 0, 1.0)
     for rows in blocks:
@@ -124,7 +124,7 @@ def feasible_potentials(
     )
     cost = communicator.sum(torch.stack([(p_x1 * row).sum(1), (p_x1 * row_second).sum(1)]))
     cost = cost + torch.stack([(p_x2 * column).sum(1), (p_x2 * column_first).sum(1)])
-    # One order for all rows, wherever they are: two orders mixed would prove nothing.
+    # All processes use one order: two orders mixed would prove nothing.
     cost = communicator.max(cost)
     columns_first = (cost[1] < cost[0])[:, None]
     row = torch.where(columns_first, row_second, row)
@@ -140,7 +140,7 @@ def feasible_potentials(
 
 
 def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:
-    """Bounds where both sources have the same states, and may be coupled as one.
+    """Bounds for two sources with the same states, coupled as one.
 
     Then q(x₁,x₂,y) = p(x₁,y) for x₂ = x₁ attains I(X₁;Y), and α = ln p(y|x₁)/p(y) with β = 0 is
     feasible, with s = 1, and has the same value. The cells of the other source may differ by

@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Communicator(Protocol):
-    """What joins the rows of a problem; all processes call the same methods in the same order."""
+    """Joins the rows of a problem; all processes call the same methods in the same order."""
 
     def sum(self, part: Tensor) -> Tensor:
         """Sum a table over the processes, in place, and return it."""
@@ -27,7 +27,7 @@ class Communicator(Protocol):
 
 
 class LocalCommunicator:
-    """All rows are here.
+    """All rows are on this process.
 
     Examples
     --------
@@ -46,13 +46,12 @@ class LocalCommunicator:
 
 
 class GroupCommunicator:
-    """Each process of a torch.distributed group holds some of the rows.
+    """The rows are spread over the processes of a torch.distributed group.
 
     Parameters
     ----------
     group : torch.distributed.ProcessGroup, optional
-        Whose processes; all of them by default. With "gloo" tables are on the processor, with
-        "nccl" on a GPU.
+        All processes by default. With "gloo" tables are on the processor, with "nccl" on a GPU.
     """
 
     def __init__(self, group: distributed.ProcessGroup | None = None) -> None:

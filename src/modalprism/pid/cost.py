@@ -1,7 +1,7 @@
-"""What a solver is expected to take: seconds of one thread, measured, not guessed.
+"""Cost model of the solvers: expected seconds on one thread, with measured constants.
 
-Only ratios matter; `benchmarks/cost.py` prints them beside what it measures. The constants are
-fixed, so that the same problem always meets the same solver and gives the same digits.
+Only ratios matter; `benchmarks/cost.py` prints expected and measured times. The constants are
+fixed, so that the same problem always gets the same solver and gives the same digits.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 
 _LARGEST_FACTOR = 4_000  # Unknowns of the smaller source, and
-_LARGEST_CROSS = 1 << 24  # elements of the cross block, 128 MiB, that are still factorised.
-_SPARSE_FACTOR = (
-    4  # At least: 100 tables of 20 counts in 10×10×10 cells took 5 to 13 times as long.
-)
+_LARGEST_CROSS = 1 << 24  # elements of the cross block (128 MiB) that are still factorised.
+_SPARSE_FACTOR = 4  # 100 tables of 20 counts in 10×10×10 cells took 5 to 13 times as long.
 
 
 def factorisation_seconds(n1: int, n2: int, n_classes: int) -> float:
-    """Seconds of a Newton step by a Cholesky factor; infinite where that is too large.
+    """Seconds of a Newton step by a Cholesky factor; infinite if it is too large.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def cheapest(
     batch : int
         Problems of this shape that are solved together.
     sparse : bool
-        Whether most cells of the marginals are 0, on which the iterative procedure is slower.
+        Whether most cells of the marginals are 0, which slows proportional fitting down.
 
     Examples
     --------

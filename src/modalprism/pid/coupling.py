@@ -1,4 +1,4 @@
-"""A coupling q(x₁,x₂,y) that has the given marginals exactly, kept in factors.
+"""Couplings q(x₁,x₂,y) with exactly the given marginals, stored in factors.
 
 An iterate u(x₁,y) r(x₁,x₂) v(x₂,y) of any solver misses the marginals a little. Class by class, the
 rows that are too heavy are scaled down, then the columns, and what is then missing, which is
@@ -25,11 +25,11 @@ from modalprism.pid.communicator import LOCAL, Communicator
 
 _TINY = 1e-300
 _BLOCK_ELEMENTS = 1 << 18  # 2 MiB of float64: a block of the coupling stays in cache.
-_DEVICE_BLOCK_ELEMENTS = 1 << 25  # Where it is the number of operations that counts.
+_DEVICE_BLOCK_ELEMENTS = 1 << 25  # On a GPU the number of operations counts.
 
 
 def row_blocks(batch: int, n1: int, row_elements: int, device: torch.device) -> Iterator[slice]:
-    """Cut n1 rows, of so many elements each in every problem of a batch, into blocks that fit."""
+    """Cut n1 rows into blocks that stay in cache; each row has `row_elements` in each problem."""
     elements = _BLOCK_ELEMENTS if device.type == "cpu" else _DEVICE_BLOCK_ELEMENTS
     step = max(1, elements // max(1, batch * row_elements))
     for start in range(0, n1, step):
@@ -45,9 +45,9 @@ class Coupling:
     reference : Tensor
         (B, n1, n2), float32 or float64: the common factor r(x₁,x₂).
     u, v : Tensor
-        (B, n1, C) and (B, n2, C), float64: what scales it in each class; p(y) is in u.
+        (B, n1, C) and (B, n2, C), float64: its scalings in each class; u includes p(y).
     e, f : Tensor
-        (B, n1, C) and (B, n2, C), float64: the rank-one term of each class; p(y) is in e.
+        (B, n1, C) and (B, n2, C), float64: the rank-one term of each class; e includes p(y).
     """
 
     reference: Tensor
@@ -68,19 +68,19 @@ class Coupling:
     ) -> Self:
         """Round the iterate u r v onto the marginals.
 
-        Any iterate will do, one that has overflowed too: what it cannot hold goes into the
-        rank-one term, so that the coupling is always finite.
+        Any iterate is accepted, even one that has overflowed: the rank-one term takes the rest, so
+        that the coupling is always finite.
 
         Parameters
         ----------
         p_x1y, u : Tensor
-            (B, n1, C), float64: p(x₁,y), and the scaling, with p(y) in it.
+            (B, n1, C), float64: p(x₁,y), and the scaling, which includes p(y).
         p_x2y, v : Tensor
             (B, n2, C), float64: p(x₂,y), with the same p(y), and the scaling.
         reference : Tensor
             (B, n1, n2), float32 or float64, nonnegative.
         communicator : Communicator
-            Where the other rows x₁ are.
+            Joins these rows x₁ to those of other processes.
         """
 
         def columns() -> Tensor:
@@ -124,7 +124,7 @@ class Coupling:
             yield rows, q.addcmul_(e[:, :, rows], f)
 
     def information(self, communicator: Communicator = LOCAL) -> Tensor:
-        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards; `communicator` have the other rows."""
+        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards."""
         p_y = communicator.sum((self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1))
         eps, smallest = torch.finfo(p_y.dtype).eps, torch.finfo(p_y.dtype).tiny
         p_y = p_y.clamp(min=smallest)
@@ -168,25 +168,25 @@ def take(table: Tensor, problems: Tensor) -> Tensor:
 
 
 def _finite(reference: Tensor) -> Tensor:
-    """Return the reference, with 0 throughout in problems where it is not finite."""
+    """Return the reference, set to 0 in problems where it is not finite."""
     sound = reference.sum((1, 2), dtype=torch.float64).isfinite()
     return reference if bool(sound.all()) else reference.masked_fill(~sound[:, None, None], 0.0)
 
 
 def _product(reference: Tensor, v: Tensor) -> Tensor:
-    """R v in float64, also where R is kept in float32."""
+    """R v in float64, for R in float32 or float64."""
     if reference.dtype == v.dtype:
         return reference @ v
     batch, n1, n2 = reference.shape
     product = torch.empty(batch, n1, v.shape[2], dtype=v.dtype, device=v.device)
-    # A small tensor kept beside every freed block would leave the heap in pieces, as large as R.
+    # Writing into one table avoids a heap fragmented by small tensors between freed blocks.
     for rows in row_blocks(batch, n1, n2, v.device):
         product[:, rows] = reference[:, rows].to(v.dtype) @ v
     return product
 
 
 def _product_transposed(reference: Tensor, u: Tensor) -> Tensor:
-    """Rᵀ u in float64, also where R is kept in float32."""
+    """Rᵀ u in float64, for R in float32 or float64."""
     if reference.dtype == u.dtype:
         return reference.mT @ u
     batch, n1, n2 = reference.shape

@@ -10,17 +10,7 @@ from scipy.special import xlogy
 
 
 def entropy(p: NDArray[np.float64]) -> float:
-    """Entropy −Σ p ln p of a table of any shape.
-
-    Parameters
-    ----------
-    p : ndarray
-        float64, nonnegative, summing to 1.
-
-    Returns
-    -------
-    float
-        In nats.
+    """Entropy −Σ p ln p, in nats, of a table of any shape: float64, nonnegative, summing to 1.
 
     Examples
     --------
@@ -31,18 +21,15 @@ def entropy(p: NDArray[np.float64]) -> float:
     return float(-xlogy(p, p).sum())
 
 
-def mutual_information(p_xy: NDArray[np.float64]) -> float:
-    """Mutual information I(X;Y) = Σ p(x,y) ln[p(x,y) / (p(x) p(y))] of a table.
+def mutual_information(p_xy: NDArray[np.float64], p_y: NDArray[np.float64] | None = None) -> float:
+    """Mutual information I(X;Y) = Σ p(x,y) ln[p(x,y) / (p(x) p(y))] of a table, in nats.
 
     Parameters
     ----------
     p_xy : ndarray
         (n, C), float64, nonnegative, summing to 1.
-
-    Returns
-    -------
-    float
-        In nats.
+    p_y : ndarray, optional
+        (C,): p(y), if `p_xy` holds only some of the rows; the result is their part of the sum.
 
     Examples
     --------
@@ -50,10 +37,12 @@ def mutual_information(p_xy: NDArray[np.float64]) -> float:
     >>> round(mutual_information(np.eye(2) / 2), 6)
     0.693147
     """
-    return float(np.sum(p_xy * pointwise_information(p_xy), where=p_xy > 0))
+    return float(np.sum(p_xy * pointwise_information(p_xy, p_y), where=p_xy > 0))
 
 
-def pointwise_information(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def pointwise_information(
+    p: NDArray[np.float64], p_y: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Pointwise information ln[p(y|x) / p(y)] of every cell of a table.
 
     It is a difference of logarithms: the product p(x) p(y) of small probabilities would underflow.
@@ -61,7 +50,9 @@ def pointwise_information(p: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     p : ndarray
-        (…, C), float64, nonnegative, summing to 1; x stands on all axes but the last.
+        (…, C), float64, nonnegative, summing to 1; all axes but the last index x.
+    p_y : ndarray, optional
+        As in `mutual_information`.
 
     Returns
     -------
@@ -75,7 +66,7 @@ def pointwise_information(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     used = p > 0
     conditional = np.divide(p, p.sum(-1, keepdims=True), out=np.ones_like(p), where=used)
-    p_y = p.sum(tuple(range(p.ndim - 1)))
+    p_y = p.sum(tuple(range(p.ndim - 1))) if p_y is None else p_y
     log_p_y = np.log(p_y, out=np.zeros_like(p_y), where=p_y > 0)
     return np.where(used, np.log(conditional) - log_p_y, np.nan)
 

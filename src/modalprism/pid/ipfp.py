@@ -1,15 +1,15 @@
-"""The union information by a factored, accelerated iterative proportional fitting procedure.
+"""Factored, accelerated iterative proportional fitting.
 
 Minimising I_q(X₁X₂;Y) over couplings is minimising KL(q ‖ p(y) r(x₁,x₂)) over q and over the
 distribution r (Bertschinger et al. 2014, doi:10.3390/e16042161, for the problem). For fixed r the
 best q has the form q(x₁,x₂|y) = u(x₁,y) r(x₁,x₂) v(x₂,y), found by iterative proportional fitting;
 for fixed q the best r is its mixture over y, r s with s = Σ_y p(y) u v. The tensor n₁×n₂×C is
-never formed: `sweep` does an iteration in one pass over r (a few on a GPU), in O(n₁n₂) memory.
+never formed: a sweep is one pass over r (a few on a GPU), in O(n₁n₂) memory.
 
 The second step is a unit mirror-descent step on a convex function of r, so it accelerates:
 `acceleration` extrapolates ln r, which turns a gap of about 1/t into about 1/t². The means of ln u
 and ln v, with weights that grow like t, give the better lower bound where the last ones swing.
-docs/ipfp.md says what else was tried.
+docs/ipfp.md lists what else was tried.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.torch_backend import Backend, sweep
 
 _CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
-_DEVICE_CHUNK_ELEMENTS = 1 << 23  # A GPU wants many problems at once more than it wants cache.
-# With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings. One is
-# added where, by Σ p(x₁,y) |Δ ln u|, they lag by more than this part of Σ r |ln s|.
+_DEVICE_CHUNK_ELEMENTS = 1 << 23  # On a GPU many problems at once matter more than cache.
+# With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings. A sweep
+# is added if Σ p(x₁,y) |Δ ln u| exceeds this part of Σ r |ln s|.
 _LAG = 0.5
 _MOST_SWEEPS = 12
 _CALM_PACE = 4
-_EASE = 0.7  # What is left of the momentum's age where the objective ascends along it.
-# The certificate costs a few iterations, so the next one waits until 1/t² promises the gap that is
-# asked for, but for no less and no more than these multiples of the iteration.
+_EASE = 0.7  # Factor on the age of the momentum where the objective ascends along it.
+# The certificate costs a few iterations, so the next one waits until 1/t² predicts the requested
+# gap, but within these multiples of the iteration.
 _LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
-# A gap that has not improved by a tenth for this multiple of the iterations, and these more, will
-# not: swings end sooner. Then float32 gives way to float64, and float64 to the floor of accuracy.
+# If the gap has not improved by a tenth for this multiple of the iterations plus this constant, it
+# will not. Then float64 replaces float32, and float64 stops with `Reason.ACCURACY`.
 _PATIENCE32, _PATIENCE64 = (3, 300), (10, 1_000)
 
 
@@ -65,19 +65,18 @@ def solve_ipfp(
         (B, n1, C) and (B, n2, C), float64, valid, with the same p(y) in each problem. Symbols and
         classes that a problem does not use have probability 0 there, and no effect.
     watch : Watch
-        Says when to stop; besides, each problem stops when its own gap is small enough.
+        Stopping conditions; each problem also stops when its own gap is small enough.
     acceleration : Acceleration, optional
-        How to accelerate; the default has been measured.
+        Extrapolation of ln r; the default has been measured.
     backend : Backend, optional
         What computes the sweeps; by default the fastest for the device, type and shape.
     dtype : torch.dtype, optional
-        Of the tables: by default float32 where the tolerance allows it, and float64 from where
-        float32 makes no more progress, if there is room for it. The bounds are proven in float64 in
-        any case.
+        Type of the tables. By default float32 where the tolerance allows it, and float64 once
+        float32 makes no more progress, if there is room for it. Bounds are always float64.
     communicator : Communicator
-        What joins these rows x₁ to those of other processes, which call this with the same
-        p(x₂,y), watch and options; the bounds are those of the whole problem on each of them, α and
-        the coupling those of the rows here.
+        Joins these rows x₁ to those of other processes, which call this with the same p(x₂,y),
+        watch and options. Each returns the bounds of the whole problem, and α and the coupling of
+        its own rows.
     """
     if dtype is None:
         dtype = torch.float32 if watch.tol >= FLOAT32_TOL else torch.float64
@@ -161,12 +160,12 @@ class _Run:
         self.iteration += 1
 
     def certify(self, builder: SolutionBuilder, tol: float, reason: Reason | None) -> None:
-        """Evaluate the bounds, hand in the problems that are finished, and plan the next check."""
+        """Evaluate the bounds, add finished problems to the solution, and plan the next check."""
         gap = self._offer_potentials()
         better = gap < 0.9 * self.best_gap
         self.best_gap = torch.where(better, gap, self.best_gap)
         self.best_at.masked_fill_(better, self.iteration)
-        # Easing the momentum may not end a swing; after a while without progress, begin anew.
+        # Reducing the age may not end a swing; after a while without progress, restart at 0.
         stale = self.iteration > 1.5 * torch.maximum(self.best_at, self.fresh_at) + 20
         self.fresh_at.masked_fill_(stale, self.iteration)
         self.age.masked_fill_(stale[:, None, None], 0.0)
@@ -184,7 +183,7 @@ class _Run:
             self.check = max(self.iteration + 1, int(self.iteration * float(growth)))
 
     def _offer_potentials(self) -> Tensor:
-        """Improve the lower bounds; return about what is missing to the upper ones, (B,)."""
+        """Improve the lower bounds; return an estimate of the gaps, (B,)."""
         iterate, p_x1y, p_x2y = self.iterate, self.bounds.p_x1y, self.bounds.p_x2y
         iterate.fitted = self.backend.fit_rows(iterate)
         log_p_y = p_x2y.sum(1, keepdim=True).log()
@@ -208,7 +207,7 @@ class _Run:
         tol: float,
         reason: Reason | None,
     ) -> None:
-        """Prove the upper bounds of some problems, and finish those that need no more."""
+        """Prove the upper bounds of some problems, and finish those that have stopped."""
         iterate, bounds = self.iterate, self.bounds
         u = (iterate.p_x1 * iterate.fitted).double()
         v = (iterate.p_x2 * iterate.v).mT.double()
@@ -230,7 +229,7 @@ class _Run:
             self._keep(~finished)
 
     def _keep(self, keep: Tensor) -> None:
-        """Go on with some of the problems."""
+        """Keep the problems of a mask."""
         self.problems = self.problems[keep]
         if self.problems.numel():
             self.bounds = self.bounds.select(keep)
@@ -245,21 +244,21 @@ class _Run:
         return backend_for(table.device, table.dtype, (n1, self.iterate.u.shape[2], n2))
 
     def _has_room(self) -> bool:
-        """Whether float64 tables fit on every process: this one's, but for the float32 ones."""
+        """Whether float64 tables fit beside the float32 ones, on every process."""
         lacks = not can_widen(self.log_r)
         return not bool(
             self.communicator.max(torch.tensor([lacks], device=self.log_r.device).int())
         )
 
     def _widen(self) -> None:
-        """Go on in float64."""
+        """Continue in float64."""
         self.iterate.convert(torch.float64)
         self.backend = self.given or self._fastest_backend()
         self._replace(Tensor.double)
         self.best_at.fill_(self.iteration)
 
     def _replace(self, by: Callable[[Tensor], Tensor]) -> None:
-        self.log_r = by(self.log_r)  # One after the other: no more than one table is there twice.
+        self.log_r = by(self.log_r)  # In turn: at most one table exists twice.
         self.previous = by(self.previous)
         self.mean_log_u, self.mean_log_v = by(self.mean_log_u), by(self.mean_log_v)
         self.age = by(self.age)
@@ -268,7 +267,7 @@ class _Run:
 def agreed(
     reason: Reason | None, communicator: Communicator, device: torch.device
 ) -> Reason | None:
-    """Let all processes stop for the same reason, whichever of them has one: clocks differ."""
+    """Return one reason on all processes, if any has one: clocks differ."""
     if communicator is LOCAL:
         return reason
     reasons = list(Reason)

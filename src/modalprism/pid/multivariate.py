@@ -1,4 +1,4 @@
-"""More than two sources, two at a time; and two sources given a third variable."""
+"""Decompositions of more than two sources, two at a time, and of two given a third variable."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from modalprism.pid.stopping import Reason
 def decompose_each_against_rest(
     joint: ArrayLike, **options: Unpack[Options]
 ) -> tuple[Decomposition, ...]:
-    """Decompose, for each of several sources, what it and all the others together carry.
+    """Decompose, for each of several sources, the information of it and of all others together.
 
-    In the m-th result source 1 is X_m and source 2 all the others as one, so that ``unique[0]`` is
-    what only X_m has, ``unique[1]`` what the others have without it, and the synergy what needs
-    X_m and at least one other. The measure is that of two sources (Bertschinger, Rauh, Olbrich,
-    Jost and Ay 2014, doi:10.3390/e16042161). The results overlap: what two sources share is
-    redundant in both of theirs, so atoms of different results must not be added up.
+    In the m-th result source 1 is X_m and source 2 all the others as one: ``unique[0]`` is the
+    information of X_m only, ``unique[1]`` that of the others without it, and synergy needs X_m and
+    at least one other. The results overlap, so their atoms must not be added up: information that
+    two sources share is redundant in both of their results.
 
     Parameters
     ----------
@@ -60,11 +59,10 @@ def decompose_each_against_rest(
 def decompose_pairs(
     joint: ArrayLike, **options: Unpack[Options]
 ) -> dict[tuple[int, int], Decomposition]:
-    """Decompose what each pair of several sources carries, the others left out of account.
+    """Decompose the information of each pair of several sources, with the others summed out.
 
-    The measure is that of two sources (Bertschinger, Rauh, Olbrich, Jost and Ay 2014,
-    doi:10.3390/e16042161), for p(x_a,x_b,y) with the others summed out. What takes three sources
-    or more is in none of the pairs: of a parity of three bits, all atoms of all pairs are 0.
+    Information that needs three sources or more is in no pair: for the parity of three bits, all
+    atoms of all pairs are 0.
 
     Parameters
     ----------
@@ -103,19 +101,18 @@ def decompose_pairs(
 
 
 def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decomposition:
-    """Decompose I(X₁X₂;Y|Z), what two sources carry about a target when Z is known already.
+    """Decompose I(X₁X₂;Y|Z), the information of two sources about a target given Z.
 
-    Every quantity is the mean over z, with weights p(z), of its value in p(x₁,x₂,y|z), by the
-    measure of Bertschinger, Rauh, Olbrich, Jost and Ay 2014 (doi:10.3390/e16042161); likewise the
+    Every quantity is the mean over z, with weights p(z), of its value in p(x₁,x₂,y|z). So are the
     two bounds, which are thus bounds on min I_q(X₁X₂;Y|Z) over all q with q(x₁,y,z) = p(x₁,y,z)
     and q(x₂,y,z) = p(x₂,y,z). The atoms keep every sum of the chain rule: R + U₁ = I(X₁;Y|Z),
     R + U₂ = I(X₂;Y|Z), and all four make I(X₁X₂;Y|Z) = I(X₁X₂Z;Y) − I(Z;Y).
 
-    Knowing Z both takes away what the sources share with it and adds what they have only together
-    with it, so an atom may be smaller or larger than without Z. Nor is it the decomposition of
-    (X₁,Z) against (X₂,Z), where a coupling may give the two a different z. `contribution` and
-    `share` are those of the mean atoms, not means over z. And p(x₁,x₂,y|z) has to be known for
-    every z: with few examples to a z, the bias of a table of counts is that of these few.
+    Conditioning removes what the sources share with Z and adds what they have only together with
+    it, so an atom may be smaller or larger than without Z. It is not the decomposition of (X₁,Z)
+    and (X₂,Z), where a coupling may give the two a different z. `contribution` and `share` are
+    those of the mean atoms. With few examples for a z, the bias of a table of counts is that of
+    these few.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The union information to machine precision, by a structured primal–dual interior-point method.
+"""A structured primal–dual interior-point method, which solves to machine precision.
 
 The dual problem maximises Σ p(x₁,y) α + Σ p(x₂,y) β subject to s(x₁,x₂) = Σ_y p(y) e^{α+β} ≤ 1 for
 every pair of states (see `certificate`). With slacks ρ = 1 − s and multipliers R, which are the
@@ -10,8 +10,8 @@ with t = p(y) e^{α+β}. Newton's method follows them as μ decreases, with Mehr
 corrector (1992, doi:10.1137/0802028) and one centrality corrector of Gondzio's (1996,
 doi:10.1007/BF00249643). The tensor n₁×n₂×C is never formed; `newton_system` solves for the step.
 
-μ is not driven below what the tolerance needs: the system is the worse conditioned, the smaller it
-is. Where rounding ends the progress, the solver stops and says so.
+μ is not driven below what the tolerance needs, because the system is then worse conditioned.
+Where rounding ends the progress, the solver stops with `Reason.ACCURACY`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from modalprism.pid.stopping import Reason, Watch
 
 @dataclass(frozen=True)
 class PathFollowing:
-    """How the central path is followed; the defaults have been measured.
+    """Parameters of the central path; the defaults have been measured.
 
     Parameters
     ----------
     first_slack : float
         Least slack ρ to start from.
     least_centring : float
-        Factor by which μ may at most decrease in one iteration: a longer stride loses the path.
+        Smallest factor by which μ may change in one iteration: a longer stride loses the path.
     boundary : float
         Fraction of the way to the boundary that a step may take.
     longest_step : float
@@ -52,7 +52,7 @@ class PathFollowing:
         Mass of the smallest cells of a marginal, in units of the tolerance, that the iteration
         leaves out; the bounds account for them.
     patience : int
-        Certificates without progress, after which rounding is to blame.
+        Number of certificates without progress after which the solver stops.
     """
 
     first_slack: float = 0.1
@@ -66,7 +66,7 @@ class PathFollowing:
 
 
 class _Point:
-    """An iterate: potentials (−inf outside the support), slacks, multipliers, and what they make.
+    """An iterate: potentials (−inf outside the support), slacks, multipliers, and products.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class _Point:
     RB, RA : ndarray
         (n1, C) and (n2, C): R B and Rᵀ A.
     missed : pair of ndarray
-        By how much the coupling R t misses each marginal.
+        Residual of each marginal under the coupling R t.
     barrier : float
         Σ R ρ, which on the path is n₁ n₂ μ.
     """
@@ -94,7 +94,7 @@ class _Point:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A direction, and how far the slacks and the multipliers can follow it."""
+    """A direction, and the step lengths of the slacks and of the multipliers."""
 
     d_alpha: Array
     d_beta: Array
@@ -115,9 +115,9 @@ def solve_newton(
         (1, n1, C) and (1, n2, C), float64, on the processor: valid, with the same p(y), and
         without a state or a class of probability zero.
     watch : Watch
-        Says when to stop.
+        Stopping conditions.
     path : PathFollowing, optional
-        How the central path is followed.
+        Parameters of the central path.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def solve_newton(
         Of a batch of one problem.
     """
     path = path or PathFollowing()
-    # Overflow, underflow and nan end a step, not the run: what comes of them is checked there.
+    # Overflow, underflow and nan end a step, not the run: their effects are checked there.
     with np.errstate(all="ignore"):
         if p_x1y.shape[1] >= p_x2y.shape[1]:
             return _follow(p_x1y, p_x2y, watch, path)
@@ -155,7 +155,7 @@ def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> 
 
 
 class _Progress:
-    """Judges when a certificate is worth its time, and when rounding has ended the progress."""
+    """Decides when to evaluate a certificate, and when rounding has ended the progress."""
 
     def __init__(self, tol: float, patience: int) -> None:
         self._tol, self._patience = tol, patience
@@ -163,10 +163,10 @@ class _Progress:
         self._stalled = self._late = self._without = 0
 
     def made(self, barrier: float) -> Reason | None:
-        """Take notice of the barrier; return a reason to stop if it does not shrink any more."""
+        """Record the barrier; return a reason to stop if it no longer shrinks."""
         self._stalled = 0 if barrier < 0.9 * self._least_barrier else self._stalled + 1
         self._least_barrier = min(barrier, self._least_barrier)
-        # Many times the patience: at its floor the barrier rests while the last digits come.
+        # Many times the patience: at its floor the barrier rests while the last digits improve.
         return Reason.ACCURACY if self._stalled > 12 * self._patience else None
 
     def promises(self, iteration: int, point: _Point) -> bool:
@@ -174,20 +174,20 @@ class _Progress:
         if iteration > 1 and point.barrier > self._tol:
             return False
         missed = point.missed_mass()
-        if iteration == 1:  # The start is the optimum where one source alone tells anything.
+        if iteration == 1:  # The start is the optimum if only one source is informative.
             return missed <= self._tol
         self._late += 1
         return point.barrier + 0.1 * missed <= self._tol or self._late > self._patience
 
     def proved(self, gap: float) -> Reason | None:
-        """Take notice of a gap; return a reason to stop if it does not shrink any more."""
+        """Record a gap; return a reason to stop if it no longer shrinks."""
         self._without = self._without + 1 if gap > 0.5 * self._least_gap else 0
         self._least_gap = min(gap, self._least_gap)
         return Reason.ACCURACY if self._without >= self._patience else None
 
 
 class _Problem:
-    """The marginals, without their negligible cells, and the best bounds on them."""
+    """The marginals without their negligible cells, and the best bounds so far."""
 
     def __init__(self, p_x1y: Tensor, p_x2y: Tensor, negligible: float) -> None:
         self._whole = p_x1y, p_x2y
@@ -236,8 +236,8 @@ def swapped(solution: Solution) -> Solution:
 def _start(problem: _Problem, path: PathFollowing) -> _Point:
     """Start inside: α = w₁ ln p(y|x₁)/p(y), β = w₂ ln p(y|x₂)/p(y), w₁ + w₂ = 1.
 
-    Then s ≤ 1 by Hölder's inequality. The weights go by what a source tells of the target, so that
-    where only one of them tells anything the start is the optimum.
+    Then s ≤ 1 by Hölder's inequality. The weights are proportional to the information of the
+    sources, so that the start is the optimum if only one source is informative.
     """
     p_x1, p_x2 = problem.p_x1y.sum(1, keepdims=True), problem.p_x2y.sum(1, keepdims=True)
     log_1, log_2 = pointwise_information(problem.p_x1y), pointwise_information(problem.p_x2y)

@@ -1,9 +1,8 @@
-"""Many small problems of one shape by Newton's method at once: the method of `newton`, for a GPU.
+"""Newton's method for many small problems of one shape at once, for a GPU.
 
-A small problem leaves a GPU idle; a thousand of them do not. The path is followed as in `newton`,
-with Mehrotra's predictor and corrector (1992, doi:10.1137/0802028), each problem with steps of its
-own length; `newton_batch_system` factorises the systems together, by batched Cholesky factors. A
-problem that is finished leaves the batch.
+One small problem leaves a GPU idle. The central path is followed as in `newton`, with Mehrotra's
+predictor and corrector (1992, doi:10.1137/0802028). Each problem has its own step length, and
+leaves the batch when it is finished. `newton_batch_system` factorises the systems together.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from modalprism.pid.newton_batch_system import BatchSystem
 from modalprism.pid.solution import Bounds, Solution, SolutionBuilder
 from modalprism.pid.stopping import Reason, Watch
 
-_CHUNK_ELEMENTS = 1 << 18  # Of the cross blocks of a chunk, float64: what stays in cache,
-_DEVICE_CHUNK_ELEMENTS = 1 << 25  # and what a card has room for.
+_CHUNK_ELEMENTS = 1 << 18  # Of the cross blocks of a chunk, float64: they stay in cache,
+_DEVICE_CHUNK_ELEMENTS = 1 << 25  # or in the memory of a card.
 _PATIENCE = 12  # Iterations without progress of the barrier or of the gap, after which to give up.
 
 
@@ -33,7 +32,7 @@ def solve_newton_batch(
         (B, n1, C) and (B, n2, C), float64, on any device: valid, with the same p(y) in each
         problem. Symbols and classes that a problem does not use have no effect.
     watch : Watch
-        Says when to stop; besides, each problem stops when its own gap is small enough.
+        Stopping conditions; each problem also stops when its own gap is small enough.
     path : PathFollowing, optional
         How the central path is followed.
 
@@ -61,7 +60,7 @@ def solve_newton_batch(
 
 
 class _Run:
-    """The problems of a chunk that are not finished: potentials, slacks ρ and multipliers R."""
+    """State of the unfinished problems of a chunk: potentials, slacks ρ and multipliers R."""
 
     def __init__(
         self, p_x1y: Tensor, p_x2y: Tensor, problems: Tensor, tol: float, path: PathFollowing
@@ -74,12 +73,12 @@ class _Run:
         log_p_y = self.p_y.log()
         log_1 = torch.where(p_x1y > 0, (p_x1y / p_x1).log() - log_p_y, -torch.inf)
         log_2 = torch.where(p_x2y > 0, (p_x2y / p_x2).log() - log_p_y, -torch.inf)
-        told_1, told_2 = (
+        first, second = (
             torch.where(p > 0, p * log, 0.0).sum((1, 2), keepdim=True)
             for p, log in ((p_x1y, log_1), (p_x2y, log_2))
         )
-        told = told_1 + told_2
-        weight = torch.where(told < 1e-12, 0.5, (told_1 / told.clamp(min=1e-300)).clamp(0.0, 1.0))
+        both = first + second
+        weight = torch.where(both < 1e-12, 0.5, (first / both.clamp(min=1e-300)).clamp(0.0, 1.0))
         self.alpha = torch.where(p_x1y > 0, weight * log_1, -torch.inf)
         self.beta = torch.where(p_x2y > 0, (1 - weight) * log_2, -torch.inf)
         s = (self.alpha.exp() * self.p_y) @ self.beta.exp().mT
@@ -89,7 +88,7 @@ class _Run:
         self.since = torch.zeros_like(problems)
 
     def finish(self, builder: SolutionBuilder, iteration: int, reason: Reason | None) -> bool:
-        """Hand in the problems that are finished; whether that was all of them."""
+        """Add the finished problems to the solution; return whether those were all."""
         barrier = (self.R * self.rho).sum((1, 2))
         promising = (barrier <= self.tol) | (iteration == 1) | self.failed | (reason is not None)
         promising |= self.since >= _PATIENCE
@@ -151,7 +150,7 @@ class _Run:
         self.R = torch.where(whole, R + dual * d_R, R)
 
     def _keep(self, keep: Tensor) -> None:
-        """Go on with some of the problems."""
+        """Keep the problems of a mask."""
         self.problems = self.problems[keep]
         if self.problems.numel():
             self.bounds, self.p_y = self.bounds.select(keep), self.p_y[keep]

@@ -3,7 +3,7 @@
 The system is that of `newton_system`, with a batch dimension in front. The blocks of the first
 source are eliminated through their own factors, and the Schur complement of the second source,
 n₂C × n₂C, is factorised for all problems together. A state, class or cell that a problem does not
-use has a one on the diagonal and nothing beside it.
+use has a one on the diagonal and zeros elsewhere in its row and column.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ and multipliers from the conditions of optimality leaves, for the step (dα, dβ
     ds(x₁,x₂) = Σ_y t (dα + dβ):
 
 symmetric positive semidefinite, (n₁+n₂) C unknowns, with a C×C block for every state, and one free
-constant a class, (α + c, β − c). Its product with a vector is six matrix products, and is never
-wrong; conjugate gradients therefore solve it, and what differs is the preconditioner: sweeps over
-the blocks (Gauss–Seidel), or a Cholesky factor, which costs more and is all but exact.
+constant for each class, (α + c, β − c). Its product with a vector is six matrix products, and is
+accurate. Conjugate gradients therefore solve it, with one of two preconditioners: sweeps over the
+blocks (Gauss–Seidel), or a Cholesky factor, which costs more and is nearly exact.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SHARED = 1e9  # Multiplications from which on a second thread pays.
 
 
 class SingularError(ArithmeticError):
-    """The system is too near to singular for a factorisation to be of use."""
+    """The system is too close to singular to be factorised."""
 
 
 class System:
-    """The system at one iterate, known by its product with a vector and by its diagonal blocks.
+    """The system at one iterate: its product with a vector, and its blocks.
 
     Parameters
     ----------
@@ -103,14 +103,13 @@ class DenseFactor:
     """Cholesky factor of the system: states of the first source by block, then the rest.
 
     The blocks of the first source are eliminated through their own Cholesky factors, which is as
-    stable as factorising the whole; their explicit inverses would not be. The free constants get
-    a weight of their own, and nearly singular directions a shift, which the conjugate gradients
-    around it mend.
+    stable as factorising the whole system; explicit inverses would not be. A weight fixes the free
+    constants, and a shift the nearly singular directions; conjugate gradients correct for it.
 
     Raises
     ------
     SingularError
-        If no shift that is small makes the system definite.
+        If no small shift makes the system definite.
     """
 
     def __init__(self, system: System) -> None:
@@ -161,7 +160,7 @@ def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
     raise SingularError
 
 
-# Large matrices go to torch, which may share them among its threads.
+# Torch factorises large matrices, on all its threads.
 
 
 def _gram(matrix: Array) -> Array:
@@ -215,16 +214,16 @@ def _each(blocks: Array, vectors: Array) -> Array:
 
 
 class StepSolver:
-    """Solves for the steps of one iteration, by whichever preconditioner is expected to be faster.
+    """Solves for the steps of one iteration, with the preconditioner that is expected to be faster.
 
-    Sweeps are cheap, and enough of them while the path is far from its end; where they turn out
-    not to be, one factorisation takes over.
+    Sweeps are cheap, and sufficient while the path is far from its end. If they do not converge in
+    the expected time, one factorisation takes over.
 
     Parameters
     ----------
     system : System
     barrier : float
-        n₁ n₂ μ: the nearer to its end, the worse conditioned is the system.
+        n₁ n₂ μ: the system is worse conditioned for a smaller barrier.
     """
 
     def __init__(self, system: System, barrier: float) -> None:
@@ -275,7 +274,7 @@ def conjugate_gradients(
     r1, r2 : ndarray
         (n1, C) and (n2, C), float64: the right-hand side.
     accuracy : float
-        Sum of absolute residuals to stop at: by so much mass will the marginals be missed.
+        Sum of absolute residuals to stop at, which is the mass by which marginals are missed.
     most_iterations : int
         Iterations to stop at in any case.
 

@@ -1,9 +1,8 @@
 """The sweep of a processor, compiled by Numba: `numba_kernel` has the routine for a strip of rows.
 
 Torch takes a block of rows through eight operations, each of which reads and writes the block in
-cache. Here a tile is in registers from u and v to what the products add up. The strips are the same
-however many threads share them, and what they add up to v is summed in their order, so that neither
-a repetition nor another number of threads changes a bit of the result.
+cache. Here a tile stays in registers. The strips do not depend on the number of threads, and their
+contributions to v are summed in their order, so that every run gives the same bits.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _SIGNATURE = (
     " float32[:, ::1], float32[:, ::1], float32[:, ::1], float64[::1], float32[:, ::1],"
     " float32[:, ::1], int64, int64, boolean, boolean, float32, float32[::1])"
 )
-_LEAST_STRIP = 128  # Rows: fewer would make the strips' sums as large as the table.
+_LEAST_STRIP = 128  # Rows: with fewer, the sums of the strips would be as large as the table.
 _MOST_STRIPS = 8
 
 
@@ -46,7 +45,7 @@ class NumbaBackend(TorchBackend):
     def sweep(
         self, iterate: Iterate, step: Step | None, *, refit: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Do all of it in one pass, unless the step is one that is not compiled."""
+        """Sweep in one pass; torch runs steps that are not compiled."""
         if not _is_compiled(iterate, step):
             return super().sweep(iterate, step, refit=refit)
         batch, n1, n2 = iterate.kernel.shape
@@ -73,7 +72,7 @@ class NumbaBackend(TorchBackend):
             numbers[:, 0], numbers[:, 1] = step.acceleration.relaxation, step.weight[:, 0, 0]
         elif step:
             mode = numba_kernel.MULTIPLY
-        # Slices of NumPy's arrays, and addresses, are ready sooner than those of tensors.
+        # Slices of NumPy arrays, and addresses, are faster than slices of tensors.
         tables = [table.data_ptr() for table in (iterate.kernel, log_r, previous)]
         shared = [(table.data_ptr(), 4 * table[0].numel()) for table in (v, weighted, p_x2)]
         rows_of = [table.numpy() for table in (iterate.p_x1, first, fitted if step else u, u)]
@@ -118,14 +117,14 @@ def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
 
 
 def _strips(n_rows: int) -> list[slice]:
-    """Cut rows into strips of whole tiles, by their number only."""
+    """Cut rows into strips of whole tiles; the cuts depend on the number of rows only."""
     n_strips = max(1, min(_MOST_STRIPS, n_rows // _LEAST_STRIP))
     size = _up(math.ceil(n_rows / n_strips), numba_kernel.ROWS)
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
 def _by_tiles(table: Tensor, n_tiles: int, n_classes: int) -> Tensor:
-    """(B, C, n2) as (B, tiles, classes, 32), with zeros for what is not there."""
+    """Return (B, C, n2) as (B, tiles, classes, 32), padded with zeros."""
     batch, given, n2 = table.shape
     table = pad(table, (0, n_tiles * numba_kernel.COLUMNS - n2, 0, n_classes - given))
     tiles = table.reshape(batch, n_classes, n_tiles, numba_kernel.COLUMNS)
@@ -137,7 +136,7 @@ def _up(number: int, multiple: int) -> int:
 
 
 def _share(work: Callable[[tuple[int, int]], None], tasks: list[tuple[int, int]]) -> None:
-    """Do all tasks, in as many threads as torch may use; whoever is free takes the next."""
+    """Run all tasks in as many threads as torch may use."""
     n_threads = min(available_threads(), len(tasks))
     if n_threads < 2:
         for task in tasks:
@@ -154,7 +153,7 @@ def compiled_sweep() -> Any:
     try:
         compiled = numba.njit(_SIGNATURE, nogil=True, cache=True)(numba_kernel.sweep_strip)
     except (RuntimeError, OSError) as why:  # No folder to write to, or no room in it.
-        logger.debug("The compiled sweep is not kept for the next time: %s", why)
+        logger.debug("the compiled sweep cannot be cached: %s", why)
         compiled = numba.njit(_SIGNATURE, nogil=True)(numba_kernel.sweep_strip)
     logger.debug("The sweep was compiled or loaded in %.1f s", time.perf_counter() - begin)
     return compiled

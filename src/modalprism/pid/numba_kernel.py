@@ -1,13 +1,12 @@
-"""What a compiled sweep does to a strip of rows, with tiles that stay in registers.
+"""The compiled sweep of a strip of rows, with tiles that stay in registers.
 
-Numba leaves it to LLVM what of a loop becomes vectors. Here the vectors are written out: the loops
-of `sweep_strip` call routines with addresses, each a few lines of LLVM that hold their sums in
+Numba leaves the choice of vector instructions to LLVM. Here they are explicit: the loops of
+`sweep_strip` call routines with addresses, each a few lines of LLVM that keep their sums in
 registers. A tile has 8 rows and 32 columns, 16 vectors of 16 numbers; AVX-512 has twice as many
-registers, and LLVM splits vectors elsewhere. Rows are taken 8 at a time through all columns, to
-what u is fitted to, and from u to what v is fitted to, while k is in cache: memory sees it once.
+registers, and LLVM splits the vectors on other processors. Eight rows at a time pass through all
+columns, first to fit u, then to add to the product for v, so that k is read from memory once.
 
-Functions that Numba compiles and caches must be in one file with what they call: it looks at this
-file only to tell whether they are up to date.
+Numba's cache checks the date of this file only, so all functions that it compiles are here.
 
 ln and exp are those of Cephes (S. Moshier): a polynomial of the mantissa, and the exponent by the
 bits of the number. They are for normal numbers, and err by less than 2 units in the last place.
@@ -27,7 +26,7 @@ from numba.extending import intrinsic
 ROWS, COLUMNS = 8, 32  # of a tile
 GROUP = 4  # Classes that are summed over rows at a time.
 SCRATCH = 5 * ROWS * COLUMNS + COLUMNS
-FIT, MULTIPLY, EXTRAPOLATE = range(3)  # what becomes of k
+FIT, MULTIPLY, EXTRAPOLATE = range(3)  # the update of k
 
 _LANES = 16
 _HALVES = COLUMNS // _LANES
@@ -117,7 +116,7 @@ class _Vector:
 
 
 class _Memory:
-    """Numbers from an address on; places are counted in numbers."""
+    """Numbers from an address on; places are offsets in numbers."""
 
     def __init__(self, builder, address):
         self.builder, self.address = builder, address
@@ -138,7 +137,7 @@ class _Memory:
         self.builder.store(vector.value, pointer, align=_BYTES)
 
     def fetch(self, place):
-        """Ask for what will soon be read and written."""
+        """Prefetch what will soon be read and written."""
         hints = (ir.Constant(_INT, hint) for hint in (1, 3, 1))
         pointer = self._pointer(place, ir.IntType(8))
         _call(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, *hints)
@@ -150,7 +149,7 @@ class _Memory:
 
 
 class _Sums:
-    """Vectors that a loop adds to: LLVM keeps them in registers."""
+    """Sums of a loop, which LLVM keeps in registers."""
 
     def __init__(self, builder, starts):
         self.builder = builder
@@ -182,7 +181,7 @@ def _spread(builder, number, lanes=_LANES):
 
 
 def _routine(write):
-    """Let Numba's loops, which look at its signature, call what writes LLVM for their values."""
+    """Make a function that writes LLVM callable from Numba's loops."""
 
     def define(_context, *kinds):
         def generate(context, builder, _signature, values):

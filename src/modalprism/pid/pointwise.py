@@ -35,10 +35,10 @@ Array = NDArray[np.float64]
 class PointwiseDecomposition:
     """Pointwise atoms of a joint table; their means under `probability` are the atoms.
 
-    A pointwise atom may be negative: a cell may misinform. Where several potentials are optimal,
-    as they are for a pair (x₁,x₂) that no optimal coupling puts together, single cells are those of
-    the solution that was found; their means are not affected. To look up samples, index with
-    their symbols: ``pointwise.redundancy[x1, x2, y]``.
+    A pointwise atom may be negative: a cell may misinform. Where several potentials are optimal, as
+    for a pair (x₁,x₂) to which no optimal coupling gives mass, single cells depend on the solution
+    that was found; their means do not. To look up samples, index with their symbols:
+    ``pointwise.redundancy[x1, x2, y]``.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""One problem on several processes or machines: each holds some of the rows x₁ and all of x₂.
+"""One problem on several processes or machines: each has some of the rows x₁ and all of x₂.
 
-The tables of n₁ × n₂ cells, which are all that is large, are cut into rows: process i holds p(x₁,y)
-and k on its own. An iteration is local but for what v is fitted to, a sum over all x₁ of n₂ × C
-numbers, and the certificate but for as many maxima; so both are those of one process, proven on all
-rows, and every process returns the same. `ipfp` is the solver, unchanged.
+The large tables, of n₁ × n₂ cells, are cut into rows: each process stores p(x₁,y) and k of its own
+rows. An iteration exchanges the product to which v is fitted, a sum over all x₁ of n₂ × C numbers,
+and the certificate as many maxima. The bounds are those of the whole problem, and every process
+returns the same. The solver is `ipfp`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def decompose_sharded(
         On every process at once, if there is no process group, if an input of any process cannot
         be used, or if two of them differ in what must be the same; the message says which.
     Interrupted
-        On Ctrl-C on any of them, with what was reached.
+        On Ctrl-C on any of them, with the decomposition that was reached.
 
     Examples
     --------
@@ -137,12 +137,12 @@ def decompose_sharded(
         solution = solve_ipfp(
             first, torch.from_numpy(second).to(place)[None], watch, communicator=communicator
         )
-    told = torch.tensor([_told(rows, p_y)], dtype=torch.float64, device=place)
+    own = torch.tensor([mutual_information(rows, p_y)], dtype=torch.float64, device=place)
     lower, upper = float(solution.lower), float(solution.upper)
     d = Decomposition(
         information=information,
         marginal_information=(
-            float(communicator.sum(told)) / nats,
+            float(communicator.sum(own)) / nats,
             mutual_information(second) / nats,
         ),
         lower=lower / nats,
@@ -182,11 +182,3 @@ def _one_p_y(p_y: Array, second: Array, tolerance: float) -> tuple[Array, Array]
     ((whole, shared),) = validation.check_marginal_pairs(p_y[None, None], second[None], tolerance)
     scale = np.divide(whole[0], p_y, out=np.zeros_like(p_y), where=p_y > 0)
     return scale, shared
-
-
-def _told(rows: Array, p_y: Array) -> float:
-    """Σ p(x₁,y) ln[p(y|x₁)/p(y)] over some of the rows: their part of I(X₁;Y) in nats."""
-    used = rows > 0
-    conditional = np.divide(rows, rows.sum(1, keepdims=True), out=np.ones_like(rows), where=used)
-    log_p_y = np.log(p_y, out=np.zeros_like(p_y), where=p_y > 0)
-    return float((rows * (np.log(conditional) - log_p_y))[used].sum())

@@ -1,8 +1,7 @@
-"""When a solver stops, and why it did.
+"""Stopping conditions of a solver, and the reasons for which it stopped.
 
-A solver asks its `Watch` once an iteration. Ctrl-C is not lost and breaks nothing off: while a
-watch is open the first one only asks the solver to stop, so that it leaves with bounds that hold;
-a second one interrupts at once, as usual.
+A solver asks its `Watch` in every iteration. While a watch is open, the first Ctrl-C requests a
+stop, so that the solver returns proven bounds; a second one interrupts at once, as usual.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Interrupted(KeyboardInterrupt):
     Parameters
     ----------
     results : tuple
-        A result a problem, as the function that was interrupted would have returned them.
+        One result for each problem, as the interrupted function would have returned it.
     """
 
     def __init__(self, results: tuple[Any, ...]) -> None:
@@ -68,7 +67,7 @@ class Watch:
         self._mine = False
 
     def __enter__(self) -> Self:
-        # Only Python's own handler is replaced: a program that has set another knows why.
+        # Only Python's own handler is replaced, never one that the program has set.
         self._mine = (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -87,7 +86,7 @@ class Watch:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Ask the solver to stop; break off if it was asked before."""
+        """Request a stop; interrupt at once if one was requested before."""
         if self._interrupted:
             signal.default_int_handler(number, frame)
         self._interrupted = True
@@ -102,7 +101,7 @@ class Watch:
             self._spent -= iterations
 
     def reason(self, iteration: int) -> Reason | None:
-        """Return why to stop after `iteration` iterations, or None to go on."""
+        """Return the reason to stop after `iteration` iterations, or None to continue."""
         if self._interrupted:
             return Reason.INTERRUPT
         if self._deadline is not None and time.monotonic() >= self._deadline:

@@ -1,7 +1,7 @@
-"""One thread for matrices that are too small to share, and all of them for those that are not.
+"""Limit the threads of torch and BLAS: one for small matrices, all for large ones.
 
-A solver makes many small products. Two threads that wait for each other after every one of them
-take longer than one, and where another program has one of the two cores, a hundred times as long.
+A solver computes many small products. Two threads that wait for each other after each product take
+longer than one, and a hundred times as long if another program occupies one of two cores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _available: ContextVar[int | None] = ContextVar("available", default=None)
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Find NumPy's and SciPy's libraries, once: it takes milliseconds."""
+    """Find the libraries of NumPy and SciPy once: it takes milliseconds."""
     return ThreadpoolController()
 
 
@@ -51,7 +51,7 @@ def available_threads() -> int:
 
 @contextmanager
 def all_threads() -> Iterator[None]:
-    """Let torch use again, for one large product, the threads that `one_thread` took from it."""
+    """Give torch back, for one large product, the threads that `one_thread` took from it."""
     before = torch.get_num_threads()
     torch.set_num_threads(available_threads())
     try:

@@ -1,15 +1,15 @@
-"""The sweep of a GPU: three Triton kernels, each of which passes over the tables once.
+"""The sweep on a GPU: three Triton kernels, each of which passes over the tables once.
 
 Torch would write s, ln s and each step of the extrapolation to memory and read them back. Here they
-live in registers. The three passes are k (p(x₂) v), to which u is fitted; the step, which reads and
-writes the tables and leaves the same product of the new k; and kᵀ (p(x₁) u), to which v is fitted.
-Each waits for a sum over all columns or all rows, so that they cannot be one; what they take
-between them is bound by the card's memory (docs/scale.md has the figures).
+stay in registers. The three passes compute k (p(x₂) v), to which u is fitted; the step and the same
+product of the new k; and kᵀ (p(x₁) u), to which v is fitted. Each needs a sum over all columns or
+rows, so that they cannot be merged; together they are limited by the memory of the card
+(docs/scale.md has the figures).
 
-Tiles that share rows, or columns, are shared among programs, so that few rows still occupy a whole
-card; each leaves its part of a product, and the parts are added in a fixed order, so that a run can
-be repeated to the last bit. Products of tiles are three products of 11-bit parts, "tf32x3", which
-is as good as single precision and runs on the units for matrices.
+Several programs share the tiles of a row or a column, so that few rows still occupy a whole card.
+Their parts of a product are added in a fixed order, so that runs are repeatable to the last bit.
+Products of tiles are three products of 11-bit parts, "tf32x3", which are as accurate as single
+precision and run on the matrix units.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SHARED_BYTES: Final = 48 << 10  # of a multiprocessor, where the card does not 
 
 @dataclass(frozen=True)
 class _Tiles:
-    """Which tile a program works on at a time, and how: measured on an H100 (docs/scale.md)."""
+    """Shape and launch parameters of a tile, measured on an H100 (docs/scale.md)."""
 
     rows: int
     columns: int
@@ -43,7 +43,7 @@ class _Tiles:
     stages: int
 
     def stages_on(self, device: torch.device, n_classes: int, tables: int) -> int:
-        """Return how many steps are under way at once: fewer where a card's shared memory ends."""
+        """Return the number of pipelined steps that fit in the shared memory of the card."""
         if device.type != "cuda":
             return self.stages  # of the interpreter
         known = torch.cuda.get_device_properties(device)
@@ -51,6 +51,18 @@ class _Tiles:
         tile, scalings = 4 * self.rows * self.columns, 4 * n_classes * max(self.rows, self.columns)
         fitting = (room - tile) // (tables * tile + scalings)  # one tile more changes its layout
         return max(1, min(self.stages, fitting))
+
+    def launch(self, device: torch.device, n_classes: int, tables: int) -> dict[str, int]:
+        """Return the compile-time parameters of a kernel that reads so many tables."""
+        classes = max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes)))
+        stages = self.stages_on(device, classes, tables)
+        return {
+            "ROWS": self.rows,
+            "COLUMNS": self.columns,
+            "CLASSES": classes,
+            "STAGES": stages,
+            "num_warps": self.warps,
+        }
 
 
 _ACROSS: Final = _Tiles(64, 64, 4, 3)
@@ -61,30 +73,11 @@ _EXTRAPOLATED: Final = _Tiles(32, 64, 2, 2)
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _move(  # type: ignore[no-untyped-def]
-    kernel,
-    log_r,
-    previous,
-    fitted,
-    v,
-    p_x1,
-    p_x2,
-    weight,
-    products,
-    progress,
-    n1,
-    n2,
-    n_classes,
-    tiles_per_chunk,
-    relaxation,
-    least_s,
-    least_log,
-    most_log,
+    kernel, log_r, previous, fitted, v, p_x1, p_x2, weight, products, progress,
+    n1, n2, n_classes, tiles_per_chunk, relaxation, least_s, least_log, most_log,
     STEP: tl.constexpr,  # 0: keep k; 1: k ← k s; 2: extrapolate ln r; 3: and measure progress
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-    CLASSES: tl.constexpr,
-    STAGES: tl.constexpr,
-):
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, CLASSES: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
     """Take a step on one chunk of columns of one tile of rows of one problem, and multiply."""
     tile, chunk, problem = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     within = tl.arange(0, ROWS)
@@ -148,18 +141,9 @@ def _move(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _multiply_down(  # type: ignore[no-untyped-def]
-    kernel,
-    weighted,
-    products,
-    n1,
-    n2,
-    n_classes,
-    tiles_per_chunk,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-    CLASSES: tl.constexpr,
-    STAGES: tl.constexpr,
-):
+    kernel, weighted, products, n1, n2, n_classes, tiles_per_chunk,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, CLASSES: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
     """Multiply one chunk of rows of one tile of columns of kᵀ by p(x₁) u."""
     tile, chunk, problem = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     column = tile * COLUMNS + tl.arange(0, COLUMNS)
@@ -223,30 +207,10 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
     # Triton launches on the current card, which need not be that of the tables.
     with torch.cuda.device_of(kernel):  # type: ignore[no-untyped-call]
         _move[(row_tiles, chunks, batch)](
-            kernel,
-            log_r,
-            previous,
-            fitted,
-            iterate.v.contiguous(),
-            iterate.p_x1,
-            iterate.p_x2,
-            weight,
-            products,
-            progress,
-            n1,
-            n2,
-            n_classes,
-            per_chunk,
-            relaxation,
-            iterate.least_s,
-            *iterate.log_range,
-            STEP=number,
-            ROWS=tiles.rows,
-            COLUMNS=tiles.columns,
-            CLASSES=_up(n_classes),
-            STAGES=tiles.stages_on(kernel.device, _up(n_classes), tables),
-            num_warps=tiles.warps,
-        )
+            kernel, log_r, previous, fitted, iterate.v.contiguous(), iterate.p_x1, iterate.p_x2,
+            weight, products, progress, n1, n2, n_classes, per_chunk, relaxation, iterate.least_s,
+            *iterate.log_range, STEP=number, **tiles.launch(kernel.device, n_classes, tables),
+        )  # fmt: skip
     if isinstance(step, MirrorStep) and step.measure:
         step.progress += progress.sum(0).mT[:, :, None, None]
     return products.sum(0)
@@ -261,19 +225,9 @@ def _down(kernel: Tensor, weighted: Tensor) -> Tensor:
     products = weighted.new_empty(chunks, batch, n_classes, n2)
     with torch.cuda.device_of(kernel):  # type: ignore[no-untyped-call]
         _multiply_down[(column_tiles, chunks, batch)](
-            kernel,
-            weighted,
-            products,
-            n1,
-            n2,
-            n_classes,
-            per_chunk,
-            ROWS=_DOWN.rows,
-            COLUMNS=_DOWN.columns,
-            CLASSES=_up(n_classes),
-            STAGES=_DOWN.stages_on(kernel.device, _up(n_classes), 1),
-            num_warps=_DOWN.warps,
-        )
+            kernel, weighted, products, n1, n2, n_classes, per_chunk,
+            **_DOWN.launch(kernel.device, n_classes, 1),
+        )  # fmt: skip
     return products.sum(0)
 
 
@@ -282,7 +236,3 @@ def _chunks(tiles: int, others: int) -> tuple[int, int]:
     chunks = max(1, min(tiles, _PROGRAMS // others))
     per_chunk = triton.cdiv(tiles, chunks)
     return triton.cdiv(tiles, per_chunk), per_chunk
-
-
-def _up(n_classes: int) -> int:
-    return max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes)))

@@ -1,4 +1,4 @@
-"""Validation of tables and options: probabilities in float64 come out, or an `InputError`."""
+"""Validation of tables and options: returns probabilities in float64, or raises `InputError`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def check_marginals(
 
 
 def check_tolerance(tolerance: float | None, *marginals: ArrayLike) -> float:
-    """Return how far p(y) may differ between marginals: what was asked for, or what rounding makes.
+    """Return the largest allowed difference in p(y) between marginals.
 
     Rounded to a type of relative spacing ε, each cell is off by at most ε/2 of itself, so that the
     p(y) of two marginals, each divided by its total, differ by at most 2 ε. The default is twice
@@ -238,7 +238,7 @@ def check_device(device: str | torch.device | None) -> torch.device:
         if torch.cuda.is_available():
             gpus = [torch.device("cuda", k) for k in range(torch.cuda.device_count())]
             return max(gpus, key=lambda gpu: available_bytes(gpu) or 0)
-        _say_that_there_is_no_gpu()
+        _warn_that_there_is_no_gpu()
         return torch.device("cpu")
     try:
         checked = torch.device("cpu" if device is None else device)
@@ -260,8 +260,8 @@ def check_device(device: str | torch.device | None) -> torch.device:
 
 
 @cache
-def _say_that_there_is_no_gpu() -> None:
-    """Say it once, however many problems there are."""
+def _warn_that_there_is_no_gpu() -> None:
+    """Warn once, however many problems there are."""
     logger.warning('device "auto": there is no GPU here, so the processor computes')
 
 
