@@ -86,7 +86,7 @@ def smaps() -> dict[str, float]:
 def one(folder: Path, replicates: int, permutations: int, estimator: str, options: dict) -> None:
     """Analyse what a folder holds, and print what it took as one line of JSON."""
     import modalprism as mp
-    from modalprism.estimation.streamed.streaming import Streaming
+    from modalprism.estimation.streaming import Streaming
 
     sources = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("image", "text")}
     label = np.load(folder / "label.npy")

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 import modalprism as mp
-from modalprism.estimation.streamed.streaming import Streaming
-from modalprism.estimation.validation import check_sample, seed_number
+from modalprism.estimation.codebook.codebook import CodebookEstimator
+from modalprism.estimation.sample import check_sample
+from modalprism.estimation.streaming import Streaming
+from modalprism.estimation.validation import seed_number
 
 ASKED = {"estimator": "codebook", "replicates": 50, "permutations": 39, "target": "label"}
 
@@ -94,3 +96,20 @@ def test_groups_are_one_array_or_several_by_name(make):
     for groups in (make(ids), {"patient": make(ids)}, pd.DataFrame({"patient": ids})):
         (column,) = check_sample(SOURCES, Y, groups, 5).groups.values()
         assert column.tolist() == ids.tolist()
+
+
+def test_an_estimator_may_be_any_callable(written):
+    sources, y = written("unq", 120)
+    seen = []
+
+    def estimator(sample):
+        seen.append(sample)
+        return CodebookEstimator(replicates=50, permutations=39)(sample)
+
+    a = mp.analyze(dict(reversed(sources.items())), y, estimator=estimator, target="label")
+    assert seen[0].modalities == ("image", "text")
+    assert (a.modalities, a.target) == (("text", "image"), "label")
+    by_name = mp.analyze(dict(reversed(sources.items())), y, **ASKED)
+    assert a.unique == by_name.unique
+    with pytest.raises(mp.InputError, match="a name or a callable, not 3"):
+        mp.analyze(sources, y, estimator=3)

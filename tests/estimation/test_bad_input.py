@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import modalprism as mp
+from modalprism.estimation.sample import check_sample
 from modalprism.estimation.significance import calibrate_states
-from modalprism.estimation.validation import check_sample
 
 N = 60
 Y = np.arange(N) % 3
@@ -150,7 +150,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", list(FORMS))
 def test_the_same_numbers_in_another_form_are_the_same_sample(form):
-    read = check_sample(GOOD | {"image": FORMS[form]}, Y, None, 5).embeddings[0]
+    read = check_sample(GOOD | {"image": FORMS[form]}, Y, None, 5).sources[0].whole()
     assert type(read) is np.ndarray
     assert read.flags.c_contiguous
     assert (read == IMAGE).all()
@@ -159,12 +159,12 @@ def test_the_same_numbers_in_another_form_are_the_same_sample(form):
 def test_a_memory_map_is_the_same_sample(tmp_path):
     np.save(tmp_path / "image.npy", IMAGE)
     mapped = np.load(tmp_path / "image.npy", mmap_mode="r")
-    assert (check_sample(GOOD | {"image": mapped}, Y, None, 5).embeddings[0] == IMAGE).all()
+    assert (check_sample(GOOD | {"image": mapped}, Y, None, 5).sources[0].whole() == IMAGE).all()
 
 
 def test_float16_is_read_exactly():
     narrow = IMAGE.astype(np.float16)
-    read = check_sample(GOOD | {"image": narrow}, Y, None, 5).embeddings[0]
+    read = check_sample(GOOD | {"image": narrow}, Y, None, 5).sources[0].whole()
     assert read.dtype == np.float64
     assert (read == narrow).all()
 
@@ -196,7 +196,7 @@ LABELS = {
 
 @pytest.mark.parametrize("kind", list(LABELS))
 def test_labels_of_any_kind_are_the_same_sample(kind):
-    assert (check_sample(GOOD, LABELS[kind], None, 5).target == np.eye(3)[Y]).all()
+    assert (check_sample(GOOD, LABELS[kind], None, 5).target.whole == np.eye(3)[Y]).all()
 
 
 def test_truth_values_are_two_classes(ask):
@@ -210,7 +210,9 @@ def test_answers_are_answered(ask):
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
 def test_a_class_without_mass_is_left_out(dtype):
     p = SOFT.astype(dtype)
-    found, same = (check_sample(GOOD, y, None, 5).target for y in (np.c_[p, np.zeros(N, dtype)], p))
+    found, same = (
+        check_sample(GOOD, y, None, 5).target.whole for y in (np.c_[p, np.zeros(N, dtype)], p)
+    )
     assert (found == same).all()
 
 

@@ -8,7 +8,7 @@ from scipy.special import entr, log_softmax
 
 from modalprism.estimation import readout
 from modalprism.estimation.calibration import information_difference, matching_distance
-from modalprism.estimation.streamed.target import Target
+from modalprism.estimation.target import Target
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=30)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import modalprism as mp
-from modalprism.estimation.streamed.streaming import Streaming
+from modalprism.estimation.streaming import Streaming
 
 N = 400
 FEW = {"replicates": 9, "permutations": 9, "folds": 3}

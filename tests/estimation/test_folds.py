@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from modalprism.errors import InputError
 from modalprism.estimation.folds import assign_folds, connected_groups, deal_components
+from modalprism.estimation.target import Target
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -43,7 +44,7 @@ def test_components_are_the_finest_partition_that_no_value_straddles(groups):
 def test_no_value_straddles_folds(groups, folds, seed):
     n = len(next(iter(groups.values())))
     component = connected_groups(groups, n)
-    target = np.full((n, 2), 0.5)
+    target = Target.of_rows(np.full((n, 2), 0.5))
     if component.max() + 1 < folds:
         with pytest.raises(InputError, match="too few for"):
             assign_folds(component, target, folds, seed)
@@ -68,13 +69,13 @@ def test_no_column_leaves_every_row_alone():
 def test_folds_hold_alike_numbers_of_every_class(seed):
     rng = np.random.default_rng(seed)
     y = rng.choice(4, p=[0.55, 0.3, 0.1, 0.05], size=500)
-    fold = assign_folds(np.arange(500), np.eye(4)[y], 5, seed)
+    fold = assign_folds(np.arange(500), Target.of_rows(np.eye(4)[y]), 5, seed)
     counts = np.stack([np.bincount(y[fold == f], minlength=4) for f in range(5)])
     assert (np.ptp(counts, axis=0) <= 3).all()
 
 
 def test_the_seed_decides_who_is_where():
-    target = np.eye(2)[np.arange(40) % 2]
+    target = Target.of_rows(np.eye(2)[np.arange(40) % 2])
     first, same, other = (assign_folds(np.arange(40), target, 5, seed) for seed in (1, 1, 2))
     assert first.tolist() == same.tolist()
     assert first.tolist() != other.tolist()
@@ -84,6 +85,7 @@ def test_a_class_must_be_in_three_folds():
     """Nested fits leave out two, and would not know it."""
     component, target = np.arange(60) // 2, np.eye(2)[np.zeros(60, int)]
     target[:8] = [0, 1]
+    target = Target.of_rows(target)
     assert assign_folds(component, target, 5, 0).max() == 4
     component[:8] = [0, 0, 0, 0, 1, 1, 1, 1]
     with pytest.raises(InputError, match=r"class number 2 of 2 .* into one or two folds"):
@@ -93,12 +95,12 @@ def test_a_class_must_be_in_three_folds():
 def test_a_class_of_hardly_any_mass_need_not_be_in_three_folds():
     target = np.eye(2)[np.zeros(60, int)]
     target[7] = [0.4, 0.6]
-    assert assign_folds(np.arange(60), target, 5, 0).max() == 4
+    assert assign_folds(np.arange(60), Target.of_rows(target), 5, 0).max() == 4
 
 
 def test_one_group_may_not_hold_nearly_everything():
     component = np.concatenate([np.zeros(95, dtype=np.int64), np.arange(1, 6)])
-    fold = assign_folds(component, np.eye(2)[np.arange(100) % 2], 5, 0)
+    fold = assign_folds(component, Target.of_rows(np.eye(2)[np.arange(100) % 2]), 5, 0)
     assert len(np.unique(fold)) == 5
     assert len(set(fold[:95])) == 1
 

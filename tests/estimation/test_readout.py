@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from modalprism.estimation import readout
+from modalprism.estimation import target as target_module
 from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.readout import HeldOut, calibrate, fit_blocks, read_out
-from modalprism.estimation.streamed import target as target_module
-from modalprism.estimation.streamed.target import check_streamed_target
+from modalprism.estimation.target import check_target
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_all_rows_are_fitted_together(scored, step, monkeypatch):
     monkeypatch.setattr(target_module, "BLOCK_ROWS", step)
     monkeypatch.setattr(readout, "FIRST_ROWS", step)
     logits, label = scored
-    target = check_streamed_target(label, 900, 5)
+    target = check_target(label, 900, 5)
     held_out = HeldOut(logits, target)
     kinds = [logits[:, kind].astype(float) for kind in (0, 1)]
     stack = fit_blocks(lambda where: [held_out.scores(where, kind) for kind in (0, 1)], target)
@@ -37,7 +37,7 @@ def test_all_rows_are_fitted_together(scored, step, monkeypatch):
 @pytest.mark.parametrize("step", [100, 371])
 def test_blocks_decide_no_atom(scored, step, monkeypatch):
     logits, label = scored
-    held_out = HeldOut(logits, check_streamed_target(label, 900, 5))
+    held_out = HeldOut(logits, check_target(label, 900, 5))
     assert held_out.target.is_one_block
     whole = read_out(held_out, states=50, tol=1e-4, seed=0)
     monkeypatch.setattr(target_module, "BLOCK_ROWS", step)
@@ -48,7 +48,7 @@ def test_blocks_decide_no_atom(scored, step, monkeypatch):
 
 def test_scores_that_point_the_wrong_way_say_nothing(scored):
     logits, label = scored
-    target = check_streamed_target(label, 900, 5)
+    target = check_target(label, 900, 5)
     read = read_out(HeldOut(-logits, target), states=50, tol=1e-4, seed=0)
     assert read.value[4:7] == pytest.approx([0, 0, 0], abs=1e-9)
     assert len(read.coupling.states[0].joint) == 1
@@ -57,7 +57,7 @@ def test_scores_that_point_the_wrong_way_say_nothing(scored):
 
 def test_moments_match_so_that_rows_have_what_their_posteriors_claim(scored):
     logits, label = scored
-    target = check_streamed_target(label, 900, 5)
+    target = check_target(label, 900, 5)
     read = read_out(HeldOut(logits, target), states=100, tol=1e-4, seed=0)
     assert read.difference < 1e-8
     claimed = [states.joint.sum(0) for states in read.coupling.states]

@@ -1,41 +1,33 @@
-"""The front door of the estimators: check the sample once, and ask the one that was named."""
+"""`analyze`: check a sample once, and hand it to an estimator."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, Protocol, get_args
 
 from numpy.typing import ArrayLike
 
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.codebook.codebook import analyze_codebook
+from modalprism.estimation.codebook.codebook import CodebookEstimator
 from modalprism.estimation.inputs import check_index, named_columns
-from modalprism.estimation.posterior import analyze_posterior
-from modalprism.estimation.streamed.codebook import analyze_streamed_codebook
-from modalprism.estimation.streamed.posterior import analyze_streamed
-from modalprism.estimation.streamed.sample import (
-    Embeddings,
-    StreamedSample,
-    check_streamed_sample,
-)
-from modalprism.estimation.streamed.streaming import Streaming
-from modalprism.estimation.summary import summarize_codebook
-from modalprism.estimation.threads import one_thread
-from modalprism.estimation.validation import (
-    Groups,
-    Sample,
-    Seed,
-    check_options,
-    check_sample,
-    seed_number,
-)
+from modalprism.estimation.posterior import PosteriorEstimator
+from modalprism.estimation.sample import Embeddings, Sample, check_sample
+from modalprism.estimation.streaming import Streaming
+from modalprism.estimation.validation import Groups, Seed, check_options, seed_number
 from modalprism.suggest import suggestion
 
-Estimator = Literal["posterior", "codebook"]
-ESTIMATORS: Final = get_args(Estimator)
+EstimatorName = Literal["posterior", "codebook"]
+ESTIMATORS: Final = get_args(EstimatorName)
+
+
+class Estimator(Protocol):
+    """A function from a checked sample to its analysis, such as `PosteriorEstimator()`."""
+
+    def __call__(self, sample: Sample, /) -> Analysis:
+        """Analyse a sample, whose modalities are in the order of their names."""
 
 
 def analyze(
@@ -45,7 +37,7 @@ def analyze(
     groups: Groups = None,
     target: str = "target",
     base: float = 2,
-    estimator: str = "posterior",
+    estimator: str | Estimator = "posterior",
     folds: int = 5,
     replicates: int = 1000,
     permutations: int = 199,
@@ -69,9 +61,11 @@ def analyze(
         What `y` is, in words; it travels into every output.
     base : float
         Of the logarithm: 2 for bits, ``math.e`` for nats.
-    estimator : {"posterior", "codebook"}
+    estimator : {"posterior", "codebook"} or callable
         ``posterior``: what calibrated probes read on rows that they have not seen. ``codebook``:
-        counts of k-means codes, or of a source's own symbols, with their bias taken away.
+        counts of k-means codes, or of a source's own symbols, with their bias taken away. A
+        callable takes the checked `Sample` and returns an `Analysis`; it has options of its own
+        instead of `base`, `replicates`, `permutations`, `seed` and `streaming`.
     folds : int
         Of the posterior estimator; at least 3.
     replicates : int
@@ -113,59 +107,24 @@ def analyze(
     >>> a.unique[1].value > 0.8, round(a.contribution[1].value, 1)
     (True, 1.0)
     """
-    if estimator not in ESTIMATORS:
+    if isinstance(estimator, str) and estimator not in ESTIMATORS:
         known = " or ".join(ESTIMATORS)
-        hint = suggestion(str(estimator), ESTIMATORS)
+        hint = suggestion(estimator, ESTIMATORS)
         raise InputError(f"there is no estimator {estimator!r}; choose {known}{hint}")
     check_options(base, replicates, permutations)
     seed = seed_number(seed)
     _check_index(embeddings, y, groups)
     streaming = streaming or Streaming()
-    if _rows_of(embeddings) > streaming.above:
-        many = check_streamed_sample(embeddings, y, groups, folds, streaming.block_numbers)
-        way = analyze_streamed if estimator == "posterior" else analyze_streamed_codebook
-        with one_thread():
-            analysis = way(
-                many,
-                streaming,
-                target=target,
-                base=base,
-                folds=folds,
-                replicates=replicates,
-                permutations=permutations,
-                seed=seed,
-            )
-        return _finished(analysis, many, embeddings, seed)
-    # In the order of their names, so that their order in the mapping decides no bit.
-    few = cast(Mapping[str, ArrayLike], embeddings)
-    sample = check_sample(few, y, groups, folds).sorted()
-    with one_thread():
-        if estimator == "codebook":
-            counted = analyze_codebook(
-                sample, replicates=replicates, permutations=permutations, seed=seed
-            )
-            analysis = summarize_codebook(
-                counted, sample.modalities, *sample.target.shape, target=target, base=base
-            )
-        else:
-            analysis = analyze_posterior(
-                sample,
-                target=target,
-                base=base,
-                folds=folds,
-                replicates=replicates,
-                permutations=permutations,
-                seed=seed,
-            )
-    return _finished(analysis, sample, embeddings, seed)
-
-
-def _rows_of(embeddings: Embeddings) -> int:
-    """Return how many rows there are, where it can be told without reading them."""
-    if not isinstance(embeddings, Mapping):
-        return 0
-    shapes: list[tuple[int, ...]] = [getattr(each, "shape", ()) for each in embeddings.values()]
-    return max((int(shape[0]) for shape in shapes if len(shape) == 2), default=0)
+    if estimator == "posterior":
+        estimator = PosteriorEstimator(folds, replicates, permutations, base, seed, streaming)
+    elif estimator == "codebook":
+        estimator = CodebookEstimator(replicates, permutations, base, seed, streaming.looked_at)
+    if not callable(estimator):
+        raise InputError(f"an estimator is a name or a callable, not {estimator!r}")
+    sample = check_sample(
+        embeddings, y, groups, folds, title=target, block_numbers=streaming.block_numbers
+    )
+    return _finished(estimator(sample), sample, embeddings, seed)
 
 
 def _check_index(embeddings: Embeddings, y: ArrayLike, groups: Groups) -> None:
@@ -177,9 +136,7 @@ def _check_index(embeddings: Embeddings, y: ArrayLike, groups: Groups) -> None:
     check_index(tables | {f"the group column {name!r}": columns[name] for name in columns})
 
 
-def _finished(
-    analysis: Analysis, sample: Sample | StreamedSample, embeddings: Embeddings, seed: int
-) -> Analysis:
+def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings, seed: int) -> Analysis:
     first, second = map(str, embeddings)
     found: dict[str, Estimate] = {}
     cautions = []

@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from modalprism.errors import InputError
+from modalprism.estimation.target import Target
 
 ONE_BY_ONE: Final = 50_000
 _LARGEST: Final = 1_000
@@ -58,7 +59,7 @@ def connected_groups(groups: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.i
 
 
 def assign_folds(
-    component: NDArray[np.int64], target: NDArray[np.float64], folds: int, seed: int
+    component: NDArray[np.int64], target: Target, folds: int, seed: int
 ) -> NDArray[np.int64]:
     """Deal whole components out to folds, balancing their sizes and their targets.
 
@@ -68,8 +69,7 @@ def assign_folds(
     Parameters
     ----------
     component : ndarray of int64, shape (n,)
-    target : ndarray of float64, shape (n, C)
-        Rows sum to 1.
+    target : Target
     folds : int
     seed : int
 
@@ -82,10 +82,9 @@ def assign_folds(
     InputError
         If there are fewer components than folds, or a class is in fewer than three folds.
     """
-    count = int(component.max()) + 1
-    totals = np.zeros((count, target.shape[1] + 1))
-    np.add.at(totals[:, :-1], component, target)
-    np.add.at(totals[:, -1], component, 1.0)
+    size = np.bincount(component)
+    held = target.totals(component, len(size))
+    totals = np.concatenate([held, size[:, None].astype(np.float64)], 1)
     return deal_components(totals, folds, seed)[component]
 
 

@@ -7,244 +7,164 @@ decomposition's marginals: every row is a state, and the states are coupled by f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.atoms import replicate_atoms
+from modalprism.estimation.atoms import Coupling, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
-from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.evidence import row_informations
 from modalprism.estimation.exchange import exchangeable_blocks
-from modalprism.estimation.folds import assign_folds, connected_groups
-from modalprism.estimation.joint import joint_logits
 from modalprism.estimation.learning import Array, Logits, learning_of
-from modalprism.estimation.probes import Features, NestedLogits, unimodal_logits
-from modalprism.estimation.readout import HeldOut, Reading, read_out
+from modalprism.estimation.plan import Nested, Plan, Predictions
+from modalprism.estimation.readout import HeldOut, read_out
+from modalprism.estimation.sample import Sample
 from modalprism.estimation.significance import Exchange, p_values_of
-from modalprism.estimation.streamed.target import Target
+from modalprism.estimation.streamed.split import Split
+from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize
-from modalprism.estimation.threads import one_by_one, side_by_side
-from modalprism.estimation.validation import Sample
-
-GAP_TOLERANCE: Final = 2e-3
-"""Bound asked of the solver, in nats: well below what a sample of thousands can resolve."""
-STATES: Final = 300
-MANY_ROWS = 3_000
-"""Rows from which on both sources are probed at once."""
+from modalprism.estimation.target import Target
+from modalprism.estimation.threads import one_thread
 
 
-def analyze_posterior(
-    sample: Sample,
-    *,
-    target: str,
-    base: float,
-    folds: int,
-    replicates: int,
-    permutations: int,
-    seed: int,
-) -> Analysis:
-    """Probe, calibrate, couple, and resample a checked sample, in one thread.
+@dataclass(frozen=True)
+class PosteriorEstimator:
+    """Estimate what calibrated probes read on rows that they have not seen.
 
-    Parameters
+    Attributes
     ----------
-    sample : Sample
-    target, base, folds, replicates, permutations, seed
-        As in `modalprism.analyze`.
-
-    Returns
-    -------
-    Analysis
-        In the order of the sample's modalities.
-
-    Raises
-    ------
-    InputError
-        If the groups leave too few folds.
+    folds : int
+        Folds of the cross-fit, at least 3.
+    replicates : int
+        Bootstrap replicates behind each interval.
+    permutations : int
+        Draws behind each p-value.
+    base : float
+        Of the logarithm: 2 for bits.
+    seed : int
+    streaming : Streaming
+        How samples of many rows are analysed.
 
     Notes
     -----
     I(X_m;Y) and I(X₁X₂;Y) are held-out: H(Y) minus the cross-entropy of calibrated probes. The
     union information is that of the calibrated posteriors' marginals (`calibration` says why the
-    two agree), with rows merged into at most 300 states (`states` says what that loses).
-    """
-    n = len(sample.target)
-    component = connected_groups(sample.groups, n)
-    fold = assign_folds(component, sample.target, folds, seed)
+    two agree), with rows merged into states (`states` says what that loses).
 
-    soft_target = torch.from_numpy(sample.target).float()
-    plan = CrossFit.of(fold)
-
-    def probed(block: Array) -> tuple[NestedLogits, Features]:
-        return unimodal_logits(block, soft_target, plan, seed)
-
-    # Neither source knows of the other; of few rows, two threads only wait for each other.
-    at_once = side_by_side if n >= MANY_ROWS else one_by_one
-    probes, features = zip(*at_once(probed, sample.embeddings), strict=True)
-    joint, interaction = joint_logits(
-        (probes[0], probes[1]), (features[0], features[1]), soft_target, plan
-    )
-
-    def stacked(read: Sequence[torch.Tensor]) -> Logits:
-        return torch.stack([*read, interaction], 1).numpy()
-
-    three = (*probes, joint)
-    predictions = Predictions(
-        held_out=HeldOut(
-            stacked([probe.held_out for probe in three]), Target.of_rows(sample.target)
-        ),
-        tested=np.arange(n),
-        fold=fold,
-        fewer=[
-            stacked([probe.with_fewer_rows(turn, plan) for probe in three])
-            for turn in range(1, plan.folds)
-        ],
-        folds=plan.folds,
-        families=dict(
-            zip((*sample.modalities, "both"), (probe.family for probe in three), strict=True)
-        ),
-    )
-    analysis, _ = analysis_of(
-        predictions,
-        sample.modalities,
-        sample.groups,
-        states=STATES,
-        tol=GAP_TOLERANCE,
-        soft=sample.soft,
-        target=target,
-        base=base,
-        replicates=replicates,
-        permutations=permutations,
-        seed=seed,
-    )
-    return analysis
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions of rows by probes that have not seen them.
-
-    Attributes
-    ----------
-    held_out : HeldOut
-        Of all rows.
-    tested : ndarray of int64, shape (m,)
-        Rows behind p-values and the learning curve, in the order of the sample.
-    fold : ndarray of int64, shape (m,)
-        Folds of the tested rows.
-    fewer : list of ndarray of float32, shape (m, 4, C)
-        Log-odds of the tested rows by probes that were fitted to fewer rows.
-    folds : int
-        Those rows are to those of `held_out` as K−2 is to K−1: see `learning_of`.
-    families : dict of str to tuple of str
-        What was chosen for each modality and for ``both``, one a fold.
-    diagnostics : dict of str to Estimate
+    Examples
+    --------
+    >>> from modalprism.estimation.sample import check_sample
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(2, size=120)
+    >>> embeddings = {"image": rng.normal(size=(120, 3)), "text": y[:, None] + 0.0}
+    >>> estimate = PosteriorEstimator(folds=3, replicates=100, permutations=19)
+    >>> round(estimate(check_sample(embeddings, y, None, folds=3)).unique[1].value, 1)
+    1.0
     """
 
-    held_out: HeldOut
-    tested: NDArray[np.int64]
-    fold: NDArray[np.int64]
-    fewer: list[Logits]
-    folds: int
-    families: dict[str, tuple[str, ...]]
-    diagnostics: dict[str, Estimate] = field(default_factory=dict)
+    folds: int = 5
+    replicates: int = 1000
+    permutations: int = 199
+    base: float = 2
+    seed: int = 0
+    streaming: Streaming = field(default_factory=Streaming)
 
+    def __call__(self, sample: Sample) -> Analysis:
+        """Probe, calibrate, couple, and resample a checked sample, in one thread.
 
-def analysis_of(
-    predictions: Predictions,
-    modalities: tuple[str, str],
-    groups: Mapping[str, NDArray[Any]],
-    *,
-    states: int,
-    tol: float,
-    soft: bool,
-    target: str,
-    base: float,
-    replicates: int,
-    permutations: int,
-    seed: int,
-) -> tuple[Analysis, Reading]:
-    """Read predictions out, resample and test the atoms, and summarize them.
+        Raises
+        ------
+        InputError
+            If the groups leave too few folds, or the disk is full.
+        """
+        plan = self.plan(len(sample))
+        with one_thread(), plan.predictions(sample, self.seed) as predictions:
+            return self._analysis(sample, plan, predictions)
 
-    Parameters
-    ----------
-    predictions : Predictions
-    modalities : (str, str)
-    groups : mapping of column name to ndarray, shape (n,)
-    states : int
-        Each source's rows are merged into at most so many.
-    tol : float
-        Bound on the solver's gap, in nats.
-    soft : bool
-        Whether the target was given as distributions.
-    target, base, replicates, permutations, seed
-        As in `modalprism.analyze`.
-    """
-    held_out, tested = predictions.held_out, predictions.tested
-    n, classes = len(held_out.target), held_out.target.classes
-    reading = read_out(held_out, states=states, tol=tol, seed=seed)
-    value, coupling = reading.value, reading.coupling
-    some = Target.of_rows(held_out.target.rows(tested))
-    logits = held_out.logits[tested]
+    def plan(self, n: int) -> Plan:
+        """Return the plan for n rows."""
+        if n > self.streaming.above:
+            return Split(self.folds, self.streaming)
+        return Nested(self.folds)
 
-    def atoms_of(scores: Logits) -> Array:
-        return read_out(HeldOut(scores, some), states=STATES, tol=GAP_TOLERANCE, seed=seed).value
+    def _analysis(self, sample: Sample, plan: Plan, predictions: Predictions) -> Analysis:
+        """Read predictions out, resample and test the atoms, and summarize them."""
+        held_out, tested, seed = predictions.held_out, predictions.tested, self.seed
+        n, classes = len(sample), sample.target.classes
+        reading = read_out(held_out, states=plan.states, tol=plan.tolerance, seed=seed)
+        value, coupling = reading.value, reading.coupling
+        few = Nested(self.folds)
+        some = Target.of_rows(sample.target.rows(tested))
+        logits = held_out.logits[tested]
 
-    ceiling = held_out.target.ceiling()
-    learning = learning_of(
-        value if len(tested) == n else atoms_of(logits),
-        predictions.fewer,
-        atoms_of,
-        folds=predictions.folds,
-        ceiling=ceiling,
-    )
-    resampled = replicate_atoms(reading.terms, weights_in_batches(groups, n, replicates, seed))
-    learnt = learning.replicate(replicates, seed)
-    of_tested = {name: column[tested] for name, column in groups.items()}
-    p_values = p_values_of(
-        logits.astype(np.float64),
-        some.rows(slice(None)),
-        coupling.potential(tested),
-        coupling.gap,
-        value,
-        resampled + learnt,
-        Exchange(predictions.fold, exchangeable_blocks(of_tested, len(tested))),
-        permutations=permutations,
-        seed=seed,
-    )
-    nat = float(np.log(base))
-    diagnostics = {
-        "state_loss": Estimate(coupling.loss / nat),
-        "calibration_difference": Estimate(reading.difference / nat),
-        "matching_distance": Estimate(reading.distance),
-    }
-    if soft and ceiling > 1e-9:
-        diagnostics |= {
-            "information_ceiling": Estimate(ceiling / nat),
-            "recovered": Estimate(float(value[4]) / ceiling),
+        def atoms_of(scores: Logits) -> Array:
+            few_rows = HeldOut(scores, some)
+            return read_out(few_rows, states=few.states, tol=few.tolerance, seed=seed).value
+
+        ceiling = sample.target.ceiling()
+        learning = learning_of(
+            value if len(tested) == n else atoms_of(logits),
+            predictions.fewer,
+            atoms_of,
+            folds=predictions.folds,
+            ceiling=ceiling,
+        )
+        weights = weights_in_batches(sample.groups, n, self.replicates, seed)
+        resampled = replicate_atoms(reading.terms, weights)
+        learnt = learning.replicate(self.replicates, seed)
+        of_tested = {name: column[tested] for name, column in sample.groups.items()}
+        p_values = p_values_of(
+            logits.astype(np.float64),
+            some.whole,
+            coupling.potential(tested),
+            coupling.gap,
+            value,
+            resampled + learnt,
+            Exchange(predictions.fold, exchangeable_blocks(of_tested, len(tested))),
+            permutations=self.permutations,
+            seed=seed,
+        )
+        nat = float(np.log(self.base))
+        diagnostics = {
+            "state_loss": Estimate(coupling.loss / nat),
+            "calibration_difference": Estimate(reading.difference / nat),
+            "matching_distance": Estimate(reading.distance),
         }
-    analysis = summarize(
-        value,
-        resampled,
-        learnt=learnt,
-        rows=row_informations(reading.terms),
-        modalities=modalities,
-        target=target,
-        base=base,
-        n=n,
-        gap=coupling.gap,
-        loss=coupling.loss,
-        merge_correction=coupling.merge_correction,
-        classes=classes,
-        resolution=resolution_of(classes, n),
-        estimator="posterior",
-        diagnostics=diagnostics | predictions.diagnostics,
-        families=predictions.families,
-        p_values=p_values,
-    )
-    return analysis, reading
+        if sample.target.soft and ceiling > 1e-9:
+            diagnostics |= {
+                "information_ceiling": Estimate(ceiling / nat),
+                "recovered": Estimate(float(value[4]) / ceiling),
+            }
+        analysis = summarize(
+            value,
+            resampled,
+            learnt=learnt,
+            rows=row_informations(reading.terms),
+            modalities=sample.modalities,
+            target=sample.target.title,
+            base=self.base,
+            n=n,
+            gap=coupling.gap,
+            loss=coupling.loss,
+            merge_correction=coupling.merge_correction,
+            classes=classes,
+            resolution=resolution_of(classes, n),
+            estimator="posterior",
+            diagnostics=diagnostics | predictions.diagnostics,
+            families=predictions.families,
+            p_values=p_values,
+        )
+        return _with_bounds(analysis, coupling, nat) if plan.bounds_merging else analysis
+
+
+def _with_bounds(analysis: Analysis, coupling: Coupling, nat: float) -> Analysis:
+    """Bound the union information of all rows: by the solver's gap and what merging may lose."""
+    of_states = coupling.information - coupling.merge_correction
+    upper, lower = of_states + coupling.loss, of_states - coupling.gap
+    bounds = {
+        "solver_gap": Estimate(coupling.gap / nat),
+        "union_lower": Estimate(lower / nat),
+        "union_upper": Estimate(upper / nat),
+    }
+    return replace(analysis, gap=(upper - lower) / nat, diagnostics=analysis.diagnostics | bounds)

@@ -23,7 +23,7 @@ from modalprism.estimation.calibration import (
     most_likely_nonnegative,
 )
 from modalprism.estimation.states import merge_blocks
-from modalprism.estimation.streamed.target import Target
+from modalprism.estimation.target import Target
 
 Array = NDArray[np.float64]
 Rows = slice | NDArray[np.int64]

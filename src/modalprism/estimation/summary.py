@@ -17,7 +17,6 @@ from modalprism.estimation.analysis import (
     percentile_interval,
 )
 from modalprism.estimation.atoms import ATOMS
-from modalprism.estimation.codebook.codebook import CodebookResult
 from modalprism.estimation.evidence import Evidence
 from modalprism.estimation.ratios import contributions, fractions
 from modalprism.pid.information import unit_of
@@ -67,13 +66,13 @@ def summarize(
     base: float,
     n: int,
     gap: float,
-    loss: float,
-    merge_correction: float,
     classes: int,
     resolution: float,
     estimator: str,
     diagnostics: dict[str, Estimate],
     families: dict[str, tuple[str, ...]],
+    loss: float = 0.0,
+    merge_correction: float = 0.0,
     p_values: Mapping[str, float] = NO_NULLS,
 ) -> Analysis:
     """Turn atoms in nats into an `Analysis` in the unit of `base`.
@@ -161,40 +160,4 @@ def summarize(
         diagnostics=diagnostics,
         families=families,
         evidence=Evidence.of(resampled, learnt, rows, resolution, nat),
-    )
-
-
-def summarize_codebook(
-    counted: CodebookResult,
-    modalities: tuple[str, str],
-    n: int,
-    classes: int,
-    *,
-    target: str,
-    base: float,
-) -> Analysis:
-    """Turn what codes tell, in nats, into an `Analysis` in the unit of `base`."""
-    return summarize(
-        counted.value,
-        counted.replicates - counted.value[:, None],
-        modalities=modalities,
-        target=target,
-        base=base,
-        n=n,
-        gap=counted.gap,
-        loss=0.0,
-        merge_correction=0.0,
-        classes=classes,
-        resolution=resolution_of(classes, n),
-        estimator="codebook",
-        # What the table would have read without its correction, and where its target is noise.
-        diagnostics={
-            f"{name}_information": Estimate(float(amounts[2]) / math.log(base))
-            for name, amounts in (("plug_in", counted.plug_in), ("noise", counted.level))
-        },
-        families={
-            modality: (f"{codes} codes",)
-            for modality, codes in zip(modalities, counted.codes, strict=True)
-        },
-        p_values=counted.p_values,
     )

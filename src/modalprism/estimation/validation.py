@@ -1,10 +1,9 @@
-"""The door of the estimators: everything that can be wrong with a sample is said here."""
+"""Checks of samples and options. All that can be wrong with them is reported here."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,14 +11,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.copies import copied_modality
-from modalprism.estimation.folds import connected_groups
 from modalprism.estimation.inputs import named_columns, read_labels, read_numbers
 
 Groups = Mapping[str, ArrayLike] | ArrayLike | pd.DataFrame | None
 Seed = int | np.random.Generator | np.random.SeedSequence | None
 
-FEWEST_ROWS: Final = 50
 LARGEST_VALUE: Final = 1e100
 LARGEST_SEED: Final = 2**32 - 1
 REPEATED: Final = "repeated example"
@@ -28,43 +24,6 @@ RAREST: Final = 1e-6
 _ROW_SUM_TOLERANCE: Final = 1e-3
 _WHOLE: Final = 1 - 1e-6
 """Share of a class's mass above which it is all of it."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A checked sample.
-
-    Attributes
-    ----------
-    modalities : (str, str)
-    embeddings : two of ndarray of float64, shapes (n, d1) and (n, d2)
-    target : ndarray of float64, shape (n, C)
-        Rows sum to 1; every class has mass.
-    soft : bool
-        Whether the target was given as distributions.
-    groups : dict of str to ndarray, shape (n,)
-        Rows of one example share a value in one of them, see `repeated`.
-    repeated : int
-        Rows whose whole example, both embeddings, stands in an earlier row. They are tied to it,
-        or a held-out row would have been seen. 0 where the sources are symbols.
-    copied : str, optional
-        The modality whose columns are all copies of the other's.
-    """
-
-    modalities: tuple[str, str]
-    embeddings: tuple[NDArray[np.float64], NDArray[np.float64]]
-    target: NDArray[np.float64]
-    soft: bool
-    groups: dict[str, NDArray[Any]]
-    repeated: int = 0
-    copied: str | None = None
-
-    def sorted(self) -> Sample:
-        """Return the sample with its modalities in the order of their names."""
-        (first, one), (second, other) = sorted(
-            zip(self.modalities, self.embeddings, strict=True), key=lambda pair: pair[0]
-        )
-        return replace(self, modalities=(first, second), embeddings=(one, other))
 
 
 def check_options(base: float, replicates: int, permutations: int = 1) -> None:
@@ -113,23 +72,6 @@ def seed_number(seed: Seed) -> int:
     return int(seed)
 
 
-def _check_embedding(name: str, embedding: ArrayLike) -> NDArray[np.float64]:
-    array = read_numbers(f"the embedding of {name!r}", embedding)
-    check_shape(name, array.shape, array.dtype)
-    finite = np.isfinite(array).all(1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise InputError(
-            f"the embedding of {name!r} has NaN or infinite values in {int((~finite).sum())} rows, "
-            f"the first of them row {row}; remove those rows, or capture in float32"
-        )
-    with np.errstate(over="ignore"):  # of a wider dtype; said below
-        # Rows one after another, so that the order of the memory decides no bit.
-        array = array.astype(np.float64, order="C")
-    check_size(name, float(np.abs(array).max()))
-    return array
-
-
 def check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Check that an embedding is rows of numbers."""
     if dtype.kind not in "fiub":
@@ -160,24 +102,6 @@ def read_target(y: ArrayLike, n: int) -> NDArray[Any]:
             f"give labels ({n},) or the answers' probabilities ({n}, C)"
         )
     return read_numbers("the target", array) if array.ndim == 2 else array
-
-
-def _check_target(
-    y: ArrayLike, n: int, folds: int
-) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:
-    """Return the target as distributions, whether it was given so, and its classes' names."""
-    array = read_target(y, n)
-    if array.ndim == 2:
-        target = check_probabilities(array)
-        kept = np.flatnonzero(target.mean(0) > RAREST)
-        target = target[:, kept]
-        target /= target.sum(1, keepdims=True)
-        names = tuple(map(str, kept))
-    else:
-        code, names = check_labels(array, folds)
-        target = np.eye(len(names))[code]
-    check_two_classes(target.shape[1])
-    return target, array.ndim == 2, names
 
 
 def check_two_classes(classes: int) -> None:
@@ -255,15 +179,6 @@ def check_groups(groups: Groups, n: int) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def _totals(target: NDArray[np.float64]) -> Callable[[NDArray[Any], int], NDArray[np.float64]]:
-    def totals(code: NDArray[Any], count: int) -> NDArray[np.float64]:
-        held = np.zeros((count, target.shape[1]))
-        np.add.at(held, code, target)
-        return held
-
-    return totals
-
-
 def check_classes_cross(
     columns: Mapping[str, NDArray[Any]],
     totals: Callable[[NDArray[Any], int], NDArray[np.float64]],
@@ -294,45 +209,6 @@ def check_classes_cross(
             )
 
 
-def first_rows(embeddings: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.int64]:
-    """Return, for every row, the first row with the same values in both embeddings, shape (n,).
-
-    Every row stands alone where neither embedding is different in at least half of the rows:
-    symbols, or partners that are combined, meet again without being one example.
-
-    Examples
-    --------
-    >>> image, text = np.array([[1.0], [2.0], [1.0]]), np.array([[5.0], [5.0], [5.0]])
-    >>> first_rows((image, text))
-    array([0, 1, 0])
-    """
-    # 0.0 and -0.0 are equal, but not to their bytes.
-    hashes = [[hash((row + 0.0).tobytes()) for row in embedding] for embedding in embeddings]
-    n = len(hashes[0])
-    if 2 * max(len(set(column)) for column in hashes) < n:
-        return np.arange(n)
-    seen: dict[tuple[int, int], int] = {}
-    keys = zip(*hashes, strict=True)
-    return np.array([seen.setdefault(key, row) for row, key in enumerate(keys)], dtype=np.int64)
-
-
-def tie_repeated(
-    columns: Mapping[str, NDArray[Any]], first: NDArray[np.int64]
-) -> dict[str, NDArray[Any]]:
-    """Return group columns, one of which holds rows of one example together.
-
-    A column that does so already is enough. Otherwise the column with the most groups joins those
-    that share an example: a column more would be resampled once more.
-    """
-    if not columns:
-        return {REPEATED: first}
-    if any((column[first] == column).all() for column in columns.values()):
-        return dict(columns)
-    finest = max(columns, key=lambda name: len(np.unique(columns[name])))
-    joined = connected_groups({finest: columns[finest], REPEATED: first}, len(first))
-    return {**columns, finest: joined}
-
-
 def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, str]:
     """Check that there are two modalities and folds enough, and return their names."""
     if not isinstance(embeddings, Mapping) or len(embeddings) != 2:
@@ -348,46 +224,10 @@ def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, st
     return first, second
 
 
-def check_same_rows(names: tuple[str, str], rows: tuple[int, int]) -> None:
-    """Check that two embeddings have equally many rows."""
-    if rows[0] != rows[1]:
+def check_same_rows(one: tuple[str, int], other: tuple[str, int]) -> None:
+    """Check that two embeddings, given by name and length, have equally many rows."""
+    if one[1] != other[1]:
         raise InputError(
-            f"{names[0]!r} has {rows[0]} rows but {names[1]!r} has {rows[1]}; "
+            f"{one[0]!r} has {one[1]} rows but {other[0]!r} has {other[1]}; "
             "row i of both must be the same example"
         )
-
-
-def check_sample(
-    embeddings: Mapping[str, ArrayLike],
-    y: ArrayLike,
-    groups: Groups,
-    folds: int,
-) -> Sample:
-    """Check a sample.
-
-    Raises
-    ------
-    InputError
-        With one sentence on the first thing that is wrong.
-    """
-    first, second = check_modalities(embeddings, folds)
-    arrays = [_check_embedding(str(name), array) for name, array in embeddings.items()]
-    n = len(arrays[0])
-    check_same_rows((first, second), (n, len(arrays[1])))
-    if n < FEWEST_ROWS:
-        raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
-    target, soft, classes = _check_target(y, n, folds)
-    columns = check_groups(groups, n)
-    first_row = first_rows((arrays[0], arrays[1]))
-    if repeated := int((first_row != np.arange(n)).sum()):
-        columns = tie_repeated(columns, first_row)
-    check_classes_cross(columns, _totals(target), classes, folds)
-    return Sample(
-        (first, second),
-        (arrays[0], arrays[1]),
-        target,
-        soft,
-        columns,
-        repeated,
-        copied_modality((first, second), (arrays[0], arrays[1])),
-    )

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from modalprism.capture.notices import notices_in
-from modalprism.estimation.analyze import Estimator
+from modalprism.estimation.analyze import EstimatorName
 from modalprism.foreign import redacted
 from modalprism.studies.baselines import Scored
 from modalprism.studies.profile import FORMAT_VERSION
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modalprism.studies.study import Study
 
 _VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
-_INTERVALS: Final[dict[Estimator, str]] = {
+_INTERVALS: Final[dict[EstimatorName, str]] = {
     "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups, with what "
     "probes of other rows, and of more rows, would read.",
     "codebook": "Intervals are 95 % and come from tables resampled over groups with the codes as "

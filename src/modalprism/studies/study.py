@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import Engine, LocalEngine
 from modalprism.errors import InputError
-from modalprism.estimation.analyze import Estimator
+from modalprism.estimation.analyze import EstimatorName
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.foreign import redacted
@@ -92,7 +92,7 @@ class Study(StudyPart):
     pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
     layers: tuple[int, ...] | None = None
     base: float = Field(default=2, gt=1, allow_inf_nan=False)
-    estimator: Estimator = "posterior"
+    estimator: EstimatorName = "posterior"
     folds: int = Field(default=5, ge=3)
     replicates: int = Field(default=1000, ge=1)
     permutations: int = Field(default=199, ge=1)

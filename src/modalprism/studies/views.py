@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
-from modalprism.estimation.analyze import Estimator, analyze
+from modalprism.estimation.analyze import EstimatorName, analyze
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
@@ -43,7 +43,7 @@ class Settings:
 
     modalities: tuple[str, str]
     base: float = 2
-    estimator: Estimator = "posterior"
+    estimator: EstimatorName = "posterior"
     folds: int = 5
     replicates: int = 1000
     permutations: int = 199

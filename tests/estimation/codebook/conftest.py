@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modalprism.estimation.codebook.tables import Coded
-from modalprism.estimation.validation import Sample
+from modalprism.estimation.sample import check_sample
 
 
 @pytest.fixture(scope="session")
@@ -12,13 +12,8 @@ def symbols():
     """Make a `Sample` of two columns of symbols and labels."""
 
     def make(first, second, y, groups=None):
-        return Sample(
-            ("image", "text"),
-            (np.asarray(first, float)[:, None], np.asarray(second, float)[:, None]),
-            np.eye(int(np.max(y)) + 1)[y],
-            soft=False,
-            groups=groups or {},
-        )
+        columns = {"image": np.asarray(first)[:, None], "text": np.asarray(second)[:, None]}
+        return check_sample(columns, y, groups, 3)
 
     return make
 

@@ -3,12 +3,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from modalprism.estimation.codebook.codebook import analyze_codebook, decompose_coded
+from modalprism.estimation.codebook.codebook import CodebookEstimator, decompose_coded
 from modalprism.estimation.codebook.tables import Coded
-from modalprism.estimation.validation import Sample
+from modalprism.estimation.sample import check_sample
+from modalprism.estimation.target import Target
 
 BIT = np.log(2)
 ASKED = {"replicates": 40, "permutations": 40, "seed": 0}
+
+
+def analyze_codebook(sample):
+    return CodebookEstimator(**ASKED).count(sample)[0]
+
+
 NOT_ZERO = {
     "rdn": {"information", "redundancy"},
     "unq": {"information", "unique_1", "determined", "imbalance"},
@@ -19,8 +26,7 @@ NOT_ZERO = {
 @pytest.mark.parametrize(("name", "atom"), [("rdn", 0), ("unq", 1), ("xor", 3)])
 def test_gates_in_embeddings_are_read(written, name, atom):
     sources, y = written(name, n=600)
-    sample = Sample(("image", "text"), tuple(sources.values()), np.eye(2)[y], False, {})
-    result = analyze_codebook(sample, **ASKED)
+    result = analyze_codebook(check_sample(sources, y, None, 3))
     expected = np.zeros(4)
     expected[atom] = 1
     assert np.allclose(result.value[:4] / BIT, expected, atol=0.06)
@@ -34,7 +40,7 @@ def test_gates_in_embeddings_are_read(written, name, atom):
 def test_atoms_sum_to_the_information(symbols):
     rng = np.random.default_rng(0)
     y, first, second = rng.integers(3, size=(3, 300))
-    result = analyze_codebook(symbols((y + first // 2) % 3, second, y), **ASKED)
+    result = analyze_codebook(symbols((y + first // 2) % 3, second, y))
     assert np.isclose(result.value[:4].sum(), result.value[4])
     assert np.allclose(result.replicates[:4].sum(0), result.replicates[4])
     assert result.value.shape == (8,)
@@ -45,9 +51,7 @@ def test_swapping_the_sources_swaps_their_names(symbols):
     rng = np.random.default_rng(0)
     y, other = rng.integers(3, size=(2, 600))
     seen = np.where(rng.random(600) < 0.5, y, other)
-    one, two = (
-        analyze_codebook(symbols(*pair, y), **ASKED) for pair in ((seen, other), (other, seen))
-    )
+    one, two = (analyze_codebook(symbols(*pair, y)) for pair in ((seen, other), (other, seen)))
     swap = [0, 2, 1, 3, 4, 6, 5, 7]
     assert np.allclose(one.value, two.value[swap], atol=0.005)
     assert np.isclose(one.p_values["unique_1"], two.p_values["unique_2"], atol=0.05)
@@ -58,23 +62,18 @@ def test_a_distribution_as_target_that_is_a_label_is_one(symbols):
     rng = np.random.default_rng(0)
     y, first, second = rng.integers(3, size=(3, 200))
     sample = symbols(first, second, y)
-    soft = dataclasses.replace(sample, target=0.8 * sample.target + 0.2 / 3, soft=True)
-    hard, blurred = (analyze_codebook(each, **ASKED) for each in (sample, soft))
+    soft = dataclasses.replace(sample, target=Target.of_rows(0.8 * sample.target.whole + 0.2 / 3))
+    hard, blurred = (analyze_codebook(each) for each in (sample, soft))
     assert blurred.ceiling < hard.ceiling
     assert (np.abs(blurred.plug_in) <= np.abs(hard.plug_in) + 1e-3).all()
 
 
-def test_repeated_rows_in_groups_are_no_more_significant():
+def test_repeated_rows_in_groups_are_no_more_significant(symbols):
     rng = np.random.default_rng(3)
     first, second, y = rng.integers(4, size=(3, 60))
     repeated = [np.repeat(column, 5) for column in (first, second, y)]
-    columns = tuple(column[:, None].astype(float) for column in repeated[:2])
     groups = {"picture": np.repeat(np.arange(60), 5)}
-    target = np.eye(4)[repeated[2]]
-    alone, tied = (
-        analyze_codebook(Sample(("image", "text"), columns, target, False, given), **ASKED)
-        for given in ({}, groups)
-    )
+    alone, tied = (analyze_codebook(symbols(*repeated, given)) for given in (None, groups))
     assert alone.p_values["information"] < 0.05 < tied.p_values["information"]
     assert tied.value[4] < alone.value[4]
     assert tied.blocks == 60
@@ -96,7 +95,7 @@ def test_p_values_are_about_uniform_on_noise(noise):
 def test_the_same_seed_gives_the_same_result(symbols):
     rng = np.random.default_rng(0)
     sample = symbols(*rng.integers(3, size=(3, 100)))
-    one, two = (analyze_codebook(sample, **ASKED) for _ in range(2))
+    one, two = (analyze_codebook(sample) for _ in range(2))
     assert (one.value == two.value).all()
     assert (one.replicates == two.replicates).all()
     assert one.p_values == two.p_values

@@ -5,15 +5,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from modalprism.errors import InputError
+from modalprism.estimation.codebook import coding
 from modalprism.estimation.codebook.coding import (
     FEWEST_CODES,
     MOST_CODES,
     ROWS_A_CELL,
     code_count,
-    code_embedding,
+    code_source,
     code_sources,
     symbols_of,
 )
+from modalprism.estimation.sample import check_sample
+from modalprism.estimation.source import check_source
 
 
 def clusters(n=3000, width=24, seed=0):
@@ -22,22 +25,31 @@ def clusters(n=3000, width=24, seed=0):
     return 4 * rng.normal(size=(6, width))[label] + rng.normal(size=(n, width)), label
 
 
+def code_rows(rows, count, block_numbers=10**6):
+    return code_source(check_source("image", rows, block_numbers)[0], count, seed=0)
+
+
 def test_clusters_are_found():
     rows, label = clusters()
-    assert adjusted_rand_score(code_embedding(rows, 6), label) > 0.99
+    assert adjusted_rand_score(code_rows(rows, 6), label) > 0.99
 
 
-def test_data_read_in_blocks_are_coded_as_data_in_memory(tmp_path):
-    rows, _ = clusters(n=9000)
-    mapped = np.memmap(tmp_path / "rows", np.float32, "w+", shape=rows.shape)
-    mapped[:] = rows
-    streamed = code_embedding(mapped, 6, most_in_memory=1000)
-    assert adjusted_rand_score(streamed, code_embedding(rows, 6)) > 0.99
+def test_centres_of_some_rows_that_move_with_all_are_those_of_all(monkeypatch):
+    rows, label = clusters(n=9000)
+    monkeypatch.setattr(coding, "FIRST_ROWS", 1000)
+    assert adjusted_rand_score(code_rows(rows, 6), label) > 0.99
+
+
+@pytest.mark.parametrize("first_rows", [1000, 20_000])
+def test_blocks_decide_no_code(first_rows, monkeypatch):
+    monkeypatch.setattr(coding, "FIRST_ROWS", first_rows)
+    rows = clusters(n=9000)[0].astype(np.float16)
+    np.testing.assert_array_equal(*(code_rows(rows, 6, size) for size in (5000, 10**6)))
 
 
 def test_equal_rows_have_one_code_and_few_different_ones_as_many():
-    assert code_embedding(np.ones((60, 3)), 5).max() == 0
-    assert code_embedding(np.eye(3)[np.arange(60) % 3], 5).max() == 2
+    assert code_rows(np.ones((60, 3)), 5).max() == 0
+    assert code_rows(np.eye(3)[np.arange(60) % 3], 5).max() == 2
 
 
 @given(st.integers(50, 100_000), st.integers(2, 20))
@@ -76,22 +88,23 @@ def test_too_many_symbols_are_refused():
 
 def test_the_partner_of_symbols_has_as_many_codes_as_they_leave_room_for():
     rows, label = clusters()
-    first, second = code_sources(("kind", "image"), (label % 2, rows), classes=50)
+    sources = {"image": label[:, None] % 2, "text": rows}
+    sample = check_sample(sources, np.arange(3000) % 50, None, 5)
+    first, second = code_sources(sample, seed=0)
     assert first.max() + 1 == 2
     assert second.max() + 1 == code_count(3000, 50, symbols=2) > code_count(3000, 50)
 
 
-@pytest.mark.parametrize("most_in_memory", [1 << 20, 100])
+@pytest.mark.parametrize("first_rows", [100, 20_000])
 @pytest.mark.parametrize("scale", [2.0**-900, 2.0**-60, 2.0**300])
-def test_codes_do_not_hang_on_the_scale(scale, most_in_memory):
+def test_codes_do_not_hang_on_the_scale(scale, first_rows, monkeypatch):
+    monkeypatch.setattr(coding, "FIRST_ROWS", first_rows)
     rows = np.random.default_rng(0).normal(size=(400, 5))
-    codes, same = (
-        code_embedding(array, 6, most_in_memory=most_in_memory) for array in (rows, rows * scale)
-    )
+    codes, same = (code_rows(array, 6) for array in (rows, rows * scale))
     assert codes.tolist() == same.tolist()
 
 
 def test_a_row_far_off_leaves_two_codes():
     rows = np.random.default_rng(0).normal(size=(100, 5))
     rows[3] = 1e30
-    assert np.bincount(code_embedding(rows, 6)).tolist() in ([99, 1], [1, 99])
+    assert np.bincount(code_rows(rows, 6)).tolist() in ([99, 1], [1, 99])

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modalprism.errors import InputError
+from modalprism.estimation.sample import check_sample
 from modalprism.estimation.streamed.roles import PARTS, READ, Roles
-from modalprism.estimation.streamed.sample import check_streamed_sample
-from modalprism.estimation.streamed.streaming import Streaming
+from modalprism.estimation.streaming import Streaming
 
 
 def sample(n, groups=None, seed=0):
     rng = np.random.default_rng(seed)
     sources = {name: rng.normal(size=(n, 3)).astype(np.float16) for name in ("image", "text")}
-    return check_streamed_sample(sources, rng.integers(2, size=n), groups, 3, 1000)
+    return check_sample(sources, rng.integers(2, size=n), groups, 3, block_numbers=1000)
 
 
 @settings(derandomize=True, deadline=None, max_examples=20)

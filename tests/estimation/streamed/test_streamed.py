@@ -8,8 +8,8 @@ import pytest
 
 import modalprism as mp
 from modalprism.errors import InputError
-from modalprism.estimation.streamed import target as target_module
-from modalprism.estimation.streamed.streaming import Streaming
+from modalprism.estimation import target as target_module
+from modalprism.estimation.streaming import Streaming
 
 FEW = {"replicates": 100, "permutations": 39, "folds": 3}
 SOON = Streaming(above=1000, states=100, looked_at=500)

@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 import modalprism as mp
-from modalprism.estimation.codebook.coding import code_embedding
-from modalprism.estimation.streamed.codebook import code_source
-from modalprism.estimation.streamed.source import check_source
-from modalprism.estimation.streamed.streaming import Streaming
+from modalprism.estimation.streaming import Streaming
 
 FEW = {"replicates": 50, "permutations": 39, "estimator": "codebook"}
 
@@ -24,15 +20,6 @@ def test_streaming_counts_what_memory_does(written, gate):
         ours, theirs = getattr(streamed, name), getattr(in_memory, name)
         assert ours.value == pytest.approx(theirs.value, abs=0.03)
     assert streamed.information.p_value <= 0.05
-
-
-def test_blocks_decide_no_code():
-    rng = np.random.default_rng(0)
-    rows = (4 * rng.normal(size=(6, 24)))[rng.integers(6, size=9000)]
-    rows = (rows + rng.normal(size=rows.shape)).astype(np.float16)
-    codes = [code_source(check_source("image", rows, size)[0], 6, 0) for size in (5000, 10**6)]
-    np.testing.assert_array_equal(*codes)
-    assert adjusted_rand_score(codes[0], code_embedding(rows, 6)) > 0.99
 
 
 def test_symbols_and_groups():

@@ -9,17 +9,19 @@ it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import split_information
 from modalprism.estimation.bootstrap import weights_in_batches
-from modalprism.estimation.codebook.coding import code_sources
+from modalprism.estimation.codebook.coding import code_sources, renumbered
 from modalprism.estimation.codebook.corrections import adjust
 from modalprism.estimation.codebook.nulls import (
     Draws,
@@ -35,8 +37,11 @@ from modalprism.estimation.codebook.tables import (
     Coded,
     informations,
 )
+from modalprism.estimation.folds import connected_groups
+from modalprism.estimation.sample import Sample
+from modalprism.estimation.streaming import LOOKED_AT
+from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.threads import one_thread
-from modalprism.estimation.validation import Sample
 from modalprism.pid.solve import solve_union_information
 
 Array = NDArray[np.float64]
@@ -85,28 +90,22 @@ class CodebookResult:
     blocks: int
 
 
-def analyze_codebook(
-    sample: Sample,
-    *,
-    replicates: int,
-    permutations: int,
-    seed: int,
-) -> CodebookResult:
-    """Decompose a sample by codes.
+@dataclass(frozen=True)
+class CodebookEstimator:
+    """Estimate what k-means codes, or a source's own symbols, tell about a target.
 
-    Parameters
+    Attributes
     ----------
-    sample : Sample
-        Embeddings (n, d); a single column of at most 64 different whole numbers is symbols.
     replicates : int
         Of the bootstrap over groups.
     permutations : int
         Of every null.
+    base : float
+        Of the logarithm.
     seed : int
-
-    Returns
-    -------
-    CodebookResult
+    most_tested : int
+        Nulls are drawn for at most so many rows, whole groups. A null takes hundreds of tables, and
+        more rows than that find what no code could bear.
 
     Notes
     -----
@@ -129,22 +128,84 @@ def analyze_codebook(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from modalprism.estimation.sample import check_sample
     >>> rng = np.random.default_rng(0)
-    >>> one, other = rng.integers(2, size=(2, 400, 1)).astype(float)
-    >>> y = np.eye(2)[(one != other).ravel().astype(int)]
-    >>> xor = Sample(("image", "text"), (one, other), y, soft=False, groups={})
-    >>> result = analyze_codebook(xor, replicates=50, permutations=50, seed=0)
-    >>> (result.value / np.log(2)).round(1)[[3, 4]], round(result.p_values["synergy"], 2)
-    (array([1., 1.]), 0.02)
+    >>> one, other = rng.integers(2, size=(2, 400, 1))
+    >>> xor = check_sample({"image": one, "text": other}, (one != other).ravel(), None, folds=5)
+    >>> analysis = CodebookEstimator(replicates=50, permutations=50)(xor)
+    >>> round(analysis.synergy.value, 1), round(analysis.synergy.p_value, 2)
+    (1.0, 0.02)
     """
-    with one_thread():
-        codes = code_sources(
-            sample.modalities, sample.embeddings, sample.target.shape[1], seed=seed
+
+    replicates: int = 1000
+    permutations: int = 199
+    base: float = 2
+    seed: int = 0
+    most_tested: int = LOOKED_AT
+
+    def __call__(self, sample: Sample) -> Analysis:
+        """Code, count, correct and resample a sample, in one thread."""
+        with one_thread():
+            counted, tested = self.count(sample)
+        n, classes = len(sample), sample.target.classes
+        nat = math.log(self.base)
+        # What the table would have read without its correction, and where its target is noise.
+        diagnostics = {
+            f"{name}_information": Estimate(float(amounts[2]) / nat)
+            for name, amounts in (("plug_in", counted.plug_in), ("noise", counted.level))
+        }
+        if tested < n:
+            diagnostics["tested_rows"] = Estimate(float(tested))
+        return summarize(
+            counted.value,
+            counted.replicates - counted.value[:, None],
+            modalities=sample.modalities,
+            target=sample.target.title,
+            base=self.base,
+            n=n,
+            gap=counted.gap,
+            classes=classes,
+            resolution=resolution_of(classes, n),
+            estimator="codebook",
+            diagnostics=diagnostics,
+            families={
+                modality: (f"{codes} codes",)
+                for modality, codes in zip(sample.modalities, counted.codes, strict=True)
+            },
+            p_values=counted.p_values,
         )
-        coded = Coded.of(codes, sample.target, sample.groups)
-        batches = weights_in_batches(sample.groups, coded.n, replicates, seed)
-        return decompose_coded(coded, chain.from_iterable(batches), permutations, seed)
+
+    def count(self, sample: Sample) -> tuple[CodebookResult, int]:
+        """Return the atoms in nats, and the number of rows behind the p-values."""
+        codes, n = code_sources(sample, self.seed), len(sample)
+        coded = Coded.of(codes, sample.target.whole, sample.groups)
+        if n <= self.most_tested:
+            weights = self._weights(sample.groups, n)
+            return decompose_coded(coded, weights, self.permutations, self.seed), n
+        tested = self._tested(sample)
+        groups = {name: column[tested] for name, column in sample.groups.items()}
+        some = Coded.of(
+            (renumbered(codes[0][tested]), renumbered(codes[1][tested])),
+            sample.target.rows(tested),
+            groups,
+        )
+        weights = self._weights(groups, len(tested))
+        p_values = decompose_coded(some, weights, self.permutations, self.seed).p_values
+        weights = self._weights(sample.groups, n)
+        return decompose_many_coded(coded, weights, p_values, self.seed), len(tested)
+
+    def _weights(self, groups: Mapping[str, NDArray[Any]], n: int) -> Iterable[Array]:
+        batches = weights_in_batches(groups, n, self.replicates, self.seed)
+        return chain.from_iterable(batches)
+
+    def _tested(self, sample: Sample) -> NDArray[np.int64]:
+        """Choose whole components of rows at random, at most so many rows where that can be."""
+        component = connected_groups(sample.groups, len(sample))
+        size = np.bincount(component)
+        order = np.random.default_rng(self.seed).permutation(len(size))
+        kept = np.zeros(len(size), dtype=np.bool_)
+        kept[order[np.cumsum(size[order]) <= max(self.most_tested, size[order[0]])]] = True
+        return np.flatnonzero(kept[component])
 
 
 @dataclass(frozen=True)
@@ -192,7 +253,7 @@ class _Told:
 def decompose_coded(
     coded: Coded, weights: Iterable[Array], permutations: int, seed: int
 ) -> CodebookResult:
-    """Decompose coded rows, with bootstrap weights (n,) a replicate; see `analyze_codebook`."""
+    """Decompose coded rows, with bootstrap weights (n,) a replicate; see `CodebookEstimator`."""
     rng = np.random.default_rng(seed)
     told = _Told.of(coded, weights, max(permutations, LEVEL_TABLES), rng)
     value, drawn = told.value, told.drawn

@@ -1,22 +1,29 @@
-"""Embeddings → codes: principal components, then k-means; symbols stay as they are.
+"""Codes of embeddings: principal components, then k-means. Symbols stay as they are.
 
-Coding sees no target, so it is fitted to all rows: a code cannot know what it was not told. Data
-larger than memory, such as a `numpy.memmap`, are read a block of rows at a time; which of the two
-ways is taken follows from their size alone.
+Coding sees no target, so it is fitted to all rows. Rows are read a block at a time. Up to 20,000
+rows are clustered together; beyond, the centres of 20,000 random rows move with every row
+(mini-batch k-means, Sculley 2010, doi:10.1145/1772690.1772862).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.decomposition import PCA, IncrementalPCA
 
 from modalprism.errors import InputError
+from modalprism.estimation.sample import Sample
+from modalprism.estimation.source import Source, stretches
+from modalprism.estimation.streamed.reduction import (
+    EXACT_DIMENSIONS,
+    Moments,
+    Reduction,
+    exact_axes,
+    randomised_axes,
+)
 
 Codes = NDArray[np.int64]
 
@@ -25,10 +32,9 @@ FEWEST_CODES: Final = 3
 MOST_CODES: Final = 20
 MOST_SYMBOLS: Final = 64
 COMPONENTS: Final = 16
-MOST_IN_MEMORY: Final = 1 << 27
-"""Elements of an embedding above which it is read in blocks: 1 GiB of float64."""
-_BLOCK_ELEMENTS: Final = 1 << 23
 FIRST_ROWS: Final = 20_000
+BATCH_ROWS: Final = 4_096
+"""Rows by which centres move at a time, whatever a block is: blocks decide nothing."""
 
 
 def code_count(n: int, classes: int, symbols: int | None = None) -> int:
@@ -49,44 +55,33 @@ def code_count(n: int, classes: int, symbols: int | None = None) -> int:
     return int(np.clip(count, FEWEST_CODES, MOST_CODES))
 
 
-def code_sources(
-    names: tuple[str, str],
-    sources: tuple[NDArray[Any], NDArray[Any]],
-    classes: int,
-    *,
-    seed: int = 0,
-) -> tuple[Codes, Codes]:
+def code_sources(sample: Sample, seed: int) -> tuple[Codes, Codes]:
     """Code two sources, each with as many codes as the rows can fill.
-
-    Parameters
-    ----------
-    names : (str, str)
-        What messages call them.
-    sources : two of ndarray, shape (n, d), or (n,) or (n, 1) of symbols
-        Embeddings, or symbols: see `symbols_of`.
-    classes : int
-        C, of the target.
-    seed : int
 
     Returns
     -------
     two of ndarray of int64, shape (n,)
-        Codes 0 … k−1, each with a row at least.
+        Codes 0 … k−1, each with a row at least; symbols as they are, see `symbols_of`.
 
     Raises
     ------
     InputError
         If a column of symbols has more than 64 different ones, or cannot be told apart.
     """
-    known = tuple(symbols_of(name, source) for name, source in zip(names, sources, strict=True))
+    known = [
+        symbols_of(name, source.read(0, len(source))) if source.rows.shape[1] == 1 else None
+        for name, source in zip(sample.modalities, sample.sources, strict=True)
+    ]
 
-    def code(source: NDArray[Any], own: Codes | None, other: Codes | None) -> Codes:
+    def code(number: int) -> Codes:
+        own, other = known[number], known[1 - number]
         if own is not None:
             return own
         symbols = None if other is None else int(other.max()) + 1
-        return code_embedding(source, code_count(len(source), classes, symbols), seed=seed)
+        count = code_count(len(sample), sample.target.classes, symbols)
+        return code_source(sample.sources[number], count, seed)
 
-    return code(sources[0], known[0], known[1]), code(sources[1], known[1], known[0])
+    return code(0), code(1)
 
 
 def symbols_of(name: str, source: NDArray[Any]) -> Codes | None:
@@ -127,80 +122,61 @@ def symbols_of(name: str, source: NDArray[Any]) -> Codes | None:
     return code.astype(np.int64)
 
 
-def code_embedding(
-    embedding: NDArray[Any], count: int, *, seed: int = 0, most_in_memory: int = MOST_IN_MEMORY
-) -> Codes:
+def code_source(source: Source, count: int, seed: int) -> Codes:
     """Code rows by k-means on their first 16 principal components.
 
     Parameters
     ----------
-    embedding : ndarray, shape (n, d), or (n,)
-        Finite; a `numpy.memmap` is read in blocks of rows if it is large.
+    source : Source
     count : int
         Codes; fewer come back where fewer rows are different.
     seed : int
-    most_in_memory : int
-        Elements above which rows are read in blocks, by incremental principal components (Ross et
-        al. 2008, doi:10.1007/s11263-007-0075-7) and mini-batch k-means (Sculley 2010,
-        doi:10.1145/1772690.1772862) from the centres of 20,000 random rows.
 
     Returns
     -------
     ndarray of int64, shape (n,)
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> rows = rng.normal(size=(300, 5)) + 20 * np.repeat(np.arange(3), 100)[:, None]
-    >>> np.bincount(code_embedding(rows, 3)).tolist()
-    [100, 100, 100]
     """
-    rows = embedding.reshape(len(embedding), -1)
-    first = rows[0].astype(np.float64)
-    spread = max(float(np.abs(block - first).max()) for block in _blocks(rows, 0))
-    if spread == 0:
-        return np.zeros(len(rows), dtype=np.int64)
-    # A power of two: what is large or small enough to square stays bit for bit as it is.
-    exponent = int(np.frexp(spread)[1])
-    code = _streamed if rows.size > most_in_memory else _in_memory
-    return np.unique(code(rows, exponent, count, seed), return_inverse=True)[1].astype(np.int64)
+    if source.constant:
+        return np.zeros(len(source), dtype=np.int64)
+    some = source.take(np.sort(np.random.default_rng(seed).permutation(len(source))[:FIRST_ROWS]))
+    reduction = _components(source, some, seed)
+
+    def reduced(rows: NDArray[Any]) -> NDArray[np.float64]:
+        blocks = [reduction(block) for block in source.blocks(rows)]
+        return torch.cat(blocks).numpy().astype(np.float64)
+
+    start = k_means(reduced(some), count, seed)
+    if len(some) == len(source):
+        return renumbered(start.labels_)
+    means = MiniBatchKMeans(
+        start.n_clusters, init=start.cluster_centers_, n_init=1, random_state=seed
+    )
+    for begin, end in stretches(len(source), BATCH_ROWS):
+        means.partial_fit(reduced(source.read(begin, end)))
+    codes = [
+        means.predict(reduced(source.read(begin, end)))
+        for begin, end in stretches(len(source), BATCH_ROWS)
+    ]
+    return renumbered(np.concatenate(codes))
 
 
-def _blocks(rows: NDArray[Any], exponent: int) -> Iterator[NDArray[np.float64]]:
-    """Yield rows / 2^exponent in blocks of nearly one size, of 2,000 rows or more if there are."""
-    step = max(2_000, _BLOCK_ELEMENTS // rows.shape[1])
-    parts = max(1, len(rows) // step)
-    bounds = np.linspace(0, len(rows), parts + 1).astype(int)
-    for start, stop in pairwise(bounds):
-        yield np.ldexp(np.asarray(rows[start:stop], dtype=np.float64), -exponent)
+def renumbered(codes: NDArray[Any]) -> Codes:
+    """Number codes anew, so that each has a row."""
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
-def k_means(rows: NDArray[Any], count: int, seed: int) -> KMeans:
+def k_means(rows: NDArray[np.float64], count: int, seed: int) -> KMeans:
     """Find centres of rows, no more than there are different ones: k-means would warn."""
     count = min(count, len(np.unique(rows.round(9), axis=0)))
     return KMeans(count, n_init=4, random_state=seed).fit(rows)
 
 
-def _in_memory(rows: NDArray[Any], exponent: int, count: int, seed: int) -> NDArray[Any]:
-    reduction = PCA(min(COMPONENTS, *rows.shape), random_state=seed)
-    components = reduction.fit_transform(np.concatenate([*_blocks(rows, exponent)]))
-    codes: NDArray[Any] = k_means(components, count, seed).labels_
-    return codes
-
-
-def _streamed(rows: NDArray[Any], exponent: int, count: int, seed: int) -> NDArray[Any]:
-    reduction = IncrementalPCA(min(COMPONENTS, *rows.shape))
-    for block in _blocks(rows, exponent):
-        reduction.partial_fit(block)
-    chosen = np.random.default_rng(seed).permutation(len(rows))[:FIRST_ROWS]
-    # In the order of the file: a random order would seek.
-    sample = np.ldexp(rows[np.sort(chosen)].astype(np.float64), -exponent)
-    start = k_means(reduction.transform(sample), count, seed)
-    means = MiniBatchKMeans(
-        start.n_clusters, init=start.cluster_centers_, n_init=1, random_state=seed
-    )
-    for block in _blocks(rows, exponent):
-        means.partial_fit(reduction.transform(block))
-    return np.concatenate(
-        [means.predict(reduction.transform(block)) for block in _blocks(rows, exponent)]
-    )
+def _components(source: Source, some: NDArray[Any], seed: int) -> Reduction:
+    """Find components of all rows, or of some where there are many dimensions."""
+    d = some.shape[1]
+    if d > EXACT_DIMENSIONS:
+        centre, axes, _ = randomised_axes(source.scaled(some).numpy(), COMPONENTS, seed)
+    else:
+        read = (source.scaled(source.read(*where)) for where in stretches(len(source), source.step))
+        centre, axes, _ = exact_axes([Moments.of(read, d)], min(COMPONENTS, d))
+    return Reduction(torch.from_numpy(centre).float(), torch.from_numpy(axes.copy()).float())

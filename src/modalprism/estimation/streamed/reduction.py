@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from modalprism.estimation.features import leading_axes
-from modalprism.estimation.streamed.source import Source
+from modalprism.estimation.source import Source
 
 EXACT_DIMENSIONS: Final = 1024
 RANDOMISED_ROWS: Final = 20_000

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.folds import connected_groups, deal_components
-from modalprism.estimation.streamed.sample import StreamedSample
-from modalprism.estimation.streamed.streaming import Streaming
+from modalprism.estimation.folds import assign_folds, connected_groups
+from modalprism.estimation.sample import Sample
+from modalprism.estimation.streaming import Streaming
 
 READ, PROBE, CHOICE, JOINT = range(4)
 FEWEST_OF_A_ROLE: Final = 30
@@ -56,7 +56,7 @@ class Roles:
         return np.flatnonzero(self.role != READ)
 
     @classmethod
-    def of(cls, sample: StreamedSample, folds: int, streaming: Streaming, seed: int) -> Roles:
+    def of(cls, sample: Sample, folds: int, streaming: Streaming, seed: int) -> Roles:
         """Deal out the rows of a sample.
 
         Raises
@@ -67,10 +67,6 @@ class Roles:
         n = len(sample)
         component = connected_groups(sample.groups, n)
         size = np.bincount(component)
-        totals = np.concatenate(
-            [sample.target.totals(component, len(size)), size[:, None].astype(np.float64)], 1
-        )
-        fold_of = deal_components(totals, folds, seed)
         first, second = sample.sources
         most = streaming.learning_from(n, (int(first.rows.shape[1]), int(second.rows.shape[1])))
         rng = np.random.default_rng(seed)
@@ -88,7 +84,7 @@ class Roles:
         half = rng.random(len(size)) < 0.5
         roles = cls(
             folds=folds,
-            fold=fold_of[component].astype(np.int16),
+            fold=assign_folds(component, sample.target, folds, seed).astype(np.int16),
             role=role,
             looked_at=np.flatnonzero(looked[component])[: streaming.looked_at],
             half=half[component],

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from modalprism.estimation.sample import Sample
+from modalprism.estimation.source import Source
 from modalprism.estimation.streamed.joint import Both, Heard, JointProbe, choose_joint
 from modalprism.estimation.streamed.probe import (
     MOST_COMPONENTS,
@@ -27,8 +29,6 @@ from modalprism.estimation.streamed.reduction import (
     reduction_of,
 )
 from modalprism.estimation.streamed.roles import CHOICE, JOINT, PROBE, Roles
-from modalprism.estimation.streamed.sample import StreamedSample
-from modalprism.estimation.streamed.source import Source
 from modalprism.estimation.threads import side_by_side
 
 Rows = NDArray[np.int64]
@@ -88,7 +88,7 @@ class Taken:
     half: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, sample: StreamedSample, roles: Roles) -> Taken:
+    def of(cls, sample: Sample, roles: Roles) -> Taken:
         """Read the rows that are learnt from, in one pass."""
         index = roles.learnt_from
         one, other = (source.take(index) for source in sample.sources)

@@ -1,7 +1,7 @@
-"""One source's rows, on disk or wherever they are, read a block at a time and brought to one scale.
+"""Rows of one embedding, read a block at a time and brought to one scale.
 
-Of an embedding nothing is needed but its shape, its dtype and slices of its rows: a
-`numpy.memmap`, the parts of a store, an array of HDF5 or zarr will do.
+An embedding needs a shape, a dtype and slices of its rows: an array, a `numpy.memmap`, the parts of
+a store, an array of HDF5 or zarr.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from modalprism.estimation.validation import check_shape, check_size
 
 FEWEST_ROWS: Final = 64
 """Rows of a block, however long they are."""
-_SEED_OF_HASHES: Final = 20_140_404
 
 
 class Rows(Protocol):
@@ -81,10 +80,14 @@ class Source:
                 taken[first:last] = self.read(start, stop)[index[first:last] - start]
         return taken
 
+    def whole(self) -> NDArray[np.float64]:
+        """Read all rows as they are, float64, one after another in memory."""
+        return self.read(0, len(self)).astype(np.float64, order="C", copy=False)
+
     def scaled(self, rows: NDArray[Any]) -> Tensor:
         """Bring rows as they are stored to one scale, float32, (b, d)."""
-        wide = np.float64 if rows.dtype.itemsize > 4 or rows.dtype.kind in "iu" else np.float32
-        values: NDArray[Any] = rows.astype(wide)
+        wide = _wide(rows.dtype)
+        values: NDArray[Any] = rows.astype(wide, order="C")
         values = (values - self.centre.astype(wide)) / wide(self.scale)
         return torch.from_numpy(values.astype(np.float32, copy=False))
 
@@ -92,6 +95,11 @@ class Source:
         """Yield rows that were taken, scaled, a block at a time."""
         for start, stop in stretches(len(rows), self.step):
             yield self.scaled(rows[start:stop])
+
+
+def _wide(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
+    """Return a type that holds numbers of another without a loss, or double precision."""
+    return np.float64 if dtype.itemsize > 4 or dtype.kind in "iu" else np.float32
 
 
 def stretches(n: int, step: int) -> Iterator[tuple[int, int]]:
@@ -150,8 +158,8 @@ def _check_whole(name: str, rows: Any) -> None:
         )
 
 
-def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDArray[np.uint64]]:
-    """Go through all rows once: check them, and tell equal ones.
+def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDArray[np.int64]]:
+    """Go through all rows once: check them, and hash each.
 
     Parameters
     ----------
@@ -163,7 +171,7 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
     Returns
     -------
     source : Source
-    hashes : ndarray of uint64, shape (n,)
+    hashes : ndarray of int64, shape (n,)
         Equal for equal rows, and all but surely different for others.
 
     Raises
@@ -173,9 +181,9 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
     """
     n, d = int(rows.shape[0]), int(rows.shape[1])
     step = max(FEWEST_ROWS, block_numbers // d)
-    hashes = np.empty(n, dtype=np.uint64)
-    factors = np.random.default_rng(_SEED_OF_HASHES).integers(1, 2**63, size=d, dtype=np.uint64)
+    hashes = np.empty(n, dtype=np.int64)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    wrong: list[int] = []
     for start, stop in stretches(n, step):
         block = np.asarray(rows[start:stop])
         if len(block) != stop - start:
@@ -183,22 +191,25 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
                 f"the embedding of {name!r} gives {len(block)} rows for {start} to {stop}, though "
                 f"it says that it has {n}; write it again"
             )
-        block = block.astype(np.float64 if block.dtype.itemsize > 4 else np.float32)
         least, most = block.min(0), block.max(0)  # NaN wherever there is one
         if not (np.isfinite(least).all() and np.isfinite(most).all()):
-            row = start + int(np.argmin(np.isfinite(block).all(1)))
-            raise InputError(
-                f"the embedding of {name!r} has NaN or infinite values, the first of them in row "
-                f"{row}; remove such rows, or capture in float32"
-            )
-        low, high = np.minimum(low, least), np.maximum(high, most)
-        # 0.0 and −0.0 are equal, but not to their bytes.
-        words: NDArray[Any] = (block + 0).view(
-            np.uint64 if block.dtype == np.float64 else np.uint32
+            wrong.extend(start + np.flatnonzero(~np.isfinite(block).all(1)))
+        with np.errstate(over="ignore"):  # of a wider dtype; said below
+            low, high = np.minimum(low, least), np.maximum(high, most)
+            # 0.0 and −0.0 are equal, but not to their bytes.
+            block = block.astype(_wide(block.dtype), order="C") + 0
+        length, raw = block.itemsize * d, block.tobytes()
+        hashes[start:stop] = [hash(raw[at : at + length]) for at in range(0, len(raw), length)]
+    if wrong:
+        raise InputError(
+            f"the embedding of {name!r} has NaN or infinite values in {len(wrong)} rows, the first "
+            f"of them row {wrong[0]}; remove those rows, or capture in float32"
         )
-        hashes[start:stop] = (words * (factors | np.uint64(1))).sum(1, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        low, high = low.astype(np.float64), high.astype(np.float64)
     check_size(name, float(max(high.max(), -low.min())))
     # Of as many rows as every block has, so that blocks decide no bit of it.
-    centre = np.asarray(rows[: min(n, FEWEST_ROWS)]).astype(np.float64).mean(0)
+    first = np.asarray(rows[: min(n, FEWEST_ROWS)]).astype(np.float64)
+    centre = first.mean(0)
     scale = float(np.maximum(high - centre, centre - low).max())
     return Source(rows, step, centre, scale or 1.0, bool((high == low).all())), hashes

@@ -1,4 +1,4 @@
-"""The target of many rows: labels as numbers, or distributions that are read where they are."""
+"""Targets: class numbers, or distributions that are read a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
-from modalprism.estimation.streamed.source import stretches
+from modalprism.estimation.source import stretches
 from modalprism.estimation.validation import (
     RAREST,
     check_labels,
@@ -39,12 +39,15 @@ class Target:
         As they were given, where it was given as distributions.
     kept : ndarray of int64, shape (C,)
         Columns of the probabilities that have mass.
+    title : str
+        What the target is, in words.
     """
 
     names: tuple[str, ...]
     labels: NDArray[np.int32] | None
     probabilities: NDArray[Any] | None
     kept: NDArray[np.int64]
+    title: str = "target"
 
     def __len__(self) -> int:
         """Rows."""
@@ -71,6 +74,11 @@ class Target:
         """Make a target of checked distributions, (n, C), in all of whose classes there is mass."""
         classes = np.arange(rows.shape[1])
         return cls(tuple(map(str, classes)), None, rows, classes)
+
+    @property
+    def whole(self) -> Array:
+        """All rows as distributions, (n, C)."""
+        return self.rows(slice(None))
 
     def rows(self, which: slice | NDArray[np.int64]) -> Array:
         """Return some rows as distributions, (b, C)."""
@@ -110,16 +118,24 @@ class Target:
         return entropy - sum(float(entr(block).sum()) for _, block in self.blocks()) / len(self)
 
 
-def check_streamed_target(y: ArrayLike, n: int, folds: int) -> Target:
-    """Check a target of many rows; see `modalprism.estimation.validation.check_sample`."""
+def check_target(y: ArrayLike, n: int, folds: int, title: str = "target") -> Target:
+    """Check the target of n rows: labels, or distributions.
+
+    Classes of a distribution with less than `RAREST` of its mass are left out.
+
+    Raises
+    ------
+    InputError
+        With one sentence on the first thing that is wrong.
+    """
     array = read_target(y, n)
     if array.ndim == 1:
         code, names = check_labels(array, folds)
         check_two_classes(len(names))
-        return Target(names, code.astype(np.int32), None, np.arange(len(names)))
+        return Target(names, code.astype(np.int32), None, np.arange(len(names)), title)
     mass = np.zeros(array.shape[1])
     for start, stop in stretches(n, BLOCK_ROWS):
         mass += check_probabilities(array[start:stop], start).sum(0)
     kept = np.flatnonzero(mass / n > RAREST)
     check_two_classes(len(kept))
-    return Target(tuple(map(str, kept)), None, array, kept)
+    return Target(tuple(map(str, kept)), None, array, kept, title)

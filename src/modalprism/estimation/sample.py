@@ -1,0 +1,143 @@
+"""Samples: two modalities, a target and groups, checked once and read in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modalprism.errors import InputError
+from modalprism.estimation.copies import ROWS, copied_modality
+from modalprism.estimation.folds import connected_groups
+from modalprism.estimation.source import Rows, Source, check_source, rows_of
+from modalprism.estimation.streaming import BLOCK_NUMBERS
+from modalprism.estimation.target import Target, check_target
+from modalprism.estimation.validation import (
+    REPEATED,
+    Groups,
+    check_classes_cross,
+    check_groups,
+    check_modalities,
+    check_same_rows,
+)
+
+Embeddings = Mapping[str, ArrayLike | Rows]
+
+FEWEST_ROWS: Final = 50
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A checked sample.
+
+    Attributes
+    ----------
+    modalities : (str, str)
+        In the order of their names, so that their order in a mapping decides no bit.
+    sources : two of Source
+    target : Target
+    groups : dict of str to ndarray, shape (n,)
+        Rows of one example share a value in one of them, see `repeated`.
+    repeated : int
+        Rows whose whole example, both embeddings, stands in an earlier row. They are tied to it,
+        or a held-out row would have been seen. 0 where the sources are symbols.
+    copied : str, optional
+        The modality whose columns are all copies of the other's.
+    """
+
+    modalities: tuple[str, str]
+    sources: tuple[Source, Source]
+    target: Target
+    groups: dict[str, NDArray[Any]]
+    repeated: int = 0
+    copied: str | None = None
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.target)
+
+
+def check_sample(
+    embeddings: Embeddings,
+    y: ArrayLike,
+    groups: Groups,
+    folds: int,
+    *,
+    title: str = "target",
+    block_numbers: int = BLOCK_NUMBERS,
+) -> Sample:
+    """Check a sample, and go through its rows once.
+
+    Parameters
+    ----------
+    embeddings, y, groups, folds
+        As in `modalprism.analyze`.
+    title : str
+        What the target is, in words.
+    block_numbers : int
+        Numbers of an embedding in memory at a time.
+
+    Raises
+    ------
+    InputError
+        With one sentence on the first thing that is wrong.
+    """
+    check_modalities(embeddings, folds)
+    given = [(str(name), rows_of(str(name), rows)) for name, rows in embeddings.items()]
+    check_same_rows(*((name, int(rows.shape[0])) for name, rows in given))
+    (first, one), (second, other) = sorted(given, key=lambda pair: pair[0])
+    n = int(one.shape[0])
+    if n < FEWEST_ROWS:
+        raise InputError(f"{n} rows are too few to estimate from; give at least {FEWEST_ROWS}")
+    target = check_target(y, n, folds, title)
+    columns = check_groups(groups, n)
+    source_1, hashes_1 = check_source(first, one, block_numbers)
+    source_2, hashes_2 = check_source(second, other, block_numbers)
+    first_row = first_rows(hashes_1, hashes_2)
+    if repeated := int((first_row != np.arange(n)).sum()):
+        columns = tie_repeated(columns, first_row)
+    check_classes_cross(columns, target.totals, target.names, folds)
+    copied = copied_modality((first, second), (source_1.read(0, ROWS), source_2.read(0, ROWS)))
+    return Sample((first, second), (source_1, source_2), target, columns, repeated, copied)
+
+
+def first_rows(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return, for every row, the first row with the same two hashes, shape (n,).
+
+    Every row stands alone where neither embedding is different in at least half of the rows:
+    symbols, or partners that are combined, meet again without being one example.
+
+    Examples
+    --------
+    >>> first_rows(np.array([1, 2, 1]), np.array([5, 5, 5]))
+    array([0, 1, 0])
+    """
+    n = len(first)
+    if 2 * max(len(np.unique(hashes)) for hashes in (first, second)) < n:
+        return np.arange(n)
+    order = np.lexsort((second, first))  # stable: the first of equal rows leads them
+    pairs = np.stack([first, second])[:, order]
+    leads = np.concatenate([[True], (pairs[:, 1:] != pairs[:, :-1]).any(0)])
+    found = np.empty(n, dtype=np.int64)
+    found[order] = order[leads][np.cumsum(leads) - 1]
+    return found
+
+
+def tie_repeated(
+    columns: Mapping[str, NDArray[Any]], first: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Return group columns, one of which holds rows of one example together.
+
+    A column that does so already is enough. Otherwise the column with the most groups joins those
+    that share an example: a column more would be resampled once more.
+    """
+    if not columns:
+        return {REPEATED: first}
+    if any((column[first] == column).all() for column in columns.values()):
+        return dict(columns)
+    finest = max(columns, key=lambda name: len(np.unique(columns[name])))
+    joined = connected_groups({finest: columns[finest], REPEATED: first}, len(first))
+    return {**columns, finest: joined}
