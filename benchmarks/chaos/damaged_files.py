@@ -290,12 +290,12 @@ def read(path: Path) -> None:
         _read_examples(open_examples(path))
     else:
         store = EmbeddingStore.open(path)
-        for name in store.names:
-            store.array(name)
-        for modality in store.modalities:
-            for layer in store.layers((modality, modality)):
-                store.span_in_parts(modality, layer)[:2]
-                store.layer_name(layer)
+        dict(store.arrays(store.names))
+        if path.name == "store":
+            for modality in store.modalities:
+                for layer in store.layers((modality, modality)):
+                    store.span_in_parts(modality, layer)[:2]
+        store.layer_name(1)
         store.digest()
 
 

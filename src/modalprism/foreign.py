@@ -274,11 +274,23 @@ def reason_of(error: BaseException) -> str:
     'bad header \\x1b[2J'
     """
     words = str(getattr(error, "strerror", None) or error)[: 10 * _LONGEST_REASON]
-    words = redacted(" ".join(words.split()))
+    words = redacted(words)
     if not words or isinstance(error, KeyError | RecursionError | MemoryError | AssertionError):
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return one_line(words)
+
+
+def one_line(words: str, most: int = _LONGEST_REASON) -> str:
+    r"""Return words from inside a file as one printable line of at most `most` characters.
+
+    Examples
+    --------
+    >>> one_line("a\nname \x1b[2J that goes on", 16)
+    'a name \\x1b[2J …'
+    """
+    words = " ".join(words[: 10 * most].split())
     words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
-    return words if len(words) <= _LONGEST_REASON else f"{words[: _LONGEST_REASON - 1]}…"
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def redacted(words: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from modalprism.capture import hdf5_arrays
+from modalprism import isolation
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 
@@ -204,7 +204,7 @@ def test_an_hdf5_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["image"] = np.ones((200, 20_000))
-    monkeypatch.setattr(hdf5_arrays, "PATIENCE", 1e-4)
+    monkeypatch.setattr(isolation, "PATIENCE", 1e-4)
     with pytest.raises(InputError, match=r"x\.h5 cannot be read: the HDF5 library .* took longer"):
         EmbeddingStore.open(tmp_path / "x.h5").array("image")
 

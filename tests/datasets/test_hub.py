@@ -2,6 +2,8 @@
 
 import importlib
 import io
+import json
+import os
 import shutil
 import zipfile
 
@@ -16,6 +18,7 @@ from modalprism.datasets.joined import Join
 from modalprism.datasets.labels import Labels
 from modalprism.datasets.sources import Examples, open_examples
 from modalprism.errors import InputError
+from modalprism.strict_json import dumps
 
 datasets = pytest.importorskip("datasets")
 
@@ -179,7 +182,7 @@ def test_a_stream_that_breaks_off_says_so():
     source = LibraryDataset(stream, "made", "")
     examples = iter(Examples(source, Columns().among(source.columns), None, 16_000))
     assert next(examples).inputs["text"] == "a"
-    with pytest.raises(InputError, match=r"dataset made broke off \(the line is dead\)"):
+    with pytest.raises(InputError, match="made cannot be read: the line is dead; the same command"):
         next(examples)
 
 
@@ -249,7 +252,7 @@ def test_pictures_in_an_archive_are_read_where_they_stand(tmp_path, monkeypatch,
         content.index(b"IEND") - content.index(b"IDAT")
     )
     (folder / "train.zip").write_bytes(content)
-    with pytest.raises(InputError, match=r"row '0', column 'image': the archive of .* is damaged"):
+    with pytest.raises(InputError, match=r"row '0', column 'image': zip.* Bad CRC-32"):
         examples[0].inputs["image"]
 
 
@@ -281,7 +284,7 @@ def test_pictures_of_another_configuration_are_joined(repository, made, on_white
 
 @pytest.mark.usefixtures("repository")
 def test_a_configuration_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match=r"cannot be opened: .*'nope' not found"):
+    with pytest.raises(InputError, match=r"hub it cannot be read: .*'nope' not found"):
         open_examples("owner/name:nope", split="train")
 
 
@@ -313,3 +316,42 @@ def test_without_the_library_the_remedy_is_said(made, tmp_path, monkeypatch):
     for data in (tmp_path / "saved", "owner/name"):
         with pytest.raises(InputError, match=r"run pip install 'modalprism\[datasets\]'"):
             open_examples(data)
+
+
+def refusal(folder):
+    with pytest.raises(InputError) as caught:
+        open_examples(folder)
+    return str(caught.value)
+
+
+def test_a_saved_dataset_whose_lengths_lie_ends_no_process(tmp_path):
+    folder = tmp_path / "saved"
+    datasets.Dataset.from_dict({"text": ["a", "b", "c"] * 20}).save_to_disk(folder)
+    (arrow,) = folder.glob("*.arrow")
+    content = arrow.read_bytes()
+    offsets = np.arange(61, dtype="<i4").tobytes()  # of 60 words of one letter
+    assert content.count(offsets) == 1
+    arrow.write_bytes(content.replace(offsets, offsets[:40] + b"\xff\xff\xff\x3f" * 51))
+    assert "cannot be read" in refusal(folder)
+
+
+def test_a_saved_dataset_reads_no_file_beside_its_folder(tmp_path):
+    folder = tmp_path / "saved"
+    datasets.Dataset.from_dict({"text": ["a", "b"]}).save_to_disk(folder)
+    state = json.loads((folder / "state.json").read_text())
+    state["_data_files"] = [{"filename": "../other.arrow"}]
+    (folder / "state.json").write_text(dumps(state))
+    assert "names '../other.arrow', which is not beside it" in refusal(folder)
+    os.mkfifo(folder / "pipe")
+    assert "pipe is not a regular file" in refusal(folder)
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}", "zip://a.png::{}", "zip://a.png::file://{}"])
+def test_a_picture_that_a_cell_names_is_a_regular_file(tmp_path, form):
+    os.mkfifo(tmp_path / "pipe")
+    cell = {"image": {"bytes": None, "path": form.format(tmp_path / "pipe")}, "text": "a"}
+    features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string")})
+    source = LibraryDataset(datasets.Dataset.from_list([cell], features=features), "made", "")
+    (example,) = Examples(source, Columns().among(source.columns), None, 16_000)
+    with pytest.raises(InputError, match="pipe is not a regular file"):
+        example.inputs["image"]

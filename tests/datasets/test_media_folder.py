@@ -86,3 +86,12 @@ def test_names_that_are_not_in_utf8_can_be_written_down(tmp_path, pictures):
 def test_a_folder_of_nothing_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds nothing that is known as examples; give"):
         open_examples(tmp_path)
+
+
+def test_a_pipe_among_the_pictures_breaks_its_example_alone(tmp_path, pictures):
+    (tmp_path / "a.png").write_bytes(pictures[0])
+    os.mkfifo(tmp_path / "b.png")
+    first, second = open_examples(tmp_path)
+    assert first.inputs["image"].mode == "RGB"
+    with pytest.raises(InputError, match=r"b.png is not a regular file"):
+        second.inputs["image"]

@@ -3,6 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from modalprism.datasets import parquet
 from modalprism.datasets.columns import Columns
 from modalprism.datasets.parquet import ParquetFiles
 from modalprism.datasets.rows import pick
@@ -166,15 +167,18 @@ def test_several_configurations_are_not_mixed(write, tmp_path):
     assert example.inputs["text"] == "art"
 
 
-def test_files_that_do_not_fit_are_refused(write, tmp_path):
+def test_files_that_do_not_fit_are_refused(write, tmp_path, monkeypatch):
     write({"text": ["a"], "image": ["b"]}, "parts/a.parquet")
     write({"text": ["a"]}, "parts/b.parquet")
     with pytest.raises(InputError, match=r"b.parquet has no column 'image', but a.parquet has"):
         open_examples(tmp_path / "parts")
     with pytest.raises(InputError, match=r"a.parquet has no rows"):
         open_examples(write({"text": pa.array([], pa.string())}))
+    monkeypatch.setattr(parquet, "_ROWS_PER_BYTE", 1e-6)
+    with pytest.raises(InputError, match=r"says that it has 1 rows, more than its .* bytes can"):
+        open_examples(write({"text": ["a"]}))
     (tmp_path / "no.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(InputError, match=r"no.parquet is no parquet file that can be read"):
+    with pytest.raises(InputError, match=r"no.parquet cannot be read: .* smaller than"):
         open_examples(tmp_path / "no.parquet")
 
 

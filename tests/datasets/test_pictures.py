@@ -108,9 +108,16 @@ def test_a_truncated_jpeg_is_refused(on_white):
         picture_of(whole[: len(whole) // 2])
 
 
-def test_a_bomb_is_refused():
-    with pytest.raises(InputError, match="decompression bomb"):
-        picture_of(encoded(Image.new("1", (14_000, 14_000))))
+@pytest.mark.parametrize("height", [8_001, 14_000, 40_000])
+def test_a_picture_above_the_limit_is_refused_before_it_is_decoded(height):
+    whole = encoded(Image.new("1", (10_000, height)))
+    with pytest.raises(InputError, match="the picture has more than 80,000,000 pixels"):
+        picture_of(whole[:100])
+
+
+def test_a_kind_that_starts_another_program_is_refused():
+    with pytest.raises(InputError, match="it is no picture of a kind that can be read"):
+        picture_of(encoded(Image.new("RGB", (4, 4)), "EPS"))
 
 
 @settings(max_examples=150, deadline=None)

@@ -102,7 +102,7 @@ def test_a_shard_that_is_cut_off_loses_its_last_examples_alone(tmp_path, picture
     assert 2 <= len(examples) < 8
     for example in examples[:-1]:
         assert example.inputs["image"].mode == "RGB"
-    with pytest.raises(InputError, match=r"row 'a.tar/\d': .*a.tar is cut off or damaged"):
+    with pytest.raises(InputError, match=r"row 'a.tar/\d': .*a.tar .*; it is cut off or damaged"):
         examples[-1].inputs["image"]
 
 
@@ -129,7 +129,7 @@ def test_json_that_is_broken_breaks_its_example_alone(tmp_path, write_tar, broke
     files = [("0.txt", "a"), ("0.json", broken), ("1.txt", "b"), ("1.json", '{"answer": "no"}')]
     examples = list(open_examples(write_tar(tmp_path / "a.tar", files)))
     assert [example.label for example in examples] == [None, "no"]
-    with pytest.raises(InputError, match=r"row 'a.tar/0': it cannot be read: "):
+    with pytest.raises(InputError, match=r"row 'a.tar/0': its .json cannot be read: "):
         examples[0].inputs["text"]
 
 
@@ -183,7 +183,7 @@ def test_what_holds_no_examples_is_refused(tmp_path, write_tar, named):
     with pytest.raises(InputError, match=r"a.tar holds no examples"):
         open_examples(write_tar(tmp_path / "a.tar", [("README", "x")]))
     (tmp_path / "b.tar").write_bytes(b"")
-    with pytest.raises(InputError, match=r"b.tar is cut off or damaged"):
+    with pytest.raises(InputError, match=r"b.tar cannot be read: .*; it is cut off or damaged"):
         open_examples(tmp_path / "b.tar")
     with pytest.raises(InputError, match=r"no file .*c-001.tar; check the pattern"):
         open_examples(f"{tmp_path}/c-{{001..002}}.tar")
@@ -223,3 +223,17 @@ def test_brackets_in_a_folder_stand_for_themselves(tmp_path, write_tar):
     write_tar(folder / "a-0.tar", [("k.txt", "x")])
     for pattern in ("a-{0..0}.tar", "a-*.tar"):
         assert len(open_examples(f"{folder}/{pattern}")) == 1
+
+
+def test_a_sparse_file_breaks_its_example(tmp_path, write_tar):
+    path = write_tar(tmp_path / "a.tar", [("0.txt", "a"), ("1.txt", "b")])
+    content = bytearray(path.read_bytes())
+    header = bytearray(tarfile.TarInfo("1.txt").tobuf(tarfile.GNU_FORMAT))
+    header[124:136], header[156:157], header[483:495] = b"%011o\0" % 1, b"S", b"77777777777\0"
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:]))
+    content[1024:1536] = header
+    path.write_bytes(content)
+    first, second = open_examples(path)
+    assert first.inputs["text"] == "a"
+    with pytest.raises(InputError, match="has a sparse file"):
+        second.inputs["text"]

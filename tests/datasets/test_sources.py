@@ -192,7 +192,7 @@ def test_nothing_is_opened_before_it_is_asked_for(named):
     shutil.rmtree(folder / "scans")
     examples = list(open_examples(path, COLUMNS))
     assert [example.inputs["text"] for example in examples] == [row["question"] for row in rows]
-    with pytest.raises(InputError, match=r"row '0', column 'image': the file scans/0.png is not"):
+    with pytest.raises(InputError, match=r"row '0', column 'image': the file scans/0.png does not"):
         examples[0].inputs["image"]
 
 
@@ -299,10 +299,10 @@ def test_what_cannot_be_read_is_skipped_with_a_list(named, model, tmp_path):
     assert [id for id, _ in skipped] == ["1", "2", "3", "4", "5"]
     expected = (
         "row '1', column 'image': the picture cannot be read",
-        "row '2', column 'image': the file scans/2.png is not there",
+        "row '2', column 'image': the file scans/2.png does not exist; check the path",
         "row '3': its label in column 'answer' is empty",
         "row '4', column 'image': the file ../secret.png is outside of",
-        "row '5': its line is no JSON",
+        "row '5': the JSON of its line cannot be read",
     )
     for (_, why), words in zip(skipped, expected, strict=True):
         assert words in why

@@ -53,9 +53,12 @@ def test_json_lines_are_read_as_they_stand(write):
         ("a.csv", 'text,n\na,1\n"b"x,2\nc,3\n', {1: "lines 3 to 3 cannot be read"}),
         ("a.csv", 'text,n\na,1\n"b,2\nc,3\n', {1: "lines 3 to 4 cannot be read: unexpected end"}),
         ("a.jsonl", '{"text": "a"}\n{"text": \n[1]\n{"text": "d"}\n',
-         {1: "its line is no JSON: ", 2: r"its line is no JSON object: \[1\]"}),
-        ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', {1: "its line is no JSON: .*utf-8"}),
-        ("a.jsonl", '{"text": "a"}\n' + "[" * 100_000 + "\n", {1: "its line is no JSON"}),
+         {1: "the JSON of its line cannot be read: ", 2: r"its line is no JSON object: \[1\]"}),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', {1: "the JSON of its line .*utf-8"}),
+        ("a.jsonl", '{"text": "a"}\n' + "[" * 60 + "]" * 60 + "\n",
+         {1: "the JSON of its line .* nests deeper than 50 levels"}),
+        ("a.jsonl", '{"text": "a"}\n{"text": "\\ud83d"}\n', {1: "the JSON .* surrogates"}),
+        ("a.jsonl", '{"text": "a"}\n' + "[" * 100_000 + "\n", {1: "the JSON .* RecursionError"}),
     ],
 )  # fmt: skip
 def test_a_broken_row_is_said_when_asked_for(write, name, content, broken):
@@ -75,6 +78,7 @@ def test_a_broken_row_is_said_when_asked_for(write, name, content, broken):
         ("a.csv", "", "is empty; its first line names the columns"),
         ("a.csv", "text,label\n", "has no rows"),
         ("a.csv", "text,text\na,b\n", "has two columns 'text'"),
+        ("a.csv", ",".join(map(str, range(20_000))) + ",7\n1\n", "has two columns '7'"),
         ("a.csv", "text\n\xe9\n".encode("latin-1"), "is not in UTF-8 .*; save it so"),
         ("a.csv", '"text\n', "a.csv: lines 1 to 1 cannot be read"),
         ("a.jsonl", "\n \n", "has no rows"),
@@ -87,7 +91,7 @@ def test_a_table_of_nothing_is_refused(write, name, content, words):
 
 
 def test_a_table_that_cannot_be_opened_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read: No such file"):
+    with pytest.raises(InputError, match="does not exist; check the path"):
         written_table(tmp_path / "a.csv")
 
 

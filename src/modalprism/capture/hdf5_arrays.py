@@ -1,7 +1,6 @@
 """Embeddings in HDF5 files, read in a process of their own.
 
-The HDF5 library can loop for ever on a file with a few bytes flipped. The child process ends itself
-when a step takes longer than `PATIENCE`, and it ends when this process does.
+The HDF5 library can loop for ever on a file with a few bytes flipped (`modalprism.isolation`).
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +17,13 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from modalprism import isolation
 from modalprism.capture.named_arrays import NamedArrays
 from modalprism.errors import InputError
 from modalprism.foreign import require_room
 from modalprism.remote import shown
 from modalprism.strict_json import dumps
 
-PATIENCE: float = 30
-"""Seconds that one step may take: listing a group, or reading a block of 16 MB or one chunk."""
 _CHILD: Final = "modalprism.capture.hdf5_child"
 
 
@@ -38,16 +34,7 @@ def open_hdf5(path: Path) -> Iterator[NamedArrays]:
         raise InputError(
             "HDF5 files need h5py; run pip install 'modalprism[formats]', or save .npz"
         )
-    # The child finds packages where this process does.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-P", "-W", "ignore", "-m", _CHILD, str(path.absolute())]
-    with subprocess.Popen(  # noqa: S603
-        [*command, str(PATIENCE)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    ) as child:
+    with isolation.start(_CHILD, str(path.absolute())) as child:
         try:
             names = tuple(_ask(child, None, shown(path))["names"])
             yield NamedArrays(names, lambda name, what: _array(child, name, what))
@@ -74,7 +61,9 @@ def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
 def _answer(child: subprocess.Popen[bytes], what: str) -> dict[str, Any]:
     line = _pipes(child)[1].readline()
     if not line:
-        raise ValueError(f"the HDF5 library crashed on it, or took longer than {PATIENCE:g} s")
+        raise ValueError(
+            f"the HDF5 library crashed on it, or took longer than {isolation.PATIENCE:g} s"
+        )
     answer: dict[str, Any] = json.loads(line)
     if "refused" in answer:
         raise InputError(f"{what} cannot be read: {answer['refused']}")

@@ -3,7 +3,7 @@
 The HDF5 library can loop for ever on a damaged file, or crash. `hdf5_arrays` runs this module, so
 that only this process ends then.
 
-Arguments: the path, and the seconds that one step may take. Every line of standard input asks for
+Arguments: the path, and what `isolation.start` adds. Every line of standard input asks for
 an array by its name in JSON, or with ``null`` for all names. Answers on standard output are lines
 of JSON:
 
@@ -15,13 +15,12 @@ of JSON:
 
 from __future__ import annotations
 
-import faulthandler
 import importlib
 import json
 import math
 import posixpath
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -30,28 +29,21 @@ import numpy as np
 
 from modalprism.errors import InputError
 from modalprism.foreign import reason_of, require_chunks
-from modalprism.memory import free_memory
+from modalprism.isolation import alive, limit_memory, resting
 from modalprism.strict_json import dumps
 
 _DEEPEST: Final = 50
 _MOST_LINKS: Final = 10
 _BLOCK: Final = 2**24
 """Bytes that are read in one step."""
-_LIBRARIES: Final = 2**32
-"""Bytes of address space for the interpreter and its libraries."""
 
 
 def main() -> None:
     """Answer requests until standard input ends."""
-    path, seconds = sys.argv[1], float(sys.argv[2])
-    _limit_memory()
+    path = sys.argv[1]
+    limit_memory()
     with suppress(ImportError):
         importlib.import_module("hdf5plugin")  # more compression filters, where it is installed
-
-    def alive() -> None:
-        """End this process unless the next call comes in time."""
-        faulthandler.dump_traceback_later(seconds, exit=True)
-
     file = None
     for line in sys.stdin:
         alive()
@@ -59,23 +51,14 @@ def main() -> None:
             file = file or h5py.File(path, "r")
             name = json.loads(line)
             if name is None:
-                _say({"names": list(_names(file, alive))})
+                _say({"names": list(_names(file))})
             else:
-                _send(_dataset(file, name), alive)
+                _send(_dataset(file, name))
         except InputError as error:
             _say({"refused": str(error)})
         except Exception as error:  # noqa: BLE001, whatever it is, the other process says it
             _say({"error": reason_of(error)})
-        faulthandler.cancel_dump_traceback_later()
-
-
-def _limit_memory() -> None:
-    """Let a length that lies end this process, and no other, where the system allows that."""
-    if free := free_memory():
-        with suppress(ImportError, ValueError, OSError):
-            resource: Any = importlib.import_module("resource")
-            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-            resource.setrlimit(resource.RLIMIT_AS, (free + _LIBRARIES, hard))
+        resting()
 
 
 def _say(words: dict[str, Any]) -> None:
@@ -83,7 +66,7 @@ def _say(words: dict[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _names(file: h5py.File, alive: Callable[[], None]) -> Iterator[str]:
+def _names(file: h5py.File) -> Iterator[str]:
     """Yield the names of all arrays; links to other files are among them, and refused when read."""
     seen = {file["/"]}
     waiting = [("", file["/"], 0)]
@@ -128,7 +111,7 @@ def _dataset(file: h5py.File, name: str, links: int = _MOST_LINKS) -> Any:
     return place
 
 
-def _send(array: Any, alive: Callable[[], None]) -> None:
+def _send(array: Any) -> None:
     """Write an array's shape, type and rows."""
     _check(array)
     names = h5py.check_enum_dtype(array.dtype)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from modalprism.errors import InputError
+from modalprism.foreign import guarded, one_line, require_file, require_room
+
+_LONGEST_NAME: Final = 100
 
 
 def is_empty(value: Any) -> bool:
@@ -87,17 +90,15 @@ def content_of(value: Any, root: Path | None) -> bytes:
         raise InputError("it is empty")
     if isinstance(value, bytes):
         return value
-    try:
-        if callable(value):
+    if callable(value):
+        with guarded("the file"):
             return bytes(value())
-        if isinstance(value, str):
-            return file_inside(root, value).read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"the file {value if isinstance(value, str) else error} is not there"
-        ) from error
-    except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror or error}") from error
+    if isinstance(value, str):
+        name = one_line(value, _LONGEST_NAME)
+        path = require_file(file_inside(root, value), name)
+        require_room(path.stat().st_size, f"the file {name}")
+        with guarded(f"the file {name}"):
+            return path.read_bytes()
     if isinstance(value, list):
         raise InputError(f"it is a list of {len(value)}; a modality takes one")
     raise InputError(f"it is {type(value).__name__}, neither bytes nor the name of a file")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,13 +19,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from modalprism import isolation
 from modalprism.datasets.parquet import arrow_row
 from modalprism.datasets.rows import Row, Source, ends_digest, pick
 from modalprism.errors import InputError
+from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file
+from modalprism.remote import is_address
 
-_SAVED: Final = ("dataset_dict.json", "state.json")
+_LOCAL: Final = re.compile("^(file|local)://")
+_STATE: Final = "state.json"
+_SAVED: Final = ("dataset_dict.json", _STATE)
 _ID: Final = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?(@(?P<at>[\w./-]+))?")
-_FAILURES: Final = (OSError, ValueError, LookupError, TypeError, pa.ArrowException)
 
 
 class LibraryDataset(Source):
@@ -69,13 +71,8 @@ class LibraryDataset(Source):
             numbered = zip(chosen.tolist(), dataset.select(chosen).iter(batch_size=1), strict=True)
         else:
             numbered = pick(dataset.iter(batch_size=1), chosen)
-        try:
+        with guarded(f"the dataset {self.name}", "the same command goes on where it stopped"):
             yield from numbered
-        except _FAILURES as error:
-            raise InputError(
-                f"the dataset {self.name} broke off ({error}); the same command goes on where it "
-                "stopped"
-            ) from error
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
         """Yield rows with `columns`; of a dataset that is no stream only the chosen are read."""
@@ -100,12 +97,12 @@ def _cell(value: Any) -> Any:
 
 
 def _fetch(path: str) -> bytes:
-    try:
-        with importlib.import_module("fsspec").open(path, "rb") as file:
-            content: bytes = file.read()
-            return content
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"the archive of {path} is damaged: {error}") from error
+    here = _LOCAL.sub("", path.rpartition("::")[2])  # of a chain, the file that holds all else
+    if not is_address(here):
+        require_file(Path(here))
+    with guarded(path), importlib.import_module("fsspec").open(path, "rb") as file:
+        content: bytes = file.read()
+        return content
 
 
 def _library(what: str) -> Any:
@@ -142,10 +139,9 @@ def saved_dataset(folder: Path, split: str | None) -> Source:
         If the library is missing, the folder is damaged, or has several splits, or not this one.
     """
     library = _library(f"the saved dataset {folder}")
-    try:
+    _check_saved(folder)
+    with guarded(f"the dataset saved to {folder}"):
         dataset = library.load_from_disk(str(folder))
-    except _FAILURES as error:
-        raise InputError(f"the dataset saved to {folder} cannot be read: {error}") from error
     if isinstance(dataset, dict):
         split = _chosen_split(split, list(dataset), str(folder))
         dataset, folder = dataset[split], folder / split
@@ -157,6 +153,32 @@ def saved_dataset(folder: Path, split: str | None) -> Source:
         )
     digests = "".join(ends_digest(path) for path in sorted(folder.glob("*.arrow")))
     return LibraryDataset(dataset, str(folder), hashlib.sha256(digests.encode()).hexdigest())
+
+
+def _check_saved(folder: Path) -> None:
+    """Refuse a folder that names files outside of itself, or holds pipes or devices."""
+    for file in sorted(folder.rglob("*")):
+        if not file.is_dir():
+            require_file(file)
+        if file.name != _STATE:
+            continue
+        state = parse_json(file.read_bytes(), file)
+        with guarded(file):
+            names = [str(one["filename"]) for one in state["_data_files"]]
+        if outside := next((name for name in names if name != Path(name).name), None):
+            raise InputError(f"{file} names {outside!r}, which is not beside it; save it again")
+        _check_arrow([file.parent / name for name in names], file.parent)
+
+
+def _check_arrow(files: Sequence[Path], folder: Path) -> None:
+    """Refuse Arrow files that are damaged: reading one in this process may end it."""
+    for file in files:
+        require_file(file)
+    with isolation.start("modalprism.datasets.arrow_child", *map(str, files)) as child:
+        answer, _ = child.communicate()
+    if answer != b"ok":
+        reason = answer.decode() or "the Arrow library crashed on it, or was too slow"
+        raise InputError(f"the dataset saved to {folder} cannot be read: {reason}; {WRITE_AGAIN}")
 
 
 def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Source:
@@ -171,7 +193,7 @@ def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Source:
     library = _library(f"there is no file or folder {data}, and a dataset of the hub")
     parts = _ID.fullmatch(data)
     name, config, revision = parts.group("name", "config", "at") if parts else (data, None, None)
-    try:
+    with guarded(f"{data} is no file or folder here, and as a dataset of the hub it"):
         builder = library.load_dataset_builder(name, config, revision=revision)
         files = builder.config.data_files or {}
         split = _chosen_split(split, list(map(str, builder.info.splits or files)), data)
@@ -180,13 +202,6 @@ def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Source:
         else:
             builder.download_and_prepare()
             dataset = builder.as_dataset(split=split)
-    except InputError:
-        raise
-    except (*_FAILURES, library.exceptions.DatasetsError) as error:
-        raise InputError(
-            f"{data} is no file or folder here, and as a dataset of the hub it cannot be opened: "
-            f"{error}"
-        ) from error
     # The hub's addresses of files say the revision, and so what is in them; paths do not.
     addresses = [
         ends_digest(Path(file)) if Path(file).is_file() else str(file)

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.rows import Row, Source, ends_digest
 from modalprism.errors import InputError
+from modalprism.foreign import WRITE_AGAIN, guarded, require_file
 
 _BATCH: Final = 16
 """Rows that are held at once: pictures are large."""
 _BUFFER: Final = 2**20
+_ROWS_PER_BYTE: Final = 10_000
+"""Rows that a byte of a file can stand for at most: equal values are written once."""
 _LIBRARY: Final = b"huggingface"
 
 
@@ -37,17 +40,21 @@ class ParquetFiles(Source):
         self.files = tuple(files)
         self.length = 0
         for path in self.files:
-            try:
-                metadata = pq.read_metadata(path)
+            with guarded(path, WRITE_AGAIN):
+                metadata = pq.read_metadata(require_file(path))
                 schema = metadata.schema.to_arrow_schema()
-            except (pa.ArrowException, OSError) as error:
-                raise InputError(f"{path} is no parquet file that can be read: {error}") from error
+                names = set(schema.names)
             if path == self.files[0]:
                 self.schema, self.columns = schema, tuple(schema.names)
-            elif lacking := [name for name in self.columns if name not in schema.names]:
+            elif lacking := [name for name in self.columns if name not in names]:
                 raise InputError(
                     f"{path} has no column {lacking[0]!r}, but {self.files[0].name} has; "
                     "give files of the same columns"
+                )
+            if metadata.num_rows > _ROWS_PER_BYTE * path.stat().st_size:
+                raise InputError(
+                    f"{path} says that it has {metadata.num_rows:,} rows, more than its "
+                    f"{path.stat().st_size:,} bytes can hold; {WRITE_AGAIN}"
                 )
             self.length += metadata.num_rows
         if not self.length:
@@ -59,7 +66,9 @@ class ParquetFiles(Source):
         begin = 0
         for path in self.files:
             # A group may hold all rows of a file: it is read piece by piece.
-            with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+            with guarded(path, WRITE_AGAIN):
+                opened = pq.ParquetFile(require_file(path), buffer_size=_BUFFER, pre_buffer=False)
+            with opened as file:
                 for group in range(file.num_row_groups):
                     end = begin + file.metadata.row_group(group).num_rows
                     places = _between(chosen, begin, end)
@@ -77,13 +86,14 @@ class ParquetFiles(Source):
     ) -> Iterator[Row]:
         done = 0
         try:
-            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(columns)):
-                while done < len(places) and places[done] < begin + batch.num_rows:
-                    place = places[done]
-                    yield arrow_row(batch.slice(place - begin, 1), place, self._classes)
-                    done += 1
-                begin += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+            with guarded("the file"):
+                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(columns)):
+                    while done < len(places) and places[done] < begin + batch.num_rows:
+                        place = places[done]
+                        yield arrow_row(batch.slice(place - begin, 1), place, self._classes)
+                        done += 1
+                    begin += batch.num_rows
+        except InputError as error:
             # The pages of a group depend on each other: what follows in it is lost.
             for position in places[done:]:
                 yield Row(position, str(position), broken=f"the file is damaged there: {error}")
@@ -120,10 +130,10 @@ def arrow_row(
     values: dict[str, Any] = {}
     for name in table.schema.names:
         try:
-            value = table.column(name)[0].as_py()
-        except (ValueError, OverflowError, pa.ArrowException) as error:
-            broken = f"column {name!r} cannot be read: {error}"
-            return Row(position, str(position), broken=broken)
+            with guarded(f"column {name!r}"):
+                value = table.column(name)[0].as_py()
+        except InputError as error:
+            return Row(position, str(position), broken=str(error))
         values[name] = class_of(value, classes[name]) if name in classes else value
     return Row(position, str(position), values)
 

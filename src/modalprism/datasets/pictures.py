@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
-import struct
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from modalprism.errors import InputError
+from modalprism.foreign import guarded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+MOST_PIXELS: Final = 80_000_000
+"""A larger picture is refused before it is decoded: a small file can claim any size."""
+_TOO_LARGE: Final = f"the picture has more than {MOST_PIXELS:,} pixels; make it smaller"
+_KINDS: Final = (
+    *("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF"),
+    *("AVIF", "DIB", "ICO", "JPEG2000", "PPM", "TGA"),
+)
+"""Kinds that Pillow decodes by itself: for others, such as EPS, it may start another program."""
 _GAP: Final = 1 / 32
 """Of the height: the white between two pictures side by side."""
 
@@ -33,34 +42,30 @@ def picture_of(content: bytes) -> Image:
     Raises
     ------
     InputError
-        If it is no picture, damaged, or of grey levels of which nobody knows the range.
+        If it is no picture of the kinds in `_KINDS`, damaged, has more than `MOST_PIXELS` pixels,
+        or has grey levels of which nobody knows the range.
     """
     pillow = _pillow()
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         raise InputError("it is a recording, no picture: its column is audio=…")
-    try:
-        with pillow.Image.open(io.BytesIO(content)) as opened:
+    with guarded("the picture"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on metadata; what matters is said below
+        try:
+            pillow.Image.init()
+            kinds = [kind for kind in _KINDS if kind in pillow.Image.OPEN]
+            opened = pillow.Image.open(io.BytesIO(content), formats=kinds)
+        except pillow.UnidentifiedImageError as error:
+            raise InputError(
+                "it is no picture of a kind that can be read, or is damaged"
+            ) from error
+        except pillow.Image.DecompressionBombError as error:
+            raise InputError(_TOO_LARGE) from error
+        with opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise InputError(_TOO_LARGE)
             opened.load()
             picture: Image = on_white(pillow.ImageOps.exif_transpose(opened))
             return picture
-    except InputError:
-        raise
-    except pillow.UnidentifiedImageError as error:
-        raise InputError("it is no picture of a kind that can be read, or is damaged") from error
-    except (
-        # All that decoders of damaged files raise.
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        LookupError,
-        ArithmeticError,
-        EOFError,
-        MemoryError,
-        struct.error,
-        pillow.Image.DecompressionBombError,
-    ) as error:
-        raise InputError(f"the picture cannot be read: {error or type(error).__name__}") from error
 
 
 def on_white(picture: Image) -> Image:

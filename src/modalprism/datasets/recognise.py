@@ -83,7 +83,7 @@ def _file(path: Path) -> Source:
 
 
 def _folder(path: Path, split: str | None) -> Source:
-    files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+    files = sorted(one for one in path.iterdir() if not one.is_dir() and one.name[0] != ".")
     tables = [one for one in files if one.suffix.lower() in _TABLES]
     parquet = sorted(
         one

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from modalprism.datasets.rows import (
 )
 from modalprism.datasets.tar_samples import Sample, samples_of
 from modalprism.errors import InputError
+from modalprism.foreign import guarded, parse_json, require_file
 
 _LOOKED_AT: Final = 16
 """Examples whose extensions and JSON keys are the columns."""
@@ -39,7 +39,6 @@ _ALSO: Final = {
     "label": ("cls",),
 }
 """Columns that are whichever of these extensions an example has."""
-_UNREADABLE: Final = (tarfile.TarError, OSError, ValueError, RecursionError)
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, extension: str) -> Any:
@@ -67,7 +66,7 @@ class Shards(Source):
     quick = False
 
     def __init__(self, shards: Sequence[Path]) -> None:
-        self.shards = tuple(shards)
+        self.shards = tuple(map(require_file, shards))
         plain = len({shard.name for shard in shards}) == len(shards)
         self._names = [shard.name if plain else shard.as_posix() for shard in self.shards]
         self.length = 0
@@ -82,7 +81,7 @@ class Shards(Source):
             if archive and not sample.broken and looked_at < _LOOKED_AT:
                 looked_at += 1
                 columns |= dict.fromkeys(_columns(sample.members))
-                with suppress(*_UNREADABLE):  # said when the example is read
+                with suppress(InputError), guarded(sample.key):  # said when the example is read
                     columns |= dict.fromkeys(self._object(archive, sample))
         if not columns:
             raise InputError(broken or f"{self.shards[0]} holds no examples")
@@ -101,9 +100,10 @@ class Shards(Source):
             values: Mapping[str, Any] = {}
             if archive and not broken:
                 try:
-                    values = self._values(archive, sample, columns)
-                except _UNREADABLE as error:
-                    broken = f"it cannot be read: {error}"
+                    with guarded("it"):
+                        values = self._values(archive, sample, columns)
+                except InputError as error:
+                    broken = str(error)
             yield Row(position, identity, values, broken)
 
     def _values(
@@ -122,7 +122,7 @@ class Shards(Source):
         """Read the object in ``.json``; empty where there is none."""
         if "json" not in sample.members:
             return {}
-        values = json.loads(_read(archive, sample.members["json"], "json"))
+        values = parse_json(_read(archive, sample.members["json"], "json"), "its .json")
         return values if isinstance(values, dict) else {}
 
     def digest(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import warnings
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from modalprism.errors import InputError
+from modalprism.foreign import guarded
 
 _RATES: Final = (1_000, 1_000_000)
 """In Hz; what is outside is a damaged header."""
@@ -31,25 +31,11 @@ def sound_of(content: bytes, rate: int) -> NDArray[np.float32]:
         raise InputError(
             "it is no WAV file; convert it, such as with ffmpeg -i recording.mp3 recording.wav"
         )
-    try:
-        with warnings.catch_warnings():
-            # Other chunks beside the samples are harmless; samples that are missing are not.
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)
-            warnings.filterwarnings("error", "Reached EOF", wavfile.WavFileWarning)
-            found, samples = wavfile.read(io.BytesIO(content))
-    except (
-        wavfile.WavFileWarning,
-        ValueError,
-        OSError,
-        EOFError,
-        TypeError,
-        LookupError,
-        ArithmeticError,
-        MemoryError,
-        UnboundLocalError,
-        struct.error,
-    ) as error:
-        raise InputError(f"the WAV file cannot be read: {error or type(error).__name__}") from error
+    with guarded("the WAV file"), warnings.catch_warnings():
+        # Other chunks beside the samples are harmless; samples that are missing are not.
+        warnings.simplefilter("ignore", wavfile.WavFileWarning)
+        warnings.filterwarnings("error", "Reached EOF", wavfile.WavFileWarning)
+        found, samples = wavfile.read(io.BytesIO(content))
     return resampled(samples, found, rate)
 
 
@@ -63,16 +49,20 @@ def resampled(samples: NDArray[Any], found: float, rate: int) -> NDArray[np.floa
     """
     if not (_RATES[0] <= found <= _RATES[1]):
         raise InputError(f"its rate is {found} Hz; recordings have {_RATES[0]} to {_RATES[1]}")
-    scaled = _scaled(np.asarray(samples))
-    mono = scaled.mean(1) if scaled.ndim == 2 and scaled.shape[1] else scaled
-    if mono.ndim != 1 or not mono.size:
-        raise InputError(f"it has samples of shape {np.shape(samples)}; give (n,) or (n, channels)")
-    if not np.isfinite(mono).all():
-        raise InputError("a sample is not finite")
-    if found != rate:
-        shared = math.gcd(int(found), rate)
-        mono = scipy.signal.resample_poly(mono, rate // shared, int(found) // shared)
-    return np.asarray(mono, dtype=np.float32)
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise InputError(f"it has samples of shape {samples.shape}; give (n,) or (n, channels)")
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+        mono = _scaled(samples)
+        if mono.ndim == 2:
+            mono = mono.mean(1)
+        if found != rate:
+            shared = math.gcd(int(found), rate)
+            mono = scipy.signal.resample_poly(mono, rate // shared, int(found) // shared)
+        resampled = np.asarray(mono, dtype=np.float32)
+    if not np.isfinite(resampled).all():
+        raise InputError("a sample is not finite, or too large for a float32")
+    return resampled
 
 
 def _scaled(samples: NDArray[Any]) -> NDArray[np.float64]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from modalprism.errors import InputError
+from modalprism.foreign import guarded
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -32,11 +35,9 @@ def samples_of(shard: Path) -> Iterator[tuple[Sample, tarfile.TarFile | None]]:
     A shard that is cut off ends with an example that is broken, in place of the one that was cut.
     """
     now = Sample("")
-    archive: Any
     try:
-        with tarfile.open(shard, "r:") as archive:
-            while (member := archive.next()) is not None:
-                archive.members.clear()  # it would keep all of them, and memory would grow
+        with guarded(shard, "it is cut off or damaged"), tarfile.open(shard, "r:") as archive:
+            for member in _members(archive):
                 name = PurePosixPath(member.name)
                 stem, _, extension = name.name.partition(".")
                 if not member.isreg() or not extension or not stem:
@@ -49,13 +50,32 @@ def samples_of(shard: Path) -> Iterator[tuple[Sample, tarfile.TarFile | None]]:
                     now = Sample(key, broken="its name leads out of the shard" if outside else "")
                 if extension.lower() in now.members:
                     now = Sample(key, now.members, f"it has two files .{extension.lower()}")
+                if member.issparse():
+                    now = Sample(key, now.members, "it has a sparse file, whose size can be a lie")
                 now.members[extension.lower()] = member
-            if not _ends(archive):
-                raise tarfile.ReadError("the mark at its end is missing")
             if now.key:
                 yield now, archive
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        yield Sample(now.key or "beginning", broken=f"{shard} is cut off or damaged: {error}"), None
+    except InputError as error:
+        yield Sample(now.key or "beginning", broken=str(error)), None
+
+
+def _members(archive: Any) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of an archive, which ends with a block of zeros.
+
+    Raises
+    ------
+    ReadError
+        If the end is missing, or a size is negative: reading would go round in a circle.
+    """
+    begin = -1
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # it would keep all of them, and memory would grow
+        if archive.offset <= begin or member.size < 0:
+            raise tarfile.ReadError("a size is negative")
+        begin = archive.offset
+        yield member
+    if not _ends(archive):
+        raise tarfile.ReadError("the mark at its end is missing")
 
 
 def _ends(archive: Any) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.rows import Row, Source, pick, whole_digest
 from modalprism.errors import InputError
+from modalprism.foreign import guarded, parse_json, require_file
 
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 LINES: Final = frozenset({".jsonl", ".ndjson"})
@@ -92,8 +93,9 @@ class SeparatedTable(_WrittenTable):
             raise InputError(f"{self.path} is empty; its first line names the columns")
         if isinstance(names, str):
             raise InputError(f"{self.path}: {names}")
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise InputError(f"{self.path} has two columns {twice[0]!r}; names must differ")
+        if len(set(names)) < len(names):
+            twice = Counter(names).most_common(1)[0][0]
+            raise InputError(f"{self.path} has two columns {twice!r}; names must differ")
         return tuple(names)
 
     def _records(self) -> Iterator[list[str] | str]:
@@ -130,9 +132,9 @@ class JsonLines(_WrittenTable):
 
     def _values(self, record: bytes) -> Mapping[str, Any] | str:
         try:
-            values = json.loads(record)
-        except (ValueError, RecursionError) as error:
-            return f"its line is no JSON: {error}"
+            values = parse_json(record, "the JSON of its line")
+        except InputError as error:
+            return str(error)
         return values if isinstance(values, dict) else f"its line is no JSON object: {values!r:.60}"
 
 
@@ -144,7 +146,6 @@ def written_table(path: Path) -> Source:
     InputError
         If it is empty, or cannot be read.
     """
-    try:
+    require_file(path)
+    with guarded(path):
         return (JsonLines if path.suffix.lower() in LINES else SeparatedTable)(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
