@@ -17,22 +17,10 @@ _LEAST_CELLS = 1 << 20  # Smaller tables are solved before Numba is loaded.
 
 
 def backend_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]) -> Backend:
-    """Choose a backend.
+    """Choose a backend for tables on a device, of a type, with problems of shape (n1, C, n2).
 
-    Parameters
-    ----------
-    device : torch.device
-        Where the tables are.
-    dtype : torch.dtype
-        Type of the tables.
-    shape : tuple of int
-        (n1, C, n2) of one problem.
-
-    Returns
-    -------
-    Backend
-        For float32 tables: Triton on a GPU, up to 64 classes; Numba on a processor, if the table
-        is large. Otherwise torch.
+    For float32 tables: Triton on a GPU, up to 64 classes; Numba on a processor, if the table is
+    large. Otherwise torch.
     """
     n1, n_classes, n2 = shape
     if dtype == torch.float32 and device.type == "cuda" and n_classes <= _MOST_CLASSES:

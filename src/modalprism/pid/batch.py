@@ -100,18 +100,7 @@ class BatchDecomposition(Sequence[Decomposition]):
         return np.array([getattr(d, name) for d in self.items], dtype=np.float64)
 
     def frame(self, sources: tuple[str, str] = SOURCES) -> pd.DataFrame:
-        """Return a tidy table: the columns of `Decomposition.frame`, after ``problem``, 0 to B−1.
-
-        Parameters
-        ----------
-        sources : (str, str)
-            Names of the sources; they must differ.
-
-        Raises
-        ------
-        InputError
-            If both sources have one name.
-        """
+        """Return the rows of every `Decomposition.frame`, after a column ``problem``, 0 to B−1."""
         import pandas as pd
 
         check_names(sources)

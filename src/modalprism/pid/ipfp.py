@@ -62,8 +62,7 @@ def solve_ipfp(
     Parameters
     ----------
     p_x1y, p_x2y : Tensor
-        (B, n1, C) and (B, n2, C), float64, valid, with the same p(y) in each problem. Symbols and
-        classes that a problem does not use have probability 0 there, and no effect.
+        (B, n1, C) and (B, n2, C): the marginals of a `Problem`.
     watch : Watch
         Stopping conditions; each problem also stops when its own gap is small enough.
     acceleration : Acceleration, optional

@@ -11,6 +11,8 @@ from modalprism.errors import InputError
 from modalprism.memory import free_memory
 from modalprism.pid.cost import factorisation_seconds
 
+Shape = tuple[int, int, int]  # (n1, n2, C)
+
 FLOAT32_TOL = 5e-5  # Nats. Down to 1e-5 either type took the same iterations, but on sharp tables.
 # n₁×n₂ tables alive at once. Fitting: k, ln r and the ln r before it. Newton: slacks, multipliers,
 # their weights, steps and predictions.
@@ -22,7 +24,7 @@ _WIDENING = 16  # Bytes a cell: from three float32 tables to float64 ones, one a
 _SMALL = 1 << 26
 
 
-def newton_bytes(shape: tuple[int, int, int], batch: int, device: torch.device) -> int:
+def newton_bytes(shape: Shape, batch: int, device: torch.device) -> int:
     """Bytes that Newton's method allocates for `batch` problems of shape (n1, n2, C)."""
     n1, n2, n_classes = shape
     blocks = 2 * (n1 + n2) * n_classes**2
@@ -32,9 +34,7 @@ def newton_bytes(shape: tuple[int, int, int], batch: int, device: torch.device) 
     return 8 * blocks + _common_bytes(shape, batch, device, 8, _NEWTON_TABLES)
 
 
-def ipfp_bytes(
-    shape: tuple[int, int, int], batch: int, device: torch.device, tol: float = 0.0
-) -> int:
+def ipfp_bytes(shape: Shape, batch: int, device: torch.device, tol: float = 0.0) -> int:
     """Bytes that proportional fitting allocates for `batch` problems of shape (n1, n2, C).
 
     From a tolerance of 5e-5 nats on, the tables are float32. They become float64 only where there
@@ -50,9 +50,7 @@ def ipfp_bytes(
     return _common_bytes(shape, batch, device, cell, _FITTING_TABLES)
 
 
-def _common_bytes(
-    shape: tuple[int, int, int], batch: int, device: torch.device, cell: int, tables: int
-) -> int:
+def _common_bytes(shape: Shape, batch: int, device: torch.device, cell: int, tables: int) -> int:
     """Bytes of the tables of n1 × n2 cells, the scalings, and the blocks of a certificate."""
     n1, n2, n_classes = shape
     couplings = _COUPLING_TABLES * batch if batch > 1 else 0
@@ -87,7 +85,7 @@ def fits(needed: int, device: torch.device) -> bool:
 
 def check_fits(
     needed: int,
-    shape: tuple[int, int, int],
+    shape: Shape,
     batch: int,
     device: torch.device,
     advice: str | None = None,

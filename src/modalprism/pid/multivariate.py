@@ -52,7 +52,7 @@ def decompose_each_against_rest(
     unique 0.000, synergy 0.500 bit
     unique 0.000, synergy 0.000 bit
     """
-    table = validation.check_many(joint, least_sources=2)
+    table = validation.check_sources(joint)
     return tuple(decompose(two, **options) for two in _each_and_rest(table))
 
 
@@ -89,7 +89,7 @@ def decompose_pairs(
     >>> {pair: f"{d.synergy:z.3f} {d.unit}" for pair, d in pairs.items()}
     {(0, 1): '0.500 bit', (0, 2): '0.000 bit', (1, 2): '0.500 bit'}
     """
-    table = validation.check_many(joint, least_sources=2)
+    table = validation.check_sources(joint)
     n_sources = table.ndim - 1
     return {
         pair: decompose(

@@ -118,11 +118,6 @@ def solve_newton(
         Stopping conditions.
     path : PathFollowing, optional
         Parameters of the central path.
-
-    Returns
-    -------
-    Solution
-        Of a batch of one problem.
     """
     path = path or PathFollowing()
     # Overflow, underflow and nan end a step, not the run: their effects are checked there.

@@ -29,17 +29,11 @@ def solve_newton_batch(
     Parameters
     ----------
     p_x1y, p_x2y : Tensor
-        (B, n1, C) and (B, n2, C), float64, on any device: valid, with the same p(y) in each
-        problem. Symbols and classes that a problem does not use have no effect.
+        (B, n1, C) and (B, n2, C): the marginals of a `Problem`, on any device.
     watch : Watch
         Stopping conditions; each problem also stops when its own gap is small enough.
     path : PathFollowing, optional
-        How the central path is followed.
-
-    Returns
-    -------
-    Solution
-        Of all problems, in order.
+        Parameters of the central path.
     """
     if p_x1y.shape[1] < p_x2y.shape[1]:  # The larger source is eliminated, and that is the first.
         return swapped(solve_newton_batch(p_x2y, p_x1y, watch, path=path))

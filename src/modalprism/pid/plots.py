@@ -27,19 +27,7 @@ def plot_atoms(
     unit: str,
     axes: Axes | None,
 ) -> Axes:
-    """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
-
-    Parameters
-    ----------
-    atoms : sequence
-        R, U₁, U₂ and S, each as (value, low, high); None for an unknown one.
-    information : float, optional
-        I(X₁X₂;Y).
-    unit : str
-        Unit of both.
-    axes : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
-    """
+    """Draw R, U₁, U₂ and S, each (value, low, high) or None, and I(X₁X₂;Y) as one stacked bar."""
     return atoms_axes(
         [None if atom is None else Reading(*atom) for atom in atoms],
         None if information is None else Reading(information),
@@ -53,14 +41,9 @@ def plot_atoms(
 def table_html(
     rows: Sequence[tuple[str, float | None, str, str]], unit: str, state: str, unknown: str
 ) -> str:
-    """Return the table of a decomposition as HTML.
+    """Return a table as HTML, with rows (name, value or None, contribution, share).
 
-    Parameters
-    ----------
-    rows : sequence of (str, float or None, str, str)
-        Name, value, contribution and share of the four atoms and of the information.
-    unit, state, unknown : str
-        Unit of the values, the line below the table, and the word for None.
+    The rows are the four atoms and the information; `state` is the line below the table.
     """
     styles = atom_styles(_SOURCES)
     names = [Cell(style.name, colour=style.colour) for style in styles]

@@ -227,15 +227,7 @@ class Decomposition:
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
 
-        Parameters
-        ----------
-        axes : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            The axes; `axes.figure.savefig` saves them.
+        Without axes it makes a new figure; ``axes.figure.savefig`` saves it.
         """
         from modalprism.pid.plots import plot_atoms
 

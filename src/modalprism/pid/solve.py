@@ -101,16 +101,6 @@ def solve_batch(
         (B, n1, C) and (B, n2, C), float64: the marginals of every problem. Assumed valid.
     solver, tol, max_iter, time_limit, device
         As in `solve_union_information`; the time limit applies to the whole batch.
-
-    Returns
-    -------
-    list of UnionInformation
-        One for each problem.
-
-    Raises
-    ------
-    InputError, Interrupted
-        As `solve_union_information`.
     """
     chosen, place = solver_for(solver), check_device(device)
     batch, n1, n_classes = p_x1y.shape

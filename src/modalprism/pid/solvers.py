@@ -24,7 +24,7 @@ from modalprism.pid.acceleration import Acceleration, Momentum
 from modalprism.pid.closed_form import closed_form
 from modalprism.pid.cost import cheapest, ipfp_iterations
 from modalprism.pid.ipfp import solve_ipfp
-from modalprism.pid.memory import fits, ipfp_bytes, newton_bytes
+from modalprism.pid.memory import Shape, fits, ipfp_bytes, newton_bytes
 from modalprism.pid.newton import PathFollowing, solve_newton
 from modalprism.pid.newton_batch import solve_newton_batch
 from modalprism.pid.solution import Problem, Solution, SolutionBuilder
@@ -58,9 +58,7 @@ class Solver(Protocol):
         """
         ...
 
-    def needed_bytes(
-        self, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
-    ) -> int:
+    def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:
         """Return the bytes that B problems of shape (n1, n2, C) take; 0 where that is unknown."""
         ...
 
@@ -87,13 +85,7 @@ class Newton(PathFollowing):
             problem, lambda one: solve_newton(one.p_x1y, one.p_x2y, watch, path=self)
         )
 
-    def needed_bytes(
-        self,
-        shape: tuple[int, int, int],
-        batch: int,
-        tol: float,  # noqa: ARG002 -- the tables are float64 whatever the tolerance
-        device: torch.device,
-    ) -> int:
+    def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:  # noqa: ARG002
         """Return the bytes of slacks, multipliers and factors."""
         return newton_bytes(shape, batch, device)
 
@@ -134,9 +126,7 @@ class IPFP:
             dtype=self.dtype,
         )
 
-    def needed_bytes(
-        self, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
-    ) -> int:
+    def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:
         """Return the bytes of the kernel and of the tables of the acceleration."""
         return ipfp_bytes(shape, batch, device, tol)
 
@@ -165,9 +155,7 @@ class Auto:
             return self._fit_together(problem, watch)
         return _one_by_one(problem, lambda one: self._solve_one(one, watch, name))
 
-    def needed_bytes(
-        self, shape: tuple[int, int, int], batch: int, tol: float, device: torch.device
-    ) -> int:
+    def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:
         """Return the bytes of `ipfp`, which runs where `newton` does not fit."""
         return self.ipfp.needed_bytes(shape, batch, tol, device)
 

@@ -53,19 +53,10 @@ class Backend(Protocol):
 def sweep(
     iterate: Iterate, backend: Backend, step: Step | None = None, *, refit: bool = True
 ) -> None:
-    """Sweep once: let a step rewrite k, fit u to it, then v to u.
+    """Sweep once, in place: let a step rewrite k, fit u to it, then v to u.
 
-    Parameters
-    ----------
-    iterate : Iterate
-        Changed in place.
-    backend : Backend
-        Computes the products.
-    step : Step, optional
-        Rewrites k; without a step, u and v are fitted to the present k.
-    refit : bool
-        Fit u once more to the old k before the step, which makes the sweeps between two steps
-        symmetric: u, v, u.
+    Without a step, u and v are fitted to the present k. With `refit`, u is fitted once more to the
+    old k before the step, which makes the sweeps between two steps symmetric: u, v, u.
     """
     iterate.update(*backend.sweep(iterate, step, refit=refit and step is not None))
 

@@ -24,23 +24,10 @@ _LEAST_TOLERANCE = 1e-9
 
 
 def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
-    """Check a joint table of counts or probabilities and normalise it.
+    """Check a joint table (n1, n2, C) of counts or probabilities, and normalise it in float64.
 
-    Parameters
-    ----------
-    joint : array_like
-        (n1, n2, C), nonnegative and finite, with a positive sum.
-
-    Returns
-    -------
-    ndarray
-        (n1, n2, C), float64, p(x₁,x₂,y), summing to 1. A probability below the smallest normal
-        number, 2.2e-308, is 0.
-
-    Raises
-    ------
-    InputError
-        For the wrong rank, a negative, NaN or infinite cell (named by its index), or all zeros.
+    A probability below the smallest normal number, 2.2e-308, becomes 0. A wrong rank, a negative,
+    NaN or infinite cell (named by its index) and a table of zeros are refused.
     """
     return _normalised(_check_table(joint, "joint", ("n1", "n2", "C")), "joint")
 
@@ -56,26 +43,10 @@ def check_joints(joints: ArrayLike) -> NDArray[np.float64]:
 def check_marginals(
     p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check two marginals, normalise them and give them one p(y).
+    """Check two marginals, (n1, C) and (n2, C), normalise them and give them one p(y).
 
-    Parameters
-    ----------
-    p_x1y, p_x2y : array_like
-        (n1, C) and (n2, C), counts or probabilities, with the same total and the same p(y).
-    tolerance : float, optional
-        Largest difference allowed, relative in the totals and absolute in each p(y); by default
-        that of `check_tolerance`. What difference there is within it is removed: p(y) is averaged
-        and each class rescaled.
-
-    Returns
-    -------
-    p_x1y, p_x2y : ndarray
-        float64, each summing to 1, with the same p(y) up to rounding.
-
-    Raises
-    ------
-    InputError
-        As `check_joint`, and for numbers of classes, totals or p(y) that differ.
+    The tolerance limits the relative difference of the totals and the absolute one of each p(y).
+    Within it p(y) is averaged and each class rescaled.
     """
     tolerance = check_tolerance(tolerance, p_x1y, p_x2y)
     first = _check_table(p_x1y, "p_x1y", ("n1", "C"))
@@ -265,34 +236,16 @@ def _warn_that_there_is_no_gpu() -> None:
     logger.warning('device "auto": there is no GPU here, so the processor computes')
 
 
-def check_many(joint: ArrayLike, least_sources: int) -> NDArray[np.float64]:
-    """Check a joint table of several sources and a target and normalise it.
-
-    Parameters
-    ----------
-    joint : array_like
-        (n1, …, nM, C), nonnegative and finite, with a positive sum.
-    least_sources : int
-        The smallest M.
-
-    Returns
-    -------
-    ndarray
-        (n1, …, nM, C), float64, p(x₁,…,x_M,y), summing to 1.
-
-    Raises
-    ------
-    InputError
-        As `check_joint`, and for fewer sources.
-    """
+def check_sources(joint: ArrayLike) -> NDArray[np.float64]:
+    """Check a joint table (n1, …, nM, C) of two or more sources as `check_joint` does."""
     try:
         n_axes = rank(joint)
     except (TypeError, ValueError, RuntimeError):
-        n_axes = least_sources + 1  # not an array at all, which the next check says in full
-    if n_axes <= least_sources:
+        n_axes = 3  # It is no array, which `_check_table` reports.
+    if n_axes < 3:
         raise InputError(
             f"joint has shape {np.shape(joint)}: pass a table of shape (n1, …, nM, C), with"
-            f" {least_sources} sources or more and the target on the last axis"
+            " 2 sources or more and the target on the last axis"
         )
     axes = [f"n{m}" for m in range(1, n_axes)]
     return _normalised(_check_table(joint, "joint", (*axes, "C")), "joint")
