@@ -91,7 +91,7 @@ def solve_ipfp(
         )
         while True:
             reason = agreed(watch.reason(run.iteration), communicator, p_x1y.device)
-            if reason or run.iteration >= run.check:
+            if reason or run.iteration >= run.check_at:
                 run.certify(builder, watch.tol, reason)
                 if not run.problems.numel():
                     break
@@ -124,12 +124,12 @@ class _Run:
         self.age = torch.zeros_like(self.log_r[:, :1, :1])
         self.best_gap = torch.full_like(self.bounds.lower, torch.inf)
         self.best_at, self.fresh_at = torch.ones_like(problems), torch.ones_like(problems)
-        self.iteration = self.check = self.look = self.sweeps = self.pace = 1
+        self.iteration = self.check_at = self.measure_at = self.sweeps = self.pace = 1
 
     def advance(self) -> None:
         """Update and extrapolate r, and fit u and v to it."""
         iterate = self.iterate
-        measure = self.iteration >= self.look
+        measure = self.iteration >= self.measure_at
         step = MirrorStep(
             iterate,
             self.acceleration,
@@ -153,7 +153,7 @@ class _Run:
             self.age.mul_(torch.where(ascends, _EASE, 1.0))
             self.sweeps = min(self.sweeps + lags, _MOST_SWEEPS)
             self.pace = 1 if lags or bool(ascends.any()) else min(2 * self.pace, _CALM_PACE)
-            self.look = self.iteration + self.pace
+            self.measure_at = self.iteration + self.pace
         for _ in range(self.sweeps - 1):
             sweep(iterate, self.backend)
         self.iteration += 1
@@ -179,7 +179,7 @@ class _Run:
             self._hand_in(builder, ready, stalled, tol, reason)
         if self.problems.numel():
             growth = (self.best_gap.min() / tol).sqrt().clamp(_LEAST_GROWTH, _MOST_GROWTH)
-            self.check = max(self.iteration + 1, int(self.iteration * float(growth)))
+            self.check_at = max(self.iteration + 1, int(self.iteration * float(growth)))
 
     def _offer_potentials(self) -> Tensor:
         """Improve the lower bounds; return an estimate of the gaps, (B,)."""
