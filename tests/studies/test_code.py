@@ -127,7 +127,7 @@ def test_the_command_line_says_what_to_pass(run, brought, command):
     # Allowed, it comes as far as the next thing that is wrong.
     code, _, err = run(command, str(brought), "--allow-code", "brought_along:Mine")
     assert code == 2
-    assert "rows.jsonl" in err
+    assert "owner/model" in err
 
 
 def test_a_model_that_brings_code_is_refused(brought):
