@@ -13,6 +13,7 @@ import math
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,6 +177,17 @@ def require_chunks(shape: Sequence[int], chunks: Sequence[int], itemsize: int, w
         )
 
 
+def repeated_name(names: Sequence[str]) -> str | None:
+    """Return the first name that stands more than once, if there is one.
+
+    Examples
+    --------
+    >>> repeated_name(["image", "text", "image"]), repeated_name(["image", "text"])
+    ('image', None)
+    """
+    return next((name for name, times in Counter(names).items() if times > 1), None)
+
+
 def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
     r"""Parse JSON that somebody else wrote.
 
@@ -190,8 +202,8 @@ def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
     Raises
     ------
     InputError
-        If it is not JSON, nests deeper than `DEEPEST_JSON` levels, or holds half a character
-        (an unpaired surrogate), which cannot be written anywhere.
+        If it is not JSON, nests deeper than `DEEPEST_JSON` levels, has a key twice in one object,
+        or holds half a character (an unpaired surrogate), which cannot be written anywhere.
 
     Examples
     --------
@@ -201,13 +213,21 @@ def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
     """
     with guarded(what, advice):
         text = content if isinstance(content, str) else content.decode()
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
         if "\\u" in text:
             # Half a character cannot be encoded; nothing is written here.
             json.dumps(value, ensure_ascii=False).encode()  # noqa: TID251
         if text.count("[") + text.count("{") > DEEPEST_JSON and _depth_exceeds(value, DEEPEST_JSON):
             raise ValueError(f"it nests deeper than {DEEPEST_JSON} levels")
         return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON; of two equal keys the parser would keep the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError(f"the key {repeated_name([key for key, _ in pairs])!r} stands twice")
+    return made
 
 
 def _depth_exceeds(value: Any, most: int) -> bool:
@@ -274,7 +294,7 @@ def reason_of(error: BaseException) -> str:
     'bad header \\x1b[2J'
     """
     words = str(getattr(error, "strerror", None) or error)[: 10 * _LONGEST_REASON]
-    words = redacted(words)
+    words = redacted(words).strip()
     if not words or isinstance(error, KeyError | RecursionError | MemoryError | AssertionError):
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return one_line(words)

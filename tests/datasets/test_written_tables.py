@@ -55,6 +55,8 @@ def test_json_lines_are_read_as_they_stand(write):
         ("a.jsonl", '{"text": "a"}\n{"text": \n[1]\n{"text": "d"}\n',
          {1: "the JSON of its line cannot be read: ", 2: r"its line is no JSON object: \[1\]"}),
         ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', {1: "the JSON of its line .*utf-8"}),
+        ("a.jsonl", '{"text": "a"}\n{"text": "b", "n": {"k": 1, "k": 2}}\n',
+         {1: "the JSON .* the key 'k' stands twice"}),
         ("a.jsonl", '{"text": "a"}\n' + "[" * 60 + "]" * 60 + "\n",
          {1: "the JSON of its line .* nests deeper than 50 levels"}),
         ("a.jsonl", '{"text": "a"}\n{"text": "\\ud83d"}\n', {1: "the JSON .* surrogates"}),
@@ -88,6 +90,12 @@ def test_a_broken_row_is_said_when_asked_for(write, name, content, broken):
 def test_a_table_of_nothing_is_refused(write, name, content, words):
     with pytest.raises(InputError, match=words):
         open_examples(write(name, content))
+
+
+def test_a_million_columns_are_compared_at_once(write):
+    names = [f"c{number}" for number in range(10**6)]
+    header = ",".join([*names, "text"])
+    assert len(written_table(write("a.csv", f"{header}\n{',' * 10**6}x\n")).columns) == 10**6 + 1
 
 
 def test_a_table_that_cannot_be_opened_is_refused(tmp_path):

@@ -163,6 +163,38 @@ def test_indices_that_agree_are_accepted(index):
     check_index({"image": X, "y": pd.Series([0, 1, 0], index=index)})
 
 
+@pytest.mark.parametrize("other", [X.index, pd.RangeIndex(3), pd.Index(["u", "w", "v"])])
+def test_an_index_of_levels_that_disagrees_is_refused(other):
+    levels = pd.MultiIndex.from_arrays([["u", "v", "w"], [1, 2, 3]])
+    for one, two in ((levels, other), (other, levels)):
+        with pytest.raises(InputError, match=r"different indices .*reset_index"):
+            check_index({"image": X.set_axis(one), "y": pd.Series([0, 1, 0], index=two)})
+
+
+def test_truth_values_and_numbers_in_one_frame_are_numbers():
+    frame = pd.DataFrame({"seen": [True, False], "size": [0.5, 2], "n": pd.array([1, None])})
+    np.testing.assert_array_equal(read_numbers("X", frame), [[1, 0.5, 1], [0, 2, np.nan]])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["a", "a\0"],
+        [b"a", b"a\0"],
+        [2**53 + 1, 2.0**53],
+        [2**63, 2**63 + 1, -1],
+        [["a"], ["a\0"]],
+    ],
+)
+def test_labels_of_a_list_that_differ_stay_different(labels):
+    assert len(np.unique(read_labels("y", labels))) == len(labels)
+
+
+@pytest.mark.parametrize("labels", [[1, 0, True], ["a", "b"], [1.5, 2], [b"x"], [(1,), (2,)]])
+def test_labels_of_a_list_keep_a_plain_dtype(labels):
+    assert read_labels("y", labels).dtype.kind != "O"
+
+
 def test_repeated_labels_in_one_order_agree():
     twice = ["u", "u", "v"]
     check_index({"image": X.set_axis(twice), "y": pd.Series([0, 1, 0], index=twice)})

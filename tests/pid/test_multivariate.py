@@ -299,7 +299,7 @@ def test_bad_tables_of_many_sources_are_refused(door, joint, message):
     [
         (np.ones((2, 2, 2)), "joint has shape (2, 2, 2): pass a table of shape (n1, n2, C, nZ)"),
         (np.ones((2,) * 5), "joint has shape (2, 2, 2, 2, 2): pass a table of shape (n1, n2, C"),
-        ([[1], [2, 3]], "joint cannot be read as an array: pass numbers of shape (n1, n2, C, nZ)"),
+        ([[1], [2, 3]], "row 1 has 2; pass numbers of shape (n1, n2, C, nZ)"),
         (np.where(np.arange(2), GOOD, -1), "joint[0, 0, 0, 0] is -1: counts and probabilities"),
         (GOOD * 0, "joint is zero everywhere"),
     ],

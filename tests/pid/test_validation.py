@@ -37,12 +37,46 @@ def with_cell(value):
         (np.full((2, 2, 2), "a"), "pass real numbers"),
         (np.ones((2, 2, 2)) * 1j, "complex128: pass real numbers"),
         ([[[1, 2], [3]]], "cannot be read as an array"),
-        (None, "pass real numbers"),
+        (None, "pass numbers of shape"),
+        (np.ma.masked_less(np.arange(8.0).reshape(2, 2, 2), 3), "joint has masked values"),
+        ([np.ma.masked_equal(np.eye(2), 1), np.eye(2)], "joint has masked values"),
+        (torch.ones(2, 2, 2).to_sparse(), "joint is a sparse matrix"),
+        (torch.ones(2, 2, 2, device="meta"), "joint cannot be read as an array"),
+        ({(0, 0, 0): 1}, r"joint is of type dict, not an array; pass numbers of shape \(n1, n2, C"),
     ],
 )
 def test_joint_is_refused(joint, message):
     with pytest.raises(InputError, match=message):
         decompose(joint)
+
+
+@pytest.mark.parametrize(
+    "joint",
+    [
+        torch.tensor(GOOD, requires_grad=True),
+        torch._neg_view(torch.tensor(-GOOD)),
+        list(torch.tensor(GOOD, requires_grad=True)),
+        list(torch.tensor(GOOD).bfloat16().float().bfloat16()),
+    ],
+    ids=["gradients", "a negative view", "a list of tensors", "a list of bfloat16"],
+)
+def test_tensors_are_read_as_they_are(joint):
+    plain = torch.stack(joint) if isinstance(joint, list) else joint
+    plain = plain.detach().double().resolve_neg().numpy()
+    assert decompose(joint).synergy == decompose(plain).synergy
+
+
+@pytest.mark.parametrize("dtype", ["Float32", "float32", "Sparse[float32]", "Int64", "category"])
+def test_marginals_in_frames_of_every_dtype_are_read(dtype):
+    joint = np.random.default_rng(0).integers(1, 90, (4, 5, 3)) / (1 if dtype == "Int64" else 7)
+    frames = [pd.DataFrame(joint.sum(axis)).astype(dtype) for axis in (1, 0)]
+    expected = decompose_marginals(joint.sum(1), joint.sum(0))
+    assert decompose_marginals(*frames).redundancy == pytest.approx(expected.redundancy, abs=1e-5)
+
+
+def test_the_coarsest_column_of_a_frame_sets_the_tolerance():
+    frame = pd.DataFrame([[0.1, 0.2], [0.3, 0.4]])
+    assert decompose_marginals(frame.astype({0: "float32"}), frame).gap < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -233,6 +267,14 @@ def test_a_series_of_counts_is_a_joint():
         assert decompose(counts).synergy == pytest.approx(1, abs=1e-6)
     assert decompose(observations().groupby([*counts.index.names]).size()).synergy > 0.99
     assert decompose_pairs(counts)[0, 1].synergy == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool", "float16", "Int64"])
+def test_counts_of_one_key_add_up_beyond_their_dtype(dtype):
+    counts = observations().value_counts()
+    counts = pd.concat([counts] * 200 + [counts[:1]] * 700)
+    ones = (counts > 0).astype(dtype)
+    assert decompose(ones).synergy == decompose(ones.astype(float)).synergy
 
 
 @pytest.mark.parametrize(

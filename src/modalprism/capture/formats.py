@@ -18,7 +18,14 @@ from modalprism.capture.parts import REDRAWN, WORDS, PartsReader, read_notices
 from modalprism.capture.zarr_arrays import open_zarr
 from modalprism.datasets.arrays import open_archive
 from modalprism.errors import InputError
-from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file, require_room
+from modalprism.foreign import (
+    WRITE_AGAIN,
+    guarded,
+    parse_json,
+    repeated_name,
+    require_file,
+    require_room,
+)
 from modalprism.remote import shown
 from modalprism.strict_json import dumps
 
@@ -118,6 +125,5 @@ def _check_names(names: tuple[str, ...], path: Path) -> None:
     """Refuse names with control characters or half a character, which cannot be printed."""
     if odd := next((name for name in names if any(category(c) in _ODD for c in name)), None):
         raise InputError(f"{shown(path)} has an array of the name {odd!a}; use printable names")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := repeated_name(names)) is not None:
         raise InputError(f"{shown(path)} has two arrays of the name {twice!r}; names must differ")

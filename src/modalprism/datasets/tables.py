@@ -2,7 +2,8 @@
 
 A table is CSV, TSV, JSON lines or parquet. Every distinct value of a column is one symbol, and
 nothing is guessed: a cell of CSV or TSV is the string that stands in it, so that ``01`` and ``1``
-differ and ``None`` is a word; a value of parquet or JSON keeps its type. Empty cells are refused.
+differ and ``None`` is a word; a value of parquet or JSON keeps its type. Empty and blank
+cells are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from modalprism.datasets.arrays import load_array, open_archive
 from modalprism.datasets.rows import Row
 from modalprism.datasets.written_tables import LINES, SEPARATORS, written_table
 from modalprism.errors import InputError
-from modalprism.foreign import guarded, require_file
+from modalprism.foreign import guarded, repeated_name, require_file
 from modalprism.suggest import suggestion
 
 COUNT_COLUMNS: Final = ("count", "proportion")
@@ -189,8 +190,8 @@ def _wanted(
     count: str | None,
 ) -> tuple[str, ...]:
     """Choose the columns: two sources, the target, and the counts if there are any."""
-    if twice := [name for name in columns if columns.count(name) > 1]:
-        raise InputError(f"{path} has two columns {twice[0]!r}; names must differ")
+    if (twice := repeated_name(columns)) is not None:
+        raise InputError(f"{path} has two columns {twice!r}; names must differ")
     given = {*(sources or ()), target, count}
     counts = [name for name in COUNT_COLUMNS if name in columns and name not in given]
     if count is None and len(counts) > 1:
@@ -257,7 +258,11 @@ def _symbols(place: str, column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa
         order = pc.sort_indices(values).to_numpy()
     empty = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        empty |= pc.equal(values, "").to_numpy(zero_copy_only=False)
+        blank = pc.equal(pc.utf8_trim_whitespace(values), "")
+        empty |= blank.fill_null(False).to_numpy(zero_copy_only=False)
+    elif pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        blank = pc.equal(pc.binary_length(values), 0)
+        empty |= blank.fill_null(False).to_numpy(zero_copy_only=False)
     missing = codes.is_null().to_numpy(zero_copy_only=False)
     filled = codes.fill_null(0).to_numpy()
     if len(values):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.rows import Row, Source, pick, whole_digest
 from modalprism.errors import InputError
-from modalprism.foreign import guarded, parse_json, require_file
+from modalprism.foreign import guarded, parse_json, repeated_name, require_file
 
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 LINES: Final = frozenset({".jsonl", ".ndjson"})
@@ -93,8 +92,7 @@ class SeparatedTable(_WrittenTable):
             raise InputError(f"{self.path} is empty; its first line names the columns")
         if isinstance(names, str):
             raise InputError(f"{self.path}: {names}")
-        if len(set(names)) < len(names):
-            twice = Counter(names).most_common(1)[0][0]
+        if (twice := repeated_name(names)) is not None:
             raise InputError(f"{self.path} has two columns {twice!r}; names must differ")
         return tuple(names)
 

@@ -1,124 +1,27 @@
-"""Read arrays, tensors, tables and lists as NumPy arrays, and check that their rows agree.
+"""Read embeddings, labels and groups as NumPy arrays, and check that their rows agree.
 
-Conversions that NumPy does silently are refused here where they would change the data: a list of
-words and NaN becomes the word "nan", masked values become ordinary ones, and the index of a table
-is dropped.
+What NumPy and pandas do silently is refused here where it would change the data: a list of words
+and NaN becomes the word "nan", and the index of a table is dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set, Sized
+import operator
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from pandas.api.types import infer_dtype, is_numeric_dtype
 from torch import Tensor
-from torch.utils.dlpack import from_dlpack
 
+from modalprism.arrays import read_array
 from modalprism.errors import InputError
 
-_NATIVE_FLOATS: Final = (torch.float16, torch.float32, torch.float64)
 _NUMBERS: Final = ("floating", "integer", "mixed-integer-float", "boolean", "decimal")
 _WIDTH_OF_FLOATS: Final = 32
 """Letters of the text that NumPy makes of words and floating-point numbers together."""
-
-
-def read_array(what: str, values: Any) -> NDArray[Any]:
-    """Return the array that `values` holds.
-
-    Parameters
-    ----------
-    what : str
-        The parameter, as messages name it.
-    values : array_like
-        Anything that NumPy converts; tensors of any floating-point dtype and any device, with or
-        without gradients, and lists of them; arrays that are exchanged by DLPack.
-
-    Raises
-    ------
-    InputError
-        If it is no array, is sparse, or has masked values.
-    """
-    if values is None or isinstance(values, str | bytes | Mapping | Set):
-        kind = "None" if values is None else f"of type {type(values).__name__}"
-        raise InputError(f"{what} is {kind}, not an array; give one value or one row an example")
-    sequence = isinstance(values, list | tuple)
-    if np.ma.is_masked(values) or (sequence and any(each is np.ma.masked for each in values)):
-        raise InputError(f"{what} has masked values; fill them in, or remove those rows")
-    _refuse_sparse(what, values)
-    try:
-        if sequence and values and all(isinstance(each, Tensor) for each in values):
-            values = torch.stack([each.detach().cpu() for each in values])
-        array = _converted(values)
-    except (ValueError, TypeError, RuntimeError, BufferError) as error:
-        reason = _uneven(values) if sequence else ""
-        raise InputError(f"{what} cannot be read as an array: {reason or error}") from error
-    if array.dtype.kind == "O" and array.ndim == 0:
-        raise InputError(
-            f"{what} is of type {type(values).__name__}, which is no array; make a list of it"
-        )
-    return array
-
-
-def _uneven(rows: list[Any] | tuple[Any, ...]) -> str:
-    """Return how rows differ in length, if they do."""
-    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
-    odd = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
-    if odd is None:
-        return ""
-    return (
-        f"row 0 has {lengths[0]} values and row {odd} has {lengths[odd]}; give rows of one length, "
-        "or one value a row"
-    )
-
-
-def _refuse_sparse(what: str, values: Any) -> None:
-    sparse = (
-        values.layout is not torch.strided
-        if isinstance(values, Tensor)
-        else hasattr(values, "nnz") and hasattr(values, "shape")  # SciPy's, CuPy's and others
-    )
-    if sparse:
-        raise InputError(
-            f"{what} is a sparse matrix; reduce it to dense columns, such as by "
-            "sklearn.decomposition.TruncatedSVD, or convert it with toarray()"
-        )
-
-
-def _converted(values: Any) -> NDArray[Any]:
-    if isinstance(values, Tensor):
-        return _of_tensor(values)
-    if isinstance(values, pd.DataFrame) and all(map(is_numeric_dtype, values.dtypes)):
-        if all(isinstance(dtype, np.dtype) for dtype in values.dtypes):
-            return values.to_numpy()
-        return values.to_numpy(np.float64, na_value=np.nan)  # <NA> is a value of no NumPy dtype
-    by_dlpack = hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray)
-    if by_dlpack and not hasattr(values, "__array__"):
-        return _of_tensor(from_dlpack(values))
-    try:
-        array = np.asarray(values)
-    except TypeError:  # arrays on a GPU refuse to be converted implicitly
-        if not by_dlpack:
-            raise
-        return _of_tensor(from_dlpack(values))
-    if array.dtype.kind == "T":  # text of variable width keeps its missing values as objects
-        return array.astype(object)
-    if array.dtype.kind == "V" and array.dtype.names is None and array.dtype.name[:4] != "void":
-        return array.astype(np.float32)  # bfloat16, float8 and others of the package ml_dtypes
-    return array
-
-
-def _of_tensor(tensor: Tensor) -> NDArray[Any]:
-    values = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if values.is_quantized:
-        values = values.dequantize()
-    elif values.is_floating_point() and values.dtype not in _NATIVE_FLOATS:
-        values = values.float()  # bfloat16 and float8 have no dtype in NumPy
-    array: NDArray[Any] = values.numpy()
-    return array
 
 
 def read_numbers(what: str, values: Any) -> NDArray[Any]:
@@ -183,11 +86,15 @@ def read_labels(what: str, values: Any) -> NDArray[Any]:
     column = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if column.ndim != 1:
         return array
-    given = column
-    if column.dtype.kind in "US" and not hasattr(values, "dtype"):
-        # NumPy has made text of everything in a list: look at what stood there.
+    listed = isinstance(values, list | tuple) and not any(isinstance(v, Tensor) for v in values)
+    if listed and column.dtype.kind != "O":
+        # NumPy gives the values of a list one dtype. Where that changes one, what stood there
+        # counts: missing values among words, whole numbers beyond 2**53 among others, and NUL at
+        # the end of a word.
         given = np.array(values, dtype=object).reshape(len(column))
-    _check_labels(what, given)
+        if not all(map(operator.eq, given, column.tolist())):
+            column = given
+    _check_labels(what, column)
     return column
 
 
@@ -285,7 +192,7 @@ def check_index(tables: Mapping[str, Any]) -> None:
 
 
 def _how_to_align(one: pd.Index[Any], other: pd.Index[Any]) -> str:
-    if one.is_unique and other.is_unique and one.isin(other).all():
+    if one.is_unique and other.is_unique and set(one) == set(other):
         return "they hold the same labels in another order: align them, such as by y.loc[X.index]"
     by_position = "if row i of both is the same example, give both reset_index(drop=True)"
     if one.is_unique and other.is_unique:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
 from modalprism.estimation.inputs import named_columns, read_labels, read_numbers
+from modalprism.pid.validation import check_base
 
 Groups = Mapping[str, ArrayLike] | ArrayLike | pd.DataFrame | None
 Seed = int | np.random.Generator | np.random.SeedSequence | None
@@ -34,12 +34,15 @@ def check_options(base: float, replicates: int, permutations: int = 1) -> None:
     InputError
         With one sentence on the first thing that is wrong.
     """
-    if not 1 < base < math.inf:
-        raise InputError(f"the base of the logarithm must be a number above 1, not {base}")
-    if replicates < 1:
-        raise InputError(f"intervals need at least one replicate, not {replicates}")
-    if permutations < 1:
-        raise InputError(f"nulls need at least one permutation, not {permutations}")
+    check_base(base)
+    _check_count(replicates, 1, "replicates", "of the intervals")
+    _check_count(permutations, 1, "permutations", "of the null distributions")
+
+
+def _check_count(value: int, least: int, name: str, what: str) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise InputError(f"{name}, {what}, is {value!r}: pass a whole number of at least {least}")
 
 
 def seed_number(seed: Seed) -> int:
@@ -216,8 +219,7 @@ def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, st
         raise InputError(
             f'a decomposition has two modalities, such as {{"image": X1, "text": X2}}; got {given}'
         )
-    if folds < 3:
-        raise InputError(f"nested cross-fitting needs at least 3 folds, not {folds}")
+    _check_count(folds, 3, "folds", "of nested cross-fitting")
     first, second = (str(name) for name in embeddings)
     if first == second:
         raise InputError(f"both modalities are called {first!r}; give each a name of its own")

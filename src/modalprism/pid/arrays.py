@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from modalprism.arrays import is_pandas, read_array
 from modalprism.errors import InputError
-
-_KNOWN_TO_NUMPY = {torch.float16, torch.float32, torch.float64}
 
 
 def to_array(values: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
@@ -37,26 +36,17 @@ def to_array(values: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"image": [0, 0, 1], "text": [0, 1, 1], "answer": ["n", "n", "y"]})
     >>> to_array(rows.value_counts(), "joint", ("n1", "n2", "C")).tolist()
-    [[[1, 0], [1, 0]], [[0, 0], [0, 1]]]
+    [[[1.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]]
     """
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        unknown = values.dtype.is_floating_point and values.dtype not in _KNOWN_TO_NUMPY
-        return np.asarray(values.double() if unknown else values)
     if _has_levels(values):
         return _dense(values, name, axes)
-    if _is_pandas(values, "DataFrame") and len(axes) > 2:
+    if is_pandas(values, "DataFrame") and len(axes) > 2:
         raise InputError(
             f"{name} is a DataFrame: pass its counts, {name}.value_counts() of the columns of the"
             " sources and the target in this order; or an array of shape"
             f" ({', '.join(axes)})"
         )
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{name} cannot be read as an array: pass numbers of shape ({', '.join(axes)})"
-        ) from error
+    return read_array(name, values, f"pass numbers of shape ({', '.join(axes)})")
 
 
 def resolution(values: Any) -> float:
@@ -67,11 +57,19 @@ def resolution(values: Any) -> float:
     >>> f"{resolution(np.ones(2, 'f4')):.1e}", resolution([1.0, 2.0])
     ('1.2e-07', 0.0)
     """
-    dtype = getattr(values, "dtype", None)
-    if _is_pandas(values, "DataFrame"):
-        dtype = np.result_type(*values.dtypes) if values.shape[1] else None
+    if is_pandas(values, "DataFrame"):
+        return max(map(_spacing, values.dtypes), default=0.0)
+    if isinstance(values, list | tuple):
+        return max((_spacing(getattr(each, "dtype", None)) for each in values), default=0.0)
+    return _spacing(getattr(values, "dtype", None))
+
+
+def _spacing(dtype: Any) -> float:
+    """Return the relative spacing of a dtype of torch, NumPy or pandas; 0 for what is no float."""
     if isinstance(dtype, torch.dtype):
         return float(torch.finfo(dtype).eps) if dtype.is_floating_point else 0.0
+    # Nullable and sparse dtypes of pandas are made of one of NumPy.
+    dtype = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         return float(np.finfo(dtype).eps)
     return 0.0
@@ -84,7 +82,7 @@ def rank(values: Any) -> int:
 
 def symbols(values: Any) -> list[Any] | None:
     """Return the symbols on the last axis of a pandas object, or None for everything else."""
-    if _is_pandas(values, "DataFrame"):
+    if is_pandas(values, "DataFrame"):
         return list(values.columns)
     if _has_levels(values):
         return list(values.index.remove_unused_levels().levels[-1])
@@ -93,15 +91,7 @@ def symbols(values: Any) -> list[Any] | None:
 
 def _has_levels(values: Any) -> bool:
     """Whether the values are a Series whose index holds the symbols."""
-    return _is_pandas(values, "Series") and values.index.nlevels > 1
-
-
-def _is_pandas(values: Any, kind: str) -> bool:
-    """Whether a value is a pandas object, without importing pandas."""
-    return any(
-        one.__name__ == kind and one.__module__.partition(".")[0] == "pandas"
-        for one in type(values).__mro__
-    )
+    return is_pandas(values, "Series") and values.index.nlevels > 1
 
 
 def _dense(series: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
@@ -118,6 +108,6 @@ def _dense(series: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
     values = np.asarray(series)
     if values.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {series.dtype}: pass counts or probabilities")
-    table = np.zeros([len(level) for level in index.levels], values.dtype)
+    table = np.zeros([len(level) for level in index.levels])  # a sum may not fit the dtype
     np.add.at(table, tuple(codes), values)
     return table

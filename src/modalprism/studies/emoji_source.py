@@ -28,6 +28,7 @@ from modalprism.datasets.emoji_questions import (
 )
 from modalprism.engines import Engine
 from modalprism.errors import InputError
+from modalprism.foreign import repeated_name
 from modalprism.progress import Track, silent
 from modalprism.studies.code import Code
 from modalprism.studies.emoji_origin import EmojiOrigin
@@ -64,8 +65,8 @@ class EmojiSource(StudyPart):
     def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if not names:
             raise ValueError("name at least one")
-        if repeated := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"{', '.join(sorted(repeated))} is named more than once")
+        if (twice := repeated_name(names)) is not None:
+            raise ValueError(f"{twice} is named more than once")
         return names
 
     @field_validator("questions")

@@ -1,0 +1,152 @@
+"""Read arrays, tensors, tables and lists as NumPy arrays.
+
+Conversions that NumPy does silently are refused here where they would change the data: masked
+values become ordinary ones, and a sparse matrix becomes an array of one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set, Sized
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.dlpack import from_dlpack
+
+from modalprism.errors import InputError
+
+_NATIVE_FLOATS: Final = (torch.float16, torch.float32, torch.float64)
+_DEEPEST: Final = 8
+"""Levels of nested lists that are searched for masked values."""
+
+
+def read_array(
+    what: str, values: Any, advice: str = "give rows of one length, or one value a row"
+) -> NDArray[Any]:
+    """Return the array that `values` holds.
+
+    Parameters
+    ----------
+    what : str
+        The parameter, as messages name it.
+    values : array_like
+        Anything that NumPy converts; tensors of any floating-point dtype and any device, with or
+        without gradients, and lists of them; arrays that are exchanged by DLPack.
+    advice : str
+        What to give instead, where it is no array.
+
+    Raises
+    ------
+    InputError
+        If it is no array, is sparse, or has masked values.
+
+    Examples
+    --------
+    >>> read_array("X", torch.ones(2, dtype=torch.bfloat16, requires_grad=True))
+    array([1., 1.], dtype=float32)
+    >>> read_array("X", np.ma.masked_equal([1, 2], 2))
+    Traceback (most recent call last):
+    modalprism.errors.InputError: X has masked values; fill them in, or remove those rows
+    """
+    if values is None or isinstance(values, str | bytes | Mapping | Set):
+        kind = "None" if values is None else f"of type {type(values).__name__}"
+        raise InputError(f"{what} is {kind}, not an array; {advice}")
+    sequence = isinstance(values, list | tuple)
+    if _has_masked(values):
+        raise InputError(f"{what} has masked values; fill them in, or remove those rows")
+    _refuse_sparse(what, values)
+    try:
+        if sequence and values and all(isinstance(each, Tensor) for each in values):
+            values = torch.stack([each.detach().cpu() for each in values])
+        array = _converted(values)
+    except (ValueError, TypeError, RuntimeError, BufferError) as error:
+        uneven = _uneven(values) if sequence else ""
+        reason = f"{uneven}; {advice}" if uneven else str(error)
+        raise InputError(f"{what} cannot be read as an array: {reason}") from error
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise InputError(
+            f"{what} is of type {type(values).__name__}, which is no array; make a list of it"
+        )
+    return array
+
+
+def is_pandas(values: Any, kind: str) -> bool:
+    """Tell a pandas object without importing pandas.
+
+    Examples
+    --------
+    >>> is_pandas(np.ones(2), "Series")
+    False
+    """
+    return any(
+        one.__name__ == kind and one.__module__.partition(".")[0] == "pandas"
+        for one in type(values).__mro__
+    )
+
+
+def _has_masked(values: Any, depth: int = _DEEPEST) -> bool:
+    """Return whether an array, or one in nested lists, has masked values."""
+    if isinstance(values, list | tuple) and depth:
+        return any(_has_masked(each, depth - 1) for each in values)
+    return np.ma.is_masked(values)
+
+
+def _uneven(rows: list[Any] | tuple[Any, ...]) -> str:
+    """Return how rows differ in length, if they do."""
+    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
+    odd = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
+    if odd is None:
+        return ""
+    return f"row 0 has {lengths[0]} values and row {odd} has {lengths[odd]}"
+
+
+def _refuse_sparse(what: str, values: Any) -> None:
+    sparse = (
+        values.layout is not torch.strided
+        if isinstance(values, Tensor)
+        else hasattr(values, "nnz") and hasattr(values, "shape")  # SciPy's, CuPy's and others
+    )
+    if sparse:
+        raise InputError(
+            f"{what} is a sparse matrix; convert it with toarray() or to_dense(), or reduce "
+            "embeddings to dense columns, such as by sklearn.decomposition.TruncatedSVD"
+        )
+
+
+def _converted(values: Any) -> NDArray[Any]:
+    if isinstance(values, Tensor):
+        return _of_tensor(values)
+    if is_pandas(values, "DataFrame"):
+        from pandas.api.types import is_numeric_dtype
+
+        array = values.to_numpy()
+        if array.dtype.kind == "O" and all(map(is_numeric_dtype, values.dtypes)):
+            # Truth values beside numbers, and dtypes with <NA>, have no common dtype in NumPy.
+            array = values.to_numpy(np.float64, na_value=np.nan)
+        return np.asarray(array)
+    by_dlpack = hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray)
+    if by_dlpack and not hasattr(values, "__array__"):
+        return _of_tensor(from_dlpack(values))
+    try:
+        array = np.asarray(values)
+    except TypeError:  # arrays on a GPU refuse to be converted implicitly
+        if not by_dlpack:
+            raise
+        return _of_tensor(from_dlpack(values))
+    if array.dtype.kind == "T":  # text of variable width keeps its missing values as objects
+        return array.astype(object)
+    if array.dtype.kind == "V" and array.dtype.names is None and array.dtype.name[:4] != "void":
+        return array.astype(np.float32)  # bfloat16, float8 and others of the package ml_dtypes
+    return array
+
+
+def _of_tensor(tensor: Tensor) -> NDArray[Any]:
+    values = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if values.is_quantized:
+        values = values.dequantize()
+    elif values.is_floating_point() and values.dtype not in _NATIVE_FLOATS:
+        values = values.float()  # bfloat16 and float8 have no dtype in NumPy
+    array: NDArray[Any] = values.numpy()
+    return array
