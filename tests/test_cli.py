@@ -328,7 +328,7 @@ def test_analyze_refuses_files(refused):
         ({"text": ARRAYS["text"][1:]}, {}, "'image' has 120 rows but 'text' has 119"),
         ({"text": np.zeros((N, 0))}, {}, "the modality 'text' is empty"),
         ({}, {"layers": [5], "views": ["stream"]}, "has no layer 5"),
-        ({}, {"base": 0.5}, "base: Input should be greater than 1"),
+        ({}, {"base": 0.5}, "base: give a number above 1"),
         ({}, {"colour": "red"}, "colour: there is no such key"),
         ({}, {"sources": [{"kind": "embeddings", "path": "none.npz"}]}, "does not exist"),
         ({}, {"out": "store.npz/run"}, "cannot be made"),
@@ -362,7 +362,7 @@ def test_report_refuses(run, refused):
 
 
 def test_demo_refuses(refused, monkeypatch):
-    assert "seed: Input should be greater than or equal to 0" in refused("demo", "--seed", -1)
+    assert "seed: give a number of at least 0" in refused("demo", "--seed", -1)
     for module in (emoji_family, emoji_source):
         monkeypatch.setattr(module, "checkpoint_folder", lambda: Path("none"))
     assert "the checkpoint none/concat.safetensors is missing" in refused("demo")
@@ -414,6 +414,7 @@ def test_a_folder_in_the_way_is_said(run):
     write_store()
     write_study()
     Path("run/report.html").mkdir(parents=True)
+    Path("run/run-status.json").write_text("{}", "utf-8")  # the folder is a run's
     Path("run/left.partial").mkdir()  # a folder of that name is nobody's unfinished file
     code, _, err = run("run", "study.yaml")
     assert code == 1

@@ -223,7 +223,7 @@ def test_pictures_may_stand_in_another_table(study_of, tmp_path, emoji_rows):
         ({"answers": {"0": "C"}}, "answers: '0' is 'C', which is none of the candidates A, B"),
         ({"answers": "words"}, "answers"),
         ({"only": "candidates", "candidates": []}, "only: candidates, but there are none"),
-        ({"only": "some"}, "Input should be 'candidates'"),
+        ({"only": "some"}, "give 'candidates'"),
         ({"join": {"data": "x.csv", "by": {}}}, "it has 0 keys; name one column of each"),
         ({"join": {"data": "x.csv", "by": {"a": "b", "c": "d"}}}, "it has 2 keys"),
         ({"columns": {"scan": "picture"}}, "the role 'scan' is none of image, text"),

@@ -321,28 +321,28 @@ SOURCE = {"kind": "embeddings", "path": "store.npz"}
         ({"colour": "red"}, r"line \d+: colour: there is no such key; the keys are "),
         (
             {"views": ["question"]},
-            r"line \d+: views\.0: Input should be 'answer', 'stream'",
+            r"line \d+: views\.0: give 'answer', 'stream'",
         ),
-        ({"views": []}, r"line \d+: views: Tuple should have at least 1 item"),
+        ({"views": []}, r"line \d+: views: give a list of at least 1"),
         (
             {"pairs": ["shuffled"]},
-            r"line \d+: pairs\.0: Input should be 'observed' or",
+            r"line \d+: pairs\.0: give 'observed' or",
         ),
         ({"modalities": ["text", "text"]}, "two modalities are both called 'text'"),
         ({"modalities": ["text"]}, r"line \d+: modalities"),
-        ({"sources": []}, r"line \d+: sources: Tuple should have at least 1 item"),
+        ({"sources": []}, r"line \d+: sources: give a list of at least 1"),
         ({"sources": [{"kind": "hub"}]}, r"line \d+: sources\.0: .*'hub'"),
-        ({"sources": [{"kind": "embeddings"}]}, r"sources\.0\.path: Field required"),
+        ({"sources": [{"kind": "embeddings"}]}, r"sources\.0\.path: this key is missing"),
         ({"sources": [SOURCE | {"colour": 1}]}, "colour: there is no such key; the keys are "),
-        ({"base": 1}, r"line \d+: base: Input should be greater than 1"),
-        ({"base": float("inf")}, r"line \d+: base: Input should be a finite number"),
-        ({"folds": 2}, r"line \d+: folds: Input should be greater than or equal to 3"),
-        ({"estimator": "neural"}, "estimator: Input should be 'posterior' or 'codebook'"),
-        ({"permutations": 0}, "permutations: Input should be greater than or equal to 1"),
-        ({"seed": -1}, r"line \d+: seed: Input should be greater than or equal to 0"),
+        ({"base": 1}, r"line \d+: base: give a number above 1"),
+        ({"base": float("inf")}, r"line \d+: base: give a finite number"),
+        ({"folds": 2}, r"line \d+: folds: give a number of at least 3"),
+        ({"estimator": "neural"}, "estimator: give 'posterior' or 'codebook'"),
+        ({"permutations": 0}, "permutations: give a number of at least 1"),
+        ({"seed": -1}, r"line \d+: seed: give a number of at least 0"),
         (
             {"seed": 2**32},
-            r"line \d+: seed: Input should be less than or equal to 4294967295",
+            r"line \d+: seed: give a number of at most 4294967295",
         ),
         ({"out": None}, r"line \d+: out: it is no path"),
     ],
@@ -361,7 +361,7 @@ def test_a_study_file_is_refused(make_study, options, message):
         (b"a: !!python/object/apply:os.system [ls]", "leave out the tag"),
         (b"", "must hold keys such as 'sources:'"),
         (b"- 1", "must hold keys such as 'sources:'"),
-        (b"title: x", "sources: Field required"),
+        (b"title: x", "sources: this key is missing"),
     ],
 )
 def test_a_file_that_is_no_study_is_refused(tmp_path, content, message):
@@ -492,3 +492,23 @@ def test_a_run_ends_with_its_report(finished, tmp_path, drawn):  # noqa: ARG001
     study.run()
     assert "<svg" in (study.out / "report.html").read_text("utf-8")
     assert (study.out / "tables" / "answer.tex").is_file()
+
+
+@pytest.mark.parametrize("name", ["study.yaml", "report.html", "figures/mine.png", "manifest.json"])
+def test_a_run_replaces_no_file_of_a_folder_that_is_no_runs(make_study, tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine", "utf-8")
+    study = Study.from_yaml(make_study()).model_copy(update={"out": tmp_path})
+    with pytest.raises(InputError, match=f"would replace its {name.partition('/')[0]}; give"):
+        study.run(report=False)
+    assert path.read_text("utf-8") == "mine"
+    assert list(tmp_path.iterdir()) == [tmp_path / name.partition("/")[0]]
+
+
+def test_a_run_beside_its_own_study_file_is_refused(make_study):
+    path = make_study(out=".")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"would replace its study\.yaml"):
+        Study.from_yaml(path).run(report=False)
+    assert path.read_bytes() == before

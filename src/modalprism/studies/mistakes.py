@@ -16,6 +16,31 @@ _KINDS_OF_SOURCES: Final = (
     "and data:, or kind: emoji_questions"
 )
 
+_A_LIST: Final = "give a list, such as [a, b]"
+_KEYS: Final = "give keys with their values, such as {{key: value}}"
+_WHOLE: Final = "give a whole number"
+_WANTED: Final = {
+    "tuple_type": _A_LIST,
+    "list_type": _A_LIST,
+    "too_short": "give a list of at least {min_length}",
+    "too_long": "give a list of at most {max_length}",
+    "dict_type": _KEYS,
+    "model_type": _KEYS,
+    "model_attributes_type": _KEYS,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": "give a number",
+    "float_parsing": "give a number",
+    "finite_number": "give a finite number",
+    "greater_than": "give a number above {gt:g}",
+    "greater_than_equal": "give a number of at least {ge}",
+    "less_than_equal": "give a number of at most {le}",
+    "string_type": "give a word or a text",
+    "literal_error": "give {expected}",
+}
+"""What is wanted instead, by pydantic's type of error; placeholders are of its context."""
+
 
 def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
     """Return where a study is wrong first, and how.
@@ -33,7 +58,8 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
         return f"{_dotted(place) or 'the study'}: {words}"
     # Pydantic adds the kinds of unions, which the file does not hold.
     known = file.nearest(place)
-    where = _dotted((*known, place[-1]) if first["type"] == "missing" else known)
+    missing_key = first["type"] == "missing" and isinstance(place[-1], str)
+    where = _dotted((*known, place[-1]) if missing_key else known)
     return f"{file.name}, line {file.line_of(place)}: {where or 'the study'}: {words}"
 
 
@@ -52,12 +78,20 @@ def _words(mistake: ErrorDetails, file: YamlFile | None) -> str:
     if kind == "union_tag_not_found":
         return _KINDS_OF_SOURCES
     if kind == "union_tag_invalid":
-        return words + suggestion(context["tag"], _quoted_in(context["expected_tags"]))
-    if kind == "literal_error" and isinstance(given, str):
-        return words + suggestion(given, _quoted_in(context["expected"]))
+        tag, tags = context["tag"], context["expected_tags"]
+        return f"there is no kind {tag!r}; choose from {tags}{suggestion(tag, _quoted_in(tags))}"
     if kind == "path_type":
         return "it is no path; give the path of a file or folder in quotes"
-    return (file and _advice(mistake, file)) or words
+    if kind == "missing":
+        last = mistake["loc"][-1]
+        return f"entry {last + 1} is missing" if isinstance(last, int) else "this key is missing"
+    if file and (advice := _advice(mistake, file)):
+        return advice
+    if kind in _WANTED:
+        known = _quoted_in(context.get("expected", ""))
+        hint = suggestion(given, known) if isinstance(given, str) else ""
+        return f"{_WANTED[kind].format_map(context)}, not {_shown(given)}{hint}"
+    return words
 
 
 def _advice(mistake: ErrorDetails, file: YamlFile) -> str:
@@ -67,6 +101,15 @@ def _advice(mistake: ErrorDetails, file: YamlFile) -> str:
     wanted = mistake["type"] in {"string_type", "literal_error"}
     scalar = not isinstance(mistake["input"], str | list | dict)
     return file.quotes_for(mistake["loc"]) if wanted and scalar else ""
+
+
+def _shown(given: object) -> str:
+    """Return what was given as one short phrase."""
+    if isinstance(given, list | tuple):
+        return f"a list of {len(given)}"
+    if isinstance(given, dict):
+        return f"the keys {', '.join(map(str, given))}" if given else "an empty mapping"
+    return "nothing" if given is None else f"{given!r:.60}"
 
 
 def _quoted_in(words: str) -> list[str]:

@@ -31,21 +31,33 @@ from modalprism.studies.baselines import (
 )
 from modalprism.studies.capture_source import CaptureSource
 from modalprism.studies.code import Code, require_allowed
-from modalprism.studies.kept import write_evidence
+from modalprism.studies.kept import EVIDENCE_FILE, write_evidence
+from modalprism.studies.kept_examples import EXAMPLES_FILE
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
 from modalprism.studies.part import StudyPart
-from modalprism.studies.profile import Profile, frame_of
+from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, frame_of
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.sources import Source
-from modalprism.studies.status import reported
+from modalprism.studies.status import STATUS_FILE, reported
 from modalprism.studies.studied import StudiedStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 from modalprism.yaml_files import read_yaml, yaml_text
 
 STUDY_FILE: Final = "study.yaml"
+_WRITTEN: Final = (
+    STUDY_FILE,
+    MANIFEST_FILE,
+    EVIDENCE_FILE,
+    EXAMPLES_FILE,
+    "report.html",
+    "figures",
+    "tables",
+    "analyses",
+)
+"""What a run replaces. ``store`` is not one of them: a capture may have made it before."""
 
 
 class Study(StudyPart):
@@ -257,8 +269,9 @@ class Study(StudyPart):
         Raises
         ------
         InputError
-            If a source cannot be used, work cannot be done there, or another process runs a study
-            in this folder; work finished before is kept.
+            If a source cannot be used, work cannot be done there, another process runs a study
+            in this folder, or the folder holds files of yours that the run would replace; work
+            finished before is kept.
         CodeRefusedError
             If the study would run code that is not allowed; nothing has been done then.
         WorkerError
@@ -370,3 +383,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"the run's folder {folder} cannot be made: {error.strerror}") from error
+    of_a_run = any((folder / name).exists() for name in (STATUS_FILE, PROFILE_FILE))
+    if not of_a_run and (lost := [name for name in _WRITTEN if (folder / name).exists()]):
+        raise InputError(
+            f"the folder {folder} is not that of a run, and a run there would replace its "
+            f"{lost[0]}; give another folder as out, such as out: runs/{folder.resolve().name}"
+        )
