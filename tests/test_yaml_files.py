@@ -47,6 +47,13 @@ def test_an_unquoted_key_that_yaml_reads_otherwise_is_refused(word: str) -> None
         assert f'line 2: put "{word}" in quotes' in refusal(text)
 
 
+@pytest.mark.parametrize("escape", [r"\0", r"\x00", r"\ud800", r"\ud83d\ude00", r"\U0000DFFF"])
+def test_an_escape_of_what_no_file_can_hold_is_refused(escape: str) -> None:
+    for text in (f'a: 1\nb: "c{escape}"', f'a: 1\n"{escape}": 2', f'a: 1\nb: [["{escape}"]]'):
+        assert "line 2: it holds '\\" in refusal(text)
+    assert content(r'"\U0001F600\x1b"') == "😀\x1b"
+
+
 @pytest.mark.parametrize("word", WORDS)
 def test_a_quoted_key_is_the_word(word: str) -> None:
     assert content(f'"{word}": 2') == content(f"'{word}': 2") == {word: 2}
@@ -181,7 +188,8 @@ def test_an_empty_file_holds_none(tmp_path: Path) -> None:
         assert read_yaml(tmp_path / "some.yaml").content is None
 
 
-words = st.text() | st.sampled_from(WORDS) | st.from_regex(r"[-+.:0-9eox_~<=]+", fullmatch=True)
+written = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+words = written | st.sampled_from(WORDS) | st.from_regex(r"[-+.:0-9eox_~<=]+", fullmatch=True)
 scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | words
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3)
@@ -193,7 +201,7 @@ def test_what_is_written_is_read_back(value: object) -> None:
     assert content(yaml_text({"a": value})) == {"a": value}
 
 
-@given(st.characters() | st.characters(categories=["Cs"]))
+@given(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 def test_every_character_is_read_back(character: str) -> None:
     for text in (character, f"a{character}", f"{character} b", f"a {character}\n"):
         assert content(yaml_text({text: [text]})) == {text: [text]}

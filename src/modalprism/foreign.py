@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from modalprism.errors import InputError
 from modalprism.memory import free_memory
@@ -36,6 +36,7 @@ _USER: Final = re.compile(r"(?<=://)([^/?#]*|[^/?#:]+:(?!\d+(/|$)|:)\S*)@")
 _QUERY: Final = re.compile(r"[?#]((?!::).)+")
 _VALUE: Final = re.compile(r"(?<=[?#&;])([^=?#&;]*=)?[^?#&;]+")
 _UNKNOWN_MEMORY: Final = 2**40
+_Name = TypeVar("_Name", str, int)
 
 
 def require_file(path: Path, name: str = "") -> Path:
@@ -177,7 +178,7 @@ def require_chunks(shape: Sequence[int], chunks: Sequence[int], itemsize: int, w
         )
 
 
-def repeated_name(names: Sequence[str]) -> str | None:
+def repeated_name(names: Sequence[_Name]) -> _Name | None:
     """Return the first name that stands more than once, if there is one.
 
     Examples

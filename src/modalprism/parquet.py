@@ -1,4 +1,8 @@
-"""Tables as parquet: to bytes, which `write_whole` writes, and back with an error in words."""
+"""Tables as parquet: to bytes, which `write_whole` writes, and back with an error in words.
+
+pyarrow reads a relative path that begins with ``~`` in the home folder, and takes ``s3:/x`` for an
+address. It gets absolute paths only, here and elsewhere, so that it reads the file that was named.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ def read_parquet(path: Path) -> pa.Table:
         If it is damaged.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path.absolute())
     except (pa.ArrowException, OSError, ValueError) as error:
         words = " ".join(str(error).split())
         raise InputError(f"{path} is damaged ({words}); run the study again") from error

@@ -14,6 +14,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from unicodedata import category
 
 import yaml
 
@@ -297,7 +298,7 @@ class _Reader(yaml.SafeLoader):
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
             self.refuse(node.start_mark, "a key is a list or a mapping; keys are words")
-        text: str = node.value
+        text = self._word(node)
         if node.style is not None:
             return text
         if not text:
@@ -308,8 +309,17 @@ class _Reader(yaml.SafeLoader):
             self.refuse(node.start_mark, _quotes(text, kind, "this key"))
         return text
 
-    def _scalar(self, node: Any, place: Place) -> Any:
+    def _word(self, node: yaml.ScalarNode) -> str:
+        """Return the text of a node, without what an escape can write and no file name can hold."""
         text: str = node.value
+        if odd := next((one for one in text if one == "\0" or category(one) == "Cs"), None):
+            self.refuse(
+                node.start_mark, f"it holds {odd!a}, which is no character; leave the escape out"
+            )
+        return text
+
+    def _scalar(self, node: Any, place: Place) -> Any:
+        text = self._word(node)
         kind = "str" if node.style is not None else _kind(node)
         if kind not in {"null", "bool", "int", "float", "timestamp"}:
             return text

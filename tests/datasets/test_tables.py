@@ -339,3 +339,14 @@ def test_values_of_json_keep_their_type(tmp_path):
     rows = ['{"a": "1", "b": 1, "y": true}', '{"a": "01", "b": 2.5, "y": false}']
     (tmp_path / "x.jsonl").write_text("\n".join(rows))
     assert read_joint(tmp_path / "x.jsonl").tables[0].shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize("folder", ["~", "~root", "s3:", "file:", "a::b"])
+def test_a_folder_whose_name_means_another_place_is_read_itself(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for place in (folder, "home"):
+        (tmp_path / place).mkdir()
+    XOR.to_parquet(tmp_path / folder / "x.parquet")
+    XOR.assign(a=0).to_parquet(tmp_path / "home" / "x.parquet")
+    assert read_joint(f"{folder}/x.parquet").tables[0].shape == (2, 2, 2)

@@ -1,6 +1,7 @@
 """Profiles: written whole, read back, and refused."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +24,16 @@ def test_a_profile_comes_back_as_it_was_written(finished, folder):
     assert profile.manifest == finished[1].manifest
     assert pq.read_schema(folder / "profile.parquet").equals(SCHEMA)
     assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize("place", ["~/run", "s3:/bucket/run", "memory:/run"])
+def test_a_run_whose_folder_means_another_place_is_read_itself(
+    finished, tmp_path, monkeypatch, place
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    finished[1].write(Path(place))
+    assert len(Profile.read(place).frame) == len(finished[1].frame)
 
 
 def rewrite(**changes):

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -421,6 +422,21 @@ def test_a_study_that_cannot_be_run_is_refused(make_study, changes, options, mes
     with pytest.raises(InputError, match=message) as caught:
         study.run()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [("views", ["stream", "stream"]), ("pairs", ["observed"] * 2), ("layers", [0, 1, 0])],
+)
+def test_what_is_named_twice_is_refused(make_study, key, names):
+    with pytest.raises(InputError, match=f"{key}: {names[0]} is named more than once"):
+        Study.from_yaml(make_study(**{key: names}))
+
+
+def test_a_run_in_a_folder_of_no_name_is_refused(make_study):
+    study = Study.from_yaml(make_study()).model_copy(update={"out": Path("a\0b")})
+    with pytest.raises(InputError, match=r"the run's folder .* cannot be made: embedded null"):
+        study.run()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ _LISTS: Final = (
 @contextmanager
 def open_parquet(path: Path) -> Iterator[NamedArrays]:
     """Open a parquet file; its columns hold numbers, words, lists of equal shape, or tensors."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path.absolute()) as file:
 
         def read(name: str, what: str) -> NDArray[Any]:
             # Every value takes a bit at least, whatever the file claims to be its number of rows.

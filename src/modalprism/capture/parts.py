@@ -82,7 +82,7 @@ class Part:
         if not index.is_file():
             return None
         with _reading(index):
-            table = pq.read_metadata(require_file(index))
+            table = pq.read_metadata(require_file(index).absolute())
             words = parse_json(table.metadata[INDEX], f"the metadata of {shown(index)}")
             skipped = tuple((str(name), str(why)) for name, why in words["skipped"])
             return cls(
@@ -111,7 +111,7 @@ class Part:
     def column(self, name: str) -> list[Any]:
         """Read a column of the index."""
         index = require_file(self.index)
-        with _reading(index), pq.ParquetFile(index) as file:
+        with _reading(index), pq.ParquetFile(index.absolute()) as file:
             cells: list[Any] = file.read(columns=[name]).column(name).to_pylist()
         return cells
 
@@ -166,7 +166,7 @@ def mark_of(folder: Path) -> str:
     counts = _counts_of(parts)
     written = [part for part in parts if part.rows]
     labels: list[int | str] = []
-    if written and "label" in pq.read_schema(written[0].index).names:
+    if written and "label" in pq.read_schema(written[0].index.absolute()).names:
         labels = [label for part in written for label in part.column("label")]
     words = read_words(folder)
     notices = Notices.of(counts["rows"], (part.notices for part in parts), labels, words)
@@ -267,7 +267,7 @@ class PartsReader:
     def _columns(self) -> list[str]:
         index = self.parts[0].index
         with _reading(index):
-            columns: list[str] = pq.read_schema(require_file(index)).names
+            columns: list[str] = pq.read_schema(require_file(index).absolute()).names
             return columns
 
     @contextmanager

@@ -116,7 +116,7 @@ class PartsWriter:
         self._number = len(parts)
         self._end = parts[-1].end if parts else 0
         if written := next((part for part in parts if part.rows), None):
-            names = pq.read_schema(written.index).names
+            names = pq.read_schema(written.index.absolute()).names
             self._labelled = "label" in names
             self._grouped = tuple(sorted(n[6:] for n in names if n.startswith("group/")))
             self._begun = True

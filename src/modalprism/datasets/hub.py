@@ -141,7 +141,7 @@ def saved_dataset(folder: Path, split: str | None) -> Source:
     library = _library(f"the saved dataset {folder}")
     _check_saved(folder)
     with guarded(f"the dataset saved to {folder}"):
-        dataset = library.load_from_disk(str(folder))
+        dataset = library.load_from_disk(str(folder.absolute()))
     if isinstance(dataset, dict):
         split = _chosen_split(split, list(dataset), str(folder))
         dataset, folder = dataset[split], folder / split

@@ -41,7 +41,7 @@ class ParquetFiles(Source):
         self.length = 0
         for path in self.files:
             with guarded(path, WRITE_AGAIN):
-                metadata = pq.read_metadata(require_file(path))
+                metadata = pq.read_metadata(require_file(path).absolute())
                 schema = metadata.schema.to_arrow_schema()
                 names = set(schema.names)
             if path == self.files[0]:
@@ -67,7 +67,9 @@ class ParquetFiles(Source):
         for path in self.files:
             # A group may hold all rows of a file: it is read piece by piece.
             with guarded(path, WRITE_AGAIN):
-                opened = pq.ParquetFile(require_file(path), buffer_size=_BUFFER, pre_buffer=False)
+                opened = pq.ParquetFile(
+                    require_file(path).absolute(), buffer_size=_BUFFER, pre_buffer=False
+                )
             with opened as file:
                 for group in range(file.num_row_groups):
                     end = begin + file.metadata.row_group(group).num_rows

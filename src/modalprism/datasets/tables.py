@@ -171,12 +171,12 @@ def _read_parquet(
     path: Path, sources: Sequence[str] | None, target: str | None, count: str | None
 ) -> JointTable:
     with guarded(path):
-        schema = pq.read_schema(path)
+        schema = pq.read_schema(path.absolute())
         stored = (schema.pandas_metadata or {}).get("index_columns", [])
         key = [name for name in stored if isinstance(name, str) and name in schema.names]
     wanted = _wanted(path, schema.names, key, sources, target, count)
     with guarded(path):
-        table = pq.read_table(path, columns=list(wanted), partitioning=None)
+        table = pq.read_table(path.absolute(), columns=list(wanted), partitioning=None)
         columns = {name: table.column(name) for name in wanted}
     return _count_rows(path, wanted, columns)
 

@@ -28,11 +28,10 @@ from modalprism.datasets.emoji_questions import (
 )
 from modalprism.engines import Engine
 from modalprism.errors import InputError
-from modalprism.foreign import repeated_name
 from modalprism.progress import Track, silent
 from modalprism.studies.code import Code
 from modalprism.studies.emoji_origin import EmojiOrigin
-from modalprism.studies.part import StudyPart
+from modalprism.studies.part import StudyPart, each_once
 from modalprism.studies.studied import StudiedStore
 
 
@@ -65,9 +64,7 @@ class EmojiSource(StudyPart):
     def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if not names:
             raise ValueError("name at least one")
-        if (twice := repeated_name(names)) is not None:
-            raise ValueError(f"{twice} is named more than once")
-        return names
+        return each_once(names)
 
     @field_validator("questions")
     @classmethod

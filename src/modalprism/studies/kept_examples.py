@@ -89,7 +89,7 @@ def written_before(folder: Path) -> dict[str, list[ShownExample]]:
     """Return what an earlier run wrote, by what it was made of; what it could not read is left."""
     try:
         examples = read_examples(folder)
-        words = pq.read_schema(folder / EXAMPLES_FILE).metadata if examples else {}
+        words = pq.read_schema((folder / EXAMPLES_FILE).absolute()).metadata if examples else {}
         keys = json.loads((words or {}).get(_KEYS, b"{}"))
     except (InputError, ValueError):
         return {}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from modalprism.foreign import repeated_name
 from modalprism.suggest import suggestion
+
+_Values = TypeVar("_Values", bound=tuple[Any, ...] | None)
 
 
 class StudyPart(BaseModel):
@@ -30,6 +33,13 @@ class StudyPart(BaseModel):
             if not wanted and any(isinstance(item, bool) for item in items):
                 raise _mistake("truth_value", key, "a truth value is no number and no word")
         return content
+
+
+def each_once(values: _Values) -> _Values:
+    """Return what a key lists, where nothing stands twice; None is no list."""
+    if values is not None and (twice := repeated_name(values)) is not None:
+        raise ValueError(f"{twice} is named more than once")
+    return values
 
 
 def _hint(key: Any, part: type[StudyPart]) -> str:

@@ -166,7 +166,7 @@ class Profile:
                 )
         try:
             manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
-            table = pq.read_table(folder / PROFILE_FILE)
+            table = pq.read_table((folder / PROFILE_FILE).absolute())
         except (ValueError, OSError, pa.ArrowException) as error:
             words = " ".join(str(error).split())
             raise InputError(

@@ -19,7 +19,7 @@ from modalprism.errors import InputError
 from modalprism.estimation.analyze import EstimatorName
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
-from modalprism.foreign import redacted
+from modalprism.foreign import reason_of, redacted
 from modalprism.pid.information import unit_of
 from modalprism.progress import Announce, Track, silent, unheard
 from modalprism.studies.baselines import (
@@ -35,7 +35,7 @@ from modalprism.studies.kept import EVIDENCE_FILE, write_evidence
 from modalprism.studies.kept_examples import EXAMPLES_FILE
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
-from modalprism.studies.part import StudyPart
+from modalprism.studies.part import StudyPart, each_once
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, frame_of
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
@@ -112,6 +112,8 @@ class Study(StudyPart):
     workers: int = Field(default=0, ge=0)
     baselines: BaselinesAsked | None = None
     out: Path
+
+    _each_once = field_validator("views", "pairs", "layers")(each_once)
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -381,8 +383,8 @@ def _since(start: float) -> float:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the run's folder {folder} cannot be made: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"the run's folder {folder} cannot be made: {reason_of(error)}") from error
     of_a_run = any((folder / name).exists() for name in (STATUS_FILE, PROFILE_FILE))
     if not of_a_run and (lost := [name for name in _WRITTEN if (folder / name).exists()]):
         raise InputError(
