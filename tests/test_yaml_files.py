@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modalprism.errors import InputError
-from modalprism.yaml_files import parse_yaml, read_yaml, yaml_text
+from modalprism.yaml_files import parse_yaml, quoted, read_yaml, yaml_text
 
 WORDS = ["yes", "No", "on", "OFF", "True", "null", "~", "12:30", "1e3", "0o7", "2020-01-01"]
 WORDS += [
@@ -52,6 +52,12 @@ def test_an_escape_of_what_no_file_can_hold_is_refused(escape: str) -> None:
     for text in (f'a: 1\nb: "c{escape}"', f'a: 1\n"{escape}": 2', f'a: 1\nb: [["{escape}"]]'):
         assert "line 2: it holds '\\" in refusal(text)
     assert content(r'"\U0001F600\x1b"') == "😀\x1b"
+
+
+@pytest.mark.parametrize("name", ["a\udcff.npz", "\0"])
+def test_what_would_not_be_read_back_is_not_written(name: str) -> None:
+    with pytest.raises(InputError, match="is not Unicode text and cannot be written; rename it"):
+        quoted(name)
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -180,11 +180,18 @@ def yaml_text(content: Any) -> str:
 def quoted(text: str) -> str:
     r"""Return text in double quotes on one line, as YAML that is read back exactly.
 
+    Raises
+    ------
+    InputError
+        If it is no text: the name of a file that is not Unicode, or holds NUL.
+
     Examples
     --------
     >>> print(quoted('no "1"'), quoted("a\nb"))
     "no \"1\"" "a\nb"
     """
+    if _odd(text) is not None:
+        raise InputError(f"{text!a} is not Unicode text and cannot be written; rename it")
     options: Any = {"default_style": '"', "width": sys.maxsize, "allow_unicode": True}
     text = yaml.dump(text, Dumper=_Writer, **options)
     return text.rstrip("\n")
@@ -312,7 +319,7 @@ class _Reader(yaml.SafeLoader):
     def _word(self, node: yaml.ScalarNode) -> str:
         """Return the text of a node, without what an escape can write and no file name can hold."""
         text: str = node.value
-        if odd := next((one for one in text if one == "\0" or category(one) == "Cs"), None):
+        if (odd := _odd(text)) is not None:
             self.refuse(
                 node.start_mark, f"it holds {odd!a}, which is no character; leave the escape out"
             )
@@ -335,6 +342,11 @@ class _Reader(yaml.SafeLoader):
         if _SEXAGESIMAL in text or (kind == "int" and not _INTEGER.fullmatch(text)):
             self.refuse(node.start_mark, f"write {text} as a decimal number, or {_quoted(text)}")
         return _number(text.replace("_", "").lower(), kind)
+
+
+def _odd(text: str) -> str | None:
+    """Return the first NUL or half a character, which can be escaped but not be written."""
+    return next((one for one in text if one == "\0" or category(one) == "Cs"), None)
 
 
 def _number(text: str, kind: str) -> int | float:

@@ -59,7 +59,7 @@ class _Estimate(_Model):
 class _Evidence(_Model):
     resampled: Four
     learnt: Four
-    rows: list[Row] | None
+    rows: Annotated[list[Row], Field(min_length=1)] | None
     resolution: float
 
     @model_validator(mode="after")
