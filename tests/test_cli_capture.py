@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 COLUMNS = ("--column", "image=picture", "--column", "text=name", "--column", "group=block")
 CHOICES = ("--candidate", "A", "--candidate", "B")
@@ -140,3 +142,13 @@ def test_an_answer_that_is_given_twice_is_refused(run, clip_folder, emoji_rows):
     code, _, err = run("capture", clip_folder, emoji_rows.name, *flags)
     assert code == 2
     assert "--answer 1 is given twice, with different candidates" in err
+
+
+@pytest.mark.parametrize("harm", ["a\x1b[2Jb", "[" * 100_000, json.dumps([[["x"] * 3] * 3])])
+def test_inspect_prints_what_a_stranger_wrote_as_plain_text(run, tmp_path, monkeypatch, harm):
+    monkeypatch.chdir(tmp_path)
+    save_file({"image": np.ones((2, 3))}, "x.safetensors", {"model": harm})
+    code, out, _ = run("inspect", "x.safetensors")
+    assert code == 0
+    assert "\x1b[2J" not in out
+    assert "2 × 3" in out

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modalprism.errors import InputError
+from modalprism.foreign import guarded, require_file
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -36,8 +36,5 @@ def read_parquet(path: Path) -> pa.Table:
     InputError
         If it is damaged.
     """
-    try:
-        return pq.read_table(path.absolute())
-    except (pa.ArrowException, OSError, ValueError) as error:
-        words = " ".join(str(error).split())
-        raise InputError(f"{path} is damaged ({words}); run the study again") from error
+    with guarded(path, "if it is damaged, run the study again"):
+        return pq.ParquetFile(require_file(path).absolute()).read()

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from modalprism import isolation
+from modalprism.capture import formats
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 
@@ -226,3 +227,14 @@ def test_of_many_arrays_a_message_names_the_first(tmp_path):
     store = EmbeddingStore.open(tmp_path / "x.safetensors")
     with pytest.raises(InputError, match=r"it has a0, a1, .*, … \(100 in all\)"):
         store.array("image")
+
+
+def test_a_file_is_opened_once_for_all_of_its_arrays(tmp_path, monkeypatch):
+    save_file({f"a{n}": torch.ones(1) for n in range(20)}, tmp_path / "x.safetensors")
+    store = EmbeddingStore.open(tmp_path / "x.safetensors")
+    opened, safe_open = [], formats.safe_open
+    monkeypatch.setattr(
+        formats, "safe_open", lambda *a, **b: opened.append(a) or safe_open(*a, **b)
+    )
+    assert len(dict(store.arrays(store.names))) == 20
+    assert len(opened) == 1

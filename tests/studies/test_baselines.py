@@ -134,7 +134,7 @@ def test_a_name_that_is_none_is_said_at_once(make_study):
 
 def test_a_damaged_table_is_a_sentence(tmp_path):
     (tmp_path / BASELINES_FILE).write_bytes(b"PAR1")
-    with pytest.raises(InputError, match=r"is damaged .*run the study again"):
+    with pytest.raises(InputError, match=r"cannot be read: .*; if it is damaged, run the study"):
         read_baselines(tmp_path)
     pd.DataFrame({"model": ["a"]}).to_parquet(tmp_path / BASELINES_FILE)
     with pytest.raises(InputError, match="lacks columns of baselines"):

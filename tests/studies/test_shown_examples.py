@@ -147,7 +147,10 @@ def test_a_damaged_file_is_said(tmp_path):
     write_examples(tmp_path, [made()])
     path = tmp_path / EXAMPLES_FILE
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(InputError, match=r"examples\.parquet is damaged .*run the study again"):
+    with pytest.raises(
+        InputError,
+        match=r"examples\.parquet cannot be read: .*; if it is damaged",
+    ):
         read_examples(tmp_path)
     pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(InputError, match="lacks columns of examples"):

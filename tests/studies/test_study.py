@@ -496,7 +496,7 @@ def test_evidence_names_no_file_elsewhere(finished, tmp_path):
     place = next(iter(kept))
     for part in ("../../x", "a/b", "", 1):
         write_evidence(tmp_path / "run", {place._replace(pairs=part, view="answer"): kept[place]})
-        with pytest.raises(InputError, match=r"is damaged \(it has no view 'answer'"):
+        with pytest.raises(InputError, match=r"cannot be read: it has no view 'answer'"):
             read_evidence(tmp_path / "run")
 
 

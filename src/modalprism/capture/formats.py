@@ -47,14 +47,30 @@ def opened(path: Path) -> Iterator[NamedArrays]:
     with ExitStack() as stack:
         with guarded(shown(path), WRITE_AGAIN):
             arrays = stack.enter_context(opener(path))
-        _check_names(arrays.names, path)
         yield arrays
+
+
+def names_of(arrays: NamedArrays, path: Path) -> tuple[str, ...]:
+    """Return the names of all arrays of an open file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, a name cannot be printed, or two arrays have the same.
+    """
+    with guarded(shown(path), WRITE_AGAIN):
+        names = tuple(arrays.names())
+    if odd := next((name for name in names if any(category(c) in _ODD for c in name)), None):
+        raise InputError(f"{shown(path)} has an array of the name {odd!a}; use printable names")
+    if (twice := repeated_name(names)) is not None:
+        raise InputError(f"{shown(path)} has two arrays of the name {twice!r}; names must differ")
+    return names
 
 
 @contextmanager
 def _npz(path: Path) -> Iterator[NamedArrays]:
     with open_archive(path) as archive:
-        yield NamedArrays(archive.files, lambda name, _: archive[name])
+        yield NamedArrays(lambda: archive.files, lambda name, _: archive[name])
 
 
 @contextmanager
@@ -68,7 +84,7 @@ def _safetensors(path: Path) -> Iterator[NamedArrays]:
 
         header = file.metadata() or {}
         words = parse_json(header[HEADER], "its metadata") if HEADER in header else header
-        yield NamedArrays(tuple(file.keys()), read, _as_words(words))
+        yield NamedArrays(file.keys, read, _as_words(words))
 
 
 def _as_words(metadata: Any) -> dict[str, str]:
@@ -87,7 +103,7 @@ def _parts(path: Path) -> Iterator[NamedArrays]:
     redrawn = reader.redrawn()
     also = () if redrawn is None else (name for name in redrawn.names if name != "id")
     # Whose input a redrawn run was given, its index says in group columns.
-    names = (*reader.names, *(f"{REDRAWN}/{name.removeprefix('group/')}" for name in also))
+    names = [*reader.names, *(f"{REDRAWN}/{name.removeprefix('group/')}" for name in also)]
 
     def read(name: str, _: str) -> NDArray[Any]:
         own = name.removeprefix(f"{REDRAWN}/")
@@ -96,7 +112,9 @@ def _parts(path: Path) -> Iterator[NamedArrays]:
         return redrawn.array(own if own in redrawn.names else f"group/{own}")
 
     said = read_notices(path).said()
-    yield NamedArrays(names, read, _as_words(reader.words | ({"notices": said} if said else {})))
+    yield NamedArrays(
+        lambda: names, read, _as_words(reader.words | ({"notices": said} if said else {}))
+    )
 
 
 FORMATS: Final[dict[str, Opener]] = {
@@ -119,11 +137,3 @@ def _opener_of(path: Path) -> Opener:
         )
     require_file(path, shown(path))
     return FORMATS[path.suffix]
-
-
-def _check_names(names: tuple[str, ...], path: Path) -> None:
-    """Refuse names with control characters or half a character, which cannot be printed."""
-    if odd := next((name for name in names if any(category(c) in _ODD for c in name)), None):
-        raise InputError(f"{shown(path)} has an array of the name {odd!a}; use printable names")
-    if (twice := repeated_name(names)) is not None:
-        raise InputError(f"{shown(path)} has two arrays of the name {twice!r}; names must differ")

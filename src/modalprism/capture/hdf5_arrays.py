@@ -36,8 +36,10 @@ def open_hdf5(path: Path) -> Iterator[NamedArrays]:
         )
     with isolation.start(_CHILD, str(path.absolute())) as child:
         try:
-            names = tuple(_ask(child, None, shown(path))["names"])
-            yield NamedArrays(names, lambda name, what: _array(child, name, what))
+            yield NamedArrays(
+                lambda: _ask(child, None, shown(path))["names"],
+                lambda name, what: _array(child, name, what),
+            )
         finally:
             child.kill()
 

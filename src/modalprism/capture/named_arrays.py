@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -27,14 +27,15 @@ class NamedArrays:
 
     Attributes
     ----------
-    names : tuple of str
+    names : callable
+        Returns the names of all arrays.
     read : callable
         Name, and what messages call the array → array, as the format's library gives it.
     metadata : mapping of str to str
         What the writer noted; empty for formats without.
     """
 
-    names: tuple[str, ...]
+    names: Callable[[], Sequence[str]]
     read: Callable[[str, str], NDArray[Any]]
     metadata: Mapping[str, str] = field(default_factory=dict)
 

@@ -30,10 +30,10 @@ def open_parquet(path: Path) -> Iterator[NamedArrays]:
         def read(name: str, what: str) -> NDArray[Any]:
             # Every value takes a bit at least, whatever the file claims to be its number of rows.
             require_room(file.metadata.num_rows // 8, what)
-            column = file.read(columns=[name]).column(name).combine_chunks()
+            column = file.read(columns=[name], use_threads=False).column(name).combine_chunks()
             return column_array(column, what)
 
-        yield NamedArrays(tuple(file.schema_arrow.names), read)
+        yield NamedArrays(lambda: file.schema_arrow.names, read)
 
 
 def column_array(column: pa.Array, what: str) -> NDArray[Any]:

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from modalprism.capture.formats import HEADER, opened
+from modalprism.capture.formats import HEADER, names_of, opened
 from modalprism.capture.mapped import MappedParts
 from modalprism.capture.named_arrays import plain_array
 from modalprism.capture.parts import WORDS, PartsReader
@@ -100,7 +100,7 @@ class EmbeddingStore:
         address = str(path) if is_address(path) else ""
         path = opened_place(path)
         with opened(path) as file:
-            return cls(path, file.names, dict(file.metadata), address)
+            return cls(path, names_of(file, path), dict(file.metadata), address)
 
     def on_this_machine(self) -> EmbeddingStore:
         """Return the store as another machine opens it: one elsewhere has its own copy there.

@@ -62,7 +62,7 @@ def open_zarr(path: Path) -> Iterator[NamedArrays]:
                 require_chunks(array.shape, chunks, array.dtype.itemsize, what)
             return np.asarray(array[...])
 
-    yield NamedArrays(tuple(versions), read)
+    yield NamedArrays(lambda: list(versions), read)
 
 
 def _metadata(file: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from modalprism.cli.console import OUT, Json, print_json
-from modalprism.foreign import redacted
+from modalprism.errors import InputError
+from modalprism.foreign import one_line, parse_json, redacted
 
 
 def inspect(
@@ -52,8 +52,7 @@ def inspect(
             reader.check()
         if not is_finished(opened.path):
             unfinished = "not finished: the same capture command goes on where it stopped"
-    for name in sorted(columns):
-        values = opened.array(name)
+    for name, values in opened.arrays(sorted(columns)):
         described[name] = {"shape": list(values.shape), "dtype": str(values.dtype)}
     notices = notices_in(opened.metadata)
     metadata = {key: value for key, value in opened.metadata.items() if key != "notices"}
@@ -82,7 +81,7 @@ def inspect(
     if unfinished:
         OUT.print(unfinished)
     for name, why in skipped:
-        OUT.print(f"skipped {name}: {why}", markup=False, highlight=False)
+        OUT.print(one_line(f"skipped {name}: {why}", 1_000), markup=False, highlight=False)
 
 
 def _two_columns(title: str, words: dict[str, str]) -> Table:
@@ -90,15 +89,17 @@ def _two_columns(title: str, words: dict[str, str]) -> Table:
         box=None, show_header=False, title=escape(title), title_justify="left", pad_edge=False
     )
     for key, value in words.items():
-        table.add_row(escape(key.replace("_", " ")), escape(_plain(value)))
+        table.add_row(
+            escape(one_line(key.replace("_", " "))), escape(one_line(_plain(value), 2_000))
+        )
     return table
 
 
 def _plain(value: str) -> str:
     """Write a list or mapping of a store's words as people would."""
     try:
-        content = json.loads(value)
-    except ValueError:
+        content = parse_json(value, "metadata")
+    except InputError:
         return value
     return _words(content) if isinstance(content, list | dict) else value
 

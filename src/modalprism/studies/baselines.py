@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.baselines.table import COLUMNS, frame_of
 from modalprism.errors import InputError
 from modalprism.files import file_name, write_whole
+from modalprism.foreign import parse_json, require_file
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
 from modalprism.strict_json import dumps
@@ -226,8 +226,9 @@ def _key(name: str, studied: StudiedStore, examples: int, seed: int, replicates:
 def _read(folder: Path, key: str) -> dict[str, Any] | None:
     """Read a result that was finished; None where it was not, or its file is damaged."""
     try:
-        found = json.loads((folder / f"{key}.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        path = require_file(folder / f"{key}.json")
+        found = parse_json(path.read_bytes(), path)
+    except (OSError, InputError):
         return None
     whole = isinstance(found, dict) and found.keys() >= {"rows", "left_out"}
     return found if whole else None

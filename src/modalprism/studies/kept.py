@@ -6,18 +6,18 @@ tell, without any analysis done again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
 from modalprism.files import write_whole
+from modalprism.foreign import guarded, parse_json
 from modalprism.strict_json import dumps
 
 EVIDENCE_FILE: Final = "evidence.safetensors"
@@ -68,9 +68,9 @@ def unpack(path: Path) -> dict[Place, Kept]:
     InputError
         If it is damaged.
     """
-    try:
+    with guarded(path, "if it is damaged, run the study again"):
         with safe_open(path, framework="np") as file:
-            index = json.loads((file.metadata() or {})[_INDEX])
+            index = parse_json((file.metadata() or {})[_INDEX], f"the index of {path}")
         arrays = load_file(path)
         found = {}
         for number, (model, dataset, view, pairs, layer, sample, resolution) in enumerate(index):
@@ -84,8 +84,6 @@ def unpack(path: Path) -> dict[Place, Kept]:
             )
             found[Place(model, dataset, view, pairs, int(layer))] = Kept(evidence, str(sample))
         return found
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error}); run the study again") from error
 
 
 def write_evidence(folder: Path, kept: Mapping[Place, Kept]) -> None:

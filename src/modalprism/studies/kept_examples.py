@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.foreign import parse_json
 from modalprism.look.examples import ShownExample
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.strict_json import dumps
@@ -90,8 +90,8 @@ def written_before(folder: Path) -> dict[str, list[ShownExample]]:
     try:
         examples = read_examples(folder)
         words = pq.read_schema((folder / EXAMPLES_FILE).absolute()).metadata if examples else {}
-        keys = json.loads((words or {}).get(_KEYS, b"{}"))
-    except (InputError, ValueError):
+        keys = parse_json((words or {}).get(_KEYS, b"{}"), folder / EXAMPLES_FILE)
+    except InputError:
         return {}
     before: dict[str, list[ShownExample]] = {}
     for example in examples:

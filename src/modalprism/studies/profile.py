@@ -6,19 +6,18 @@ folder with the table as ``profile.parquet`` and its history as ``manifest.json`
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.foreign import guarded, parse_json
 from modalprism.look.notebook import profile_html
-from modalprism.parquet import parquet_bytes
+from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ PROFILE_FILE: Final = "profile.parquet"
 MANIFEST_FILE: Final = "manifest.json"
 FORMAT_VERSION: Final = 1
 
+_RUN_AGAIN: Final = "if it is damaged, run its study again"
 SCHEMA: Final = pa.schema(
     [
         ("model", pa.string()),
@@ -164,14 +164,10 @@ class Profile:
                     f"{folder} has no {name}: it is not a finished run; "
                     "run its study again and it resumes where it stood"
                 )
-        try:
-            manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
-            table = pq.read_table((folder / PROFILE_FILE).absolute())
-        except (ValueError, OSError, pa.ArrowException) as error:
-            words = " ".join(str(error).split())
-            raise InputError(
-                f"the run {folder} is damaged ({words}); run its study again"
-            ) from error
+        with guarded(folder / MANIFEST_FILE):
+            content = (folder / MANIFEST_FILE).read_bytes()
+        manifest = parse_json(content, folder / MANIFEST_FILE, _RUN_AGAIN)
+        table = read_parquet(folder / PROFILE_FILE)
         if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
             raise InputError(
                 f"the run {folder} was written in another format; "

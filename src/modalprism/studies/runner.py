@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import socket
 from collections.abc import Sequence
 from contextlib import closing
@@ -25,6 +24,7 @@ from modalprism.engines import Engine, Job
 from modalprism.errors import InputError
 from modalprism.estimation.threads import one_thread
 from modalprism.files import file_name, write_whole
+from modalprism.foreign import parse_json
 from modalprism.progress import Track
 from modalprism.strict_json import dumps
 from modalprism.studies.kept import Kept, Place, pack, unpack
@@ -129,8 +129,8 @@ def _read(folder: Path, key: str) -> Finished | None:
     if not (path.is_file() and evidence.is_file()):
         return None
     try:
-        rows, kept = json.loads(path.read_text("utf-8")), unpack(evidence)
-    except (json.JSONDecodeError, UnicodeDecodeError, InputError):
+        rows, kept = parse_json(path.read_bytes(), path), unpack(evidence)
+    except InputError:
         return None
     return Finished(rows, kept) if isinstance(rows, list) else None
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 
+from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.foreign import parse_json, require_file
 from modalprism.strict_json import dumps
 from modalprism.studies.runner import code_digest
 
@@ -35,8 +36,9 @@ def unchanged(folder: Path, keys: Mapping[str, str]) -> dict[str, str]:
         What the figures would be drawn of.
     """
     try:
-        known = json.loads((folder / KEYS_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+        path = require_file(folder / KEYS_FILE)
+        known = parse_json(path.read_bytes(), path)
+    except (OSError, InputError):
         return {}
     return {
         name: key
