@@ -431,7 +431,7 @@ def test_an_interrupt_is_said(run, monkeypatch, command):
         os.kill(os.getpid(), 2)
 
     # The signal is real; only its moment is chosen.
-    monkeypatch.setattr("modalprism.estimation.plan.connected_groups", interrupt)
+    monkeypatch.setattr("modalprism.estimation.nested.connected_groups", interrupt)
     code, out, err = run(*command)
     assert code == 1
     assert out == ""

@@ -53,7 +53,10 @@ def test_the_order_of_the_modalities_decides_nothing(written, spell):
 
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [({"estimator": "neural"}, "choose posterior or codebook"), ({"permutations": 0}, "at least")],
+    [
+        ({"estimator": "neural"}, "choose one of 'posterior', 'codebook'"),
+        ({"permutations": 0}, "at least"),
+    ],
 )
 def test_what_cannot_be_asked_is_said(written, asked, words):
     with pytest.raises(mp.InputError, match=words):
@@ -113,3 +116,21 @@ def test_an_estimator_may_be_any_callable(written):
     assert a.unique == by_name.unique
     with pytest.raises(mp.InputError, match="a name or a callable, not 3"):
         mp.analyze(sources, y, estimator=3)
+
+
+def test_a_package_may_register_an_estimator(written, tmp_path, monkeypatch):
+    (tmp_path / "outside_estimator.py").write_text(
+        "from modalprism.estimation.codebook.codebook import CodebookEstimator\n"
+        "def make(replicates, seed=0):\n"
+        "    return CodebookEstimator(replicates, permutations=19, seed=seed)\n"
+    )
+    info = tmp_path / "outside-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[modalprism.estimators]\nmine = outside_estimator:make\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    a = mp.analyze(*written("unq", 120), estimator="mine", replicates=20)
+    assert a.evidence.resampled.shape[1] == 20
+    assert a.information.p_value == pytest.approx(1 / 20)

@@ -5,7 +5,11 @@ import pytest
 import torch
 
 from modalprism.estimation.crossfit import CrossFit
-from modalprism.estimation.features import principal_components, radial_features
+from modalprism.estimation.nested import nested_features
+
+
+def principal_components(embedding, plan, count, seed):
+    return nested_features(embedding, plan, seed, count).components
 
 
 def plan_of(n, folds=4):
@@ -58,7 +62,7 @@ def test_many_rows_of_many_dimensions_are_solved_by_sampling():
 
 def test_a_constant_embedding_has_nothing_to_read():
     components = principal_components(np.full((50, 3), 2.5), plan_of(50), 48, 0)
-    assert components.shape == (10, 50, 1)
+    assert components.shape == (10, 50, 3)
     assert not components.any()
 
 
@@ -71,9 +75,8 @@ def test_rows_that_are_not_seen_change_no_feature_of_those_that_are():
     fit, rows = plan.index(1, 2), plan.which != 1
     found = []
     for one in (embedding, changed):
-        components = principal_components(one, plan, 4, 0)
-        smooth = radial_features(components, plan, 0)
-        found.append(torch.cat([components, smooth], -1)[fit, rows])
+        features = nested_features(one, plan, 0, 4)
+        found.append(torch.cat([features.components, features.smooth], -1)[fit, rows])
     # The sign of a direction is free.
     signs = torch.sign((found[0] * found[1]).sum(0))
     torch.testing.assert_close(found[0] * signs, found[1], atol=1e-4, rtol=1e-4)

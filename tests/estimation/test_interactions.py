@@ -4,14 +4,32 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.estimation.interactions import leading_directions, products, squares, whitened
+from modalprism.estimation import interactions
+from modalprism.estimation.interactions import Standard, Whitening, leading_axes
+
+
+def leading_directions(first, second, residual, count):
+    left, right = leading_axes(first, second, residual, count)
+    return first @ left, second @ right
+
+
+def standardised(terms, mask):
+    return Standard.of(terms, mask)(terms)
+
+
+def products(first, second, mask):
+    return standardised(interactions.products(first, second), mask)
+
+
+def squares(directions, mask):
+    return standardised(interactions.squares(directions), mask)
 
 
 def test_whitening_leaves_out_what_does_not_vary():
     rng = np.random.default_rng(0)
     features = torch.from_numpy(rng.normal(size=(100, 4)) @ rng.normal(size=(4, 7))).float()
     mask = torch.arange(100) < 80
-    white = whitened(features, mask.float(), 6)
+    white = Whitening.of(features, mask.float(), 6)(features)
     assert white.shape == (100, 4)
     seen = white[mask]
     torch.testing.assert_close(seen.mean(0), torch.zeros(4), atol=1e-4, rtol=0)

@@ -266,5 +266,5 @@ def test_a_bit_that_a_source_does_not_know_leaks_no_synergy():
 def test_sources_read_side_by_side_give_the_same_bits(written, monkeypatch):
     embeddings, y = written("and", 200)
     one = mp.analyze(embeddings, y, replicates=5, permutations=1)
-    monkeypatch.setattr("modalprism.estimation.plan.MANY_ROWS", 100)
+    monkeypatch.setattr("modalprism.estimation.nested.MANY_ROWS", 100)
     assert mp.analyze(embeddings, y, replicates=5, permutations=1) == one

@@ -129,7 +129,7 @@ def test_targets_are_refused(y, message):
         ({"seed": 1.5}, "seed must be a whole number from 0 to 4294967295, not 1.5; None, a numpy"),
         ({"seed": "7"}, "seed must be a whole number from 0 to 4294967295, not '7'"),
         ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295, not 4294967296"),
-        ({"estimator": "paper"}, "there is no estimator 'paper'; choose posterior"),
+        ({"estimator": "paper"}, "there is no estimator 'paper': choose one of 'posterior'"),
     ],
 )
 def test_options_are_refused(options, message):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal, Protocol, get_args
+from inspect import signature
+from typing import Any, Final, Literal, Protocol
 
 from numpy.typing import ArrayLike
 
@@ -17,10 +18,9 @@ from modalprism.estimation.posterior import PosteriorEstimator
 from modalprism.estimation.sample import Embeddings, Sample, check_sample
 from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.validation import Groups, Seed, check_options, seed_number
-from modalprism.suggest import suggestion
+from modalprism.registry import Registry
 
 EstimatorName = Literal["posterior", "codebook"]
-ESTIMATORS: Final = get_args(EstimatorName)
 
 
 class Estimator(Protocol):
@@ -28,6 +28,14 @@ class Estimator(Protocol):
 
     def __call__(self, sample: Sample, /) -> Analysis:
         """Analyse a sample, whose modalities are in the order of their names."""
+
+
+ESTIMATORS: Final[Registry[Callable[..., Estimator]]] = Registry(
+    "estimator",
+    "modalprism.estimators",
+    {"posterior": PosteriorEstimator, "codebook": CodebookEstimator},
+)
+"""Estimators by name. Each is called with those options of `analyze` that it has parameters for."""
 
 
 def analyze(
@@ -61,11 +69,12 @@ def analyze(
         What `y` is, in words; it travels into every output.
     base : float
         Of the logarithm: 2 for bits, ``math.e`` for nats.
-    estimator : {"posterior", "codebook"} or callable
+    estimator : {"posterior", "codebook"}, another name or callable
         ``posterior``: what calibrated probes read on rows that they have not seen. ``codebook``:
-        counts of k-means codes, or of a source's own symbols, with their bias taken away. A
-        callable takes the checked `Sample` and returns an `Analysis`; it has options of its own
-        instead of `base`, `replicates`, `permutations`, `seed` and `streaming`.
+        counts of k-means codes, or of a source's own symbols, with their bias taken away. Other
+        packages register names in the entry point group ``modalprism.estimators``. A callable
+        takes the checked `Sample` and returns an `Analysis`; it has options of its own instead of
+        `base`, `replicates`, `permutations` and `seed`.
     folds : int
         Of the posterior estimator; at least 3.
     replicates : int
@@ -107,24 +116,36 @@ def analyze(
     >>> a.unique[1].value > 0.8, round(a.contribution[1].value, 1)
     (True, 1.0)
     """
-    if isinstance(estimator, str) and estimator not in ESTIMATORS:
-        known = " or ".join(ESTIMATORS)
-        hint = suggestion(estimator, ESTIMATORS)
-        raise InputError(f"there is no estimator {estimator!r}; choose {known}{hint}")
     check_options(base, replicates, permutations)
     seed = seed_number(seed)
     _check_index(embeddings, y, groups)
     streaming = streaming or Streaming()
-    if estimator == "posterior":
-        estimator = PosteriorEstimator(folds, replicates, permutations, base, seed, streaming)
-    elif estimator == "codebook":
-        estimator = CodebookEstimator(replicates, permutations, base, seed, streaming.looked_at)
-    if not callable(estimator):
-        raise InputError(f"an estimator is a name or a callable, not {estimator!r}")
+    estimate = _estimator_of(
+        estimator,
+        {
+            "folds": folds,
+            "replicates": replicates,
+            "permutations": permutations,
+            "base": base,
+            "seed": seed,
+            "streaming": streaming,
+        },
+    )
     sample = check_sample(
         embeddings, y, groups, folds, title=target, block_numbers=streaming.block_numbers
     )
-    return _finished(estimator(sample), sample, embeddings, seed)
+    return _finished(estimate(sample), sample, embeddings, seed)
+
+
+def _estimator_of(estimator: str | Estimator, options: Mapping[str, Any]) -> Estimator:
+    """Return an estimator as it is, or the one of a name with those options that it takes."""
+    if isinstance(estimator, str):
+        make = ESTIMATORS[estimator]
+        taken = signature(make).parameters
+        return make(**{name: option for name, option in options.items() if name in taken})
+    if not callable(estimator):
+        raise InputError(f"an estimator is a name or a callable, not {estimator!r}")
+    return estimator
 
 
 def _check_index(embeddings: Embeddings, y: ArrayLike, groups: Groups) -> None:

@@ -23,7 +23,7 @@ _SMALLEST: Final = 1e-6
 
 @dataclass(frozen=True)
 class Whitening:
-    """Uncorrelated combinations of features, as some rows have them.
+    """Uncorrelated combinations of features, fitted to some rows.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Whitening:
 
     @classmethod
     def of(cls, features: Tensor, mask: Tensor, most: int) -> Whitening:
-        """Learn the widest combinations, at most `most`, of features (n, D) on a mask's rows."""
+        """Fit the widest combinations, at most `most`, of features (n, D) to the rows of a mask."""
         seen = mask > 0
         centre = features[seen].mean(0)
         centred = (features - centre)[seen]
@@ -48,22 +48,6 @@ class Whitening:
     def __call__(self, features: Tensor) -> Tensor:
         """Return the combinations in any rows, (n, W)."""
         return torch.matmul(features - self.centre, self.axes)
-
-
-def whitened(features: Tensor, mask: Tensor, most: int) -> Tensor:
-    """Return the widest uncorrelated combinations of features, of variance 1 on a mask's rows.
-
-    Parameters
-    ----------
-    features : Tensor, shape (n, D)
-    mask : Tensor, shape (n,)
-    most : int
-
-    Returns
-    -------
-    Tensor, shape (n, at most `most`)
-    """
-    return Whitening.of(features, mask, most)(features)
 
 
 def leading_axes(
@@ -81,62 +65,36 @@ def leading_axes(
 
     Returns
     -------
-    two of Tensor, shapes (D1, at most `count`) and (D2, at most `count`)
+    two of Tensor, shapes (D1, count) and (D2, count)
+        Zeros where there are fewer directions: fits to other rows may have more.
     """
     moments = torch.stack([(first * r[:, None]).mT @ second for r in residual.T])
-    left = symmetric_eigen((moments @ moments.mT).sum(0))[1][:, -count:]
-    right = symmetric_eigen((moments.mT @ moments).sum(0))[1][:, -count:]
-    return left.flip(1), right.flip(1)
+    left = symmetric_eigen((moments @ moments.mT).sum(0))[1][:, -count:].flip(1)
+    right = symmetric_eigen((moments.mT @ moments).sum(0))[1][:, -count:].flip(1)
+    return _widened(left, count), _widened(right, count)
 
 
-def leading_directions(
-    first: Tensor, second: Tensor, residual: Tensor, count: int
-) -> tuple[Tensor, Tensor]:
-    """Project on the `leading_axes`.
-
-    Returns
-    -------
-    two of Tensor, shape (n, count)
-        Zeros where there are fewer directions: fits that see other rows may have more.
-    """
-    left, right = leading_axes(first, second, residual, count)
-    return _widened(first @ left, count), _widened(second @ right, count)
+def _widened(axes: Tensor, count: int) -> Tensor:
+    return torch.nn.functional.pad(axes, (0, count - axes.shape[1]))
 
 
-def _widened(directions: Tensor, count: int) -> Tensor:
-    return torch.nn.functional.pad(directions, (0, count - directions.shape[1]))
-
-
-def products(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
-    """Return all products of two sets of directions, (n, D1·D2), standardised on a mask's rows.
-
-    Divided so that their largest singular value is about that of one feature: one step size then
-    serves them and what they stand beside.
-    """
-    terms = all_products(first, second)
-    return Standard.of(terms, mask)(terms)
-
-
-def all_products(first: Tensor, second: Tensor) -> Tensor:
-    """Return all products of two sets of directions as they are, (n, D1·D2)."""
+def products(first: Tensor, second: Tensor) -> Tensor:
+    """Return all products of two sets of directions, (n, D1·D2)."""
     return (first[:, :, None] * second[:, None, :]).flatten(1)
 
 
-def squares(directions: Tensor, mask: Tensor) -> Tensor:
-    """Return all products of a set of directions with itself, (n, D (D+1) / 2), standardised."""
-    terms = all_squares(directions)
-    return Standard.of(terms, mask)(terms)
-
-
-def all_squares(directions: Tensor) -> Tensor:
-    """Return all products of a set of directions with itself as they are."""
+def squares(directions: Tensor) -> Tensor:
+    """Return all products of a set of directions with itself, (n, D (D+1) / 2)."""
     one, other = torch.triu_indices(directions.shape[1], directions.shape[1])
     return directions[:, one] * directions[:, other]
 
 
 @dataclass(frozen=True)
 class Standard:
-    """How terms are brought to one scale, as some rows have them.
+    """The scale of products, fitted to some rows.
+
+    Divided so that the products' largest singular value is about that of one feature: one step size
+    then serves them and the features beside them.
 
     Attributes
     ----------
@@ -150,7 +108,7 @@ class Standard:
 
     @classmethod
     def of(cls, terms: Tensor, mask: Tensor) -> Standard:
-        """Learn the scale of terms (n, D) on a mask's rows."""
+        """Fit the scale of terms (n, D) to the rows of a mask."""
         seen = mask > 0
         low, high = terms[seen].amin(0), terms[seen].amax(0)
         terms = terms.clamp(low, high)

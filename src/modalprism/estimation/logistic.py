@@ -34,6 +34,10 @@ class LogisticFits:
         flat = self.weight.flatten(1, 2) @ features.mT
         return (flat.view(batch, ridges, classes, -1) + self.bias).permute(0, 3, 1, 2)
 
+    def ridge(self, at: int) -> LogisticFits:
+        """Return the regressions with one of the ridges."""
+        return LogisticFits(self.weight[:, [at]], self.bias[:, [at]])
+
 
 def fit_logistic(
     features: Tensor,

@@ -17,11 +17,12 @@ from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.evidence import row_informations
 from modalprism.estimation.exchange import exchangeable_blocks
 from modalprism.estimation.learning import Array, Logits, learning_of
-from modalprism.estimation.plan import Nested, Plan, Predictions
+from modalprism.estimation.nested import Nested
+from modalprism.estimation.plan import Plan, Predictions
 from modalprism.estimation.readout import HeldOut, read_out
 from modalprism.estimation.sample import Sample
 from modalprism.estimation.significance import Exchange, p_values_of
-from modalprism.estimation.streamed.split import Split
+from modalprism.estimation.split import Split
 from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.target import Target

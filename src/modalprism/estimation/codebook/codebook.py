@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ from modalprism.estimation.codebook.tables import (
 )
 from modalprism.estimation.folds import connected_groups
 from modalprism.estimation.sample import Sample
-from modalprism.estimation.streaming import LOOKED_AT
+from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.threads import one_thread
 from modalprism.pid.solve import solve_union_information
@@ -103,9 +103,9 @@ class CodebookEstimator:
     base : float
         Of the logarithm.
     seed : int
-    most_tested : int
-        Nulls are drawn for at most so many rows, whole groups. A null takes hundreds of tables, and
-        more rows than that find what no code could bear.
+    streaming : Streaming
+        Its `looked_at` bounds the rows that nulls are drawn for, whole groups: a null takes
+        hundreds of tables, and more rows than that find what no code could bear.
 
     Notes
     -----
@@ -141,7 +141,7 @@ class CodebookEstimator:
     permutations: int = 199
     base: float = 2
     seed: int = 0
-    most_tested: int = LOOKED_AT
+    streaming: Streaming = field(default_factory=Streaming)
 
     def __call__(self, sample: Sample) -> Analysis:
         """Code, count, correct and resample a sample, in one thread."""
@@ -179,7 +179,7 @@ class CodebookEstimator:
         """Return the atoms in nats, and the number of rows behind the p-values."""
         codes, n = code_sources(sample, self.seed), len(sample)
         coded = Coded.of(codes, sample.target.whole, sample.groups)
-        if n <= self.most_tested:
+        if n <= self.streaming.looked_at:
             weights = self._weights(sample.groups, n)
             return decompose_coded(coded, weights, self.permutations, self.seed), n
         tested = self._tested(sample)
@@ -204,7 +204,7 @@ class CodebookEstimator:
         size = np.bincount(component)
         order = np.random.default_rng(self.seed).permutation(len(size))
         kept = np.zeros(len(size), dtype=np.bool_)
-        kept[order[np.cumsum(size[order]) <= max(self.most_tested, size[order[0]])]] = True
+        kept[order[np.cumsum(size[order]) <= max(self.streaming.looked_at, size[order[0]])]] = True
         return np.flatnonzero(kept[component])
 
 

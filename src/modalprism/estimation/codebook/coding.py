@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from modalprism.errors import InputError
-from modalprism.estimation.sample import Sample
-from modalprism.estimation.source import Source, stretches
-from modalprism.estimation.streamed.reduction import (
+from modalprism.estimation.features import (
     EXACT_DIMENSIONS,
     Moments,
     Reduction,
     exact_axes,
     randomised_axes,
 )
+from modalprism.estimation.sample import Sample
+from modalprism.estimation.source import Source, stretches
 
 Codes = NDArray[np.int64]
 
@@ -179,4 +179,4 @@ def _components(source: Source, some: NDArray[Any], seed: int) -> Reduction:
     else:
         read = (source.scaled(source.read(*where)) for where in stretches(len(source), source.step))
         centre, axes, _ = exact_axes([Moments.of(read, d)], min(COMPONENTS, d))
-    return Reduction(torch.from_numpy(centre).float(), torch.from_numpy(axes.copy()).float())
+    return Reduction(torch.from_numpy(centre), torch.from_numpy(axes.copy()))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.estimation.streamed.recalibration import Recalibration
+from modalprism.estimation.recalibration import Recalibration
 
 N, CLASSES = 12_000, 4
 

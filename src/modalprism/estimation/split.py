@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Estimate
+from modalprism.estimation.fold_model import FoldModel, TrainingData, fit_fold
 from modalprism.estimation.learning import Logits
 from modalprism.estimation.plan import Predictions
 from modalprism.estimation.readout import HeldOut
 from modalprism.estimation.sample import Sample
+from modalprism.estimation.scratch import KINDS, scratch_folder, written
 from modalprism.estimation.source import stretches
-from modalprism.estimation.streamed.roles import Roles
-from modalprism.estimation.streamed.scratch import KINDS, scratch_folder, written
-from modalprism.estimation.streamed.turns import Taken, Turn, learn_turn
+from modalprism.estimation.splits import Splits
 from modalprism.estimation.streaming import Streaming
 
 
@@ -55,29 +55,29 @@ class Split:
         InputError
             If the groups leave too few folds, or the disk is full.
         """
-        roles = Roles.of(sample, self.folds, self.streaming, seed)
-        taken = Taken.of(sample, roles)
-        turns = [learn_turn(taken, fold, seed) for fold in range(self.folds)]
-        fewer = taken.halved()
-        halves = [learn_turn(fewer, fold, seed, like=turn) for fold, turn in enumerate(turns)]
-        learnt_rows = len(taken.fold)
-        del taken, fewer
-        tested = roles.looked_at
+        splits = Splits.of(sample, self.folds, self.streaming, seed)
+        data = TrainingData.of(sample, splits)
+        models = [fit_fold(data, fold, seed) for fold in range(self.folds)]
+        fewer = data.halved()
+        halves = [fit_fold(fewer, fold, seed, like=model) for fold, model in enumerate(models)]
+        learnt_rows = len(data)
+        del data, fewer
+        tested = splits.tested
         first, second = sample.modalities
         with scratch_folder(self.streaming.folder) as folder:
-            blocks = _read_all(sample, roles, turns)
+            blocks = _predict_all(sample, splits, models)
             yield Predictions(
                 held_out=HeldOut(
                     written(folder / "log-odds", blocks, sample.target.classes), sample.target
                 ),
                 tested=tested,
-                fold=roles.fold[tested].astype(np.int64),
-                fewer=_read_tested(sample, roles, halves),
+                fold=splits.fold[tested].astype(np.int64),
+                fewer=_predict_tested(sample, splits, halves),
                 folds=3,  # from half to all of the rows is the step that two to three folds are
                 families={
-                    first: tuple(turn.probes[0].chosen.name for turn in turns),
-                    second: tuple(turn.probes[1].chosen.name for turn in turns),
-                    "both": tuple(turn.joint.chosen for turn in turns),
+                    first: tuple(model.probes[0].name for model in models),
+                    second: tuple(model.probes[1].name for model in models),
+                    "both": tuple(model.joint.name for model in models),
                 },
                 diagnostics={
                     "learnt_rows": Estimate(float(learnt_rows)),
@@ -86,39 +86,41 @@ class Split:
             )
 
 
-def _read_all(sample: Sample, roles: Roles, turns: list[Turn]) -> Iterator[NDArray[np.float32]]:
-    """Read every row in its fold's turn, a block at a time, (b, 4, C)."""
+def _predict_all(
+    sample: Sample, splits: Splits, models: list[FoldModel]
+) -> Iterator[NDArray[np.float32]]:
+    """Predict every row by the model of its fold, a block at a time, (b, 4, C)."""
     one, other = sample.sources
     for start, stop in stretches(len(sample), min(one.step, other.step)):
         blocks = one.scaled(one.read(start, stop)), other.scaled(other.read(start, stop))
-        yield _read_in_turn(blocks, roles.fold[start:stop], turns, sample.target.classes)
+        yield _predict(blocks, splits.fold[start:stop], models, sample.target.classes)
 
 
-def _read_in_turn(
-    rows: tuple[Any, Any], fold: NDArray[np.int16], turns: list[Turn], classes: int
+def _predict(
+    rows: tuple[Any, Any], fold: NDArray[np.int16], models: list[FoldModel], classes: int
 ) -> NDArray[np.float32]:
     said = np.empty((len(fold), KINDS, classes), dtype=np.float32)
-    for number, turn in enumerate(turns):
+    for number, model in enumerate(models):
         own = np.flatnonzero(fold == number)
         if len(own):
             index = torch.from_numpy(own)
-            said[own] = turn.read(rows[0][index], rows[1][index]).numpy()
+            said[own] = model.predict(rows[0][index], rows[1][index]).numpy()
     return said
 
 
-def _read_tested(sample: Sample, roles: Roles, halves: list[Turn]) -> list[Logits]:
-    """Read the tested rows in every other fold's turn, by probes that learnt from half of the rows.
+def _predict_tested(sample: Sample, splits: Splits, halves: list[FoldModel]) -> list[Logits]:
+    """Predict the tested rows by models of every other fold that were fitted to half of the rows.
 
-    No probe has learnt from the tested rows, so that each can be read in any turn.
+    No model was fitted to a tested row, so that any may predict it.
     """
-    tested = roles.looked_at
+    tested = splits.tested
     one, other = (torch.cat(list(source.blocks(source.take(tested)))) for source in sample.sources)
     return [
-        _read_in_turn(
+        _predict(
             (one, other),
-            ((roles.fold[tested] + turn) % roles.folds).astype(np.int16),
+            ((splits.fold[tested] + turn) % splits.folds).astype(np.int16),
             halves,
             sample.target.classes,
         )
-        for turn in range(1, roles.folds)
+        for turn in range(1, splits.folds)
     ]

@@ -6,8 +6,8 @@ import torch
 
 from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.crossfit import CrossFit
-from modalprism.estimation.joint import joint_logits
-from modalprism.estimation.probes import recalibrate, unimodal_logits
+from modalprism.estimation.nested import joint_logits, unimodal_logits
+from modalprism.estimation.recalibration import recalibrate
 
 PLAN = CrossFit.of(np.arange(120) % 4)
 

@@ -1,10 +1,10 @@
-"""What every row is there for: which fold it is in, and what is learnt from it.
+"""Assignment of rows to folds and roles, for samples of which probes are fitted to a part.
 
-Most rows are only read. Whole connected components of rows, chosen at random, are learnt from: some
-by the probes of each source, others by the maps that recalibrate them and by the choices between
-families, and others again by the joint probe, whose log-odds must come from probes that have not
-seen them. In the turn of a fold only rows of the other folds are learnt from, so that every row is
-read in the turn of its own fold by probes that saw nothing of it or of its group.
+Most rows are only predicted. Whole connected components of rows, chosen at random, train models:
+some fit the probes of each source, others choose between families and fit the maps that recalibrate
+them, and others again fit the joint probe, whose log-odds must come from probes that have not seen
+them. The models of a fold are fitted to rows of the other folds, so that every row is predicted by
+probes that saw nothing of it or of its group.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from modalprism.estimation.sample import Sample
 from modalprism.estimation.streaming import Streaming
 
 READ, PROBE, CHOICE, JOINT = range(4)
-FEWEST_OF_A_ROLE: Final = 30
+FEWEST_ROWS: Final = 30
 PARTS: Final = (0.4, 0.3, 0.3)
-"""Of the rows that are learnt from: by probes, by maps and choices, by the joint probe."""
+"""Shares of the training rows: of probes, of choices and maps, of the joint probe."""
 
 
 @dataclass(frozen=True)
-class Roles:
-    """What every row is there for.
+class Splits:
+    """The fold and the role of every row.
 
     Attributes
     ----------
@@ -36,10 +36,10 @@ class Roles:
         K.
     fold : ndarray of int16, shape (n,)
     role : ndarray of int8, shape (n,)
-        `READ` for a row that nothing is learnt from; `PROBE`, `CHOICE` or `JOINT`.
-    looked_at : ndarray of int64
-        Rows that nothing is learnt from, and none of their components either;
-        whole components at random, in the order of the file.
+        `READ` for a row that is only predicted; `PROBE`, `CHOICE` or `JOINT`.
+    tested : ndarray of int64
+        Rows behind p-values and the learning curve: of whole components at random, none of which
+        train a model, in the order of the sample.
     half : ndarray of bool, shape (n,)
         A random half of the components.
     """
@@ -47,16 +47,16 @@ class Roles:
     folds: int
     fold: NDArray[np.int16]
     role: NDArray[np.int8]
-    looked_at: NDArray[np.int64]
+    tested: NDArray[np.int64]
     half: NDArray[np.bool_]
 
     @property
-    def learnt_from(self) -> NDArray[np.int64]:
-        """Numbers of the rows that are learnt from."""
+    def training(self) -> NDArray[np.int64]:
+        """Numbers of the rows that models are fitted to."""
         return np.flatnonzero(self.role != READ)
 
     @classmethod
-    def of(cls, sample: Sample, folds: int, streaming: Streaming, seed: int) -> Roles:
+    def of(cls, sample: Sample, folds: int, streaming: Streaming, seed: int) -> Splits:
         """Deal out the rows of a sample.
 
         Raises
@@ -82,20 +82,20 @@ class Roles:
         looked = np.zeros(len(size), dtype=np.bool_)
         looked[unseen] = True
         half = rng.random(len(size)) < 0.5
-        roles = cls(
+        splits = cls(
             folds=folds,
             fold=assign_folds(component, sample.target, folds, seed).astype(np.int16),
             role=role,
-            looked_at=np.flatnonzero(looked[component])[: streaming.looked_at],
+            tested=np.flatnonzero(looked[component])[: streaming.looked_at],
             half=half[component],
         )
-        roles._check(len(size))
-        return roles
+        splits._check(len(size))
+        return splits
 
     def _check(self, components: int) -> None:
         counts = np.zeros((4, self.folds), dtype=np.int64)
         np.add.at(counts, (self.role, self.fold), 1)
-        if (counts.sum(1, keepdims=True) - counts)[1:].min() < FEWEST_OF_A_ROLE:
+        if (counts.sum(1, keepdims=True) - counts)[1:].min() < FEWEST_ROWS:
             raise InputError(
                 f"the groups tie all rows into {components} connected sets, so that some fold has "
                 "too little beside it to learn from when many rows are streamed; name fewer group "
@@ -104,7 +104,7 @@ class Roles:
 
 
 def _roles(size: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Give a role to every component, which come in a random order; half of the rows are learnt."""
+    """Give roles to components, which come in a random order; half of the rows train models."""
     n = size.sum()
     role = np.zeros(len(size), dtype=np.int8)
     # One that holds a tenth of all rows would be the whole of a role: it is only read.
