@@ -1,10 +1,14 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modalprism.estimation.atoms import split_information
+from modalprism.estimation.codebook.nulls import permuted_target
 from modalprism.estimation.codebook.tables import (
     GAP_TOLERANCE,
     Coded,
+    adjust,
     informations,
 )
 from modalprism.estimation.exchange import exchangeable_blocks
@@ -83,3 +87,26 @@ def test_every_table_of_many_is_solved_though_its_rows_are_few():
     values, gap = informations(tables)
     assert np.isfinite(values).all()
     assert gap <= GAP_TOLERANCE
+
+
+@pytest.mark.slow
+def test_noise_in_a_thousand_cells_reads_as_nothing_on_average(noise):
+    rng = np.random.default_rng(0)
+    found = []
+    for seed in range(30):
+        coded = noise(seed, k=10, classes=10)
+        level = informations(permuted_target(coded, 100, rng))[0].mean(1)
+        plug = informations(coded.table()[None])[0][:, 0]
+        found.append(split_information(*adjust(plug, level, coded.ceiling))[:4])
+    error = np.std(found, axis=0) / np.sqrt(30)
+    assert (np.abs(np.mean(found, axis=0)) < 0.01 * np.log(2) + 2.5 * error).all()
+
+
+def test_what_the_codes_know_is_left_as_it_is():
+    level, ceiling = np.full(4, 0.2), 0.7
+    assert np.allclose(adjust(np.full((4, 3), ceiling), level, ceiling), ceiling)
+    assert np.allclose(adjust(level, level, ceiling), 0)
+
+
+def test_a_row_a_cell_tells_nothing():
+    assert (adjust(np.full(4, 0.7), np.full(4, 0.7), 0.7) == 0).all()

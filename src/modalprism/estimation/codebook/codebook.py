@@ -22,7 +22,6 @@ from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import split_information
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codebook.coding import code_sources, renumbered
-from modalprism.estimation.codebook.corrections import adjust
 from modalprism.estimation.codebook.nulls import (
     Draws,
     coupled_sources,
@@ -35,6 +34,7 @@ from modalprism.estimation.codebook.tables import (
     GAP_TOLERANCE,
     MOST_ITERATIONS,
     Coded,
+    adjust,
     informations,
 )
 from modalprism.estimation.folds import connected_groups

@@ -41,7 +41,7 @@ def code_count(n: int, classes: int, symbols: int | None = None) -> int:
     """Return how many codes the rows can fill: k1 k2 C cells with three rows each, on average.
 
     With equal codes k² C · 3 = n, and with a partner of a known number of symbols k · symbols · C ·
-    3 = n; from 3 to 20. Fewer rows a cell leave more to `corrections`, more rows leave too few
+    3 = n; from 3 to 20. Fewer rows a cell leave more to `adjust`, more rows leave too few
     codes: with 200 rows and two classes, the atoms of gates of four noisy symbols erred by .056,
     .040, .031, .042 and .097 bit (root mean square) at 1, 2, 3, 5 and 10 rows a cell.
 

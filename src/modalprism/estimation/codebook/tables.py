@@ -23,6 +23,7 @@ Codes = NDArray[np.int64]
 GAP_TOLERANCE: Final = 1e-4
 """Bound asked of the solver, in nats: a small part of what may be read from noise, .01 bit."""
 MOST_ITERATIONS: Final = 2_000
+_NOTHING: Final = 1e-9  # nats
 _BATCH_CELLS: Final = 1 << 22  # of the tables that are solved together
 
 
@@ -181,3 +182,32 @@ def informations(tables: Array) -> tuple[Array, float]:
         ]
     )
     return values, max(union.gap for union in unions)
+
+
+def adjust(plug: Array, level: Array, ceiling: float) -> Array:
+    """Take the bias from counted informations: move the null level to 0, and leave the ceiling.
+
+    A table of n rows has too much information: empty cells look like knowledge. What is counted
+    from independent noise in 10×10×10 cells reads as two bits with 200 rows. Of a target that the
+    codes know, nothing is counted too much: there is no information above H(Y). Of one they do not
+    know, the null level E is. In between, the bias follows what they leave open, and
+
+        I* = H(Y) (I − E) / (H(Y) − E)
+
+    reads 0 for noise and H(Y) for a copy: the adjusted mutual information of Vinh, Epps and Bailey
+    (2010, JMLR 11:2837), not divided by its maximum, and here for the union information as well.
+    ``benchmarks/corrections.py`` compares it with other corrections.
+
+    Parameters
+    ----------
+    plug : ndarray, shape (4,) or (4, B)
+        Informations as counted, in nats.
+    level : ndarray, shape (4,)
+        E: their mean where the target is noise.
+    ceiling : float
+        Their value where the codes tell all that rows do.
+    """
+    level = level.reshape(4, *(1,) * (plug.ndim - 1))
+    room = ceiling - level
+    # No room: every cell has one row, and the table can tell nothing from everything.
+    return np.where(room > _NOTHING, ceiling * (plug - level) / np.maximum(room, _NOTHING), 0.0)
