@@ -8,8 +8,8 @@ from scipy.special import entr
 
 import modalprism as mp
 from modalprism.estimation import significance
+from modalprism.estimation.exchange import Exchange
 from modalprism.estimation.significance import (
-    Exchange,
     _statistics,
     _tail,
     p_value,

@@ -1,8 +1,8 @@
-"""Which rows a fit may see, and which of the fits a row may read.
+"""Masks of nested cross-fitting: the rows that each fit sees, and the fit that predicts each row.
 
-Cross-fitting is nested. What is said of fold f may have seen no row of f; what is chosen or
-recalibrated on the way there must itself be held out from the rows it is chosen by, and is fitted
-without f and another fold g. Every fit is thus known by the one or two folds that it has not seen.
+A prediction of fold f comes from fits that saw no row of f. Choices and recalibrations on the way
+need predictions that are held out as well: they come from fits without f and another fold g. Each
+fit is thus identified by the one or two folds that it leaves out.
 """
 
 from __future__ import annotations

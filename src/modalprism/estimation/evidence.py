@@ -1,4 +1,4 @@
-"""What an analysis rests on: how its informations move in every replicate, and what each row tells.
+"""Evidence of an analysis: its informations in every replicate, and the information of each row.
 
 Atoms are sums of four informations: of either source, of both, and the union information. Kept
 beside an analysis, their replicates say how sure a difference between two analyses is, and their

@@ -1,8 +1,9 @@
-"""Which rows may change places when nothing is told: blocks, and orders of them."""
+"""Blocks of rows that are exchangeable under the null hypothesis, and permutations of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,17 +11,18 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.folds import connected_groups
 
+Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 FEWEST_BLOCKS: Final = 20
 
 
 def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Rows, ...]:
-    """Part the rows into blocks that do not depend on each other.
+    """Divide the rows into independent blocks.
 
-    They are the connected components of the groups. Where crossing groups tie (nearly) everything
-    together, fewer than 20 of them, they are the groups of the column that has the most; and where
-    that has fewer than 20 as well, the rows themselves.
+    The blocks are the connected components of the groups. If crossing groups leave fewer than 20
+    components, the blocks are the groups of the column that has the most groups. If that column has
+    fewer than 20 as well, the blocks are single rows.
 
     Examples
     --------
@@ -38,11 +40,11 @@ def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Rows, ...]:
 
 
 def laid_out(blocks: Sequence[Rows], rng: np.random.Generator) -> Rows:
-    """Lay blocks out in a random order, each turned by a random number of its rows, (n,).
+    """Lay blocks out in a random order, each rotated by a random offset, (n,).
 
-    Neighbours in a block remain so, all but two. Were blocks not turned, blocks that have the same
-    answers in the same order (ten true pairs, then ten false ones) would only change places with
-    their likes, and no answer with another.
+    Neighbours in a block remain neighbours, except for one pair. The rotation is needed because
+    swapping blocks with identical label sequences (ten true pairs, then ten false ones) changes
+    nothing.
 
     Examples
     --------
@@ -57,3 +59,37 @@ def laid_out(blocks: Sequence[Rows], rng: np.random.Generator) -> Rows:
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(length) - length, length)
     laid: Rows = np.concatenate(blocks)[begin + (within + turn) % np.repeat(length, length)]
     return laid
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Blocks of rows that are permuted within folds.
+
+    Attributes
+    ----------
+    fold : ndarray of int64, shape (n,)
+    blocks : tuple of ndarray of int64
+        Rows that stay together; none straddles folds.
+    """
+
+    fold: Rows
+    blocks: tuple[Rows, ...]
+
+    def permutations(self, count: int, rng: np.random.Generator) -> Rows:
+        """Draw permutations of the blocks of each fold, each rotated, (count, n)."""
+        orders = np.empty((count, len(self.fold)), dtype=np.int64)
+        fold_of = np.array([self.fold[block[0]] for block in self.blocks])
+        for fold in np.unique(fold_of):
+            members = [self.blocks[number] for number in np.flatnonzero(fold_of == fold)]
+            before = np.concatenate(members)
+            for order in orders:
+                order[before] = laid_out(members, rng)
+        return orders
+
+    def signs(self, count: int, rng: np.random.Generator) -> Array:
+        """Draw a sign a block, (count, blocks)."""
+        return rng.choice([-1.0, 1.0], size=(count, len(self.blocks)))
+
+    def sums(self, values: Array) -> Array:
+        """Sum values (n,) over every block, (blocks,)."""
+        return np.array([values[block].sum() for block in self.blocks])

@@ -1,15 +1,15 @@
-"""What the atoms owe to the rows that the probes happened to learn from.
+"""Learning curve: how the atoms depend on the rows that the probes were fitted to.
 
-A bootstrap of held-out rows keeps the probes as they were fitted. But probes of other rows would
-read something else, and probes of more rows would read more. Nested cross-fitting has fitted both
-already: in the turn of another fold, every row is read by probes that saw (K−2)/K of all rows
-instead of (K−1)/K, and K−1 such turns differ in which.
+A bootstrap of held-out rows keeps the probes as they were fitted. Probes fitted to other rows would
+read other values, and probes fitted to more rows would read more. Nested cross-fitting has such
+fits already: in the turn of another fold, each row is predicted by probes that saw (K−2)/K of all
+rows instead of (K−1)/K, and the K−1 turns use different rows.
 
-Information that is not yet learnt falls about as 1/rows (Hestness et al. 2017, arXiv:1712.00409,
-have powers near it). What (K−2)/K → (K−1)/K of the rows has gained is then 1/(K−2) of what
-(K−1)/K → ∞ would still gain. Where probes are still far from it the law is nearer to 1/√rows, which
-promises about twice as much for K = 5: no more than that is counted on, nor more than there is to
-know, nor more of one source than of both.
+Information that is not yet learnt decreases about as 1/rows (Hestness et al. 2017,
+arXiv:1712.00409, report powers near it). The gain from (K−2)/K to (K−1)/K of the rows is then
+1/(K−2) of the gain from (K−1)/K to ∞. Where probes are far from the limit the law is nearer to
+1/√rows, which gives about twice as much for K = 5. The growth is bounded by this larger value, by
+the information that there is, and for one source by that of both.
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.atoms import Coupling, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.evidence import row_informations
-from modalprism.estimation.exchange import exchangeable_blocks
+from modalprism.estimation.exchange import Exchange, exchangeable_blocks
 from modalprism.estimation.learning import Array, Logits, learning_of
 from modalprism.estimation.nested import Nested
 from modalprism.estimation.plan import Plan, Predictions
 from modalprism.estimation.readout import HeldOut, read_out
 from modalprism.estimation.sample import Sample
-from modalprism.estimation.significance import Exchange, p_values_of
+from modalprism.estimation.significance import p_values_of
 from modalprism.estimation.split import Split
 from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize

@@ -1,28 +1,29 @@
-r"""p-values of the posterior estimator's atoms, from held-out scores: no probe is fitted again.
+r"""p-values of the posterior estimator's atoms, computed from held-out scores without new fits.
 
-*Nothing is told.* Targets are permuted against rows, whole blocks within a fold. With one slope to
-calibrate, held-out information grows with the mean of :math:`\sum_y t_{iy} z_{iy}`, so that this
-mean is the test of every information. For the atoms, scores are merged into few states, calibrated
-anew in every permutation, and coupled.
+**H0: no information.** Permute the targets within each fold, in whole blocks. With one slope to
+calibrate, held-out information increases with the mean of :math:`\sum_y t_{iy} z_{iy}`. This mean
+is the test statistic of each information. For the atoms, merge the scores into few states,
+calibrate them again in each permutation, and couple them.
 
-*Something is told.* Then one atom being zero leaves the others free, and the null of no information
-is too easy. An atom must beat it; the permuted source, where a source could be noise beside the
-other; and its own bootstrap, whose replicates must lie above the solver's error, (C−1)/n nats (the
-size of a class frequency's error), and 2 % of the union information: by so much were probes seen to
-read one source better than another, or than both. Near zero the atoms are flat, so that the
-bootstrap errs on the side of finding nothing.
+**H0: one atom is zero, and there is information.** The other atoms are then free, and the first
+null is too easy to reject. The atom must exceed that null, and the null in which one source is
+permuted beside the other. Its bootstrap replicates must also exceed a floor: the solver's error,
+plus (C−1)/n nats (the size of a class frequency's error), plus 2 % of the union information, by
+which probes were measured to read one source better than another, or than both. Near zero the atoms
+are flat, so that the bootstrap is conservative.
 
-*Synergy* is what the joint probe adds to the best that both sources' marginals allow, the union's
-own predictor. Whether it adds anything is a score test (Rao 1948): in the rows' mean of target
-minus prediction times log-odds, cleared of what the other slopes could take up, blocks of rows get
-random signs. The log-odds are the joint's, and those of products alone; the better counts. It is
-found where it passes this test and lies above the floor without the 2 %, or else above all of it:
-synergy without products escapes the test (AND is additive in log-odds).
+**H0: no synergy.** Synergy is what the joint probe adds to the union's own predictor, the best that
+the marginals of both sources allow. A score test (Rao 1948) decides whether it adds anything. Its
+statistic is the mean over rows of target minus prediction times log-odds, after a projection off
+the other slopes; its null gives random signs to blocks of rows. The log-odds are those of the joint
+probe and those of products alone, and the larger statistic counts. Synergy is significant if it
+passes this test and exceeds the floor without the 2 %, or if it exceeds the whole floor: synergy
+without products escapes the test (AND is additive in log-odds).
 
-*Why √2.* Scores are held out, but every pair of rows from two folds is counted twice: i is read by
-a probe that saw j, and j by one that saw i. Where a probe is linear in its targets, as probes of
-noise are to first order, that doubles the variance of a mean of target times score beyond what a
-permutation with the scores as they are shows. Permuted draws are stretched by √2 for it;
+**The factor √2.** Scores are held out, but every pair of rows from two folds counts twice: the
+probe that predicts i saw j, and the probe that predicts j saw i. Where a probe is linear in its
+targets, as probes of noise are to first order, this doubles the variance of a mean of target times
+score beyond that of a permutation with fixed scores. Permuted draws are stretched by √2;
 docs/estimation.md has the measured rates.
 """
 
@@ -38,14 +39,14 @@ from sklearn.cluster import KMeans
 
 from modalprism.estimation.atoms import ATOMS, split_information
 from modalprism.estimation.calibration import fit_nonnegative
-from modalprism.estimation.exchange import laid_out
+from modalprism.estimation.exchange import Exchange
 from modalprism.pid.solve import solve_batch
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 SURELY: Final = 0.01
-"""p-value of an information from which on the nulls are those of samples that tell something."""
+"""p-value of an information below which the nulls assume that there is information."""
 STATES: Final = 24
 _TOLERANCE: Final = 1e-6  # nats; noise tells about 1/n
 _DIVERGED: Final = 1e-3  # nats
@@ -57,40 +58,6 @@ LOUDEST: Final = 1.25
 """What draws of the loudest of three scores are stretched by instead: √2 found 2 % of noise."""
 MARGIN: Final = 0.02
 """Part of the union information that an atom may seem to be because sources are known unequally."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """Which rows may change places.
-
-    Attributes
-    ----------
-    fold : ndarray of int64, shape (n,)
-    blocks : tuple of ndarray of int64
-        Rows that stay together; none straddles folds.
-    """
-
-    fold: Rows
-    blocks: tuple[Rows, ...]
-
-    def permutations(self, count: int, rng: np.random.Generator) -> Rows:
-        """Draw orders in which whole blocks of a fold change places, turned, (count, n)."""
-        orders = np.empty((count, len(self.fold)), dtype=np.int64)
-        fold_of = np.array([self.fold[block[0]] for block in self.blocks])
-        for fold in np.unique(fold_of):
-            members = [self.blocks[number] for number in np.flatnonzero(fold_of == fold)]
-            before = np.concatenate(members)
-            for order in orders:
-                order[before] = laid_out(members, rng)
-        return orders
-
-    def signs(self, count: int, rng: np.random.Generator) -> Array:
-        """Draw a sign a block, (count, blocks)."""
-        return rng.choice([-1.0, 1.0], size=(count, len(self.blocks)))
-
-    def sums(self, values: Array) -> Array:
-        """Sum values (n,) over every block, (blocks,)."""
-        return np.array([values[block].sum() for block in self.blocks])
 
 
 @dataclass(frozen=True)

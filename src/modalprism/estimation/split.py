@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from modalprism.errors import InputError
 from modalprism.estimation.analysis import Estimate
 from modalprism.estimation.fold_model import FoldModel, TrainingData, fit_fold
 from modalprism.estimation.learning import Logits
 from modalprism.estimation.plan import Predictions
 from modalprism.estimation.readout import HeldOut
 from modalprism.estimation.sample import Sample
-from modalprism.estimation.scratch import KINDS, scratch_folder, written
 from modalprism.estimation.source import stretches
 from modalprism.estimation.splits import Splits
 from modalprism.estimation.streaming import Streaming
@@ -64,11 +66,11 @@ class Split:
         del data, fewer
         tested = splits.tested
         first, second = sample.modalities
-        with scratch_folder(self.streaming.folder) as folder:
+        with _temporary_folder(self.streaming.folder) as folder:
             blocks = _predict_all(sample, splits, models)
             yield Predictions(
                 held_out=HeldOut(
-                    written(folder / "log-odds", blocks, sample.target.classes), sample.target
+                    _mapped(folder / "log-odds", blocks, sample.target.classes), sample.target
                 ),
                 tested=tested,
                 fold=splits.fold[tested].astype(np.int64),
@@ -99,7 +101,7 @@ def _predict_all(
 def _predict(
     rows: tuple[Any, Any], fold: NDArray[np.int16], models: list[FoldModel], classes: int
 ) -> NDArray[np.float32]:
-    said = np.empty((len(fold), KINDS, classes), dtype=np.float32)
+    said = np.empty((len(fold), 4, classes), dtype=np.float32)
     for number, model in enumerate(models):
         own = np.flatnonzero(fold == number)
         if len(own):
@@ -124,3 +126,42 @@ def _predict_tested(sample: Sample, splits: Splits, halves: list[FoldModel]) -> 
         )
         for turn in range(1, splits.folds)
     ]
+
+
+@contextmanager
+def _temporary_folder(place: Path | None) -> Iterator[Path]:
+    """Make a folder that is removed on exit."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="modalprism-", dir=place)
+    except OSError as error:
+        raise InputError(
+            f"no folder can be made in {place or tempfile.gettempdir()} ({error.strerror}); name "
+            "another one, Streaming(folder=…)"
+        ) from error
+    with folder as path:
+        yield Path(path)
+
+
+def _mapped(path: Path, blocks: Iterator[NDArray[np.float32]], classes: int) -> NDArray[np.float32]:
+    """Write blocks (b, 4, C) one after another, and return all of them, mapped, (n, 4, C).
+
+    Written as a file is, not into a map of it: a full disk then raises an error, and does not kill
+    the process.
+
+    Raises
+    ------
+    InputError
+        If the disk is full.
+    """
+    rows = 0
+    try:
+        with path.open("wb") as file:
+            for block in blocks:
+                file.write(np.ascontiguousarray(block).data)
+                rows += len(block)
+    except OSError as error:
+        raise InputError(
+            f"the log-odds of {rows:,} rows are in {path.parent}, and no more can be written there "
+            f"({error.strerror}); free some space, or name another folder, Streaming(folder=…)"
+        ) from error
+    return np.memmap(path, np.float32, "r", shape=(rows, 4, classes))

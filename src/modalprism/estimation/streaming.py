@@ -1,4 +1,4 @@
-"""When an analysis is streamed, and how much of it is in memory at once."""
+"""Options for samples of many rows: when they are streamed, and how much is in memory at once."""
 
 from __future__ import annotations
 
@@ -27,19 +27,17 @@ class Streaming:
     above : int
         More rows than these are streamed; fewer are analysed in memory.
     learning_rows : int
-        At most so many rows are learnt from, and never more than half of all. Of embeddings with
-        more than 671 dimensions they are fewer, 2^27 numbers of each source.
+        Most rows that models are fitted to; never more than half of all. Embeddings with more than
+        671 dimensions use fewer rows, 2^27 numbers of each source.
     states : int
-        At most so many states of a source are coupled.
+        Most states of a source that are coupled.
     looked_at : int
-        At most so many rows, none of them learnt from, stand behind p-values and the learning
-        curve.
+        Most rows behind p-values and the learning curve; no model is fitted to them.
     block_numbers : int
-        Numbers of an embedding in memory at a time. They decide the memory, and of the result no
-        more than its rounding.
+        Numbers of an embedding in memory at a time. The result depends on it by rounding only.
     folder : path, optional
-        Where held-out log-odds wait, 16 C bytes a row, until the analysis ends; the system's
-        folder for temporary files by default.
+        Folder for the held-out log-odds, 16 C bytes a row, until the analysis ends; by default the
+        system's folder for temporary files.
 
     Raises
     ------
