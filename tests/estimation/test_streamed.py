@@ -9,6 +9,9 @@ import pytest
 import modalprism as mp
 from modalprism.errors import InputError
 from modalprism.estimation import target as target_module
+from modalprism.estimation.nested import Nested
+from modalprism.estimation.posterior import PosteriorEstimator
+from modalprism.estimation.split import Split
 from modalprism.estimation.streaming import Streaming
 
 FEW = {"replicates": 100, "permutations": 39, "folds": 3}
@@ -99,6 +102,15 @@ def test_groups_and_distributions_are_streamed_as_well(random_sample):
     assert ceiling == pytest.approx(in_memory.diagnostics["information_ceiling"].value)
     assert 0 < analysis.information.value < ceiling
     assert analysis.information.value == pytest.approx(in_memory.information.value, abs=0.05)
+
+
+def test_a_plan_may_be_chosen(written):
+    sources, y = written("unq", 1500)
+    estimators = [PosteriorEstimator(3, 50, 19, plan=plan) for plan in (Nested(3), Split(3, SOON))]
+    nested, split = (mp.analyze(sources, y, folds=3, estimator=each) for each in estimators)
+    assert "learnt_rows" not in nested.diagnostics
+    assert "learnt_rows" in split.diagnostics
+    assert split.unique[0].value == pytest.approx(nested.unique[0].value, abs=0.05)
 
 
 def test_repeated_rows_are_told(mapped):

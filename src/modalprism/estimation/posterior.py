@@ -46,6 +46,9 @@ class PosteriorEstimator:
     seed : int
     streaming : Streaming
         How samples of many rows are analysed.
+    plan : Plan, optional
+        Which rows probes are fitted to, and which they predict. By default `Nested`, and `Split`
+        for samples of more than ``streaming.above`` rows.
 
     Notes
     -----
@@ -70,6 +73,7 @@ class PosteriorEstimator:
     base: float = 2
     seed: int = 0
     streaming: Streaming = field(default_factory=Streaming)
+    plan: Plan | None = None
 
     def __call__(self, sample: Sample) -> Analysis:
         """Probe, calibrate, couple, and resample a checked sample, in one thread.
@@ -79,15 +83,10 @@ class PosteriorEstimator:
         InputError
             If the groups leave too few folds, or the disk is full.
         """
-        plan = self.plan(len(sample))
+        many = len(sample) > self.streaming.above
+        plan = self.plan or (Split(self.folds, self.streaming) if many else Nested(self.folds))
         with one_thread(), plan.predictions(sample, self.seed) as predictions:
             return self._analysis(sample, plan, predictions)
-
-    def plan(self, n: int) -> Plan:
-        """Return the plan for n rows."""
-        if n > self.streaming.above:
-            return Split(self.folds, self.streaming)
-        return Nested(self.folds)
 
     def _analysis(self, sample: Sample, plan: Plan, predictions: Predictions) -> Analysis:
         """Read predictions out, resample and test the atoms, and summarize them."""
