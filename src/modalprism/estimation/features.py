@@ -91,9 +91,12 @@ def fit_features(
     seed : int
         Of the landmarks.
     """
-    components = torch.stack(
-        [torch.cat([reduction(block) for block in blocks()]) for reduction in reductions]
-    )
+    components = torch.empty(*masks.shape, reductions[0].axes.shape[1])
+    for own, reduction in zip(components, reductions, strict=True):
+        start = 0
+        for block in blocks():
+            own[start : start + len(block)] = reduction(block)
+            start += len(block)
     seen = masks.numpy() > 0
     landmarks = min(LANDMARKS, int(seen.sum(1).min()))
     bases, smooth = zip(
