@@ -102,6 +102,10 @@ DAMAGE = {
         "evidence": {"resampled": [[1.0]] * 3 + [[]], "learnt": [[1.0]] * 4, "rows": None}
         | {"resolution": 0.0}
     },
+    "evidence beyond float32": {
+        "evidence": {"resampled": [[1e39]] * 4, "learnt": [[1.0]] * 4, "rows": None}
+        | {"resolution": 0.0}
+    },
     "evidence of no rows": {
         "evidence": {"resampled": [[1.0]] * 4, "learnt": [[1.0]] * 4, "rows": []}
         | {"resolution": 0.0}

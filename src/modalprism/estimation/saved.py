@@ -40,9 +40,13 @@ BY_MODALITY: Final = (
 _PLAIN: Final = ("target", "estimator", "unit", "n", "seed")
 _INFORMATIONS: Final = 4
 
+_LARGEST: Final = float(np.finfo(np.float32).max)
+
 Number = float | None
-Four = Annotated[list[list[Number]], Field(min_length=_INFORMATIONS, max_length=_INFORMATIONS)]
-Row = Annotated[list[Number], Field(min_length=_INFORMATIONS, max_length=_INFORMATIONS)]
+Single = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | None
+"""A number of the evidence, which is float32."""
+Four = Annotated[list[list[Single]], Field(min_length=_INFORMATIONS, max_length=_INFORMATIONS)]
+Row = Annotated[list[Single], Field(min_length=_INFORMATIONS, max_length=_INFORMATIONS)]
 
 
 class _Model(BaseModel):
