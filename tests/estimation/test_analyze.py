@@ -107,15 +107,19 @@ def test_an_estimator_may_be_any_callable(written):
 
     def estimator(sample):
         seen.append(sample)
-        return CodebookEstimator(replicates=50, permutations=39)(sample)
+        return CodebookEstimator(replicates=50, permutations=39, seed=5)(sample)
 
     a = mp.analyze(dict(reversed(sources.items())), y, estimator=estimator, target="label")
     assert seen[0].modalities == ("image", "text")
     assert (a.modalities, a.target) == (("text", "image"), "label")
-    by_name = mp.analyze(dict(reversed(sources.items())), y, **ASKED)
+    by_name = mp.analyze(dict(reversed(sources.items())), y, seed=5, **ASKED)
     assert a.unique == by_name.unique
-    with pytest.raises(mp.InputError, match="a name or a callable, not 3"):
-        mp.analyze(sources, y, estimator=3)
+    assert a.seed == 5
+    for wrong in (3, CodebookEstimator):
+        with pytest.raises(mp.InputError, match="one of 'posterior', 'codebook', or an object"):
+            mp.analyze(sources, y, estimator=wrong)
+    with pytest.raises(mp.InputError, match="returned float, not an Analysis"):
+        mp.analyze(sources, y, estimator=lambda sample: float(len(sample)))
 
 
 def test_a_package_may_register_an_estimator(written, tmp_path, monkeypatch):

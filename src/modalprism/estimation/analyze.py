@@ -134,7 +134,12 @@ def analyze(
     sample = check_sample(
         embeddings, y, groups, folds, title=target, block_numbers=streaming.block_numbers
     )
-    return _finished(estimate(sample), sample, embeddings, seed)
+    analysis = estimate(sample)
+    if not isinstance(analysis, Analysis):
+        raise InputError(
+            f"the estimator {estimator!r} returned {type(analysis).__name__}, not an Analysis"
+        )
+    return _finished(analysis, sample, embeddings)
 
 
 def _estimator_of(estimator: str | Estimator, options: Mapping[str, Any]) -> Estimator:
@@ -143,8 +148,12 @@ def _estimator_of(estimator: str | Estimator, options: Mapping[str, Any]) -> Est
         make = ESTIMATORS[estimator]
         taken = signature(make).parameters
         return make(**{name: option for name, option in options.items() if name in taken})
-    if not callable(estimator):
-        raise InputError(f"an estimator is a name or a callable, not {estimator!r}")
+    if isinstance(estimator, type) or not callable(estimator):
+        names = ", ".join(map(repr, ESTIMATORS.names()))
+        raise InputError(
+            f"estimator is {estimator!r}: pass one of {names}, or an object that is called with a "
+            "sample, such as PosteriorEstimator()"
+        )
     return estimator
 
 
@@ -157,7 +166,7 @@ def _check_index(embeddings: Embeddings, y: ArrayLike, groups: Groups) -> None:
     check_index(tables | {f"the group column {name!r}": columns[name] for name in columns})
 
 
-def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings, seed: int) -> Analysis:
+def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings) -> Analysis:
     first, second = map(str, embeddings)
     found: dict[str, Estimate] = {}
     cautions = []
@@ -175,7 +184,6 @@ def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings, seed: 
     analysis = replace(
         analysis,
         diagnostics=analysis.diagnostics | found,
-        seed=seed,
         cautions=(*analysis.cautions, *cautions),
     )
     return analysis.in_order((first, second))

@@ -86,7 +86,7 @@ class PosteriorEstimator:
         many = len(sample) > self.streaming.above
         plan = self.plan or (Split(self.folds, self.streaming) if many else Nested(self.folds))
         with one_thread(), plan.predictions(sample, self.seed) as predictions:
-            return self._analysis(sample, plan, predictions)
+            return replace(self._analysis(sample, plan, predictions), seed=self.seed)
 
     def _analysis(self, sample: Sample, plan: Plan, predictions: Predictions) -> Analysis:
         """Read predictions out, resample and test the atoms, and summarize them."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Final
 
@@ -156,7 +156,7 @@ class CodebookEstimator:
         }
         if tested < n:
             diagnostics["tested_rows"] = Estimate(float(tested))
-        return summarize(
+        analysis = summarize(
             counted.value,
             counted.replicates - counted.value[:, None],
             modalities=sample.modalities,
@@ -174,6 +174,7 @@ class CodebookEstimator:
             },
             p_values=counted.p_values,
         )
+        return replace(analysis, seed=self.seed)
 
     def count(self, sample: Sample) -> tuple[CodebookResult, int]:
         """Return the atoms in nats, and the number of rows behind the p-values."""
