@@ -300,3 +300,18 @@ def test_marginals_of_pandas_name_the_same_classes():
     assert decompose_marginals(first, second).redundancy == pytest.approx(0, abs=1e-6)
     with pytest.raises(InputError, match="different classes, or the same in another order"):
         decompose_marginals(first, second[["y", "x"]])
+
+
+@pytest.mark.parametrize("huge", [10**400, -(10**400), 10**5000], ids=["plus", "minus", "longer"])
+@pytest.mark.parametrize("option", ["base", "tol", "time_limit", "information"])
+def test_integers_beyond_float64_are_refused(option, huge):
+    table = np.ones((2, 2, 2))
+    with pytest.raises(InputError, match=f"{option} is a whole number of .* bits"):
+        if option == "information":
+            decompose_marginals(table.sum(1), table.sum(0), information=huge)
+        else:
+            decompose(table, **{option: huge})
+
+
+def test_any_number_of_iterations_is_read():
+    assert decompose(np.ones((2, 2, 2)), max_iter=10**5000).gap < 1e-6

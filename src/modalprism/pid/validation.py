@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import operator
+import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ logger = logging.getLogger("modalprism.pid")
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LEAST_TOLERANCE = 1e-9
+_LONGEST_SHOWN = 128
+"""Bits of an integer that a message shows in digits."""
 
 
 def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
@@ -160,8 +163,8 @@ def _share_classes(
 
 def check_information(information: float | None) -> None:
     """Check a given I(X₁X₂;Y): any finite number, negative ones included, or None."""
-    if information is not None and not (_is_real(information) and math.isfinite(information)):
-        raise InputError(f"information is {information!r}: pass a finite number, or None")
+    if information is not None and not _is_finite(information):
+        raise InputError(f"information is {_shown(information)}: pass a finite number, or None")
 
 
 def check_informations(information: Sequence[float], n: int) -> list[float]:
@@ -180,24 +183,25 @@ def check_informations(information: Sequence[float], n: int) -> list[float]:
 
 def check_base(base: float) -> float:
     """Check the base of the logarithm and return it as a float."""
-    if not (_is_real(base) and math.isfinite(base) and base > 1):
-        raise InputError(f"base is {base!r}: pass a number above 1, such as 2 for bits")
+    if not (_is_finite(base) and base > 1):
+        raise InputError(f"base is {_shown(base)}: pass a number above 1, such as 2 for bits")
     return float(base)
 
 
 def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None) -> int:
     """Check the tolerance, the number of iterations and the time; return the second as an int."""
-    if not (_is_real(tol) and math.isfinite(tol) and tol > 0):
-        raise InputError(f"tol is {tol!r}: pass a positive number, the gap to stop at")
+    if not (_is_finite(tol) and tol > 0):
+        raise InputError(f"tol is {_shown(tol)}: pass a positive number, the gap to stop at")
     if isinstance(max_iter, bool) or not hasattr(max_iter, "__index__"):
-        raise InputError(f"max_iter is {max_iter!r}: pass a whole number of at least 1")
+        raise InputError(f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1")
     if operator.index(max_iter) < 1:
-        raise InputError(f"max_iter is {max_iter!r}: pass a whole number of at least 1")
-    if time_limit is not None and not (_is_real(time_limit) and time_limit > 0):
+        raise InputError(f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1")
+    unlimited = time_limit is None or time_limit == math.inf
+    if not unlimited and not (_is_finite(time_limit) and cast(float, time_limit) > 0):
         raise InputError(
-            f"time_limit is {time_limit!r}: pass seconds above 0, or None for no limit"
+            f"time_limit is {_shown(time_limit)}: pass seconds above 0, or None for no limit"
         )
-    return operator.index(max_iter)
+    return min(operator.index(max_iter), sys.maxsize)
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
@@ -304,3 +308,15 @@ def without_subnormal(table: NDArray[np.float64]) -> NDArray[np.float64]:
 def _is_real(value: Any) -> bool:
     """Whether a value is a real number, and not a bool."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a value is a real number within the range of float64."""
+    return _is_real(value) and bool(abs(value) <= sys.float_info.max)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as messages show it; a huge integer has too many digits to print."""
+    if isinstance(value, int) and value.bit_length() > _LONGEST_SHOWN:
+        return f"a whole number of {value.bit_length():,} bits"
+    return repr(value)
