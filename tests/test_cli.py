@@ -302,8 +302,8 @@ NAN = np.where(np.arange(N)[:, None] == 5, np.nan, ARRAYS["image"])
         ({}, ["--base", "0.5"], "base is 0.5"),
         ({}, ["--base", "inf"], "base is inf"),
         ({}, ["--base", "two"], "neither a number nor 'e'"),
-        ({}, ["--folds", 2], "folds, .*at least 3"),
-        ({}, ["--replicates", 0], "replicates, .* is 0"),
+        ({}, ["--folds", 2], "is 2: pass a whole number of at least 3"),
+        ({}, ["--replicates", 0], "is 0: pass a whole number of at least 1"),
         ({}, ["--seed", -1], "seed must be a whole number"),
     ],
 )
