@@ -159,3 +159,13 @@ def test_json_that_harms_is_refused(text, reason):
 @given(st.recursive(st.text() | st.integers(-9, 9) | st.none(), st.lists, max_leaves=200))
 def test_other_json_is_parsed(value):
     assert parse_json(json.dumps(value), "e.json") == value
+
+
+@pytest.mark.parametrize("words", ["a\x1b[2Jb", "two\nlines", "\ud800", "\u202eback"])
+def test_an_error_shows_no_control_character(words):
+    assert str(InputError(f"the class {words} has one row")).isprintable()
+
+
+@pytest.mark.parametrize("words", ["日本語", "الع\u200cربية", "👩\u200d🔬", "é − ≤ …"])
+def test_an_error_leaves_words_of_any_language_alone(words):
+    assert str(InputError(words)) == words

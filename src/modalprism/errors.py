@@ -5,9 +5,32 @@ sentence that says what was wrong, where, and what to do. The command line turns
 code 2.
 """
 
+from __future__ import annotations
+
+from typing import Final
+
+_JOINERS: Final = "\u200c\u200d"
+"""Zero-width characters that words of some languages, and emoji, are written with."""
+
+
+def escaped(words: str) -> str:
+    r"""Escape what a terminal would not show as a character: controls, line breaks, surrogates.
+
+    Examples
+    --------
+    >>> escaped("red \x1b[31m\n日本")
+    'red \\x1b[31m\\n日本'
+    """
+    return "".join(
+        c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode()
+        for c in words
+    )
+
 
 class InputError(ValueError):
-    """The input cannot be used: the message says what was wrong, where, and what to do.
+    r"""The input cannot be used: the message says what was wrong, where, and what to do.
+
+    Names and values of the user's stand in messages, and are escaped where they would not print.
 
     Parameters
     ----------
@@ -15,10 +38,15 @@ class InputError(ValueError):
         It names parameters of the library; the command line adds its option.
     parameter : str
         The parameter that has to change, where it is one.
+
+    Examples
+    --------
+    >>> str(InputError("the class \x1b[2J has one row"))
+    'the class \\x1b[2J has one row'
     """
 
     def __init__(self, message: str = "", *, parameter: str = "") -> None:
-        super().__init__(message)
+        super().__init__(escaped(message))
         self.parameter = parameter
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from modalprism.errors import InputError
+from modalprism.errors import InputError, escaped
 from modalprism.memory import free_memory
 
 WRITE_AGAIN: Final = "if it is damaged or truncated, write it again"
@@ -309,8 +309,7 @@ def one_line(words: str, most: int = _LONGEST_REASON) -> str:
     >>> one_line("a\nname \x1b[2J that goes on", 16)
     'a name \\x1b[2J …'
     """
-    words = " ".join(words[: 10 * most].split())
-    words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    words = escaped(" ".join(words[: 10 * most].split()))
     return words if len(words) <= most else f"{words[: most - 1]}…"
 
 

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.spinner import Spinner
 
-from modalprism.errors import InputError
+from modalprism.errors import InputError, escaped
 from modalprism.progress import Announce
 from modalprism.strict_json import dumps
 
@@ -70,7 +70,7 @@ def printable(name: str, longest: int = 60) -> str:
     >>> printable("an\x1b[2Jswer"), printable("x" * 80, 10)
     ('an\\x1b[2Jswer', 'xxxxxxxxx…')
     """
-    words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    words = escaped(name)
     return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
