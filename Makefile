@@ -10,7 +10,7 @@ PEERS_READY := $(PEERS)/.ready
 VIEWS_READY := $(PEERS)/.ready-views
 
 
-.PHONY: help setup demo test test-slow test-browser lint format benchmark recovery clean
+.PHONY: help setup demo test test-slow test-browser lint format benchmark recovery chaos clean
 
 help:
 	@echo "make demo       set up, and run the demo: three fusions, four questions, real pictures"
@@ -21,6 +21,7 @@ help:
 	@echo "make format     format the code"
 	@echo "make benchmark  our solvers beside every public peer; ARGS=--quick for a first look"
 	@echo "make recovery   estimators beside the atoms that are there; ARGS=--quick for a first look"
+	@echo "make chaos      damaged input, kills and load, in 15 minutes; ARGS='--share one-minute' for less"
 	@echo "make clean      remove the environments and the caches of tools"
 
 setup: $(READY)
@@ -82,6 +83,10 @@ $(VIEWS_READY): $(PEERS_READY)
 
 recovery: $(VIEWS_READY)
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python benchmarks/recovery $(ARGS)
+
+# What is meant to go wrong: each trial ends fine or in a sentence, or with the seed to repeat it.
+chaos: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
