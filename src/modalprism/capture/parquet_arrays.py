@@ -28,8 +28,8 @@ def open_parquet(path: Path) -> Iterator[NamedArrays]:
     with pq.ParquetFile(path.absolute()) as file:
 
         def read(name: str, what: str) -> NDArray[Any]:
-            # Every value takes a bit at least, whatever the file claims to be its number of rows.
-            require_room(file.metadata.num_rows // 8, what)
+            # Every row takes a byte at least. What a file claims is not yet what it holds.
+            require_room(file.metadata.num_rows, what)
             column = file.read(columns=[name], use_threads=False).column(name).combine_chunks()
             return column_array(column, what)
 
