@@ -1,4 +1,4 @@
-"""Child processes that read foreign files: they end by themselves, and find what the parent finds."""
+"""Child processes that read foreign files: how they end, and what they find."""
 
 import pytest
 

@@ -341,7 +341,9 @@ def test_a_saved_dataset_reads_no_file_beside_its_folder(tmp_path):
     state = json.loads((folder / "state.json").read_text())
     state["_data_files"] = [{"filename": "../other.arrow"}]
     (folder / "state.json").write_text(dumps(state))
-    assert "names '../other.arrow', which is not beside it" in refusal(folder)
+    assert "'../other.arrow' leads out of its folder" in refusal(folder)
+    (folder / "dataset_dict.json").write_text('{"splits": ["../saved"]}')
+    assert "'../saved' leads out of its folder" in refusal(folder)
     os.mkfifo(folder / "pipe")
     assert "pipe is not a regular file" in refusal(folder)
 

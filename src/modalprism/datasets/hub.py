@@ -23,6 +23,7 @@ from modalprism import isolation
 from modalprism.datasets.parquet import arrow_row
 from modalprism.datasets.rows import Row, Source, ends_digest, pick
 from modalprism.errors import InputError
+from modalprism.files import check_names
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file
 from modalprism.remote import is_address
 
@@ -156,18 +157,25 @@ def saved_dataset(folder: Path, split: str | None) -> Source:
 
 
 def _check_saved(folder: Path) -> None:
-    """Refuse a folder that names files outside of itself, or holds pipes or devices."""
+    """Refuse a folder that holds pipes or devices, names files elsewhere, or is damaged."""
     for file in sorted(folder.rglob("*")):
         if not file.is_dir():
             require_file(file)
-        if file.name != _STATE:
-            continue
-        state = parse_json(file.read_bytes(), file)
-        with guarded(file):
-            names = [str(one["filename"]) for one in state["_data_files"]]
-        if outside := next((name for name in names if name != Path(name).name), None):
-            raise InputError(f"{file} names {outside!r}, which is not beside it; save it again")
-        _check_arrow([file.parent / name for name in names], file.parent)
+    for file in sorted(folder.rglob("*.json")):
+        if file.name in _SAVED:
+            content = parse_json(file.read_bytes(), file)
+            with guarded(file):
+                named = _named_in(content, file.name)
+                check_names(named)
+            if file.name == _STATE:
+                _check_arrow([file.parent / name for name in named], file.parent)
+
+
+def _named_in(content: Any, name: str) -> list[str]:
+    """Return the folders of splits, or the files of one, that a saved dataset names."""
+    if name == _STATE:
+        return [str(one["filename"]) for one in content["_data_files"]]
+    return list(map(str, content["splits"]))
 
 
 def _check_arrow(files: Sequence[Path], folder: Path) -> None:
