@@ -291,12 +291,12 @@ NAN = np.where(np.arange(N)[:, None] == 5, np.nan, ARRAYS["image"])
         ({"text": np.zeros((N, 0))}, [], "the modality 'text' is empty"),
         ({"text": np.full((N, 2), "a")}, [], "holds <U1, not numbers"),
         ({"text": np.array([None] * N)}, [], "'text' of store.npz cannot be read"),
-        ({"text": None}, [], "name two modalities with --modality; store.npz has image"),
+        ({"text": None}, [], "name two modalities, --modality once each; store.npz has image"),
         ({"audio": NAN}, [], "store.npz has image, text, audio"),
         ({"group/a": np.zeros(N)}, [], "tie all rows into 1 connected sets"),
         ({}, ["--layer", 4], "no layer 4 in store.npz; it has 0"),
         ({}, ["--target", "truth"], "no array 'truth'"),
-        ({}, ["--modality", "image"], "name two modalities"),
+        ({}, ["--modality", "image"], "once each; store.npz has image, text"),
         ({}, ["--modality", "image", "--modality", "image"], "two modalities"),
         ({}, ["--modality", "image", "--modality", "audio"], "no modality 'audio'"),
         ({}, ["--base", "0.5"], "base is 0.5"),
@@ -523,3 +523,25 @@ def test_ctrl_c_prints_what_was_reached(run, monkeypatch):
     assert code == 1
     assert err == "stopped by Ctrl-C: the bounds hold for what was reached\n"
     assert "not converged: interrupted, 3 iterations" in out
+
+
+def test_copied_columns_are_a_sentence_and_no_line_of_code(run):
+    write_store(text=ARRAYS["image"])
+    few = ("--replicates", 20, "--permutations", 19)
+    code, out, err = run("analyze", "store.npz", *few)
+    assert (code, err) == (0, "")
+    assert out.count("caution: all columns of 'image' are columns of 'text'") == 1
+    code, out, err = run("analyze", "store.npz", "--json", *few)
+    assert code == 0
+    assert err.startswith("warning: all columns of 'image' are columns of 'text'")
+    assert err.count("\n") == 1
+    read_json(out)
+
+
+def test_a_run_says_that_columns_are_copied(run):
+    write_store(text=1 - 2 * ARRAYS["image"])
+    write_study()
+    code, _, err = run("run", "study.yaml")
+    assert code == 0
+    assert err.startswith("warning: Both modalities hold the same columns")
+    assert err.count("\n") == 1

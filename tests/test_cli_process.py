@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from modalprism.cli.console import Bars, print_json
-from modalprism.cli.process import prepare_streams
+from modalprism.cli.process import prepare_streams, prepare_warnings
 
 STOPPED = "stopped; finished work is kept, and the same command resumes\n"
 # Press Ctrl-C whenever a module is imported, once or twice.
@@ -203,3 +204,13 @@ def test_a_bar_that_moves_needs_no_sign_of_life():
             assert len(list(progress.get_renderables())) == 1
         assert len(list(progress.get_renderables())) == 2
     assert screen.file.getvalue().rstrip().splitlines()[-1].find("working") == -1
+
+
+def test_warnings_of_the_package_are_a_sentence_and_others_keep_their_place(capsys, monkeypatch):
+    others = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *given: others.append(given))
+    prepare_warnings()
+    for path in (import_module("modalprism").__file__, "elsewhere.py"):
+        warnings.showwarning("no font has\n像", UserWarning, path, 7)
+    assert capsys.readouterr().err == "warning: no font has\\n像\n"
+    assert others == [("no font has\n像", UserWarning, "elsewhere.py", 7, None, None)]

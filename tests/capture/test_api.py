@@ -57,6 +57,18 @@ def test_a_module_of_ones_own_is_captured_and_analysed(tmp_path):
     assert 0 < information <= 1
 
 
+@pytest.mark.parametrize(
+    ("layers", "some", "words"),
+    [
+        ({"image": "image", "text": ["text"]}, 3, r"layers of 'image' are a list of names: \['ima"),
+        ({"image": ["image"], "text": ["text"]}, 0, "has no rows: give the capture an example"),
+    ],
+)
+def test_a_name_for_a_list_and_no_examples_are_refused(tmp_path, layers, some, words):
+    with pytest.raises(InputError, match=words):
+        mp.capture(ModuleAdapter(Pair(), prepare, layers), None, examples(some), out=tmp_path / "s")
+
+
 def test_the_store_says_what_it_is(tmp_path):
     store = mp.capture(adapter(), None, examples(), out=tmp_path / "s", dataset="made", seed=7)
     words = EmbeddingStore.open(tmp_path / "s").metadata

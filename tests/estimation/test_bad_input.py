@@ -259,6 +259,7 @@ REFUSED = {
         {},
         "infinite values in 1 rows, the first of them row 5",
     ),
+    "a target whose name is a number": ({}, {"target": 5}, "target is 5: pass a name of y"),
     "a mask": ({"image": np.ma.masked_array(IMAGE, IMAGE > 2)}, {}, "masked values; fill them"),
     "a masked target": (
         {},

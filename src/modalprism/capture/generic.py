@@ -85,6 +85,9 @@ class ModuleAdapter(Adapter):
         tokenizer: Any = None,
     ) -> None:
         super().__init__(model, tokenizer, candidates)
+        for modality, places in layers.items():
+            if isinstance(places, str):
+                raise InputError(f"the layers of {modality!r} are a list of names: [{places!r}]")
         if len(layers) != 2 or not all(layers.values()):
             raise InputError(
                 f"name the layers of two modalities; there are {', '.join(layers) or 'none'}"

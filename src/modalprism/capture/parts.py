@@ -254,7 +254,9 @@ class PartsReader:
                     f"{shown(folder)} has no rows: all {len(skipped)} examples were skipped, the "
                     f"first of them, {skipped[0][0]!r}, because {skipped[0][1]}"
                 )
-            raise InputError(f"{shown(folder)} has no rows yet; run the capture to its end")
+            raise InputError(
+                f"{shown(folder)} has no rows: give the capture an example, or run it to its end"
+            )
         return cls(folder, tuple(part for part in parts if part.rows), words)
 
     @property

@@ -26,9 +26,10 @@ def main() -> None:
         from modalprism.search_path import leave_out_working_folder
 
         leave_out_working_folder()
-        from modalprism.cli.process import prepare_streams
+        from modalprism.cli.process import prepare_streams, prepare_warnings
 
         prepare_streams()
+        prepare_warnings()
         from modalprism.cli.app import app
 
         app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
@@ -15,6 +16,7 @@ from modalprism.baselines import BASELINES
 from modalprism.cli.capture import capture
 from modalprism.cli.compare import compare
 from modalprism.cli.console import (
+    ERR,
     OUT,
     AllowCode,
     Base,
@@ -155,27 +157,32 @@ def analyze(
     with show_progress(as_json) as progress:
         from modalprism.capture.store import EmbeddingStore
         from modalprism.estimation.analyze import analyze as analyze_embeddings
+        from modalprism.estimation.copies import CopiedColumnsWarning
 
         store = EmbeddingStore.open(embeddings)
         names = tuple(modality or [name for name in store.modalities if name != target])
         if len(names) != 2:
-            known = ", ".join(names) or "none"
-            raise InputError(f"name two modalities with --modality; {embeddings} has {known}")
+            known = ", ".join(store.modalities) or "none"
+            raise InputError(f"name two modalities, --modality once each; {embeddings} has {known}")
         first, second = names
         progress.add_task(f"analysing {first} and {second}", total=None)
-        analysis = analyze_embeddings(
-            {name: store.span_in_parts(name, layer) for name in (first, second)},
-            store.array(target),
-            groups=store.groups(),
-            target=target,
-            base=base_of(base),
-            estimator=estimator,
-            folds=folds,
-            replicates=replicates,
-            permutations=permutations,
-            seed=seed,
-        )
+        # The analysis repeats the warning as a caution, which is printed.
+        with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
+            analysis = analyze_embeddings(
+                {name: store.span_in_parts(name, layer) for name in (first, second)},
+                store.array(target),
+                groups=store.groups(),
+                target=target,
+                base=base_of(base),
+                estimator=estimator,
+                folds=folds,
+                replicates=replicates,
+                permutations=permutations,
+                seed=seed,
+            )
     if as_json:
+        for caution in analysis.cautions:
+            ERR.print(f"warning: {caution}", markup=False, highlight=False, soft_wrap=True)
         print_json(analysis.frame().to_dict("records"))
     else:
         typer.echo(str(analysis))
@@ -224,7 +231,12 @@ def _run_and_report(
 
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:
-    from modalprism.reports import answer_table, layer_table, summary_sentences
+    from modalprism.reports import (
+        answer_table,
+        copied_columns,
+        layer_table,
+        summary_sentences,
+    )
 
     if as_json:
         print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
@@ -236,6 +248,8 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
             OUT.print(layer_table(profile, view))
     for sentence in summary_sentences(profile, most=_MOST_SENTENCES):
         OUT.print(f"• {sentence}", markup=False, highlight=False)
+    for sentence in copied_columns(profile):
+        ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
 
 

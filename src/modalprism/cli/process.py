@@ -11,7 +11,11 @@ import os
 import signal
 import sys
 import threading
-from typing import Final
+import warnings
+from pathlib import Path
+from typing import Final, TextIO
+
+from modalprism.errors import escaped
 
 # What tables and sentences use beyond ASCII, for terminals that have nothing else.
 _PLAIN: Final = {
@@ -36,6 +40,27 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ERRORS)
+
+
+def prepare_warnings() -> None:
+    """Show a warning of this package as one sentence, without the line of code that raised it."""
+    package = str(Path(__file__).parents[1])
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if filename.startswith(package):
+            sys.stderr.write(f"warning: {escaped(str(message))}\n")
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:

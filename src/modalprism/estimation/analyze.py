@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.codebook.codebook import CodebookEstimator
+from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.inputs import check_index, named_columns
 from modalprism.estimation.posterior import PosteriorEstimator
 from modalprism.estimation.sample import Embeddings, Sample, check_sample
@@ -102,7 +103,7 @@ def analyze(
 
     Warns
     -----
-    UserWarning
+    CopiedColumnsWarning
         If all columns of one modality are copies of the other's; `Analysis.cautions` says so too.
 
     Examples
@@ -117,6 +118,8 @@ def analyze(
     (True, 1.0)
     """
     check_options(base, replicates, permutations)
+    if not isinstance(target, str):
+        raise InputError(f"target is {target!r}: pass a name of y, such as 'answer'")
     seed = seed_number(seed)
     _check_index(embeddings, y, groups)
     streaming = streaming or Streaming()
@@ -180,7 +183,7 @@ def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings) -> Ana
             f"and offset, so that {sample.copied!r} has no unique information by construction; "
             "check that each modality was given its own array"
         )
-        warnings.warn(cautions[-1], stacklevel=3)
+        warnings.warn(cautions[-1], CopiedColumnsWarning, stacklevel=3)
     analysis = replace(
         analysis,
         diagnostics=analysis.diagnostics | found,

@@ -128,6 +128,11 @@ def _calibration(readings: Readings) -> list[str]:
     ]
 
 
+def copied_columns(profile: Profile) -> list[str]:
+    """Return the warning that one modality is a copy of the other; empty where none is."""
+    return _copies(Readings(profile))
+
+
 def _copies(readings: Readings) -> list[str]:
     copied = [
         f"{name} ({view})"

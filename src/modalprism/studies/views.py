@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +28,7 @@ from modalprism.estimation.analysis import Analysis, Estimate, percentile_interv
 from modalprism.estimation.analyze import EstimatorName, analyze
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codes import code_states
+from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
 from modalprism.studies.kept import Kept
@@ -186,7 +188,9 @@ def run_task(
     if task.pairs == "redrawn":
         analysis = _redrawn(store, settings)
     else:
-        analysis = _observed(task, store, settings)
+        # The profile records copied columns, and the report says so once for all layers.
+        with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
+            analysis = _observed(task, store, settings)
     where = {
         "model": task.model,
         "dataset": task.dataset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.analyze import analyze
+from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track
 from modalprism.studies.studied import StudiedStore
@@ -44,17 +46,19 @@ class Question:
         """Ask the estimator; where it cannot answer, return its words."""
         how = self.settings
         try:
-            return analyze(
-                self.embeddings,
-                self.target,
-                groups=self.groups,
-                base=how.base,
-                estimator=how.estimator,
-                folds=how.folds,
-                replicates=how.replicates,
-                permutations=how.permutations,
-                seed=how.seed,
-            )
+            # Some checks pass one modality twice on purpose.
+            with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
+                return analyze(
+                    self.embeddings,
+                    self.target,
+                    groups=self.groups,
+                    base=how.base,
+                    estimator=how.estimator,
+                    folds=how.folds,
+                    replicates=how.replicates,
+                    permutations=how.permutations,
+                    seed=how.seed,
+                )
         except InputError as error:
             return str(error)
 
