@@ -128,7 +128,7 @@ def test_embeddings_alone_cannot_be_scored(make_study):
 def test_a_name_that_is_none_is_said_at_once(make_study):
     with pytest.raises(InputError, match=r"baselines: there is no baseline 'shap'.*mm_shap"):
         Study.from_yaml(make_study(baselines=["shap"]))
-    with pytest.raises(InputError, match=r"baselines\.examples: .*greater than or equal to 2"):
+    with pytest.raises(InputError, match=r"baselines\.examples: .*give a number of at least 2"):
         Study.from_yaml(make_study(baselines={"examples": 1}))
 
 
