@@ -100,7 +100,8 @@ def check_sample(
     if repeated := int((first_row != np.arange(n)).sum()):
         columns = tie_repeated(columns, first_row)
     check_classes_cross(columns, target.totals, target.names, folds)
-    copied = copied_modality((first, second), (source_1.read(0, ROWS), source_2.read(0, ROWS)))
+    some = np.arange(min(len(source_1), ROWS))  # taken, so that no more than a block is read at once
+    copied = copied_modality((first, second), (source_1.take(some), source_2.take(some)))
     return Sample((first, second), (source_1, source_2), target, columns, repeated, copied)
 
 
