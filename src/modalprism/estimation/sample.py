@@ -100,7 +100,7 @@ def check_sample(
     if repeated := int((first_row != np.arange(n)).sum()):
         columns = tie_repeated(columns, first_row)
     check_classes_cross(columns, target.totals, target.names, folds)
-    some = np.arange(min(len(source_1), ROWS))  # taken, so that no more than a block is read at once
+    some = np.arange(min(len(source_1), ROWS))  # `take` reads no more than a block at once
     copied = copied_modality((first, second), (source_1.take(some), source_2.take(some)))
     return Sample((first, second), (source_1, source_2), target, columns, repeated, copied)
 
