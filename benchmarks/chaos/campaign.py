@@ -154,12 +154,13 @@ class _Lane:
         header = os.read(self.pipe, _HEADER.size)
         if len(header) < _HEADER.size:
             status = os.waitpid(self.child, 0)[1]
+            self.child = 0
             return self._next("failed", f"the process ended with status {status}", dead=True)
         letter, size = _HEADER.unpack(header)
         words = b""
-        while len(words) < size:
-            words += os.read(self.pipe, size - len(words))
-        return self._next(_OUTCOMES[letter], words.decode())
+        while len(words) < size and (more := os.read(self.pipe, size - len(words))):
+            words += more
+        return self._next(_OUTCOMES[letter], words.decode("utf-8", "replace"))
 
     def given_up(self) -> tuple[int, str, str]:
         """Kill a process whose trial hangs."""
@@ -180,11 +181,14 @@ class _Lane:
         self._kill()
 
     def _kill(self) -> None:
+        if not self.child:  # another process may have its number by now
+            return
         try:
             os.killpg(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
         except (ProcessLookupError, ChildProcessError, PermissionError):
-            return
+            pass
+        self.child = 0
 
 
 def _outcome(trial: Trial, seed: int) -> tuple[bytes, str]:
