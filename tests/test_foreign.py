@@ -169,3 +169,11 @@ def test_an_error_shows_no_control_character(words):
 @pytest.mark.parametrize("words", ["日本語", "الع\u200cربية", "👩\u200d🔬", "é − ≤ …"])
 def test_an_error_leaves_words_of_any_language_alone(words):
     assert str(InputError(words)) == words
+
+
+def test_an_error_about_endless_names_keeps_what_was_wrong_and_what_to_do():
+    name = "\0" * 5_000
+    words = str(InputError(f"two columns are named {name!r}; rename one"))
+    assert len(words) == 1_500
+    assert words.startswith("two columns are named")
+    assert words.endswith("; rename one")

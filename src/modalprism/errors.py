@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+_LONGEST: Final = 1_500
+_END: Final = 400
 _JOINERS: Final = "\u200c\u200d"
 """Zero-width characters that words of some languages, and emoji, are written with."""
 
@@ -27,10 +29,18 @@ def escaped(words: str) -> str:
     )
 
 
+def _shortened(words: str) -> str:
+    """Leave out the middle: what was wrong stands at the beginning, what to do at the end."""
+    if len(words) <= _LONGEST:
+        return words
+    return f"{words[: _LONGEST - _END]}…{words[1 - _END :]}"
+
+
 class InputError(ValueError):
     r"""The input cannot be used: the message says what was wrong, where, and what to do.
 
-    Names and values of the user's stand in messages, and are escaped where they would not print.
+    Names and values of the user's stand in messages. They are escaped where they would not print,
+    and a message that they make very long loses its middle.
 
     Parameters
     ----------
@@ -46,7 +56,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str = "", *, parameter: str = "") -> None:
-        super().__init__(escaped(message))
+        super().__init__(_shortened(escaped(message)))
         self.parameter = parameter
 
 
