@@ -18,6 +18,7 @@ from modalprism.foreign import guarded, parse_json, repeated_name, require_file
 
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 LINES: Final = frozenset({".jsonl", ".ndjson"})
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _LOOKED_AT: Final = 100
 """Rows of JSON lines whose keys are the columns."""
 
@@ -83,7 +84,12 @@ class SeparatedTable(_WrittenTable):
                 except csv.Error as error:
                     yield f"lines {begin} to {reader.line_num} cannot be read: {error}"
                     continue
-                if cells:
+                if any("\0" in cell for cell in cells):
+                    yield (
+                        f"lines {begin} to {reader.line_num} hold NUL characters, so the file is "
+                        "damaged, or not in UTF-8; save it anew, in UTF-8"
+                    )
+                elif cells:
                     yield cells
 
     def _columns(self) -> tuple[str, ...]:
@@ -94,6 +100,11 @@ class SeparatedTable(_WrittenTable):
             raise InputError(f"{self.path}: {names}")
         if (twice := repeated_name(names)) is not None:
             raise InputError(f"{self.path} has two columns {twice!r}; names must differ")
+        if marked := next((name for name in names if _BYTE_ORDER_MARK in name), ""):
+            raise InputError(
+                f"column {marked!r} of {self.path} has a byte order mark in its name, as files "
+                "have that were joined; take it out"
+            )
         return tuple(names)
 
     def _records(self) -> Iterator[list[str] | str]:
