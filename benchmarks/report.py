@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from modalprism.look.examples import ShownExample
+from modalprism.plotting.examples import ShownExample
 from modalprism.reports import write_report
 from modalprism.studies.kept_examples import write_examples
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile

@@ -14,7 +14,7 @@ import matplotlib as mpl
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-OUT = Path(__file__).parents[1] / "src" / "modalprism" / "look" / "fonts"
+OUT = Path(__file__).parents[1] / "src" / "modalprism" / "plotting" / "fonts"
 WHOLE = Path(mpl.get_data_path()) / "fonts" / "ttf"
 FAMILY = "Modalprism Sans"
 FACES = {"DejaVuSans": "Regular", "DejaVuSans-Bold": "Bold"}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.look.figures.before_after import changes
+from modalprism.plotting.figures.before_after import changes
 from modalprism.reports.compare import (
     difference_grid,
     difference_sentences,

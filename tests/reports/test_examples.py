@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from modalprism.look.examples import ShownExample, owners
+from modalprism.plotting.examples import ShownExample, owners
 from modalprism.reports import write_figures, write_report
 from modalprism.reports.page import render
 from modalprism.studies.kept_examples import write_examples

@@ -8,18 +8,18 @@ import matplotlib.text
 import pandas as pd
 import pytest
 
-from modalprism.look.figures import (
+from modalprism.plotting.figures import (
     contribution_figure,
     course_figure,
     depth_figure,
     prism_figure,
 )
-from modalprism.look.figures.canvas import inline_svg
-from modalprism.look.figures.heat import heat_figure
-from modalprism.look.figures.scatter import accurate, scatter_figure
-from modalprism.look.fusion import fusion_span
-from modalprism.look.readings import Readings
-from modalprism.look.settings import drawing
+from modalprism.plotting.figures.canvas import inline_svg
+from modalprism.plotting.figures.heat import heat_figure
+from modalprism.plotting.figures.scatter import accurate, scatter_figure
+from modalprism.plotting.fusion import fusion_span
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.settings import drawing
 from modalprism.reports.figures import write_figures
 from modalprism.studies.profile import Profile
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from modalprism.look.readings import Readings
+from modalprism.plotting.readings import Readings
 from modalprism.reports import headlines, summary_sentences
 from modalprism.reports.groups import groups, where
 from modalprism.studies.profile import SCHEMA, Profile

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.look.readings import Readings
+from modalprism.plotting.readings import Readings
 from modalprism.reports import headlines, write_report
 from modalprism.reports.page import render
 from modalprism.studies.profile import Profile

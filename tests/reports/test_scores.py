@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from modalprism.baselines.table import COLUMNS
-from modalprism.look.readings import Readings
+from modalprism.plotting.readings import Readings
 from modalprism.reports.page import write_report
 from modalprism.reports.scores import scores_of
 from modalprism.studies.baselines import write_baselines

@@ -15,7 +15,7 @@ from PIL import Image
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
-from modalprism.look.examples import ShownExample
+from modalprism.plotting.examples import ShownExample
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform
 from modalprism.studies.example_rows import chosen_rows, standing

@@ -28,7 +28,7 @@ def compare(
     Example: modalprism compare runs/before runs/after
     """
     with show_progress(as_json) as progress:
-        from modalprism.look.readings import Readings
+        from modalprism.plotting.readings import Readings
         from modalprism.reports import headlines
         from modalprism.reports.compare import (
             difference_sentences,

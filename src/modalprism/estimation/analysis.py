@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.evidence import Evidence
 from modalprism.files import write_whole
-from modalprism.look.atoms import atom_styles
-from modalprism.look.bar import atoms_axes
-from modalprism.look.grid import Cell, Grid
-from modalprism.look.notation import interval, number, significance
-from modalprism.look.notebook import grid_html
-from modalprism.look.reading import Reading
+from modalprism.plotting.atoms import atom_styles
+from modalprism.plotting.bar import atoms_axes
+from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.notation import interval, number, significance
+from modalprism.plotting.notebook import grid_html
+from modalprism.plotting.reading import Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modalprism.look.atoms import atom_styles
-from modalprism.look.bar import atoms_axes
-from modalprism.look.grid import Cell, Grid
-from modalprism.look.notation import number
-from modalprism.look.notebook import grid_html
-from modalprism.look.reading import Reading
+from modalprism.plotting.atoms import atom_styles
+from modalprism.plotting.bar import atoms_axes
+from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.notation import number
+from modalprism.plotting.notebook import grid_html
+from modalprism.plotting.reading import Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from modalprism.capture.notices import Notices
-from modalprism.look.glyphs import font_caution
-from modalprism.look.notation import counts, number
-from modalprism.look.readings import Readings
+from modalprism.plotting.glyphs import font_caution
+from modalprism.plotting.notation import counts, number
+from modalprism.plotting.readings import Readings
 from modalprism.studies.profile import Profile
 
 FEW_EXAMPLES: Final = 200

@@ -9,17 +9,17 @@ from typing import Any, Final
 import pandas as pd
 
 from modalprism.files import write_whole
-from modalprism.look.figures import depth_figure, prism_figure
-from modalprism.look.figures.before_after import before_after_figure, changes
-from modalprism.look.figures.canvas import inline_svg, save, to_svg
-from modalprism.look.figures.difference import SIGNIFICANCE, difference_figure, side_name
-from modalprism.look.figures.heat import heat_figure
-from modalprism.look.figures.scatter import accurate, scatter_figure
-from modalprism.look.grid import Cell, Grid
-from modalprism.look.notation import number, significance
-from modalprism.look.readings import Readings
-from modalprism.look.settings import drawing
-from modalprism.look.views import answer_grid
+from modalprism.plotting.figures import depth_figure, prism_figure
+from modalprism.plotting.figures.before_after import before_after_figure, changes
+from modalprism.plotting.figures.canvas import inline_svg, save, to_svg
+from modalprism.plotting.figures.difference import SIGNIFICANCE, difference_figure, side_name
+from modalprism.plotting.figures.heat import heat_figure
+from modalprism.plotting.figures.scatter import accurate, scatter_figure
+from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.notation import number, significance
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.settings import drawing
+from modalprism.plotting.views import answer_grid
 from modalprism.progress import Track, silent
 from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modalprism.look.atoms import AtomStyle, atom_styles
-from modalprism.look.examples import (
+from modalprism.plotting.atoms import AtomStyle, atom_styles
+from modalprism.plotting.examples import (
     Owner,
     ShownExample,
     by_case,
@@ -15,8 +15,8 @@ from modalprism.look.examples import (
     owners,
     said_answer,
 )
-from modalprism.look.notation import amount, number
-from modalprism.look.readings import Case, Readings
+from modalprism.plotting.notation import amount, number
+from modalprism.plotting.readings import Case, Readings
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from modalprism.look.fusion import FusionSpan
-from modalprism.look.notation import number
-from modalprism.look.reading import Reading
-from modalprism.look.readings import Case, Readings
+from modalprism.plotting.fusion import FusionSpan
+from modalprism.plotting.notation import number
+from modalprism.plotting.reading import Reading
+from modalprism.plotting.readings import Case, Readings
 from modalprism.reports.groups import Group, Mark, Place, groups, listed, where
 from modalprism.reports.verdicts import (
     Lean,

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from modalprism.files import write_whole
-from modalprism.look.atoms import atom_styles
-from modalprism.look.examples import ShownExample
-from modalprism.look.figures.canvas import inline_svg
-from modalprism.look.figures.examples import figure_names
-from modalprism.look.notation import counts
-from modalprism.look.readings import Readings
+from modalprism.plotting.atoms import atom_styles
+from modalprism.plotting.examples import ShownExample
+from modalprism.plotting.figures.canvas import inline_svg
+from modalprism.plotting.figures.examples import figure_names
+from modalprism.plotting.notation import counts
+from modalprism.plotting.readings import Readings
 from modalprism.progress import Track, silent
 from modalprism.reports.cautions import cautions, notices_of
 from modalprism.reports.examples import shown_cases

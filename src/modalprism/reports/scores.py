@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from modalprism.look.grid import Grid
-from modalprism.look.readings import Readings
-from modalprism.look.scores import Scoring, cost_grid, score_grid, scorings
+from modalprism.plotting.grid import Grid
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.scores import Scoring, cost_grid, score_grid, scorings
 from modalprism.studies.profile import Profile
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from modalprism.look.fusion import FusionSpan, fusion_span
-from modalprism.look.reading import Reading
-from modalprism.look.readings import Case, Readings
+from modalprism.plotting.fusion import FusionSpan, fusion_span
+from modalprism.plotting.reading import Reading
+from modalprism.plotting.readings import Case, Readings
 
 
 class Lean(Enum):

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from modalprism.look.notation import amount, interval, number, percent
-from modalprism.look.reading import Reading
-from modalprism.look.readings import Case, Readings
+from modalprism.plotting.notation import amount, interval, number, percent
+from modalprism.plotting.reading import Reading
+from modalprism.plotting.readings import Case, Readings
 from modalprism.reports.groups import listed
 from modalprism.reports.headlines import headlines
 from modalprism.reports.verdicts import Lean, exchange, largest, lean, speaking, unlearnt

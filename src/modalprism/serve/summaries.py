@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modalprism.errors import InputError
-from modalprism.look.readings import Readings
+from modalprism.plotting.readings import Readings
 from modalprism.reports import cautions, headlines, summary_sentences
 from modalprism.serve.files import content, offered
 from modalprism.serve.folder import STUDY_FILE, Run

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.foreign import parse_json
-from modalprism.look.examples import ShownExample
 from modalprism.parquet import parquet_bytes, read_parquet
+from modalprism.plotting.examples import ShownExample
 from modalprism.strict_json import dumps
 
 EXAMPLES_FILE: Final = "examples.parquet"

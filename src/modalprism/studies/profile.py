@@ -16,8 +16,8 @@ import pyarrow as pa
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.foreign import guarded, parse_json
-from modalprism.look.notebook import profile_html
 from modalprism.parquet import parquet_bytes, read_parquet
+from modalprism.plotting.notebook import profile_html
 from modalprism.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Profile:
             If the profile has no such figure.
         """
         # What draws is below this room, in look: a report is only one of the places that show it.
-        from modalprism.look.figures import figure_of
+        from modalprism.plotting.figures import figure_of
 
         return figure_of(self, figure)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
-from modalprism.look.examples import OBSERVED, ShownExample, owners
+from modalprism.plotting.examples import OBSERVED, ShownExample, owners
 from modalprism.progress import Track, silent
 from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_rows import chosen_rows, standing

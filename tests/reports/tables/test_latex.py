@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modalprism.look.grid import Cell
-from modalprism.look.readings import Readings
-from modalprism.look.views import answer_grid, layer_grid
+from modalprism.plotting.grid import Cell
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.views import answer_grid, layer_grid
 from modalprism.reports import answer_latex, layer_latex
 from modalprism.reports.tables.latex import _number, escaped
 from modalprism.studies.profile import Profile

@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console
 
-from modalprism.look.courses import course_grid
-from modalprism.look.readings import Readings
+from modalprism.plotting.courses import course_grid
+from modalprism.plotting.readings import Readings
 from modalprism.reports import answer_table, layer_table
 
 

@@ -10,14 +10,20 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from modalprism.engines import Job, LocalEngine
-from modalprism.look.examples import ShownExample, by_case
-from modalprism.look.figures import FIGURES, contribution_figure, depth_figure, draw, prism_figure
-from modalprism.look.figures.beside import beside_figure
-from modalprism.look.figures.canvas import save_drawn
-from modalprism.look.figures.examples import examples_figure, figure_names
-from modalprism.look.readings import Readings
-from modalprism.look.scores import Scoring
-from modalprism.look.settings import user_fonts
+from modalprism.plotting.examples import ShownExample, by_case
+from modalprism.plotting.figures import (
+    FIGURES,
+    contribution_figure,
+    depth_figure,
+    draw,
+    prism_figure,
+)
+from modalprism.plotting.figures.beside import beside_figure
+from modalprism.plotting.figures.canvas import save_drawn
+from modalprism.plotting.figures.examples import examples_figure, figure_names
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.scores import Scoring
+from modalprism.plotting.settings import user_fonts
 from modalprism.progress import Track, silent
 from modalprism.reports.figures.unchanged import key_of, remember, unchanged
 from modalprism.studies.profile import Profile

@@ -16,7 +16,7 @@ from modalprism.strict_json import dumps
 from modalprism.studies.runner import code_digest
 
 KEYS_FILE: Final = "examples.json"
-_ROOMS: Final = ("look", "reports")
+_ROOMS: Final = ("plotting", "reports")
 _ENDINGS: Final = ("svg", "png", "pdf")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from modalprism.files import write_whole
-from modalprism.look.grid import Grid
-from modalprism.look.readings import Readings
-from modalprism.look.views import VIEW_TITLES, answer_grid, layer_grid
+from modalprism.plotting.grid import Grid
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.views import VIEW_TITLES, answer_grid, layer_grid
 from modalprism.reports.tables.latex import answer_latex, grid_latex, layer_latex
 from modalprism.reports.tables.markdown import answer_markdown, grid_markdown, layer_markdown
 from modalprism.reports.tables.terminal import answer_table, layer_table

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from modalprism.look.grid import Cell, Grid
-from modalprism.look.notation import counts
-from modalprism.look.readings import Readings
-from modalprism.look.views import VIEW_TITLES, answer_grid, layer_grid
+from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.notation import counts
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.views import VIEW_TITLES, answer_grid, layer_grid
 from modalprism.studies.profile import Profile
 
 _HEAD: Final = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modalprism.look.grid import Grid
-from modalprism.look.readings import Readings
-from modalprism.look.views import answer_grid, layer_grid
+from modalprism.plotting.grid import Grid
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.views import answer_grid, layer_grid
 from modalprism.studies.profile import Profile
 
 

@@ -13,10 +13,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from modalprism.look.courses import course_grid
-from modalprism.look.grid import Cell, Grid
-from modalprism.look.readings import Readings
-from modalprism.look.views import answer_grid, layer_grid
+from modalprism.plotting.courses import course_grid
+from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.views import answer_grid, layer_grid
 from modalprism.studies.profile import Profile
 
 MOST_ROWS: Final = 12  # of layers; where there are more, their courses are shown

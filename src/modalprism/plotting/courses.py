@@ -1,0 +1,138 @@
+"""What happens to each atom over depth, in one line: from where to where, and by which step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from modalprism.plotting.atoms import atom_styles
+from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.notation import NOISE_MARK, number
+from modalprism.plotting.reading import Reading
+from modalprism.plotting.readings import Case, Readings
+from modalprism.plotting.views import ABSENT, VIEW_TITLES, amount
+
+BARS: Final = "▁▂▃▄▅▆▇█"
+NOISE: Final = "·"
+UNKNOWN: Final = "?"
+_NO_STEP: Final = "none"
+
+
+def sparkline(course: Sequence[Reading | None], top: float) -> str:
+    """Draw values over depth with one character each.
+
+    Parameters
+    ----------
+    course : sequence of Reading or None
+        One atom at each depth.
+    top : float
+        The value that fills a character's height; what is below zero has the lowest.
+
+    Examples
+    --------
+    >>> sparkline([Reading(0.0), Reading(0.5), Reading(1.0), Reading(0.1, -0.2, 0.4)], 1.0)
+    '▁▅█·'
+    """
+    return "".join(_character(reading, top) for reading in course)
+
+
+def course_grid(readings: Readings, view: str, detail: bool = False) -> Grid:
+    """Lay out a layer view, one row per model, dataset and atom.
+
+    Parameters
+    ----------
+    readings : Readings
+        The readings of a profile.
+    view : str
+        ``stream`` or ``encoding``.
+    detail : bool
+        First and last value each in a column of its own, with interval and p-value.
+
+    Returns
+    -------
+    Grid
+        First and last value, a sparkline whose height is common to the view, and the largest of
+        the steps between neighbouring layers that their intervals bear out.
+    """
+    cases = readings.cases(view)
+    several = len(readings.pairs(view)) > 1
+    names = ["model", "dataset", *(["pairs"] if several else []), "atom"]
+    courses = {
+        case: list(
+            zip(*(readings.atoms(case, view, k) for k in readings.layers(case, view)), strict=True)
+        )
+        for case in cases
+    }
+    known = [r.value for rows in courses.values() for row in rows for r in row if r is not None]
+    top = max((value for value in known if math.isfinite(value)), default=0.0)
+    rows = []
+    for case in cases:
+        layers = readings.layers(case, view)
+        depths = [readings.layer_name(case, view, layer) for layer in layers]
+        for style, course in zip(atom_styles(readings.modalities), courses[case], strict=True):
+            cells = [Cell(case.model), Cell(case.dataset)]
+            cells += [Cell(case.pairs or ABSENT)] if several else []
+            cells.append(Cell(style.symbol))
+            first, last = (amount(reading, detail) for reading in (course[0], course[-1]))
+            cells += [first, last] if detail else [Cell(f"{first.text} → {last.text}")]
+            cells.append(Cell(sparkline(course, top), colour=style.colour))
+            rows.append([*cells, Cell(_largest_step(course, depths))])
+    start, end = _ends(readings, cases, view)
+    values = [start, end] if detail else [f"{start}\n→ {end}"]
+    title = (
+        f"{VIEW_TITLES.get(view, view)} (target: {readings.target(view)}, "
+        f"atoms in {readings.unit(view)})"
+    )
+    columns = [*names, *values, "over depth", "largest step"]
+    return Grid(title, columns, rows, len(names), _notes(rows, top, readings.unit(view)))
+
+
+def _character(reading: Reading | None, top: float) -> str:
+    if reading is None or not reading.determined:
+        return UNKNOWN
+    if reading.noise or (reading.bounded and reading.low <= 0 <= reading.high):
+        return NOISE
+    height = reading.value / top if top > 0 else 0.0
+    return BARS[round(min(max(height, 0.0), 1.0) * (len(BARS) - 1))]
+
+
+def _largest_step(course: Sequence[Reading | None], depths: list[str]) -> str:
+    """Say which step is largest, and to which depth it leads."""
+    if len(course) < 2:
+        return ""
+    steps = [
+        (after.value - before.value, depth)
+        for (before, after), depth in zip(pairwise(course), depths[1:], strict=True)
+        if before and after and before.determined and after.determined
+        if not before.overlaps(after)
+    ]
+    if not steps:
+        return _NO_STEP
+    step, depth = max(steps, key=lambda item: abs(item[0]))
+    return f"{'+' if step > 0 else ''}{number(step)} at {depth}"
+
+
+def _ends(readings: Readings, cases: list[Case], view: str) -> tuple[str, str]:
+    """Name the first and the last depth: by their names, where all cases share them."""
+    named = {
+        tuple(readings.layer_name(case, view, readings.layers(case, view)[k]) for k in (0, -1))
+        for case in cases
+    }
+    if len(named) != 1:
+        return "first", "last"
+    ((start, end),) = named
+    return start, end
+
+
+def _notes(rows: list[list[Cell]], top: float, unit: str) -> list[str]:
+    drawn = "".join(row[-2].text for row in rows)
+    notes = [f"{BARS[-1]} = {number(top)} {unit}"] if BARS[-1] in drawn else []
+    if NOISE in drawn:
+        notes.append(f"{NOISE} and {NOISE_MARK} not distinguishable from noise")
+    if UNKNOWN in drawn:
+        notes.append(f"{UNKNOWN} undetermined or not measured")
+    if any(row[-1].text == _NO_STEP for row in rows):
+        notes.append(f"{_NO_STEP}: no step is beyond the intervals of its two layers")
+    return notes

@@ -1,0 +1,299 @@
+"""Before and after: what the same model takes on the same dataset in two runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from modalprism.plotting.atoms import FAINT, INK, atom_styles
+from modalprism.plotting.figures.difference import MOST_ROWS, SIGNIFICANCE
+from modalprism.plotting.figures.dumbbell import (
+    UNKNOWN_LOOK,
+    DumbbellLook,
+    Ends,
+    draw_dumbbell,
+    line_look,
+    signed,
+)
+from modalprism.plotting.figures.panels import ShownFigure, bare, heading
+from modalprism.plotting.figures.says import hover_row
+from modalprism.plotting.notation import UNDETERMINED, amount, counts, label, number, percent
+from modalprism.plotting.readings import ATOM_QUANTITIES, Case, Readings
+
+_LABEL_INCHES: Final = 1.7
+_PANEL_INCHES: Final = (1.55, 1.55, 1.55, 1.55, 1.94)
+_NUMBER_INCHES: Final = 0.42  # what a difference takes at the right of a panel
+_EDGES_INCHES: Final = 1.75  # title, key, axes and footer
+_MOST_TICKS: Final = 4  # steps between them, of a panel
+_SHADE: Final = "#f4f6f8"
+_FARTHEST: Final = 0.25  # how far beyond 0 and 1 an interval of the contribution is followed
+_Key = tuple[str, str]  # quantity and modality
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One model on one dataset in two runs, and what was compared of it."""
+
+    case: Case
+    before: str
+    after: str
+    differences: Mapping[_Key, Mapping[Hashable, Any]]
+    ends: Mapping[_Key, Ends]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One quantity: how it is called, and how it looks."""
+
+    key: _Key
+    name: str
+    look: DumbbellLook
+
+    @property
+    def of_contribution(self) -> bool:
+        return self.key[0] == "contribution"
+
+
+def changes(differences: pd.DataFrame) -> pd.DataFrame:
+    """Keep the differences of answers between runs of the same model on the same dataset.
+
+    Parameters
+    ----------
+    differences : pandas.DataFrame
+        Rows of `modalprism.studies.comparison.compare`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows in which the first run that holds a model and a dataset stands against a later
+        one; empty where no two runs hold the same.
+    """
+    same = differences[
+        (differences["view"] == "answer")
+        & (differences["run_1"] != differences["run_2"])
+        & (differences["model_1"] == differences["model_2"])
+        & (differences["dataset_1"] == differences["dataset_2"])
+    ]
+    # Of three runs only the first is before: the second against the third is another question.
+    first = same.groupby(["model_1", "dataset_1", "pairs"])["run_1"].transform("first")
+    return same[same["run_1"] == first]
+
+
+def before_after_figure(
+    frame: pd.DataFrame, readings: Mapping[str, Readings], seed: object = None
+) -> Figure:
+    """Draw the atoms and the contribution in two runs as dumbbells, one row a model and dataset.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of `changes`, of one kind of pairs.
+    readings : mapping of str to Readings
+        The readings of each run, by the name that it has in the frame.
+    seed : object
+        Seed of the studies, for the footer; None where they do not share one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Hollow is before, filled is after. The line between them is thick, and the difference is
+        written, where it is told apart from zero (q ≤ .05). A contribution that the data cannot
+        determine is a hatched band, not a point. At most `MOST_ROWS` rows are drawn, those that
+        differ most.
+    """
+    any_run = next(iter(readings.values()))
+    every = _rows(frame, readings)
+    rows = sorted(sorted(every, key=_size, reverse=True)[:MOST_ROWS], key=every.index)
+    texts = _labels(rows, readings)
+    tallest = max(text.count("\n") + 1 for text in texts)
+    height = len(rows) * max(0.46, 0.13 * tallest + 0.08) + _EDGES_INCHES
+    figure = ShownFigure((_LABEL_INCHES + sum(_PANEL_INCHES), height), layout="constrained")
+    axes = figure.subplots(1, len(_PANEL_INCHES), sharey=True, width_ratios=_PANEL_INCHES)
+    panels = _panels(rows, any_run.shown)
+    for place, row in enumerate(rows):
+        for one, panel in zip(axes, panels, strict=True):
+            draw_dumbbell(one, place, row.ends[panel.key], panel.look)
+            hover_row(one, place, _said(panel, row))
+            if place % 2:  # leads the eye from a name over all panels
+                one.axhspan(place - 0.5, place + 0.5, facecolor=_SHADE, linewidth=0, zorder=-2)
+    for one, panel, inches in zip(axes, panels, _PANEL_INCHES, strict=True):
+        _frame(one, panel, inches, any_run.unit("answer"), any_run.shown)
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(rows)), texts)
+    heading(figure, _title(rows, readings), _key(rows))
+    facts = _facts(frame, seed, len(rows), len(every))
+    figure.supxlabel(" · ".join(facts), x=0.01, ha="left", fontsize=7, color=FAINT)
+    return figure
+
+
+def _rows(frame: pd.DataFrame, readings: Mapping[str, Readings]) -> list[_Row]:
+    """Return the rows in the order of the run that came first."""
+    first, second = next(iter(readings.values())).modalities
+    keys = [*zip(ATOM_QUANTITIES, ("", first, second, ""), strict=True), ("contribution", first)]
+    by = ["model_1", "dataset_1", "pairs", "run_1", "run_2"]
+    found = []
+    for (model, dataset, pairs, before, after), part in frame.groupby(by, sort=False):
+        case = Case(str(model), str(dataset), str(pairs))
+        compared = {
+            (str(row["quantity"]), str(row["modality"])): row for row in part.to_dict("records")
+        }
+        runs = [readings[str(run)] for run in (before, after)]
+        ends = {}
+        for key in keys:
+            one, other = (run.get(case, "answer", *key) for run in runs)
+            difference = compared.get(key)
+            ends[key] = Ends(one, other)
+            if difference is not None:
+                told = float(difference["q_value"]) <= SIGNIFICANCE
+                ends[key] = Ends(one, other, float(difference["difference"]), told)
+        found.append(_Row(case, str(before), str(after), compared, ends))
+    order = {name: one.cases("answer") for name, one in readings.items()}
+    names = list(readings)
+    return sorted(
+        found, key=lambda row: (names.index(row.before), order[row.before].index(row.case))
+    )
+
+
+def _size(row: _Row) -> float:
+    """Return by how much the atom that differs most differs."""
+    sizes = [
+        abs(ends.difference)
+        for (quantity, _), ends in row.ends.items()
+        if quantity in ATOM_QUANTITIES and ends.difference is not None
+    ]
+    return max(sizes, default=0.0)
+
+
+def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[_Panel]:
+    *atoms, contribution = rows[0].ends
+    # One scale for the four atoms, which sum up; the contribution has its own.
+    ends = _reach(rows, atoms)
+    limits = min(0.0, *ends, 0.0), max(0.0, *ends, 1e-9)
+    panels = [
+        _Panel(key, style.name, DumbbellLook(style.colour, style.marker, limits, limits))
+        for key, style in zip(atoms, atom_styles(modalities), strict=True)
+    ]
+    ends = _reach(rows, [contribution])
+    limits = max(-_FARTHEST, min(0.0, *ends, 0.0)), min(1 + _FARTHEST, max(1.0, *ends, 1.0))
+    look = DumbbellLook(FAINT, "s", limits, (0.0, 1.0))
+    return [*panels, _Panel(contribution, f"contribution of {modalities[0]}", look)]
+
+
+def _reach(rows: Sequence[_Row], keys: Sequence[_Key]) -> list[float]:
+    known = [reading for row in rows for key in keys for reading in row.ends[key].known]
+    ends = [end for one in known for end in (one.value, one.low, one.high)]
+    return [end for end in ends if math.isfinite(end)]
+
+
+def _frame(
+    axes: Axes, panel: _Panel, inches: float, unit: str, modalities: tuple[str, str]
+) -> None:
+    first, second = modalities
+    low, high = panel.look.limits
+    room = (high - low) * _NUMBER_INCHES / (inches - 0.2 - _NUMBER_INCHES)
+    axes.set_xlim(low - 0.05 * (high - low), high + room)
+    axes.set_title(label(panel.name, int(inches * 13), 2), loc="left", fontweight="bold")
+    bare(axes)
+    if panel.of_contribution:
+        names = [f"only {label(name, 9, 1)}" for name in (second, first)]
+        axes.set_xticks([0, 0.5, 1], [f"0\n{names[0]}", "½", f"1\n{names[1]}"])
+        axes.set_xlabel(label(f"U {first} / (U {first} + U {second})", 34, 2))
+        return
+    # No ticks under the numbers: the axis ends with the data.
+    ticks = MaxNLocator(_MOST_TICKS, steps=(1, 2, 5, 10)).tick_values(low, high)
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high + room / 8])
+    axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    axes.set_xlabel(unit)
+
+
+def _title(rows: Sequence[_Row], readings: Mapping[str, Readings]) -> str:
+    models = {row.case.model for row in rows}
+    whose = f"{label(rows[0].case.model, 40, 1)}, before" if len(models) == 1 else "Before"
+    pairs = f", {rows[0].case.pairs} pairs" if rows[0].case.pairs else ""
+    target = readings[rows[0].before].target("answer")
+    return label(f"{whose} and after: information about {target}{pairs}", 110, 1)
+
+
+def _labels(rows: Sequence[_Row], readings: Mapping[str, Readings]) -> list[str]:
+    """Name each row by what is not the same in all."""
+    models = {row.case.model for row in rows}
+    starts = {row.before for row in rows}  # one of them alone is named in the key
+    runs = {(row.before, row.after) for row in rows}
+    texts = []
+    for row in rows:
+        lines = [label(row.case.model, 26, 2)] if len(models) > 1 else []
+        lines.append(("on " if lines else "") + label(row.case.dataset, 24, 2))
+        if len(runs) > 1:
+            whence = f"{label(row.before, 12, 1)} " if len(starts) > 1 else ""
+            lines.append(f"{whence}→ {label(row.after, 12 if whence else 22, 1)}")
+        unlearnt = [
+            when
+            for when, run in (("before", row.before), ("after", row.after))
+            if (skill := readings[run].skill(row.case.model, row.case.dataset)) is not None
+            and not skill.above_chance
+        ]
+        if unlearnt:
+            lines.append(f"(not learnt {' and '.join(unlearnt)})")
+        texts.append("\n".join(lines))
+    return texts
+
+
+def _key(rows: Sequence[_Row]) -> list[Artist]:
+    key: list[Artist] = []
+    for when, face in (("before", "white"), ("after", FAINT)):
+        runs = {getattr(row, when) for row in rows}
+        words = f"{when}: {label(runs.pop(), 28, 1)}" if len(runs) == 1 else when
+        key.append(
+            Line2D([], [], color=INK, marker="o", linewidth=1, markersize=5.5,
+                   markerfacecolor=face, label=words)
+        )  # fmt: skip
+    for words, told in (("told apart", True), ("not told apart", False)):
+        key.append(Line2D([], [], color=FAINT, label=words, **line_look(told)))
+    if any(ends.unknown for row in rows for ends in row.ends.values()):
+        key.append(Patch(label=UNDETERMINED, **UNKNOWN_LOOK))
+    return key
+
+
+def _facts(frame: pd.DataFrame, seed: object, drawn: int, of: int) -> list[str]:
+    sizes = frame[["n_1", "n_2"]].to_numpy()
+    paired = set(frame["paired"])
+    facts = [counts(int(sizes.min()), int(sizes.max()))]
+    if seed is not None:
+        facts.append(f"seed {seed}")
+    if paired == {True}:
+        facts.append("the same examples before and after")
+    else:
+        facts.append(f"{'some ' if True in paired else ''}other examples, compared as independent")
+    facts += ["thin lines: 95 % intervals", "numbers: differences told apart from zero (q ≤ .05)"]
+    if drawn < of:
+        facts.append(f"the {drawn} of {of} rows that differ most")
+    return facts
+
+
+def _said(panel: _Panel, row: _Row) -> str:
+    write = percent if panel.of_contribution else amount
+    ends, found = row.ends[panel.key], row.differences.get(panel.key)
+    lines = [row.case.name, panel.name]
+    if ends.before is not None:
+        lines.append(f"before ({row.before}): {write(ends.before)}")
+    if ends.after is not None:
+        lines.append(f"after ({row.after}): {write(ends.after)}")
+    if found is not None:
+        scale, digits, unit = 1, 2, str(found["unit"])
+        if panel.of_contribution:
+            scale, digits, unit = 100, 0, "percentage points"
+        value, low, high = (float(found[name]) * scale for name in ("difference", "low", "high"))
+        interval = f"[{number(low, digits)}, {number(high, digits)}]"
+        apart = "told apart from zero" if ends.told else "not told apart from zero"
+        lines.append(f"difference: {signed(value, digits)} {unit} {interval}, {apart}")
+    return "\n".join(lines)

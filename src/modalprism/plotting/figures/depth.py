@@ -1,0 +1,128 @@
+"""The four atoms over depth: one small panel per model and dataset."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
+from modalprism.plotting.figures.grid import depth_panels
+from modalprism.plotting.figures.panels import footer, heading
+from modalprism.plotting.figures.says import hover_area
+from modalprism.plotting.fusion import FusionSpan, fusion_span
+from modalprism.plotting.notation import amount
+from modalprism.plotting.reading import Reading
+from modalprism.plotting.readings import Case, Readings
+
+TITLES: Final = {
+    "stream": "What the two streams hold at each depth",
+    "encoding": "What the fused state keeps of each modality, at each depth",
+}
+
+
+def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
+    """Draw the atoms of a layer view over depth.
+
+    Parameters
+    ----------
+    readings : Readings
+        The readings of a profile that has the view.
+    view : str
+        ``stream`` or ``encoding``.
+    seed : object
+        Seed of the study, for the footer.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Models down, datasets across, one information axis for all panels.
+    """
+    styles = atom_styles(readings.shown)
+    fused = False
+    figure, panels = depth_panels(readings, view)
+    for case, panel in panels:
+        _panel(panel, readings, case, view, styles)
+        if view == "stream" and (span := fusion_span(readings, case)) is not None:
+            _mark(panel, span)
+            fused = True
+    lines: list[Artist] = [
+        Line2D([], [], color=s.colour, marker=s.marker, ls=s.dashes, ms=4.5, label=s.name)
+        for s in styles
+    ]
+    heading(figure, TITLES.get(view, view), lines)
+    words = ["ribbons: 95 % intervals", "hollow, hatched: not told apart from noise"]
+    if fused:
+        words.append("between the dashed lines: fusion, redundancy rises")
+    footer(figure, readings, view, seed, *words)
+    return figure
+
+
+def _mark(axes: Axes, span: FusionSpan) -> None:
+    """Mark where the streams fuse: from the depth before redundancy has risen."""
+    before = span.first - 0.5
+    axes.axvspan(before, span.last + 0.5, facecolor="#eef1f4", linewidth=0, zorder=-1)
+    for edge in (before, span.last + 0.5):
+        axes.axvline(edge, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+
+
+def _panel(
+    axes: Axes, readings: Readings, case: Case, view: str, styles: tuple[AtomStyle, ...]
+) -> None:
+    layers = readings.layers(case, view)
+    atoms = np.array(
+        [
+            [
+                (a.value, a.low, a.high) if a else (np.nan,) * 3
+                for a in readings.atoms(case, view, k)
+            ]
+            for k in layers
+        ]
+    )  # depth × atom × (value, low, high)
+    noise = np.array(
+        [[a is not None and not _told(a) for a in readings.atoms(case, view, k)] for k in layers]
+    )
+    axes.axhline(0, color=INK, linewidth=0.7)
+    axes.grid(axis="y")
+    axes.tick_params(axis="y", length=0)
+    for index, style in enumerate(styles):
+        value, low, high = atoms[:, index].T
+        axes.fill_between(layers, low, high, color=style.colour, alpha=0.22, linewidth=0)
+        if noise[:, index].any():
+            axes.fill_between(
+                layers, low, high, where=noise[:, index], facecolor="none",
+                edgecolor=style.colour, hatch="////", alpha=0.5, linewidth=0,
+            )  # fmt: skip
+        size = 3.6 if len(layers) <= 16 else 2.4
+        axes.plot(layers, value, style.dashes, color=style.colour, linewidth=1.3)
+        for told in (True, False):
+            shown = noise[:, index] != told
+            if shown.any():
+                axes.plot(
+                    np.array(layers)[shown], value[shown], style.marker, markersize=size,
+                    color=style.colour, markerfacecolor=style.colour if told else "white",
+                    markeredgecolor="white" if told else style.colour,
+                    markeredgewidth=0.3 if told else 0.8,
+                )  # fmt: skip
+    for layer in layers:
+        lines = [
+            f"{style.name}: {amount(atom)}"
+            for style, atom in zip(styles, readings.atoms(case, view, layer), strict=True)
+            if atom is not None
+        ]
+        name = readings.layer_name(case, view, layer)
+        hover_area(axes, layer - 0.5, layer + 0.5, "\n".join([f"{case.name}, {name}", *lines]))
+    if len(layers) == 1:  # a lone depth would fill the axis with nothing around it
+        axes.set_xlim(layers[0] - 1, layers[0] + 1)
+
+
+def _told(atom: Reading) -> bool:
+    """Whether an atom is told apart from noise, by its null or else by its interval."""
+    if math.isfinite(atom.p_value):
+        return not atom.noise
+    return not atom.bounded or not atom.low <= 0 <= atom.high

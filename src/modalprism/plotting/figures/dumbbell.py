@@ -1,0 +1,160 @@
+"""One dumbbell: a reading before and after, each with its interval, and whether they differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from modalprism.plotting.atoms import FAINT, INK
+from modalprism.plotting.notation import UNDETERMINED, number
+from modalprism.plotting.reading import Reading
+
+UNKNOWN_LOOK: Final[dict[str, Any]] = {
+    "facecolor": "#f1f3f5",
+    "edgecolor": "#c3c9d0",
+    "hatch": "////",
+}
+_LANE: Final = 0.17  # of a row: before stands so far above its middle, after so far below
+_MOST_DIGITS: Final = 4
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A quantity before and after; None where a study has it not.
+
+    Attributes
+    ----------
+    before, after : Reading or None
+    difference : float, optional
+        After less before; None where it was not compared.
+    told : bool
+        Whether the difference is told apart from zero.
+    """
+
+    before: Reading | None
+    after: Reading | None
+    difference: float | None = None
+    told: bool = False
+
+    @property
+    def known(self) -> tuple[Reading, ...]:
+        """Those that the study has and the data determine."""
+        return tuple(one for one in (self.before, self.after) if one is not None and one.determined)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether a study has it, and the data do not determine it, before or after."""
+        return any(one is not None and not one.determined for one in (self.before, self.after))
+
+
+@dataclass(frozen=True)
+class DumbbellLook:
+    """How the dumbbells of a panel look.
+
+    Attributes
+    ----------
+    colour, marker : str
+    limits : (float, float)
+        What lies beyond is drawn at its edge; an interval ends there in an arrow.
+    band : (float, float)
+        From where to where the band reaches that stands for an undetermined value.
+    """
+
+    colour: str
+    marker: str
+    limits: tuple[float, float]
+    band: tuple[float, float]
+
+    def inside(self, value: float) -> float:
+        """Return the value, or the limit that it lies beyond."""
+        return min(max(value, self.limits[0]), self.limits[1])
+
+
+def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> None:
+    """Draw a hollow marker for before and a filled one for after, and a line between them.
+
+    Where the difference is told apart from zero, the line is thick, and the number stands at the
+    panel's right edge. What is undetermined is a hatched band without a marker.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Its limits are the caller's matter.
+    place : int
+        The middle of the row.
+    ends : Ends
+    look : DumbbellLook
+    """
+    # Each on its own lane, so that an interval hides no other, nor a marker the one of before.
+    lanes = place - _LANE, place + _LANE
+    both = ends.before, ends.after
+    if None not in both and not ends.known:
+        _unknown(axes, place, 4 * _LANE, look)
+        return
+    if len(ends.known) == len(both):
+        axes.plot(
+            [look.inside(one.value) for one in ends.known],
+            lanes,
+            color=look.colour,
+            zorder=2,
+            **line_look(ends.told),
+        )
+    if ends.told and ends.difference is not None:
+        axes.annotate(
+            signed(ends.difference), (1, place), xycoords=axes.get_yaxis_transform(), ha="right",
+            va="center", fontsize=7, fontweight="bold", zorder=5,
+        )  # fmt: skip
+    for lane, reading, face in zip(lanes, both, ("white", look.colour), strict=True):
+        if reading is None:
+            continue
+        if not reading.determined:
+            _unknown(axes, lane, 1.7 * _LANE, look)
+            continue
+        _whisker(axes, lane, reading, look)
+        axes.plot(
+            look.inside(reading.value), lane, look.marker, markersize=5.5, markerfacecolor=face,
+            markeredgecolor=INK, markeredgewidth=0.9, zorder=4,
+        )  # fmt: skip
+
+
+def line_look(told: bool) -> dict[str, Any]:
+    """Return how the line between both looks, by whether the difference is told apart."""
+    if told:
+        return {"linewidth": 3, "linestyle": "-", "solid_capstyle": "butt"}
+    return {"linewidth": 1.2, "linestyle": (0, (1, 1.2))}
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Write a difference with its sign, and one that would round to none with more digits.
+
+    Examples
+    --------
+    >>> signed(0.5), signed(-0.25), signed(0.0004), signed(0.0)
+    ('+0.50', '−0.25', '+0.0004', '0.00')
+    """
+    while digits < _MOST_DIGITS and value != 0 and float(f"{value:.{digits}f}") == 0:
+        digits += 1
+    return ("+" if value > 0 else "") + number(value, digits)
+
+
+def _whisker(axes: Axes, lane: float, reading: Reading, look: DumbbellLook) -> None:
+    if not reading.bounded:
+        return
+    shown = [look.inside(reading.low), look.inside(reading.high)]
+    axes.plot(shown, [lane] * 2, color=INK, linewidth=1, solid_capstyle="butt", zorder=3)
+    for end, drawn, arrow in zip((reading.low, reading.high), shown, "<>", strict=True):
+        if end != drawn:  # the interval goes on beyond the axis
+            axes.plot(drawn, lane, arrow, color=INK, markersize=3.5, zorder=3)
+
+
+def _unknown(axes: Axes, middle: float, height: float, look: DumbbellLook) -> None:
+    left, right = look.band
+    corner = left, middle - height / 2
+    axes.add_patch(Rectangle(corner, right - left, height, zorder=1.5, **UNKNOWN_LOOK))
+    axes.text(
+        (left + right) / 2, middle, UNDETERMINED, ha="center", va="center", fontsize=6, color=FAINT,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8}, zorder=1.6,
+    )  # fmt: skip

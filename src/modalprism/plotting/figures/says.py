@@ -1,0 +1,47 @@
+"""What a mark of a figure says when a reader points at it, where the figure stands on a page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from modalprism.plotting.notation import plain
+
+_PREFIX: Final = "says:"
+_UNSEEN: Final[dict[str, Any]] = {"alpha": 0, "zorder": 10}  # above whatever else is drawn
+_GROUP: Final = re.compile(rf'<g id="{_PREFIX}([^"]*)">')
+
+
+def hover(artist: Artist, words: str) -> None:
+    """Let a mark say something; only SVG can, other formats look the same as without."""
+    artist.set_gid(_PREFIX + plain(words))
+
+
+def hover_area(axes: Axes, left: float, right: float, words: str) -> None:
+    """Let a band of a panel, from its top to its bottom, say something; it is not seen."""
+    area = Rectangle((left, 0), right - left, 1, transform=axes.get_xaxis_transform(), **_UNSEEN)
+    hover(area, words)
+    axes.add_artist(area)
+
+
+def hover_row(axes: Axes, height: float, words: str) -> None:
+    """Let a row of a panel, one unit high, say something; it is not seen."""
+    area = Rectangle((0, height - 0.5), 1, 1, transform=axes.get_yaxis_transform(), **_UNSEEN)
+    hover(area, words)
+    axes.add_artist(area)
+
+
+def titled(svg: str) -> str:
+    """Turn what marks say into titles, which browsers show and screen readers read.
+
+    Examples
+    --------
+    >>> titled('<g id="says:image: 0.12 bit"><path/></g>')
+    '<g class="says" pointer-events="all"><title>image: 0.12 bit</title><path/></g>'
+    """
+    # Without being told so, a browser takes an area that is not painted for no area.
+    return _GROUP.sub(r'<g class="says" pointer-events="all"><title>\1</title>', svg)

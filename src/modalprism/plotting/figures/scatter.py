@@ -1,0 +1,91 @@
+"""Accuracy beside what answers are made of: whether better answers come with more synergy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from modalprism.plotting.atoms import FAINT, INK, atom_styles
+from modalprism.plotting.figures.panels import footer, heading
+from modalprism.plotting.notation import label
+from modalprism.plotting.readings import Readings
+
+FEWEST: Final = 4
+_MARKERS: Final = "osD^vPX<>*hd"
+
+
+def scatter_figure(readings: Readings, seed: object = None) -> Figure:
+    """Draw accuracy against the synergistic part and against the first modality's contribution.
+
+    Parameters
+    ----------
+    readings : Readings
+        The readings of one profile, or of several that were put together; `accurate` says whether
+        enough of its answers have an accuracy.
+    seed : object
+        Seed of the study, for the footer.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A marker a dataset, with the number of its model; lines are 95 % intervals. What is
+        undetermined has no place.
+    """
+    first, second = readings.shown
+    _, one, _, joint = atom_styles(readings.shown)
+    panels = (
+        ("synergy_fraction", "", "synergistic part of the information", joint.colour),
+        (
+            "contribution",
+            readings.modalities[0],
+            f"contribution of {first} (0: only {second})",
+            one.colour,
+        ),
+    )
+    figure = Figure((8.4, 4.0), layout="constrained")
+    datasets, models = readings.datasets("answer"), readings.models("answer")
+    pairs = readings.pairs("answer")[0]
+    for axes, (quantity, modality, name, colour) in zip(
+        figure.subplots(1, 2, sharex=True), panels, strict=True
+    ):
+        for case in readings.cases("answer"):
+            skill = readings.skill(case.model, case.dataset)
+            y = readings.get(case, "answer", quantity, modality)
+            if case.pairs != pairs or skill is None or y is None or not y.determined:
+                continue
+            x = skill.accuracy
+            if x.bounded:
+                axes.plot([x.low, x.high], [y.value] * 2, color=FAINT, linewidth=0.8)
+            if y.bounded:
+                axes.plot([x.value] * 2, [y.low, y.high], color=FAINT, linewidth=0.8)
+            marker = _MARKERS[datasets.index(case.dataset) % len(_MARKERS)]
+            axes.plot(
+                x.value, y.value, marker, markersize=9, markerfacecolor=colour,
+                markeredgecolor=INK, markeredgewidth=0.7,
+            )  # fmt: skip
+            number = str(models.index(case.model) + 1)
+            axes.text(x.value, y.value, number, ha="center", va="center", fontsize=6)
+        axes.set_xlabel("accuracy")
+        axes.set_ylabel(name)
+        axes.grid()
+    key = [
+        Line2D([], [], color=INK, linestyle="", marker=_MARKERS[place % len(_MARKERS)],
+               markerfacecolor="white", label=label(dataset, 24, 1))
+        for place, dataset in enumerate(datasets)
+    ]  # fmt: skip
+    key += [
+        Line2D([], [], linestyle="", label=f"{place}: {label(model, 24, 1)}")
+        for place, model in enumerate(models, start=1)
+    ]
+    heading(figure, "Accuracy, and what the answer is made of", key)
+    words = [f"{pairs} pairs"] if pairs else []
+    footer(figure, readings, "answer", seed, *words, "lines: 95 % intervals")
+    return figure
+
+
+def accurate(readings: Readings) -> bool:
+    """Tell whether so many answers have an accuracy that a scatter shows something."""
+    cases = {(case.model, case.dataset) for case in readings.cases("answer")}
+    return sum(readings.skill(*case) is not None for case in cases) >= FEWEST

@@ -1,0 +1,46 @@
+"""Where two streams fuse: over which depths redundancy rises, as far as intervals can tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modalprism.plotting.readings import Case, Readings
+
+
+class FusionSpan(NamedTuple):
+    """The depths over which two streams fuse.
+
+    Attributes
+    ----------
+    first : int
+        The first layer whose redundancy is above that of the first depth.
+    last : int
+        The first layer from there on whose redundancy is not told apart from its highest.
+    """
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        """Write the span in words: ``layer 3`` or ``layers 3–5``."""
+        one = self.first == self.last
+        return f"layer {self.first}" if one else f"layers {self.first}–{self.last}"
+
+
+def fusion_span(readings: Readings, case: Case) -> FusionSpan | None:
+    """Return where the streams of a case fuse; None where no rise is beyond its intervals.
+
+    Streams fuse where what one of them held alone, or neither, becomes known to both: redundancy
+    rises. Both ends are told by whole intervals, so that noise moves neither.
+    """
+    layers = readings.layers(case, "stream")
+    course = [(k, readings.atoms(case, "stream", k)[0]) for k in layers]
+    known = [(k, reading) for k, reading in course if reading is not None and reading.bounded]
+    if len(known) < 2:
+        return None
+    highest = max((reading for _, reading in known), key=lambda reading: reading.value)
+    risen = [k for k, reading in known if reading.above(known[0][1])]
+    if not risen:
+        return None
+    level = [k for k, reading in known if k >= risen[0] and reading.overlaps(highest)]
+    return FusionSpan(risen[0], level[0])

@@ -1,0 +1,167 @@
+"""How each number and each name is written, everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import unicodedata
+from typing import Final
+
+from modalprism.plotting.reading import Reading
+
+UNDETERMINED: Final = "undetermined"
+NOISE_MARK: Final = "°"
+# Joiners and variation selectors belong to letters and emoji.
+_KEPT: Final = "\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+_UNSEEN: Final = frozenset({"Cc", "Cf"})
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with a true minus sign, and zero without one.
+
+    Examples
+    --------
+    >>> number(2.137), number(-0.04), number(-0.001), number(float("nan"))
+    ('2.14', '−0.04', '0.00', 'undetermined')
+    """
+    if not math.isfinite(value):
+        return UNDETERMINED
+    text = f"{value:.{digits}f}"
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def interval(reading: Reading, scale: float = 1, digits: int = 2) -> str:
+    """Write the interval of a reading; empty where there is none.
+
+    Examples
+    --------
+    >>> interval(Reading(0.99, 0.97, 1.0), scale=100, digits=0), interval(Reading(0.3))
+    ('[97, 100]', '')
+    """
+    if not reading.bounded:
+        return ""
+    return f"[{number(reading.low * scale, digits)}, {number(reading.high * scale, digits)}]"
+
+
+def percent(reading: Reading) -> str:
+    """Write a ratio as a percentage with its interval.
+
+    Examples
+    --------
+    >>> percent(Reading(0.99, 0.97, 1.0)), percent(Reading(float("nan")))
+    ('99 % [97, 100]', 'undetermined')
+    """
+    if not reading.determined:
+        return UNDETERMINED
+    return f"{number(reading.value * 100, 0)} % {interval(reading, 100, 0)}".rstrip()
+
+
+def amount(reading: Reading) -> str:
+    """Write a value with its unit and its interval.
+
+    Examples
+    --------
+    >>> amount(Reading(0.99, 0.97, 1.0, unit="bit"))
+    '0.99 bit [0.97, 1.00]'
+    """
+    return f"{number(reading.value)} {reading.unit} {interval(reading)}".rstrip()
+
+
+def significance(p_value: float) -> str:
+    """Write a p-value; empty where there is none.
+
+    Examples
+    --------
+    >>> significance(0.0312), significance(1e-9), significance(float("nan"))
+    ('p = 0.031', 'p < 0.001', '')
+    """
+    if not math.isfinite(p_value):
+        return ""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def plain(words: str) -> str:
+    r"""Return text without what would change its direction or its lines, but for line breaks.
+
+    Examples
+    --------
+    >>> plain("an\tswer\u202e!"), plain("a\nb")
+    ('an swer!', 'a\nb')
+    """
+    if words.isascii() and words.isprintable():
+        return words
+    words = words.encode("utf-8", "replace").decode()  # no half of a surrogate pair
+    kept = (" " if c in "\t\r\v\f\x1c\x1d\x1e\x85\u2028\u2029" else c for c in words)
+    return "".join(c for c in kept if c in _KEPT or unicodedata.category(c) not in _UNSEEN)
+
+
+def shortened(name: str, longest: int = 24) -> str:
+    r"""Return a name as one line; of a long one its two ends, with a mark of the whole between.
+
+    Long names that differ only in their middle have different marks.
+
+    Examples
+    --------
+    >>> shortened("image"), shortened("left\nimage")
+    ('image', 'left image')
+    >>> shortened("x" * 40 + "a" + "x" * 40), shortened("x" * 40 + "b" + "x" * 40)
+    ('xxxxxxxxxx…990…xxxxxxxxx', 'xxxxxxxxxx…b51…xxxxxxxxx')
+    """
+    name = " ".join(plain(name).split())
+    if len(name) <= longest:
+        return name
+    mark = f"…{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:3]}…"
+    ends = max(longest - len(mark), 2)
+    return f"{name[: ends - ends // 2]}{mark}{name[-(ends // 2) :]}"
+
+
+def label(name: str, width: int = 22, lines: int = 3, *, prose: bool = False) -> str:
+    """Wrap a name for a figure; of one that does not fit, both ends are shown, see `shortened`.
+
+    Parameters
+    ----------
+    name : str
+    width, lines : int
+        Letters of a line, and how many lines there are.
+    prose : bool
+        Whether it is a text, of which the beginning is shown.
+
+    Examples
+    --------
+    >>> label("HuggingFaceTB/SmolVLM-256M-Instruct").splitlines()
+    ['HuggingFaceTB/SmolVLM-', '256M-Instruct']
+    >>> label("once upon a time", 10, 1, prose=True)
+    'once upon…'
+    """
+    name = " ".join(plain(name).split())
+    rows = _wrapped(name, width)
+    if len(rows) > lines and not prose:
+        # Three quarters, because lines that end at a joint are not full.
+        rows = _wrapped(shortened(name, max(3 * width * lines // 4, 12)), width)
+    if len(rows) > lines:
+        rows = [*rows[: lines - 1], rows[lines - 1][: width - 1] + "…"]
+    return "\n".join(rows)
+
+
+def _wrapped(name: str, width: int) -> list[str]:
+    rows = [""]
+    # A row may also end after a slash, an underscore or a dash: the joints of model names.
+    for piece in re.findall(r"[^\s/_-]*[/_-]?\s*", name):
+        if rows[-1] and len((rows[-1] + piece).rstrip()) > width:
+            rows.append("")
+        rows[-1] += piece
+        while len(rows[-1].rstrip()) > width:
+            rows[-1:] = [rows[-1][:width], rows[-1][width:]]
+    return [row.strip() for row in rows]
+
+
+def counts(low: int, high: int) -> str:
+    """Write one number of examples or their range.
+
+    Examples
+    --------
+    >>> counts(2000, 2000), counts(200, 400)
+    ('n = 2,000', 'n = 200 to 400')
+    """
+    return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"

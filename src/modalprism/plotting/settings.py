@@ -1,0 +1,114 @@
+"""The settings of matplotlib under which everything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from modalprism.plotting.atoms import FAINT, GRID, INK
+
+_FONTS: Final = Path(__file__).parent / "fonts"
+
+
+@cache
+def _fonts() -> list[str]:
+    """Make the figures' own fonts known, and name their family: see ``tools/fonts.py``."""
+    from matplotlib import font_manager
+
+    for font in sorted(_FONTS.glob("*.ttf")):
+        font_manager.fontManager.addfont(font)
+    return ["Modalprism Sans"]
+
+
+class Font(NamedTuple):
+    """A font of the user's settings, for characters that the figures' own lacks."""
+
+    family: str
+    file: str
+
+
+def user_fonts() -> tuple[Font, ...]:
+    """Return the fonts that matplotlib's ``font.family`` names, unless it is the default."""
+    import matplotlib as mpl
+    from matplotlib import font_manager
+
+    now: Any = mpl.rcParams
+    default: Any = mpl.rcParamsDefault
+    families: list[str] = []
+    for family in now["font.family"]:
+        generic = f"font.{family}"
+        if generic not in now:
+            families.append(family)
+        elif now[generic] != default[generic]:
+            families += now[generic]
+    files = {entry.name: entry.fname for entry in font_manager.fontManager.ttflist}
+    ours = (*_fonts(), "DejaVu Sans")
+    chosen = dict.fromkeys(one for one in families if one in files and one not in ours)
+    return tuple(Font(family, str(files[family])) for family in chosen)
+
+
+def _added(fonts: tuple[Font, ...]) -> list[str]:
+    """Make fonts known in this process, and return their families."""
+    from matplotlib import font_manager
+
+    known = {entry.name for entry in font_manager.fontManager.ttflist}
+    for font in fonts:
+        if font.family not in known:
+            font_manager.fontManager.addfont(font.file)
+    return [font.family for font in fonts]
+
+
+@contextmanager
+def drawing(fonts: tuple[Font, ...] | None = None) -> Iterator[None]:
+    """Draw with the house's settings alone, so that the same profile gives the same bytes.
+
+    Parameters
+    ----------
+    fonts : tuple of Font, optional
+        Where characters come from that the figures' own font lacks; by default `user_fonts`.
+    """
+    # Here, not above: who only decomposes a table does not wait for it.
+    import matplotlib as mpl
+
+    settings: dict[Any, Any] = {
+        "font.family": [
+            *_fonts(),
+            "DejaVu Sans",
+            *_added(user_fonts() if fonts is None else fonts),
+        ],
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 8,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": FAINT,
+        "axes.labelcolor": INK,
+        "axes.axisbelow": True,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "text.hinting": "no_hinting",  # widths that do not depend on the resolution
+        "hatch.linewidth": 0.6,
+        "figure.dpi": 200,
+        "figure.constrained_layout.w_pad": 0.06,
+        "figure.facecolor": "white",
+        "svg.hashsalt": "modalprism",
+        "svg.fonttype": "path",  # looks the same on a machine without the font
+        "pdf.fonttype": 42,
+        "text.parse_math": False,  # a model may be named "$x$"
+    }
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
+        yield

@@ -1,0 +1,135 @@
+import io
+from dataclasses import replace
+
+import matplotlib.text
+import pytest
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from modalprism.plotting.examples import ShownExample, by_case, owners
+from modalprism.plotting.figures.examples import examples_figure, figure_names
+from modalprism.plotting.readings import Readings
+from modalprism.plotting.settings import drawing
+
+
+def webp(size):
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
+def made(**changes):
+    one = ShownExample(
+        "concat",
+        "pictured",
+        "unique",
+        "image",
+        0,
+        7,
+        "",
+        ("image", "text"),
+        (0.1, 2.0, -0.5, 0.25),
+        "bit",
+        "cat",
+        "dog",
+        0.934,
+        (webp((48, 24)), None),
+        (None, "$x$ & a name that is much too long for the width of a column " * 3),
+    )
+    return replace(one, **changes)
+
+
+@pytest.fixture
+def readings(make_profile):
+    return Readings(make_profile(models={"concat": ""}, datasets=("pictured",), views=("answer",)))
+
+
+def drawn(readings, examples):
+    ((case, found),) = by_case(examples).items()
+    with drawing():
+        figure = examples_figure(readings, case, found, 3)
+        figure.draw_without_rendering()
+    return figure
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
+
+
+def test_it_says_what_was_seen_answered_and_told(readings):
+    said = "\n".join(texts(drawn(readings, [made()])))
+    for words in (
+        "Examples that tell most of each atom: concat on pictured",
+        "Most unique to the image",
+        "model: dog, 93 %",
+        "right: cat",
+        "$x$ & a name",
+        "…",
+        "1.85",
+        "n = 2,000 · seed 3",
+        "no interval",
+    ):
+        assert words in said, words
+
+
+def test_a_picture_keeps_its_shape_and_bars_share_a_scale(readings):
+    examples = [made(), made(rank=1, atoms=(1.0, 0.0, 0.0, 0.0), pictures=(webp((8, 90)), None))]
+    figure = drawn(readings, examples)
+    (axes,) = figure.axes
+    shapes = []
+    for image in axes.images:
+        left, right, bottom, top = image.get_extent()
+        shapes.append((right - left) / (bottom - top))
+    assert shapes == pytest.approx([2.0, 8 / 90])
+    bars = [p for p in axes.patches if isinstance(p, Rectangle) and p.get_alpha() != 0]
+    lengths = [abs(bar.get_width()) for bar in bars]
+    assert lengths[1] == pytest.approx(2 * lengths[4])
+    assert axes.get_ylim()[1] == 0
+
+
+def test_all_stands_inside_the_figure(readings):
+    examples = [
+        made(atom=atom, modality=modality, rank=rank, label="a very long answer " * 5)
+        for atom, modality in owners(("image", "text"))
+        for rank in range(4)
+    ]
+    figure = drawn(readings, examples)
+    frame = figure.bbox
+    for text in figure.findobj(matplotlib.text.Text):
+        if text.get_text() and text.get_visible() and text.axes is not None:
+            box = text.get_window_extent()
+            if text in text.axes.texts:
+                assert box.x0 >= frame.x0
+                assert box.x1 <= frame.x1
+                assert box.y0 >= frame.y0
+                assert box.y1 <= frame.y1
+
+
+def test_an_atom_that_is_not_told_from_zero_has_no_examples(readings):
+    figure = drawn(readings, [made(), made(atom="unique", modality="text")])
+    assert len(figure.axes[0].images) == 1
+    assert any("Most unique to the text: over the dataset" in text for text in texts(figure))
+
+
+def test_embeddings_alone_have_their_row(readings):
+    figure = drawn(readings, [made(pictures=(None, None), texts=(None, None))])
+    assert "row 7" in texts(figure)
+    assert not figure.axes[0].images
+
+
+def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile):
+    models = {"a/b": "", "a_b": "", "c": "", "llava-1.5": ""}
+    readings = Readings(make_profile(models=models, datasets=("pictured",), views=("answer",)))
+    examples = [
+        made(model="llava-1.5"),
+        made(model="a/b"),
+        made(model="a_b"),
+        made(model="c", modality="text"),  # not told from zero
+        made(model="of another run"),
+    ]
+    names = figure_names(readings, examples)
+    assert {case.model: name for case, name in names.items()} == {
+        "a/b": "examples-a_b-pictured",
+        "a_b": "examples-a_b-pictured-2",
+        "llava-1.5": "examples-llava-1_5-pictured",  # serve offers no name with a dot in it
+    }
