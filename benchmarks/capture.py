@@ -1,10 +1,10 @@
-"""What capture costs beside the bare forward pass, and whether its memory grows with the rows.
+"""Cost of capture beside the bare forward pass, and its memory as rows grow.
 
     python benchmarks/capture.py            the ratio of times, and the peak memory at two sizes
 
-A LLaVA of random weights (8 decoder layers of 512 channels, pictures of 49 tokens), since what is
-measured does not depend on what the weights are. Both runs prepare the same examples and run the
-same batches; only one reads states, and writes them. Seconds are of the processor.
+The model is a LLaVA with random weights (8 decoder layers of 512 channels, pictures of 49 tokens):
+the cost does not depend on the values of the weights. Both runs prepare the same examples and run
+the same batches; only one reads states and writes them. Times are processor seconds.
 """
 
 from __future__ import annotations

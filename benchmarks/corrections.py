@@ -1,10 +1,10 @@
-"""How far each correction's atoms are from the true ones, on tables whose atoms are known.
+"""Errors of the atoms under each bias correction, on tables with known atoms.
 
     python benchmarks/corrections.py [--tables 20]
 
-Gates, each source's symbol split at random into several codes and exchanged for a random one in
-part of the rows; informative sources of many symbols; and noise. The truth is the decomposition of
-the distribution that the rows are drawn from. In bits; seed 0.
+The tables are gates whose source symbols are split at random into several codes and replaced by a
+random code in part of the rows, informative sources with many symbols, and noise. The truth is the
+decomposition of the distribution from which the rows are drawn. In bits; seed 0.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What the solvers take, beside what `modalprism.pid.cost` expects of them.
+"""Measured times of the solvers beside the predictions of `modalprism.pid.cost`.
 
     python benchmarks/cost.py
 
 Dense random tables (gamma, seed 0), one thread, best of up to five runs of a solver that may spend
-a minute. Seconds; the last columns are what "auto" takes, and how many times the better it is.
+a minute. Seconds; the last columns are the time of "auto" and its ratio to the faster solver.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""How long a study of many layers takes, with intervals and p-values.
+"""Time of a study with many layers, with intervals and p-values.
 
     python benchmarks/layers.py                        # 12 layers × 5,000 rows × 768 dimensions
     python benchmarks/layers.py --layers 2 --rows 500  # a first look
 
-A stream view of made embeddings: at every layer each modality carries the label with an error of
-its own, and the streams exchange more of it the deeper they are. Prints the seconds of one layer in
-this process, those of the whole study over all cores, and the largest memory of any process.
+A stream view of synthetic embeddings: at every layer each modality carries the label with its own
+error, and the streams exchange more of it in deeper layers. Prints the seconds of one layer in
+this process, the seconds of the whole study on all cores, and the largest memory of any process.
 """
 
 from __future__ import annotations

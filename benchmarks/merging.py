@@ -1,9 +1,9 @@
-"""What merging rows into states takes from the union information, and what is given back.
+"""Union information that merging rows into states loses, and the part that is corrected.
 
     python benchmarks/merging.py
 
-Posteriors of a label with ten classes seen through noise, n = 600, seed 0; the truth is the union
-information of all rows, none of them merged. In bits.
+Posteriors of a label with ten classes seen through noise, n = 600, seed 0. The truth is the union
+information of all rows without merging. In bits.
 """
 
 from __future__ import annotations

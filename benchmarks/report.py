@@ -1,10 +1,10 @@
-"""How long a report takes and how large it is: many layers of several studies.
+"""Time and size of a report with many layers of several studies.
 
     python benchmarks/report.py [--layers 32] [--studies 6]
 
-The profile's numbers and its examples' pictures are drawn, for the page must hold any; what is
-timed is all of ``modalprism report``: reading the run, figures in three formats, tables, and the
-page. The figures of examples are drawn once: the second report leaves them as they are.
+The numbers of the profile and the pictures of its examples are random, since the page must hold
+any. The benchmark times all of ``modalprism report``: reading the run, figures in three formats,
+tables, and the page. The second report reuses the figures of the examples.
 """
 
 import argparse

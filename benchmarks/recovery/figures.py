@@ -1,4 +1,4 @@
-"""What was measured, as figures: colours safe for colour-blind readers, and a marker besides."""
+"""Figures of the results: colours safe for colour-blind readers, and a marker besides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is computed once and kept between runs: truths, and features of synthetic speech."""
+"""Folders of results that are computed once: truths, and features of synthetic speech."""
 
 from __future__ import annotations
 

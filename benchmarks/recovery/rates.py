@@ -1,7 +1,7 @@
-"""How often intervals hold the truth and tests reject it, and how often that can be by chance.
+"""Rates at which intervals hold the truth and tests reject it, with their sampling error.
 
 Every rate comes with its 95 % interval (Wilson 1927). Where a rate pools several atoms of a draw,
-the draws are counted and not the atoms, which depend on each other.
+it counts draws, not atoms, because the atoms of a draw depend on each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables."""
+"""Markdown tables of the results."""
 
 from __future__ import annotations
 

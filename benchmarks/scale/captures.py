@@ -1,10 +1,10 @@
-"""What a capture takes in one process, and on a Ray cluster of this machine; and that both are one.
+"""Time of a capture in one process and on a Ray cluster of this machine, with equal results.
 
     PYTHONPATH=benchmarks python benchmarks/scale/captures.py --rows 512 --workers 1 2
 
-The LLaVA of `capture.py` and its pictures, in a folder and a table, as users have them. Seconds are
-of the clock, from the call to the finished store: they hold the start of workers, and for a cluster
-its own, which is given beside. One thread a process.
+The LLaVA of `capture.py` and its pictures, in a folder and a table, as users have them. Times are
+wall-clock seconds from the call to the finished store. They include the start of the workers, but
+not the start of the cluster, which has its own column. One thread a process.
 """
 
 from __future__ import annotations

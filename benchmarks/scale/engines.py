@@ -1,12 +1,12 @@
-"""What an engine adds to the work that it does: one study, and jobs that do nothing.
+"""Overhead of an engine: one study, and jobs that do nothing.
 
     OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/scale/engines.py
     … --layers 8 --rows 2000 --workers 2
 
-A stream view of made embeddings, as in `benchmarks/layers.py`, run from nothing by each engine in
-turn, twice, and the better counts. Ray's cluster is started before, as `ray start` does; what that
-takes is said apart. Then many jobs that return at once: seconds a job is what handing it out and
-taking its result back cost.
+Each engine runs a stream view of synthetic embeddings, as in `benchmarks/layers.py`, from nothing,
+twice; the shorter time counts. Ray's cluster is started before, as `ray start` does, and its start
+is timed apart. Then many jobs that return at once: seconds a job is the time to hand it out and to
+receive its result.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""How seconds and memory grow with rows, dimensions, classes, replicates, layers and states.
+"""Growth of time and memory with rows, dimensions, classes, replicates, layers and states.
 
     OMP_NUM_THREADS=1 python benchmarks/scale/growth.py                   # all of ours
     OMP_NUM_THREADS=1 python benchmarks/scale/growth.py rows layers       # some
     OMP_NUM_THREADS=1 .venv-benchmark/bin/python benchmarks/scale/growth.py peers
     … --figure FILE.svg
 
-Each point is a process of its own, one thread, on drawn numbers with seed 0. Seconds are the
-processor's, which other programs disturb less than the clock's, without imports; memory is the
-largest resident set. A slope is that of a line through the last three points in double logarithms:
-1 is linear. Peers solve the same dense tables as we do, each as long as a point takes it less than
-a minute; they need the environment that `make benchmark` makes.
+Each point is a process of its own with one thread, on random numbers with seed 0. Times are
+processor seconds without imports, because other programs disturb them less than wall-clock time;
+memory is the largest resident set. A slope is that of a line through the last three points in
+double logarithms: 1 is linear. Peers solve the same dense tables as we do, as long as a point takes
+them less than a minute; they need the environment that `make benchmark` makes.
 """
 
 from __future__ import annotations

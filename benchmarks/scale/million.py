@@ -1,14 +1,14 @@
-"""How long, and how much memory, an analysis of up to a million mapped rows takes.
+"""Time and memory of an analysis of up to a million mapped rows.
 
     python benchmarks/scale/million.py                         # n = 62,500 … 1,000,000, one layer
     python benchmarks/scale/million.py --rows 60000            # a first look
     python benchmarks/scale/million.py --intervals             # 1,000 replicates, 199 permutations
 
-Two made sources of float16 in files that are mapped, never loaded. Ten classes are a symbol of five
-and a bit: the first source has the symbol, the second has it in half of the rows, and the bit is
-the exclusive or of a bit in each. Each analysis runs in a process of its own. Prints seconds, the
-largest resident memory, what of it at the end was of the process itself and what was pages of
-mapped files, and the atoms beside the truth; and over several n the slopes in double logarithms.
+Two synthetic sources of float16 in files that are mapped, never loaded. Ten classes are a symbol of
+five and a bit: the first source has the symbol, the second has it in half of the rows, and the bit
+is the exclusive or of a bit in each. Each analysis runs in a process of its own. Prints seconds,
+the largest resident memory, its parts at the end (the process itself, and pages of mapped files),
+and the atoms beside the truth; and over several n the slopes in double logarithms.
 """
 
 from __future__ import annotations

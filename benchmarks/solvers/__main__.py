@@ -1,10 +1,10 @@
-"""Our solvers and every public peer, on the same problems in the same run.
+"""Comparison of Modalprism's solvers with every public peer, on the same problems in one run.
 
     python benchmarks/solvers --quick
     python benchmarks/solvers --sizes 10x10x5 20x20x10 --peers Clarabel ECOS
     python benchmarks/solvers --budget 120 --write
 
-``make benchmark`` installs the peers into an environment of their own first. Peers that are no
+``make benchmark`` first installs the peers into an environment of their own. Peers that are not
 packages run from a checkout: ``--checkout broja2pid=PATH``; also liang, computeui and idtxl.
 """
 

@@ -1,4 +1,4 @@
-"""What a peer says of a problem, and how far that is from the truth."""
+"""Answers of a peer to a problem, and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables, and the page of documentation that holds them."""
+"""Markdown tables of the results, and the page of documentation that holds them."""
 
 from __future__ import annotations
 

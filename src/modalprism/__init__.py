@@ -1,4 +1,4 @@
-"""How much does each modality of a multimodal model contribute to its answer.
+"""Partial information decomposition of what a multimodal model's embeddings say about its answer.
 
 Modalprism takes a model's internal embeddings, in inference only, and splits the information that
 they carry about the answer into unique, redundant and synergistic parts, for every layer and for

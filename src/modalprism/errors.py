@@ -1,8 +1,7 @@
-"""What goes wrong at the door.
+"""Errors about input that cannot be used.
 
 Every public function checks its input once, where it enters, and raises `InputError` with one
-sentence that says what was wrong, where, and what to do. The command line turns it into exit
-code 2.
+sentence: what was wrong, where, and what to do. The command line turns it into exit code 2.
 """
 
 from __future__ import annotations

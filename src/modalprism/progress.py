@@ -1,7 +1,7 @@
-"""How long work shows itself, and says beforehand what it will take.
+"""Progress of long work: the `Track` protocol, and the estimate of its cost beforehand.
 
 Whatever may take more than two seconds walks its iterable through a `Track`. The library is silent
-unless its caller hands one in; the command line hands in `rich.progress.Progress.track`.
+unless its caller passes one; the command line passes `rich.progress.Progress.track`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How much the number of codes decides, where the target is a coded representation.
+"""Sensitivity to the number of codes, where the target is a coded representation.
 
-No number of codes is the right one. So the states are coded again, half and double as finely, and
-the report says how far the atoms' parts of the information move. The atoms themselves must move:
-finer codes leave more to know.
+No number of codes is the right one. The states are therefore coded again, half and double as
+finely, and the report says how far the fractions of the information move. The atoms themselves
+grow with the number of codes, because finer codes have a larger entropy.
 """
 
 from __future__ import annotations
