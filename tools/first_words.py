@@ -2,9 +2,9 @@
 
     python tools/first_words.py src benchmarks tools
 
-A module docstring starts with a noun phrase ("Cross-fitted probes for one modality.") or with an
-imperative verb ("Read tables …"). A question word, a pronoun or a preposition there makes the reader
-guess what the module is. The exit code is 1 if any module starts so, or has no docstring.
+A module docstring starts with a noun phrase ("Cross-fitted probes for one modality.") or with
+an imperative verb ("Read tables …"). A question word, a pronoun or a preposition there makes the
+reader guess what the module is. The exit code is 1 if any module starts so, or has no docstring.
 """
 
 from __future__ import annotations
