@@ -435,7 +435,12 @@ def test_an_interrupt_is_said(run, monkeypatch, command):
     code, out, err = run(*command)
     assert code == 1
     assert out == ""
-    assert err.splitlines()[-1] == ("stopped; finished work is kept, and the same command resumes")
+    resumes = command[0] == "run"
+    assert err.splitlines()[-1] == (
+        "stopped; finished work is kept, and the same command resumes"
+        if resumes
+        else "stopped; the same command starts again from the beginning"
+    )
     assert "Traceback" not in err
 
 

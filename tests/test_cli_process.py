@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -15,7 +16,7 @@ from rich.console import Console
 from modalprism.cli.console import Bars, print_json
 from modalprism.cli.process import prepare_streams, prepare_warnings
 
-STOPPED = "stopped; finished work is kept, and the same command resumes\n"
+STOPPED = "stopped; the same command starts again from the beginning\n"
 # Press Ctrl-C whenever a module is imported, once or twice.
 PRESS = """
 import os, signal, sys
@@ -94,18 +95,44 @@ cli.main()
 """
 
 
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("capture", "finished work is kept, and the same command resumes"),
+        ("demo", "finished work is kept, and the same command resumes"),
+        ("run", "finished work is kept, and the same command resumes"),
+        ("validate", "captured stores are kept, and the same command starts the checks again"),
+        ("decompose", "the same command starts again from the beginning"),
+        ("report", "the same command starts again from the beginning"),
+    ],
+)
+def test_ctrl_c_says_what_the_command_keeps(run, monkeypatch, command, kept):
+    monkeypatch.setattr("modalprism.cli.app.app", lambda: signal.raise_signal(signal.SIGINT))
+    assert run(command) == (1, "", f"stopped; {kept}\n")
+
+
 def test_a_second_ctrl_c_does_not_cut_the_sentence():
     done = ended(TWICE)
     assert (done.returncode, done.stderr) == (1, STOPPED)
 
 
-@pytest.mark.parametrize("arguments", [["families"], ["decompose", "--gate", "list"], ["--help"]])
-def test_a_reader_that_leaves_early_is_no_error(arguments):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["families"],
+        ["families", "--json"],
+        ["decompose", "--gate", "list"],
+        ["decompose", "--gate", "and"],
+        ["--help"],
+        ["--version"],
+    ],
+)
+def test_a_reader_that_leaves_early_ends_it_as_sigpipe_does(arguments):
     read, write = os.pipe()
     os.close(read)
     done = command(*arguments, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")

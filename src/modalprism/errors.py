@@ -62,6 +62,5 @@ class InputError(ValueError):
 class WorkerError(RuntimeError):
     """Work could not be finished where it ran, through no fault of the input.
 
-    The message says what happened. What was finished is kept, and the command line says so, with
-    exit code 1.
+    The message says what happened. The command line adds what is kept, with exit code 1.
     """

@@ -1,6 +1,7 @@
 """The command line: from a file, an embeddings file or a study to numbers and a page.
 
-Exit codes: 0 done, 1 failed or stopped, 2 wrong use. Every error is one sentence on standard error.
+Exit codes: 0 done, 1 failed or stopped, 2 wrong use, 141 the reader of the output left, as of a
+process that SIGPIPE ends. Every error is one sentence on standard error.
 
 This module imports almost nothing. `main` imports the commands inside its ``try``, so that Ctrl-C
 in the first second, while libraries load, ends in a sentence as well.
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _INTERRUPTED = 130  # typer's exit code after Ctrl-C
+_READER_LEFT = 128 + 13  # SIGPIPE
 _RESUMES = "finished work is kept, and the same command resumes"
+_KEPT = {
+    "capture": _RESUMES,
+    "demo": _RESUMES,
+    "run": _RESUMES,
+    "validate": "captured stores are kept, and the same command starts the checks again",
+}
+"""What a command that was stopped leaves behind; other commands start again."""
 
 
 def main() -> None:
@@ -34,22 +43,34 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        _leave(1, f"stopped; {_RESUMES}")
+        _leave(1, _stopped())
     except InputError as error:
         _leave(2, f"error: {_with_flag(error)}")
     except WorkerError as error:
-        _leave(1, f"error: {error}; {_RESUMES}")
+        _leave(1, f"error: {error}{_kept()}")
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        _leave(1, f"error: {error.strerror or error}{where}; {_RESUMES}")
+        _leave(1, f"error: {error.strerror or error}{where}{_kept()}")
     except SystemExit as leaving:
         if leaving.code == _INTERRUPTED:
-            _leave(1, f"stopped; {_RESUMES}")
+            _leave(1, _stopped())
+        if isinstance(leaving.__context__, BrokenPipeError):  # typer and rich exit with 1
+            _leave(_READER_LEFT)
         _leave(leaving.code)
     except Exception as error:
         if _is_interrupt(error):
-            _leave(1, f"stopped; {_RESUMES}")
+            _leave(1, _stopped())
         raise
+
+
+def _kept() -> str:
+    """Return the end of an error: what is kept of the command's work, if anything is."""
+    kept = _KEPT.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    return f"; {kept}" if kept else ""
+
+
+def _stopped() -> str:
+    return f"stopped{_kept() or '; the same command starts again from the beginning'}"
 
 
 def _leave(code: str | int | None, sentence: str = "") -> NoReturn:
