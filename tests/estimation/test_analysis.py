@@ -2,10 +2,12 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from rich.cells import cell_len
 
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.atoms import ATOMS
@@ -161,6 +163,12 @@ def test_it_prints_as_a_table(analysis):
     assert re.search(r"unique \(image\) +0\.300 \[0\.29., 0\.3..\] +nat", text)
     assert re.search(r"unique fraction \(image\) +0\.300 \[", text)
     assert "undetermined" in str(analysis(gap=0.4))
+
+
+def test_columns_are_aligned_where_letters_are_wide(analysis):
+    text = str(replace(analysis(), modalities=("画像", "emoji 😀")))
+    value = [cell_len(line.partition("0.")[0]) for line in text.splitlines()[1:5]]
+    assert len(set(value)) == 1
 
 
 def test_another_order_of_the_modalities_and_back(analysis):

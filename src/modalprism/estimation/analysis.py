@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
 
 from modalprism.estimation.evidence import Evidence
 from modalprism.files import write_whole
@@ -352,15 +353,13 @@ class Analysis:
             )
             for quantity, modality, estimate, unit in self.quantities()
         ]
-        wide, number, units = (max(len(row[column]) for row in rows) for column in (0, 1, 2))
+        # In cells of a terminal: a Japanese letter and an emoji take two.
+        widths = [max(cell_len(row[column]) for row in rows) for column in range(3)]
         head = (
             f"{' and '.join(self.modalities)} about {self.target}: "
             f"n = {self.n}, {self.estimator}, gap {self.gap:.1e} {self.unit}"
         )
-        lines = (
-            f"  {label:{wide}}  {value:{number}}  {unit:{units}}  {p_value}".rstrip()
-            for label, value, unit, p_value in rows
-        )
+        lines = ("  ".join(["", *map(set_cell_size, row, widths), row[3]]).rstrip() for row in rows)
         return "\n".join([head, *lines, *(f"  caution: {each}" for each in self.cautions)])
 
 

@@ -2,6 +2,7 @@ import io
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from modalprism.plotting.courses import course_grid
@@ -80,6 +81,14 @@ def test_deep_networks_keep_one_line_an_atom_on_a_narrow_terminal(make_profile):
         assert course in line
         assert step in line
     assert name in text
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_name_of_wide_letters_is_not_broken(make_profile, width):
+    profile = make_profile(models={"日本語のモデル": ""}, datasets=("match",))
+    lines = printed(answer_table(profile), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert any("日本語のモデル" in line for line in lines)
 
 
 def test_colours_are_for_terminals(demo):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -127,7 +128,7 @@ def _stacked(grid: Grid, narrow: bool = False) -> Table:
             Text(head),
             justify="right" if index else "left",
             overflow="fold",
-            width=min(max(map(len, words)), 18 if index == 0 else 12) if narrow else None,
+            width=min(max(map(cell_len, words)), 18 if index == 0 else 12) if narrow else None,
         )
     _fill(table, rows, {k for k, (a, b) in enumerate(pairwise(grid.rows)) if a[0] != b[0]})
     return table
