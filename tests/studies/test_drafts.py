@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from modalprism.capture.store import write_store
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.spelling import normal
 from modalprism.errors import InputError
 from modalprism.remote import is_address
 from modalprism.studies.drafts import draft_of_capture, draft_of_embeddings
@@ -144,7 +145,9 @@ def test_columns_and_labels_of_a_dataset_are_read_back(column, labels):
     draft = draft_of_capture("owner/model", "rows.jsonl", Path("study.yaml"), target=column)
     (source,) = loaded(draft).sources
     assert Columns.from_mapping(source.columns).label == column
-    assert {label.strip() for label in source.candidates} == {label.strip() for label in labels}
+    answers = {normal(label) or label.strip() for label in labels}
+    proposed = [normal(label) or label.strip() for label in source.candidates]
+    assert sorted(proposed) == (sorted(answers) if len(answers) > 1 else [])
 
 
 TABLE = "picture,question,reply,patient\na.png,what,yes,1\nb.png,who,no,2\n"
@@ -161,6 +164,14 @@ def test_columns_of_a_table_are_guessed_and_said():
     assert source.candidates == ("no", "yes")
     assert Path(source.data).resolve() == Path("rows.csv").resolve()
     assert source.model == "owner/model"
+
+
+def test_spellings_of_one_answer_are_proposed_once():
+    labels = ("Yes.", "yes", "no", "YES", "yes", "No", "no", "maybe", "＂maybe＂")
+    rows = "".join(f"a.png,what,{label},1\n" for label in labels)
+    Path("rows.csv").write_text("picture,question,reply,patient\n" + rows, "utf-8")
+    text = draft_of_capture("owner/model", "rows.csv", Path("study.yaml"), target="reply")
+    assert loaded(text).sources[0].candidates == ("maybe", "no", "yes")
 
 
 def test_columns_may_be_given():

@@ -166,6 +166,20 @@ def _key(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def distinct_answers(labels: Iterable[str]) -> list[str]:
+    """Return one label of each answer, in its most common spelling, sorted.
+
+    Examples
+    --------
+    >>> distinct_answers(["Yes.", "yes", "no", "yes", "No"])
+    ['no', 'yes']
+    """
+    spelled: dict[str, str] = {}
+    for label, _ in Counter(labels).most_common():
+        spelled.setdefault(normal(label) or label, label)
+    return sorted(spelled.values())
+
+
 def unmatched(labels: Iterable[int | str], candidates: Sequence[str]) -> Counter[str]:
     """Count the labels that are no candidate and no column number of one.
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.labels import distinct_answers
 from modalprism.datasets.recognise import source_of
 from modalprism.datasets.sources import open_examples
 from modalprism.errors import InputError
@@ -262,16 +263,16 @@ def _columns(
 
 def _candidates(data: str, columns: Columns) -> str:
     """Return the words among which the model chooses: those of the labels, where there are few."""
-    words: dict[str, None] = {}
+    words: list[str] = []
     if columns.label:
         examples = islice(open_examples(data, columns), _LABELS_READ)
-        words = dict.fromkeys(str(one.label) for one in examples if one.label is not None)
+        words = distinct_answers(str(one.label) for one in examples if one.label is not None)
     if 2 <= len(words) <= _MOST_CANDIDATES:
         return (
             "    # The answers among which the model chooses: the labels of the first rows. Where\n"
             "    # the model answers in other words, give these, and which label is which:\n"
             '    # answers: {"0": "no", "1": "yes"}\n'
-            f"    candidates: {_list(sorted(words))}\n"
+            f"    candidates: {_list(words)}\n"
         )
     return '    # candidates: ["yes", "no"]  # the answers among which the model chooses\n'
 
