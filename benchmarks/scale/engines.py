@@ -25,7 +25,7 @@ from safetensors.numpy import save_file
 import modalprism as mp
 from modalprism.engines import Engine, Job, LocalEngine, RayEngine, SerialEngine
 from modalprism.progress import silent
-from modalprism.studies.kept import EVIDENCE_FILE
+from modalprism.studies.evidence_store import EVIDENCE_FILE
 
 EMPTY, ROUNDS = 500, 2
 

@@ -6,7 +6,7 @@ import pytest
 
 from modalprism.errors import InputError
 from modalprism.studies.comparison import COLUMNS, Run, compare
-from modalprism.studies.kept import Place
+from modalprism.studies.evidence_store import AnalysisKey
 from modalprism.studies.profile import Profile
 from modalprism.studies.study import Study
 
@@ -61,7 +61,7 @@ def test_the_other_order_turns_the_sign(runs):
 def test_other_examples_are_compared_as_independent_ones(runs):
     picture = runs["picture"]
     elsewhere = {
-        place: type(one)(one.evidence, "other examples") for place, one in picture.kept.items()
+        place: type(one)(one.evidence, "other examples") for place, one in picture.evidence.items()
     }
     frame = compare({"one": picture, "other": Run(picture.profile, elsewhere)})
     assert not frame["paired"].any()
@@ -73,7 +73,7 @@ def test_other_examples_are_compared_as_independent_ones(runs):
 def test_what_cannot_be_compared_is_refused(runs):
     picture, word = runs["picture"], runs["word"]
     manifest = picture.profile.manifest | {"modalities": ["audio", "text"]}
-    other = Run(Profile(picture.profile.frame, manifest), picture.kept)
+    other = Run(Profile(picture.profile.frame, manifest), picture.evidence)
     with pytest.raises(InputError, match="compare runs of the same modalities"):
         compare({"one": word, "other": other})
     nats = Run(Profile(picture.profile.frame.assign(unit="nat"), picture.profile.manifest), {})
@@ -81,7 +81,7 @@ def test_what_cannot_be_compared_is_refused(runs):
         compare({"one": word, "other": nats})
     renamed = Run(
         Profile(word.profile.frame.assign(model="m", dataset="d"), word.profile.manifest),
-        {Place("m", "d", *place[2:]): one for place, one in word.kept.items()},
+        {AnalysisKey("m", "d", *place[2:]): one for place, one in word.evidence.items()},
     )
     with pytest.raises(InputError, match="no two analyses share a view"):
         compare({"one": picture, "other": renamed})

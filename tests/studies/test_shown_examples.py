@@ -17,9 +17,9 @@ from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
 from modalprism.plotting.examples import ShownExample
 from modalprism.studies.capture_origin import CaptureOrigin
+from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform
 from modalprism.studies.example_rows import chosen_rows, standing
-from modalprism.studies.kept import Kept, Place
 from modalprism.studies.kept_examples import EXAMPLES_FILE, read_examples, write_examples
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.studied import Recording, StudiedStore
@@ -200,14 +200,14 @@ def case(tmp_path):
         studied = StudiedStore("m", "d", EmbeddingStore.open(tmp_path / "store.npz"), origin)
         nothing = np.zeros((4, 1), np.float32)
         evidence = Evidence(nothing, nothing, told().astype(np.float32))
-        place = Place("m", "d", "answer", "observed", -1)
-        return tmp_path, studied, {place: Kept(evidence, "sample")}
+        place = AnalysisKey("m", "d", "answer", "observed", -1)
+        return tmp_path, studied, {place: StoredEvidence(evidence, "sample")}
 
     return make
 
 
-def gathered(folder, studied, kept):
-    gather_examples(folder, [studied], kept, MODALITIES, "bit")
+def gathered(folder, studied, stored):
+    gather_examples(folder, [studied], stored, MODALITIES, "bit")
     return read_examples(folder)
 
 
@@ -231,22 +231,22 @@ def test_every_atom_is_stood_for_by_those_that_tell_most_of_it(case):
 
 def test_the_same_run_gives_the_same_bytes_and_looks_nothing_up_again(case):
     album = Album()
-    folder, studied, kept = case(album)
-    gathered(folder, studied, kept)
+    folder, studied, stored = case(album)
+    gathered(folder, studied, stored)
     before, asked = (folder / EXAMPLES_FILE).read_bytes(), list(album.asked)
     assert sorted(asked) == list(range(N))
-    gathered(folder, studied, kept)
+    gathered(folder, studied, stored)
     assert album.asked == asked
     assert (folder / EXAMPLES_FILE).read_bytes() == before
 
 
 def test_what_can_no_longer_be_read_is_a_note_and_is_tried_again(case):
-    folder, studied, kept = case(Album(gone={9}))
-    examples = gathered(folder, studied, kept)
+    folder, studied, stored = case(Album(gone={9}))
+    examples = gathered(folder, studied, stored)
     notes = {one.row: one.note for one in examples if one.note}
     assert notes == {9: "row 9: the file cat.png is not there"}
     assert all(one.texts[1] for one in examples if one.row != 9)
-    again = gathered(folder, replace(studied, origin=Album()), kept)
+    again = gathered(folder, replace(studied, origin=Album()), stored)
     assert not any(one.note for one in again)
 
 
@@ -260,10 +260,11 @@ def test_embeddings_alone_are_named_by_their_rows_and_numbers(case):
 
 
 def test_without_rows_there_is_no_file(case):
-    folder, studied, kept = case(Album())
-    gathered(folder, studied, kept)
+    folder, studied, stored = case(Album())
+    gathered(folder, studied, stored)
     bare = {
-        place: Kept(replace(one.evidence, rows=None), one.sample) for place, one in kept.items()
+        place: StoredEvidence(replace(one.evidence, rows=None), one.sample)
+        for place, one in stored.items()
     }
     assert gathered(folder, studied, bare) == []
     assert not (folder / EXAMPLES_FILE).exists()

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from modalprism.errors import InputError
-from modalprism.studies.kept import Place, read_evidence, write_evidence
+from modalprism.studies.evidence_store import AnalysisKey, read_evidence, write_evidence
 from modalprism.studies.profile import QUANTITIES, SCHEMA, Profile
 from modalprism.studies.study import Study
 
@@ -193,13 +193,13 @@ def test_evidence_that_was_lost_is_made_again(finished, tmp_path, damage):
 
 def test_evidence_is_found_by_its_place(finished):
     study, profile = finished
-    kept = read_evidence(study.out)
+    stored = read_evidence(study.out)
     places = profile.frame[["model", "dataset", "view", "pairs", "layer"]].drop_duplicates()
-    assert set(kept) == {Place(*place) for place in places.itertuples(index=False)}
-    observed = [one for place, one in kept.items() if place.pairs == "observed"]
+    assert set(stored) == {AnalysisKey(*place) for place in places.itertuples(index=False)}
+    observed = [one for place, one in stored.items() if place.pairs == "observed"]
     assert len({one.sample for one in observed}) == 1
-    assert {one.evidence.resampled.shape for one in kept.values()} == {(4, 50)}
-    with_rows = {place.view for place, one in kept.items() if one.evidence.rows is not None}
+    assert {one.evidence.resampled.shape for one in stored.values()} == {(4, 50)}
+    with_rows = {place.view for place, one in stored.items() if one.evidence.rows is not None}
     assert with_rows == {"answer"}
     (study.out / "evidence.safetensors").rename(study.out / "elsewhere")
     try:
@@ -492,10 +492,10 @@ def test_a_path_needs_no_kind(tmp_path):
 
 def test_evidence_names_no_file_elsewhere(finished, tmp_path):
     shutil.copytree(finished[0].out, tmp_path / "run")
-    kept = read_evidence(tmp_path / "run")
-    place = next(iter(kept))
+    stored = read_evidence(tmp_path / "run")
+    place = next(iter(stored))
     for part in ("../../x", "a/b", "", 1):
-        write_evidence(tmp_path / "run", {place._replace(pairs=part, view="answer"): kept[place]})
+        write_evidence(tmp_path / "run", {place._replace(pairs=part, view="answer"): stored[place]})
         with pytest.raises(InputError, match=r"cannot be read: it has no view 'answer'"):
             read_evidence(tmp_path / "run")
 

@@ -11,7 +11,7 @@ from modalprism.reports.compare import render_comparison
 from modalprism.serve.folder import Run
 from modalprism.serve.summaries import files_of_profile
 from modalprism.studies import comparison
-from modalprism.studies.kept import EVIDENCE_FILE
+from modalprism.studies.evidence_store import EVIDENCE_FILE
 
 _DRAWING: Final = threading.Lock()
 

@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import percentile_interval
 from modalprism.estimation.atoms import split_information
-from modalprism.studies.kept import Kept, Place, read_evidence
+from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, read_evidence
 from modalprism.studies.profile import Profile
 
 Array = NDArray[np.float64]
@@ -47,11 +47,11 @@ class Run:
     Attributes
     ----------
     profile : Profile
-    kept : mapping of Place to Kept
+    evidence : mapping of AnalysisKey to StoredEvidence
     """
 
     profile: Profile
-    kept: Mapping[Place, Kept]
+    evidence: Mapping[AnalysisKey, StoredEvidence]
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -94,9 +94,9 @@ def compare(runs: Mapping[str, Run]) -> pd.DataFrame:
     _check(runs)
     sides: dict[tuple[str, str, int], list[tuple[Side, _Analysis]]] = {}
     for name, run in runs.items():
-        for place, kept in run.kept.items():
+        for place, stored in run.evidence.items():
             side = Side(name, place.model, place.dataset)
-            found = _Analysis.of(run.profile, place, kept)
+            found = _Analysis.of(run.profile, place, stored)
             sides.setdefault((place.view, place.pairs, place.layer), []).append((side, found))
     rows = [
         {**_named(one, other), "view": view, "pairs": pairs, "layer": layer, **row}
@@ -148,14 +148,14 @@ class _Analysis:
     """Values of one analysis by quantity and modality, and its evidence."""
 
     values: dict[tuple[str, str], float]
-    kept: Kept
+    stored: StoredEvidence
     modalities: tuple[str, str]
     unit: str
     n: int
     gap: float
 
     @classmethod
-    def of(cls, profile: Profile, place: Place, kept: Kept) -> _Analysis:
+    def of(cls, profile: Profile, place: AnalysisKey, stored: StoredEvidence) -> _Analysis:
         frame = profile.frame
         rows = frame[
             (frame["model"] == place.model)
@@ -172,7 +172,12 @@ class _Analysis:
         }
         head = rows.iloc[0]
         return cls(
-            values, kept, profile.modalities, str(head["unit"]), int(head["n"]), float(head["gap"])
+            values,
+            stored,
+            profile.modalities,
+            str(head["unit"]),
+            int(head["n"]),
+            float(head["gap"]),
         )
 
     def quantities(self) -> dict[tuple[str, str], int]:
@@ -201,10 +206,10 @@ class _Analysis:
 
 
 def _differences(first: _Analysis, second: _Analysis) -> list[dict[str, Any]]:
-    paired = first.kept.sample == second.kept.sample
+    paired = first.stored.sample == second.stored.sample
     one, other = _drawn(first, second, paired)
     uncertain = first.gap + second.gap
-    uncertain += max(first.kept.evidence.resolution, second.kept.evidence.resolution)
+    uncertain += max(first.stored.evidence.resolution, second.stored.evidence.resolution)
     rows = []
     for name in first.quantities().keys() & second.quantities().keys():
         row = first.quantities()[name]
@@ -239,12 +244,12 @@ def _differences(first: _Analysis, second: _Analysis) -> list[dict[str, Any]]:
 
 def _drawn(first: _Analysis, second: _Analysis, paired: bool) -> tuple[Array, Array]:
     """Return replicates of both; what they share stays side by side, and nothing else does."""
-    kept = [side.kept.evidence for side in (first, second)]
-    count = min(evidence.resampled.shape[1] for evidence in kept)
+    stored = [side.stored.evidence for side in (first, second)]
+    count = min(evidence.resampled.shape[1] for evidence in stored)
     order = np.random.default_rng(0).permutation(count)
     one, other = (
         [array[:, :count].astype(np.float64) for array in (evidence.resampled, evidence.learnt)]
-        for evidence in kept
+        for evidence in stored
     )
     resampled = other[0] if paired else other[0][:, order]
     return first.replicates(*one), second.replicates(resampled, other[1][:, order])

@@ -27,7 +27,7 @@ from modalprism.files import file_name, write_whole
 from modalprism.foreign import parse_json
 from modalprism.progress import Track
 from modalprism.strict_json import dumps
-from modalprism.studies.kept import Kept, Place, pack, unpack
+from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, pack, unpack
 from modalprism.studies.views import Settings, Task, run_task
 
 Rows = list[dict[str, Any]]
@@ -45,7 +45,7 @@ class Finished(NamedTuple):
     """An analysis's rows of the profile, and the evidence that it rests on."""
 
     rows: Rows
-    kept: dict[Place, Kept]
+    evidence: dict[AnalysisKey, StoredEvidence]
 
 
 def run_tasks(
@@ -101,7 +101,7 @@ def run_tasks(
     done = [finished for key in keys if (finished := known[key]) is not None]
     return Finished(
         [row for finished in done for row in finished.rows],
-        {place: one for finished in done for place, one in finished.kept.items()},
+        {place: one for finished in done for place, one in finished.evidence.items()},
     )
 
 
@@ -129,10 +129,10 @@ def _read(folder: Path, key: str) -> Finished | None:
     if not (path.is_file() and evidence.is_file()):
         return None
     try:
-        rows, kept = parse_json(path.read_bytes(), path), unpack(evidence)
+        rows, evidence_of = parse_json(path.read_bytes(), path), unpack(evidence)
     except InputError:
         return None
-    return Finished(rows, kept) if isinstance(rows, list) else None
+    return Finished(rows, evidence_of) if isinstance(rows, list) else None
 
 
 def _written(folder: Path, key: str, packed: Packed) -> Finished:
@@ -158,7 +158,7 @@ def _analyse(
             rows, one = run_task(task, store, settings)
     except InputError as error:
         raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
-    place = Place(task.model, task.dataset, task.view, task.pairs, task.layer)
+    place = AnalysisKey(task.model, task.dataset, task.view, task.pairs, task.layer)
     return Packed(dumps(rows), pack({} if one is None else {place: one}))
 
 

@@ -22,9 +22,9 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.plotting.examples import OBSERVED, ShownExample, owners
 from modalprism.progress import Track, silent
+from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_rows import chosen_rows, standing
-from modalprism.studies.kept import Kept, Place
 from modalprism.studies.kept_examples import case_of, write_examples, written_before
 from modalprism.studies.studied import Origin, StudiedStore
 from modalprism.studies.views import NO_LAYER
@@ -40,7 +40,7 @@ Told = Callable[[int], dict[str, Any]]
 def gather_examples(
     folder: Path,
     stores: Sequence[StudiedStore],
-    evidence: Mapping[Place, Kept],
+    evidence: Mapping[AnalysisKey, StoredEvidence],
     modalities: tuple[str, str],
     unit: str,
     track: Track = silent,
@@ -52,7 +52,7 @@ def gather_examples(
     folder : Path
         Of the run; where it has a file of examples, those of the same rows are taken from there.
     stores : sequence of StudiedStore
-    evidence : mapping of Place to Kept
+    evidence : mapping of AnalysisKey to StoredEvidence
         Of the run's analyses.
     modalities : (str, str)
     unit : str
@@ -64,12 +64,12 @@ def gather_examples(
     keys: dict[str, str] = {}
     examples: list[ShownExample] = []
     for studied in track(stores, total=len(stores), description="looking up examples"):
-        place = Place(studied.model, studied.dataset, "answer", OBSERVED, NO_LAYER)
-        kept = evidence.get(place)
-        if kept is None or kept.evidence.rows is None:  # not asked for, or of tables: no rows
+        place = AnalysisKey(studied.model, studied.dataset, "answer", OBSERVED, NO_LAYER)
+        stored = evidence.get(place)
+        if stored is None or stored.evidence.rows is None:  # not asked for, or of tables: no rows
             continue
-        chosen = _chosen(studied, kept.evidence.row_atoms, modalities, unit)
-        key = keys[case_of(*place[:2])] = _key(studied, kept, chosen)
+        chosen = _chosen(studied, stored.evidence.row_atoms, modalities, unit)
+        key = keys[case_of(*place[:2])] = _key(studied, stored, chosen)
         examples += before[key] if key in before else _looked_up(studied, chosen)
     write_examples(folder, examples, keys)
 
@@ -171,7 +171,7 @@ def _said(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, An
     return {"pictures": (first[0], second[0]), "texts": (first[1], second[1])}
 
 
-def _key(studied: StudiedStore, kept: Kept, chosen: Sequence[ShownExample]) -> str:
+def _key(studied: StudiedStore, stored: StoredEvidence, chosen: Sequence[ShownExample]) -> str:
     """Tell these examples from all that would be shown otherwise."""
-    said = [_FORMAT, kept.sample, studied.store.metadata.get("fingerprint", ""), repr(chosen)]
+    said = [_FORMAT, stored.sample, studied.store.metadata.get("fingerprint", ""), repr(chosen)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

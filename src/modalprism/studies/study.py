@@ -31,7 +31,7 @@ from modalprism.studies.baselines import (
 )
 from modalprism.studies.capture_source import CaptureSource
 from modalprism.studies.code import Code, require_allowed
-from modalprism.studies.kept import EVIDENCE_FILE, write_evidence
+from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
 from modalprism.studies.kept_examples import EXAMPLES_FILE
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
@@ -333,12 +333,14 @@ class Study(StudyPart):
             manifest_of(self, stores, timings, scored),
         )
         write_whole(self.out / STUDY_FILE, redacted(self.to_yaml()))
-        write_evidence(self.out, finished.kept)
+        write_evidence(self.out, finished.evidence)
         if self.baselines:
             write_baselines(self.out, scored.frame)
         else:
             (self.out / BASELINES_FILE).unlink(missing_ok=True)  # of a study that asked for them
-        gather_examples(self.out, stores, finished.kept, self.modalities, unit_of(self.base), track)
+        gather_examples(
+            self.out, stores, finished.evidence, self.modalities, unit_of(self.base), track
+        )
         profile.write(self.out)
         return profile
 

@@ -31,7 +31,7 @@ from modalprism.estimation.codes import code_states
 from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
-from modalprism.studies.kept import Kept
+from modalprism.studies.evidence_store import StoredEvidence
 
 View = Literal["answer", "stream", "encoding"]
 Pairs = Literal["observed", "redrawn"]
@@ -183,7 +183,7 @@ def _numbered(label: NDArray[Any], metadata: Mapping[str, str]) -> NDArray[Any]:
 
 def run_task(
     task: Task, store: EmbeddingStore, settings: Settings
-) -> tuple[list[dict[str, Any]], Kept | None]:
+) -> tuple[list[dict[str, Any]], StoredEvidence | None]:
     """Do one analysis and return its rows of the profile, without q-values, and its evidence."""
     if task.pairs == "redrawn":
         analysis = _redrawn(store, settings)
@@ -206,7 +206,7 @@ def run_task(
     rows = [where | record for record in analysis.records()]
     if evidence is None:
         return rows, None
-    return rows, Kept(evidence, _digest_of_sample(task, store, settings))
+    return rows, StoredEvidence(evidence, _digest_of_sample(task, store, settings))
 
 
 def _digest_of_sample(task: Task, store: EmbeddingStore, settings: Settings) -> str:

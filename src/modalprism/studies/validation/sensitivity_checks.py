@@ -98,10 +98,10 @@ def _beyond_other(analysis: Analysis, modality: str) -> Rest:
         low = analysis.unique[own].low + analysis.synergy.low
         high = analysis.unique[own].high + analysis.synergy.high
         return Rest(name, value, low, high, analysis.unit)
-    kept = analysis.evidence
-    moved = (kept.resampled + kept.learnt).astype(np.float64)
+    evidence = analysis.evidence
+    moved = (evidence.resampled + evidence.learnt).astype(np.float64)
     drawn = value + moved[2] - moved[1 - own]
-    low, high = interval_around(value, drawn, resolution=kept.resolution)
+    low, high = interval_around(value, drawn, resolution=evidence.resolution)
     return Rest(name, value, low, high, analysis.unit)
 
 

@@ -24,7 +24,7 @@ EVIDENCE_FILE: Final = "evidence.safetensors"
 _INDEX: Final = "modalprism"
 
 
-class Place(NamedTuple):
+class AnalysisKey(NamedTuple):
     """Which analysis of a run: as in the profile's columns."""
 
     model: str
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class StoredEvidence:
     """An analysis's evidence, and a digest of its examples, their groups and the seed.
 
     Where two digests are the same, replicate r of one is of the same resample as replicate r of the
@@ -46,11 +46,11 @@ class Kept:
     sample: str
 
 
-def pack(kept: Mapping[Place, Kept]) -> bytes:
+def pack(stored: Mapping[AnalysisKey, StoredEvidence]) -> bytes:
     """Return the content of a file of evidence."""
     arrays = {}
     index = []
-    for number, (place, one) in enumerate(kept.items()):
+    for number, (place, one) in enumerate(stored.items()):
         arrays[f"{number}/resampled"] = one.evidence.resampled
         arrays[f"{number}/learnt"] = one.evidence.learnt
         if one.evidence.rows is not None:
@@ -60,7 +60,7 @@ def pack(kept: Mapping[Place, Kept]) -> bytes:
     return content
 
 
-def unpack(path: Path) -> dict[Place, Kept]:
+def unpack(path: Path) -> dict[AnalysisKey, StoredEvidence]:
     """Read a file of evidence.
 
     Raises
@@ -82,16 +82,18 @@ def unpack(path: Path) -> dict[Place, Kept]:
                 arrays.get(f"{number}/rows"),
                 float(resolution),
             )
-            found[Place(model, dataset, view, pairs, int(layer))] = Kept(evidence, str(sample))
+            found[AnalysisKey(model, dataset, view, pairs, int(layer))] = StoredEvidence(
+                evidence, str(sample)
+            )
         return found
 
 
-def write_evidence(folder: Path, kept: Mapping[Place, Kept]) -> None:
+def write_evidence(folder: Path, stored: Mapping[AnalysisKey, StoredEvidence]) -> None:
     """Write a run's evidence; it appears whole or not at all."""
-    write_whole(folder / EVIDENCE_FILE, pack(kept))
+    write_whole(folder / EVIDENCE_FILE, pack(stored))
 
 
-def read_evidence(folder: Path) -> dict[Place, Kept]:
+def read_evidence(folder: Path) -> dict[AnalysisKey, StoredEvidence]:
     """Read a run's evidence.
 
     Raises
