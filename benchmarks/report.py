@@ -19,7 +19,7 @@ from PIL import Image
 
 from modalprism.plotting.examples import ShownExample
 from modalprism.reports import write_report
-from modalprism.studies.kept_examples import write_examples
+from modalprism.studies.example_store import write_examples
 from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
 from modalprism.studies.shown_examples import EACH
 

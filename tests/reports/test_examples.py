@@ -11,7 +11,7 @@ from PIL import Image
 from modalprism.plotting.examples import ShownExample, owners
 from modalprism.reports import write_figures, write_report
 from modalprism.reports.page import render
-from modalprism.studies.kept_examples import write_examples
+from modalprism.studies.example_store import write_examples
 
 EVIL = "<script>alert(1)</script>"
 

@@ -20,7 +20,7 @@ from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform
 from modalprism.studies.example_rows import chosen_rows, standing
-from modalprism.studies.kept_examples import EXAMPLES_FILE, read_examples, write_examples
+from modalprism.studies.example_store import EXAMPLES_FILE, read_examples, write_examples
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.studied import Recording, StudiedStore
 from modalprism.studies.study import Study

@@ -30,7 +30,7 @@ from modalprism.reports.tables import (
 from modalprism.reports.tables.markdown import grid_markdown
 from modalprism.reports.words import answer_sentences, stream_sentences
 from modalprism.studies.baselines import read_baselines
-from modalprism.studies.kept_examples import read_examples
+from modalprism.studies.example_store import read_examples
 from modalprism.studies.profile import Profile
 
 REPORT_FILE: Final = "report.html"

@@ -13,7 +13,7 @@ from modalprism.reports import compare
 from modalprism.reports.page import FIGURES_FOLDER, REPORT_FILE
 from modalprism.serve.folder import STUDY_FILE, Comparison, Run
 from modalprism.studies.baselines import BASELINES_FILE
-from modalprism.studies.kept_examples import EXAMPLES_FILE
+from modalprism.studies.example_store import EXAMPLES_FILE
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
 from modalprism.studies.validation import VALIDATION_FILE, VALIDATION_TABLE
 

@@ -25,7 +25,7 @@ from modalprism.progress import Track, silent
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_rows import chosen_rows, standing
-from modalprism.studies.kept_examples import case_of, write_examples, written_before
+from modalprism.studies.example_store import case_of, write_examples, written_before
 from modalprism.studies.studied import Origin, StudiedStore
 from modalprism.studies.views import NO_LAYER
 

@@ -32,7 +32,7 @@ from modalprism.studies.baselines import (
 from modalprism.studies.capture_source import CaptureSource
 from modalprism.studies.code import Code, require_allowed
 from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
-from modalprism.studies.kept_examples import EXAMPLES_FILE
+from modalprism.studies.example_store import EXAMPLES_FILE
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
 from modalprism.studies.part import StudyPart, each_once
