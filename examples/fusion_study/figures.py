@@ -49,7 +49,7 @@ _REACH: Final = (-0.12, 1.12)
 _STABLE: Final = {"svg.hashsalt": "modalprism", "svg.fonttype": "none", "font.size": 9}
 
 
-def studied(results: pd.DataFrame) -> list[str]:
+def study_store(results: pd.DataFrame) -> list[str]:
     """List the fusions of which there are numbers, in the order of every figure."""
     there = set(results["fusion"])
     return [fusion for fusion in FUSIONS if fusion in there]
@@ -74,7 +74,7 @@ def draw_shares(results: pd.DataFrame) -> Figure:
     key = [
         Line2D([], [], color=FAINT, marker=marker, linestyle="", markersize=5, label=fusion)
         for fusion, marker in MARKERS.items()
-        if fusion in studied(results)
+        if fusion in study_store(results)
     ]
     demo = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": FAINT, "markersize": 5}
     key.append(Line2D([], [], linestyle="", label="the demo's own", **demo))
@@ -140,7 +140,7 @@ def draw_match(results: pd.DataFrame) -> Figure:
     figure = Figure((9.2, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.25))
     ablation = of_match[of_match["method"] == "ablation"]
-    fusions = studied(ablation)
+    fusions = study_store(ablation)
     for place, fusion in enumerate(fusions):
         for lane, style in ((-0.2, STYLES[1]), (0.2, STYLES[2])):
             modality = style.name.removeprefix("unique ")
@@ -205,7 +205,7 @@ def draw_layers(results: pd.DataFrame) -> Figure:
         & (results["training"] != DEMO)
     ]
     figure = Figure((10.2, 3.1), layout="constrained")
-    fusions = studied(stream)
+    fusions = study_store(stream)
     panels = figure.subplots(1, len(fusions), sharey=True)
     for panel, fusion in zip(panels, fusions, strict=True):
         of_fusion = stream[stream["fusion"] == fusion]

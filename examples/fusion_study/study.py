@@ -44,8 +44,8 @@ from modalprism.baselines.interface import Subject
 from modalprism.files import write_whole
 from modalprism.studies.emoji_source import EmojiSource
 from modalprism.studies.profile import Profile
-from modalprism.studies.studied import StudiedStore
 from modalprism.studies.study import Study
+from modalprism.studies.study_store import StudyStore
 
 PAIRS_SEED = 0  # the same held-out pairs for every network: what differs is the training
 LAYERS_OF = ("match",)  # questions of which the layers are analysed, too
@@ -102,7 +102,7 @@ def timed(work: Callable[[], Found]) -> tuple[Found, dict[str, float]]:
     }
 
 
-def ask_ours(cell: Cell, missing: Sequence[str]) -> StudiedStore:
+def ask_ours(cell: Cell, missing: Sequence[str]) -> StudyStore:
     """Run our views of a network on a question through the public study."""
     source = EmojiSource(
         kind="emoji_questions",
@@ -113,8 +113,8 @@ def ask_ours(cell: Cell, missing: Sequence[str]) -> StudiedStore:
         redrawn_partners=REDRAWN_PARTNERS,
     )
     out = RUNS / "ours" / cell.training / cell.fusion / cell.question
-    ((studied,), capture) = timed(lambda: tuple(source.stores(out / "store", PAIRS_SEED)))
-    passes = passes_of(studied)
+    ((study_store,), capture) = timed(lambda: tuple(source.stores(out / "store", PAIRS_SEED)))
+    passes = passes_of(study_store)
     for method, how in VIEWS.items():
         if method not in missing:
             continue
@@ -126,22 +126,22 @@ def ask_ours(cell: Cell, missing: Sequence[str]) -> StudiedStore:
         whole = passes[OBSERVED] + passes[REDRAWN]
         took = {k: v + capture[k] * mine / whole for k, v in took.items()}
         cell.keep(method, profile.frame, forward=mine, backward=0, **took)
-    return studied
+    return study_store
 
 
-def passes_of(studied: StudiedStore) -> dict[str, int]:
+def passes_of(study_store: StudyStore) -> dict[str, int]:
     """Count the passes that our views need of a network on a question."""
-    observed = len(studied.store.array("label"))
-    redrawn = len(studied.store.array("redrawn/answer"))
+    observed = len(study_store.store.array("label"))
+    redrawn = len(study_store.store.array("redrawn/answer"))
     return {OBSERVED: observed, REDRAWN: redrawn, STREAM: observed}
 
 
-def take_demo(cell: Cell, missing: Sequence[str]) -> StudiedStore:
+def take_demo(cell: Cell, missing: Sequence[str]) -> StudyStore:
     """Take our views of the demo's networks from the demo's own run; it does not say their cost."""
     source = EmojiSource(kind="emoji_questions", fusions=(cell.fusion,), questions=(cell.question,))
-    (studied,) = source.stores(DEMO_RUN / "store", PAIRS_SEED)
+    (study_store,) = source.stores(DEMO_RUN / "store", PAIRS_SEED)
     profile = Profile.read(DEMO_RUN)
-    frame, passes = profile.frame, passes_of(studied)
+    frame, passes = profile.frame, passes_of(study_store)
     for method, how in VIEWS.items():
         if method not in missing:
             continue
@@ -154,16 +154,16 @@ def take_demo(cell: Cell, missing: Sequence[str]) -> StudiedStore:
         ]
         unknown = {"cpu_seconds": np.nan, "wall_seconds": np.nan}
         cell.keep(method, chosen, forward=passes[method], backward=0, **unknown)
-    return studied
+    return study_store
 
 
-def ask_baselines(cell: Cell, missing: Sequence[str], studied: StudiedStore) -> None:
+def ask_baselines(cell: Cell, missing: Sequence[str], study_store: StudyStore) -> None:
     """Run the baselines on a seeded sample of the same held-out pairs."""
-    if studied.origin is None:
-        raise SystemExit(f"{studied.store.path} does not say what it was made of")
-    n = len(studied.store.array("label"))
+    if study_store.origin is None:
+        raise SystemExit(f"{study_store.store.path} does not say what it was made of")
+    n = len(study_store.store.array("label"))
     rows = np.random.default_rng(PAIRS_SEED).permutation(n)[:CHEAP]
-    subject: Subject = studied.origin.subject(rows)
+    subject: Subject = study_store.origin.subject(rows)
     for name, method in METHODS.items():
         if name not in missing or method.baseline is None:
             continue

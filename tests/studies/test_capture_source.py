@@ -82,19 +82,19 @@ def test_another_question_is_captured_beside(study_of, tmp_path):
     rows = {}
     for limit in (None, 20, 30, 20):
         (source,) = study_of(redrawn=0, limit=limit).sources
-        (studied,) = source.stores(tmp_path / "stores", 0)
-        rows[limit] = len(studied.store.array("label"))
+        (study_store,) = source.stores(tmp_path / "stores", 0)
+        rows[limit] = len(study_store.store.array("label"))
     assert rows == {None: 120, 20: 20, 30: 30}
     assert len(list((tmp_path / "stores").iterdir())) == 3
 
 
 def test_a_part_that_is_deleted_is_captured_again(study_of, tmp_path):
     (source,) = study_of(redrawn=0, limit=20).sources
-    (studied,) = source.stores(tmp_path / "stores", 0)
-    before = studied.store.digest()
-    (studied.store.path / "part-00000.parquet").unlink()
-    (studied,) = source.stores(tmp_path / "stores", 0)
-    assert studied.store.digest() == before
+    (study_store,) = source.stores(tmp_path / "stores", 0)
+    before = study_store.store.digest()
+    (study_store.store.path / "part-00000.parquet").unlink()
+    (study_store,) = source.stores(tmp_path / "stores", 0)
+    assert study_store.store.digest() == before
 
 
 def test_a_resolved_study_opens_the_same_store(study_of, tmp_path):
@@ -123,9 +123,9 @@ def test_what_is_missing_is_said(study_of):
 
 def test_an_unfinished_capture_is_no_source(study_of, tmp_path):
     (source,) = study_of(redrawn=0, limit=20).sources
-    (studied,) = source.stores(tmp_path / "stores", 0)
-    (studied.store.path / "finished.json").unlink()
-    embeddings = Study(sources=[{"path": studied.store.path}], out=tmp_path / "other")
+    (study_store,) = source.stores(tmp_path / "stores", 0)
+    (study_store.store.path / "finished.json").unlink()
+    embeddings = Study(sources=[{"path": study_store.store.path}], out=tmp_path / "other")
     with pytest.raises(InputError, match="is not finished; give its command again"):
         embeddings.run()
 
@@ -156,8 +156,8 @@ def test_an_adapter_of_a_study_runs_where_it_is_allowed(study_of, tmp_path, monk
     study = study_of(adapter="allowed_family:Mine", redrawn=0, limit=20)
     with pytest.raises(InputError, match=r"allow_code=\['allowed_family:Mine'\]"):
         study.stores()
-    (studied,) = study.stores(allow_code=["allowed_family:Mine"])
-    assert len(studied.store.array("label")) == 20
+    (study_store,) = study.stores(allow_code=["allowed_family:Mine"])
+    assert len(study_store.store.array("label")) == 20
     assert str(tmp_path) not in sys.path
     # A capture that is whole needs the permission too: its rows may be run again.
     with pytest.raises(InputError, match="allow_code"):
@@ -174,9 +174,9 @@ def test_what_is_asked_and_which_rows_are_kept_is_the_studys(study_of, tmp_path)
     }  # fmt: skip
     study = study_of(**options)
     (source,) = study.sources
-    (studied,) = source.stores(tmp_path / "stores", 0)
+    (study_store,) = source.stores(tmp_path / "stores", 0)
     # A is said to be b, and B is the same but for its case.
-    assert set(studied.store.array("label").tolist()) == {"b"}
+    assert set(study_store.store.array("label").tolist()) == {"b"}
     (note,) = source.notes()
     assert note == "Of emojis, rows whose right answer is none of b, no were left out."
     # The resolved study asks the same.
@@ -209,7 +209,7 @@ def test_pictures_may_stand_in_another_table(study_of, tmp_path, emoji_rows):
     assert source.join.data == str(tmp_path / "shots.jsonl")
     (joined,) = source.stores(tmp_path / "stores", 0)
     (plain,) = study_of(redrawn=0, limit=20).sources[0].stores(tmp_path / "plain", 0)
-    states = [studied.store.array("image/1") for studied in (joined, plain)]
+    states = [study_store.store.array("image/1") for study_store in (joined, plain)]
     assert (states[0] == states[1]).all()
 
 

@@ -31,8 +31,8 @@ def demo(tmp_path_factory):
             redrawn_examples=8,
             redrawn_partners=4,
         )
-        (studied,) = source.stores(folder, 0)
-        yield studied
+        (study_store,) = source.stores(folder, 0)
+        yield study_store
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def captured(clip_folder, emoji_rows, tmp_path):
             dtype="float32",
             **options,
         )
-        (studied,) = source.stores(tmp_path / "stores", 0)
-        return studied
+        (study_store,) = source.stores(tmp_path / "stores", 0)
+        return study_store
 
     return make
 
@@ -76,26 +76,26 @@ def test_the_demos_rows_are_a_picture_and_a_name(demo):
 
 
 def test_rows_of_a_capture_run_again_in_the_order_asked_for(captured):
-    studied = captured(limit=30)
-    subject = studied.origin.subject(ROWS)
-    identities = studied.store.array("id")[ROWS].tolist()
+    study_store = captured(limit=30)
+    subject = study_store.origin.subject(ROWS)
+    identities = study_store.store.array("id")[ROWS].tolist()
     assert [example.id for example in subject.examples] == identities
-    np.testing.assert_allclose(answers(subject), studied.store.array("answer")[ROWS], atol=1e-5)
+    np.testing.assert_allclose(answers(subject), study_store.store.array("answer")[ROWS], atol=1e-5)
 
 
 def test_a_captures_rows_are_what_the_model_was_given(captured):
-    studied = captured(limit=30)
-    shown = studied.origin.shown(ROWS)
-    examples = studied.origin.subject(ROWS).examples
+    study_store = captured(limit=30)
+    shown = study_store.origin.shown(ROWS)
+    examples = study_store.origin.subject(ROWS).examples
     for one, example in zip(shown, examples, strict=True):
         assert one["text"] == example.inputs["text"]
         assert one["image"].mode == "RGB"
 
 
 def test_a_model_that_is_to_hand_out_attention_does(captured):
-    studied = captured(limit=30)
+    study_store = captured(limit=30)
     plain, eager = (
-        studied.origin.subject(ROWS, attention=wanted).adapter.model for wanted in (False, True)
+        study_store.origin.subject(ROWS, attention=wanted).adapter.model for wanted in (False, True)
     )
     assert eager.config._attn_implementation == "eager" != plain.config._attn_implementation
     assert all(torch.equal(one, other) for one, other in zip(
@@ -104,10 +104,10 @@ def test_a_model_that_is_to_hand_out_attention_does(captured):
 
 
 def test_an_example_that_has_left_its_dataset_is_said(captured, emoji_rows):
-    studied = captured()
+    study_store = captured()
     lines = emoji_rows.read_text("utf-8").splitlines(keepends=True)
     emoji_rows.write_text("".join(lines[:5]), "utf-8")
     later = captured(limit=4)
     later.origin.subject([0])
     with pytest.raises(InputError, match=r"no longer in the dataset .*run the study again"):
-        type(later.origin)(**{**vars(later.origin), "store": studied.store}).subject(ROWS)
+        type(later.origin)(**{**vars(later.origin), "store": study_store.store}).subject(ROWS)

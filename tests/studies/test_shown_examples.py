@@ -22,8 +22,8 @@ from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thum
 from modalprism.studies.example_rows import chosen_rows, standing
 from modalprism.studies.example_store import EXAMPLES_FILE, read_examples, write_examples
 from modalprism.studies.shown_examples import gather_examples
-from modalprism.studies.studied import Recording, StudiedStore
 from modalprism.studies.study import Study
+from modalprism.studies.study_store import Recording, StudyStore
 
 MODALITIES = ("image", "text")
 ATOMS = ("redundancy", "first_unique", "second_unique", "synergy")
@@ -191,23 +191,23 @@ def told():
 
 @pytest.fixture
 def case(tmp_path):
-    """Make (folder, studied, evidence) of an origin."""
+    """Make (folder, study_store, evidence) of an origin."""
 
     def make(origin, **arrays):
         answer = np.tile([[0.9, 0.1], [0.3, 0.7]], (N // 2, 1))
         content = {"label": np.arange(N) % 2, "answer": answer} | arrays
         np.savez(tmp_path / "store.npz", **{k: v for k, v in content.items() if v is not None})
-        studied = StudiedStore("m", "d", EmbeddingStore.open(tmp_path / "store.npz"), origin)
+        study_store = StudyStore("m", "d", EmbeddingStore.open(tmp_path / "store.npz"), origin)
         nothing = np.zeros((4, 1), np.float32)
         evidence = Evidence(nothing, nothing, told().astype(np.float32))
         place = AnalysisKey("m", "d", "answer", "observed", -1)
-        return tmp_path, studied, {place: StoredEvidence(evidence, "sample")}
+        return tmp_path, study_store, {place: StoredEvidence(evidence, "sample")}
 
     return make
 
 
-def gathered(folder, studied, stored):
-    gather_examples(folder, [studied], stored, MODALITIES, "bit")
+def gathered(folder, study_store, stored):
+    gather_examples(folder, [study_store], stored, MODALITIES, "bit")
     return read_examples(folder)
 
 
@@ -231,22 +231,22 @@ def test_every_atom_is_stood_for_by_those_that_tell_most_of_it(case):
 
 def test_the_same_run_gives_the_same_bytes_and_looks_nothing_up_again(case):
     album = Album()
-    folder, studied, stored = case(album)
-    gathered(folder, studied, stored)
+    folder, study_store, stored = case(album)
+    gathered(folder, study_store, stored)
     before, asked = (folder / EXAMPLES_FILE).read_bytes(), list(album.asked)
     assert sorted(asked) == list(range(N))
-    gathered(folder, studied, stored)
+    gathered(folder, study_store, stored)
     assert album.asked == asked
     assert (folder / EXAMPLES_FILE).read_bytes() == before
 
 
 def test_what_can_no_longer_be_read_is_a_note_and_is_tried_again(case):
-    folder, studied, stored = case(Album(gone={9}))
-    examples = gathered(folder, studied, stored)
+    folder, study_store, stored = case(Album(gone={9}))
+    examples = gathered(folder, study_store, stored)
     notes = {one.row: one.note for one in examples if one.note}
     assert notes == {9: "row 9: the file cat.png is not there"}
     assert all(one.texts[1] for one in examples if one.row != 9)
-    again = gathered(folder, replace(studied, origin=Album()), stored)
+    again = gathered(folder, replace(study_store, origin=Album()), stored)
     assert not any(one.note for one in again)
 
 
@@ -260,13 +260,13 @@ def test_embeddings_alone_are_named_by_their_rows_and_numbers(case):
 
 
 def test_without_rows_there_is_no_file(case):
-    folder, studied, stored = case(Album())
-    gathered(folder, studied, stored)
+    folder, study_store, stored = case(Album())
+    gathered(folder, study_store, stored)
     bare = {
         place: StoredEvidence(replace(one.evidence, rows=None), one.sample)
         for place, one in stored.items()
     }
-    assert gathered(folder, studied, bare) == []
+    assert gathered(folder, study_store, bare) == []
     assert not (folder / EXAMPLES_FILE).exists()
 
 

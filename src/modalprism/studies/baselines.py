@@ -25,7 +25,7 @@ from modalprism.progress import Announce, Track
 from modalprism.strict_json import dumps
 from modalprism.studies.part import StudyPart
 from modalprism.studies.runner import code_digest
-from modalprism.studies.studied import Origin, StudiedStore
+from modalprism.studies.study_store import Origin, StudyStore
 
 BASELINES_FILE: Final = "baselines.parquet"
 _ROOMS: Final = ("baselines", "capture", "datasets", "estimation", "pid", "studies")
@@ -77,7 +77,7 @@ class Scored:
 
 
 def run_baselines(
-    stores: Sequence[StudiedStore],
+    stores: Sequence[StudyStore],
     asked: BaselinesAsked | None,
     folder: Path,
     *,
@@ -91,7 +91,7 @@ def run_baselines(
 
     Parameters
     ----------
-    stores : sequence of StudiedStore
+    stores : sequence of StudyStore
     asked : BaselinesAsked, optional
         Without, nothing is scored.
     folder : Path
@@ -118,20 +118,22 @@ def run_baselines(
     left_out: list[str] = []
     if asked is None:
         return Scored(pd.DataFrame(columns=list(COLUMNS)), ())
-    for studied in stores:
-        where = f"{studied.model} on {studied.dataset}"
-        if studied.origin is None:
+    for study_store in stores:
+        where = f"{study_store.model} on {study_store.dataset}"
+        if study_store.origin is None:
             left_out.append(
                 f"{where}: baselines run the model, and here are only its embeddings; name the "
                 "model and its data as a source, kind: capture"
             )
             continue
-        keys = {name: _key(name, studied, asked.examples, seed, replicates) for name in asked.names}
+        keys = {
+            name: _key(name, study_store, asked.examples, seed, replicates) for name in asked.names
+        }
         kept = {} if fresh else {name: _read(folder, key) for name, key in keys.items()}
         known = {name: found for name, found in kept.items() if found is not None}
         missing = [name for name in asked.names if name not in known]
         if missing:
-            subject = _subject(studied, studied.origin, asked, seed, missing, track)
+            subject = _subject(study_store, study_store.origin, asked, seed, missing, track)
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
             for name in missing:
                 known[name] = _score(subject, name, seed, replicates, track)
@@ -148,17 +150,19 @@ def run_baselines(
 
 
 def _subject(
-    studied: StudiedStore,
+    study_store: StudyStore,
     origin: Origin,
     asked: BaselinesAsked,
     seed: int,
     names: Sequence[str],
     track: Track,
 ) -> Subject:
-    count = len(studied.store.array("answer" if "answer" in studied.store.names else "label"))
+    count = len(
+        study_store.store.array("answer" if "answer" in study_store.store.names else "label")
+    )
     rows = drawn_rows(count, asked.examples, seed)
     subject = origin.subject(rows, attention="attention" in names, track=track)
-    return replace(subject, model=studied.model, dataset=studied.dataset)
+    return replace(subject, model=study_store.model, dataset=study_store.dataset)
 
 
 def _estimate(subject: Subject, names: Sequence[str]) -> str:
@@ -216,10 +220,10 @@ def _score(subject: Subject, name: str, seed: int, replicates: int, track: Track
     return {"rows": frame_of([result]).to_dict("records"), "left_out": ""}
 
 
-def _key(name: str, studied: StudiedStore, examples: int, seed: int, replicates: int) -> str:
+def _key(name: str, study_store: StudyStore, examples: int, seed: int, replicates: int) -> str:
     """Name a result for people to read, and by all that it depends on."""
-    content = f"{code_digest(_ROOMS)} {studied.store.digest()} {examples} {seed} {replicates}"
-    words = f"{studied.model}-{studied.dataset}-{name}"
+    content = f"{code_digest(_ROOMS)} {study_store.store.digest()} {examples} {seed} {replicates}"
+    words = f"{study_store.model}-{study_store.dataset}-{name}"
     return f"{file_name(words)}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 

@@ -15,7 +15,7 @@ from modalprism.datasets.example import Example
 from modalprism.datasets.sources import Examples
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
-from modalprism.studies.studied import Recording, Rows
+from modalprism.studies.study_store import Recording, Rows
 
 
 @dataclass(frozen=True, eq=False)

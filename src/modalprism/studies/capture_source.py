@@ -30,7 +30,7 @@ from modalprism.strict_json import dumps
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
 from modalprism.studies.part import StudyPart
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _ADAPTER: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -189,7 +189,7 @@ class CaptureSource(StudyPart):
 
     def stores(
         self, folder: Path, seed: int, track: Track = silent, engine: Engine | None = None
-    ) -> Iterator[StudiedStore]:
+    ) -> Iterator[StudyStore]:
         """Capture, go on with a capture that was killed, or open one that is whole.
 
         The model runs where the engine says: see `modalprism.capture`.
@@ -224,7 +224,7 @@ class CaptureSource(StudyPart):
             self.batch_size,
             self.device,
         )
-        yield StudiedStore(self.model_label, self.dataset_label, store, origin)
+        yield StudyStore(self.model_label, self.dataset_label, store, origin)
 
     def _folder_name(self) -> str:
         return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)

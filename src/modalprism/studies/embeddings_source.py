@@ -19,7 +19,7 @@ from modalprism.progress import Track, silent
 from modalprism.remote import is_address, shown
 from modalprism.studies.code import Code
 from modalprism.studies.part import StudyPart
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 
 
 class EmbeddingsSource(StudyPart):
@@ -45,7 +45,7 @@ class EmbeddingsSource(StudyPart):
         seed: int,  # noqa: ARG002
         track: Track = silent,
         engine: Engine | None = None,  # noqa: ARG002
-    ) -> Iterator[StudiedStore]:
+    ) -> Iterator[StudyStore]:
         """Open the store or file."""
         here = opened_place(self.path)
         if (here / WORDS).is_file() and not is_finished(here):
@@ -58,7 +58,7 @@ class EmbeddingsSource(StudyPart):
         store = EmbeddingStore.open(here)
         if is_address(self.path):  # another machine makes its own copy
             store = replace(store, address=str(self.path))
-        yield StudiedStore(self.model, self.dataset, store)
+        yield StudyStore(self.model, self.dataset, store)
 
     def relative_to(self, folder: Path) -> EmbeddingsSource:
         """Return the source with its path from this folder."""

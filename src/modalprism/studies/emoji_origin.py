@@ -17,7 +17,7 @@ from modalprism.datasets.emoji_questions import PairedExamples
 from modalprism.datasets.example import Example
 from modalprism.datasets.pictures import picture_of
 from modalprism.progress import Track, silent
-from modalprism.studies.studied import Rows
+from modalprism.studies.study_store import Rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ from modalprism.progress import Track, silent
 from modalprism.studies.code import Code
 from modalprism.studies.emoji_origin import EmojiOrigin
 from modalprism.studies.part import StudyPart, each_once
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 
 
 class EmojiSource(StudyPart):
@@ -81,7 +81,7 @@ class EmojiSource(StudyPart):
         seed: int,
         track: Track = silent,
         engine: Engine | None = None,  # noqa: ARG002  # the networks are small
-    ) -> Iterator[StudiedStore]:
+    ) -> Iterator[StudyStore]:
         """Capture every network on every question, or open what was captured before."""
         questions = [question_named(name) for name in self.questions]
         # All at once: what is missing is said before anything is encoded.
@@ -105,7 +105,7 @@ class EmojiSource(StudyPart):
                     write_store(path, arrays, store_metadata(network, **words))
                     store = EmbeddingStore.open(path)
                 origin = EmojiOrigin(network, pairs[question.name][0], fusion)
-                yield StudiedStore(fusion, question.name, store, origin)
+                yield StudyStore(fusion, question.name, store, origin)
 
     def _fingerprint(self, fusion: str, question: Question, seed: int) -> str:
         checkpoint = (self.checkpoints or checkpoint_folder()) / f"{fusion}.safetensors"

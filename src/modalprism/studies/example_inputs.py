@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from modalprism.studies.studied import Recording
+from modalprism.studies.study_store import Recording
 
 SIZE: Final = 96
 """The longer side of a thumbnail, in pixels."""

@@ -12,7 +12,7 @@ from modalprism.estimation.analyze import EstimatorName
 from modalprism.foreign import redacted
 from modalprism.studies.baselines import Scored
 from modalprism.studies.profile import FORMAT_VERSION
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 
 if TYPE_CHECKING:
     from modalprism.studies.study import Study
@@ -27,14 +27,14 @@ _INTERVALS: Final[dict[EstimatorName, str]] = {
 
 
 def manifest_of(
-    study: Study, stores: list[StudiedStore], timings: dict[str, float], scored: Scored
+    study: Study, stores: list[StudyStore], timings: dict[str, float], scored: Scored
 ) -> dict[str, Any]:
     """Return what a run was made of and made with: versions, hardware, timings, hashes of stores.
 
     Parameters
     ----------
     study : Study
-    stores : list of StudiedStore
+    stores : list of StudyStore
     timings : dict of str to float
         Seconds by step.
     scored : Scored
@@ -70,12 +70,13 @@ def manifest_of(
         },
         "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
         "stores": {
-            f"{studied.model}/{studied.dataset}": studied.store.digest() for studied in stores
+            f"{study_store.model}/{study_store.dataset}": study_store.store.digest()
+            for study_store in stores
         },
         "notices": [
-            {"model": studied.model, "dataset": studied.dataset, **said}
-            for studied in stores
-            if (said := notices_in(studied.store.metadata).said())
+            {"model": study_store.model, "dataset": study_store.dataset, **said}
+            for study_store in stores
+            if (said := notices_in(study_store.store.metadata).said())
         ],
         "notes": [
             _INTERVALS[study.estimator],

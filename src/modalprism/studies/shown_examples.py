@@ -26,7 +26,7 @@ from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_rows import chosen_rows, standing
 from modalprism.studies.example_store import case_of, write_examples, written_before
-from modalprism.studies.studied import Origin, StudiedStore
+from modalprism.studies.study_store import Origin, StudyStore
 from modalprism.studies.views import NO_LAYER
 
 EACH: Final = 4
@@ -39,7 +39,7 @@ Told = Callable[[int], dict[str, Any]]
 
 def gather_examples(
     folder: Path,
-    stores: Sequence[StudiedStore],
+    stores: Sequence[StudyStore],
     evidence: Mapping[AnalysisKey, StoredEvidence],
     modalities: tuple[str, str],
     unit: str,
@@ -51,7 +51,7 @@ def gather_examples(
     ----------
     folder : Path
         Of the run; where it has a file of examples, those of the same rows are taken from there.
-    stores : sequence of StudiedStore
+    stores : sequence of StudyStore
     evidence : mapping of AnalysisKey to StoredEvidence
         Of the run's analyses.
     modalities : (str, str)
@@ -63,36 +63,36 @@ def gather_examples(
     before = written_before(folder)
     keys: dict[str, str] = {}
     examples: list[ShownExample] = []
-    for studied in track(stores, total=len(stores), description="looking up examples"):
-        place = AnalysisKey(studied.model, studied.dataset, "answer", OBSERVED, NO_LAYER)
+    for study_store in track(stores, total=len(stores), description="looking up examples"):
+        place = AnalysisKey(study_store.model, study_store.dataset, "answer", OBSERVED, NO_LAYER)
         stored = evidence.get(place)
         if stored is None or stored.evidence.rows is None:  # not asked for, or of tables: no rows
             continue
-        chosen = _chosen(studied, stored.evidence.row_atoms, modalities, unit)
-        key = keys[case_of(*place[:2])] = _key(studied, stored, chosen)
-        examples += before[key] if key in before else _looked_up(studied, chosen)
+        chosen = _chosen(study_store, stored.evidence.row_atoms, modalities, unit)
+        key = keys[case_of(*place[:2])] = _key(study_store, stored, chosen)
+        examples += before[key] if key in before else _looked_up(study_store, chosen)
     write_examples(folder, examples, keys)
 
 
 def _chosen(
-    studied: StudiedStore, atoms: NDArray[np.float64], modalities: tuple[str, str], unit: str
+    study_store: StudyStore, atoms: NDArray[np.float64], modalities: tuple[str, str], unit: str
 ) -> list[ShownExample]:
     """Choose the examples of a case; nothing is looked up yet."""
     score = standing(atoms)
-    inputs = list(studied.store.groups().values())
-    answer = studied.store.array("answer") if "answer" in studied.store.names else None
+    inputs = list(study_store.store.groups().values())
+    answer = study_store.store.array("answer") if "answer" in study_store.store.names else None
     answered = answer.argmax(1) if answer is not None and answer.ndim == 2 else answer
-    identities = studied.store.array("id") if "id" in studied.store.names else None
-    candidates = _candidates(studied)
-    labels = _labels(studied.store, candidates)
+    identities = study_store.store.array("id") if "id" in study_store.store.names else None
+    candidates = _candidates(study_store)
+    labels = _labels(study_store.store, candidates)
     answers = _answers(answer, candidates)
     chosen = []
     for place, (atom, modality) in enumerate(owners(modalities)):
         for rank, row in enumerate(chosen_rows(score[:, place], inputs, answered, EACH)):
             redundancy, one, other, synergy = (float(value) for value in atoms[row])
             example = ShownExample(
-                studied.model,
-                studied.dataset,
+                study_store.model,
+                study_store.dataset,
                 atom,
                 modality,
                 rank,
@@ -106,9 +106,9 @@ def _chosen(
     return chosen
 
 
-def _candidates(studied: StudiedStore) -> Sequence[str]:
-    said = json.loads(studied.store.metadata.get("candidates", "[]"))
-    return said or (studied.origin.candidates if studied.origin else ())
+def _candidates(study_store: StudyStore) -> Sequence[str]:
+    said = json.loads(study_store.store.metadata.get("candidates", "[]"))
+    return said or (study_store.origin.candidates if study_store.origin else ())
 
 
 def _labels(store: EmbeddingStore, candidates: Sequence[str]) -> Told:
@@ -144,13 +144,13 @@ def _word(value: Any, candidates: Sequence[str]) -> str | None:
     return clipped(str(value), _LONGEST_ANSWER)
 
 
-def _looked_up(studied: StudiedStore, chosen: Sequence[ShownExample]) -> Iterator[ShownExample]:
+def _looked_up(study_store: StudyStore, chosen: Sequence[ShownExample]) -> Iterator[ShownExample]:
     """Add what a person sees of examples; what cannot be read says why."""
-    if studied.origin is None or not chosen:
+    if study_store.origin is None or not chosen:
         yield from chosen
         return
     rows = sorted({example.row for example in chosen})
-    found = _read(studied.origin, rows, chosen[0].modalities)
+    found = _read(study_store.origin, rows, chosen[0].modalities)
     for example in chosen:
         yield replace(example, **found[example.row])
 
@@ -171,7 +171,7 @@ def _said(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, An
     return {"pictures": (first[0], second[0]), "texts": (first[1], second[1])}
 
 
-def _key(studied: StudiedStore, stored: StoredEvidence, chosen: Sequence[ShownExample]) -> str:
+def _key(study_store: StudyStore, stored: StoredEvidence, chosen: Sequence[ShownExample]) -> str:
     """Tell these examples from all that would be shown otherwise."""
-    said = [_FORMAT, stored.sample, studied.store.metadata.get("fingerprint", ""), repr(chosen)]
+    said = [_FORMAT, stored.sample, study_store.store.metadata.get("fingerprint", ""), repr(chosen)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

@@ -42,7 +42,7 @@ from modalprism.studies.runner import run_tasks
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.sources import Source
 from modalprism.studies.status import STATUS_FILE, reported
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
 from modalprism.yaml_files import read_yaml, yaml_text
 
@@ -200,7 +200,7 @@ class Study(StudyPart):
         engine: Engine | None = None,
         track: Track = silent,
         allow_code: Sequence[str] = (),
-    ) -> list[StudiedStore]:
+    ) -> list[StudyStore]:
         """Open the stores of all sources; what is not captured yet is captured.
 
         This is where the code of a study begins to run: nothing of it runs before it is allowed.
@@ -227,9 +227,9 @@ class Study(StudyPart):
             if isinstance(source, CaptureSource):
                 source.check_model(folder, engine)
         return [
-            studied
+            study_store
             for source in self.sources
-            for studied in source.stores(folder, self.seed, track, engine)
+            for study_store in source.stores(folder, self.seed, track, engine)
         ]
 
     def run(
@@ -345,7 +345,7 @@ class Study(StudyPart):
         return profile
 
     def _scored(
-        self, stores: list[StudiedStore], fresh: bool, track: Track, announce: Announce
+        self, stores: list[StudyStore], fresh: bool, track: Track, announce: Announce
     ) -> Scored:
         return run_baselines(
             stores,
@@ -358,18 +358,18 @@ class Study(StudyPart):
             announce=announce,
         )
 
-    def _plan(self, stores: list[StudiedStore]) -> list[tuple[Task, EmbeddingStore]]:
+    def _plan(self, stores: list[StudyStore]) -> list[tuple[Task, EmbeddingStore]]:
         """List every analysis with the store that it reads."""
-        names = [(studied.model, studied.dataset) for studied in stores]
+        names = [(study_store.model, study_store.dataset) for study_store in stores]
         if len(set(names)) < len(names):
             raise InputError("two sources have the same model and dataset names; rename one")
         return [
-            (task, studied.store)
-            for studied in stores
+            (task, study_store.store)
+            for study_store in stores
             for task in plan_tasks(
-                studied.store,
-                studied.model,
-                studied.dataset,
+                study_store.store,
+                study_store.model,
+                study_store.dataset,
                 views=self.views,
                 pairs=self.pairs,
                 modalities=self.modalities,

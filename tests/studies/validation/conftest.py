@@ -14,7 +14,7 @@ from modalprism.capture.reading import read_batch, read_states
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.example import Example
 from modalprism.progress import silent
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 from modalprism.studies.validation import validate_stores
 from modalprism.studies.views import Settings
 
@@ -112,7 +112,7 @@ def stored(made_examples, tmp_path):
         path = tmp_path / "store.safetensors"
         write_store(path, arrays, {})
         origin = None if adapter is None else MadeOrigin(adapter, made_examples)
-        return StudiedStore("pair", "made", EmbeddingStore.open(path), origin)
+        return StudyStore("pair", "made", EmbeddingStore.open(path), origin)
 
     return store
 
@@ -121,9 +121,9 @@ def stored(made_examples, tmp_path):
 def verdicts():
     """Validate a store; return what was found by check."""
 
-    def validate(studied, **options):
+    def validate(study_store, **options):
         options = {"examples": 200, "runs": 64, "workers": 1} | options
-        found = validate_stores([studied], options.pop("settings", SETTINGS), **options)
+        found = validate_stores([study_store], options.pop("settings", SETTINGS), **options)
         return {finding.check: finding for finding in found.findings}
 
     return validate

@@ -13,7 +13,7 @@ from modalprism.datasets.emoji import load_emojis, split
 from modalprism.progress import silent
 from modalprism.studies import emoji_source
 from modalprism.studies.emoji_source import EmojiSource
-from modalprism.studies.studied import Origin
+from modalprism.studies.study_store import Origin
 from modalprism.studies.validation.knockout_check import KnockOut
 from modalprism.studies.validation.pairing_checks import Names, RowsBelong
 from modalprism.studies.validation.sensitivity_checks import AnswerMoves
@@ -69,7 +69,7 @@ class As:
 
 
 @pytest.fixture(scope="module")
-def studied(tmp_path_factory):
+def study_store(tmp_path_factory):
     """The concatenating network on what is pictured, on fewer emojis."""
     folder = tmp_path_factory.mktemp("demo")
     train, held_out = split(load_emojis())
@@ -86,15 +86,15 @@ def studied(tmp_path_factory):
 
 
 @pytest.fixture
-def broken(studied, tmp_path):
+def broken(study_store, tmp_path):
     """Change a store's arrays, or the adapter that reads its model."""
 
     def make(adapter=None, change=lambda arrays: arrays):
-        arrays = {name: studied.store.array(name) for name in studied.store.names}
+        arrays = {name: study_store.store.array(name) for name in study_store.store.names}
         path = tmp_path / "broken.safetensors"
-        write_store(path, change(arrays), studied.store.metadata)
-        origin = studied.origin if adapter is None else As(studied.origin, adapter)
-        return replace(studied, store=EmbeddingStore.open(path), origin=origin)
+        write_store(path, change(arrays), study_store.store.metadata)
+        origin = study_store.origin if adapter is None else As(study_store.origin, adapter)
+        return replace(study_store, store=EmbeddingStore.open(path), origin=origin)
 
     return make
 
@@ -103,8 +103,8 @@ def fails_of(found):
     return {name for name, one in found.items() if one.verdict == "fail"}
 
 
-def test_the_demo_passes_every_check(studied, verdicts):
-    found = verdicts(studied, settings=SETTINGS, examples=240, workers=0)
+def test_the_demo_passes_every_check(study_store, verdicts):
+    found = verdicts(study_store, settings=SETTINGS, examples=240, workers=0)
     assert fails_of(found) == set()
     passed = {name for name, one in found.items() if one.verdict == "pass"}
     # The name plays no part in what is pictured, so that two checks of it say nothing.

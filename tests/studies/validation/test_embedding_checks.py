@@ -28,7 +28,7 @@ SETTINGS = Settings(("image", "text"), folds=3, replicates=40, permutations=39)
 def case(tmp_path_factory):
     """A case whose first sample was analysed."""
     from modalprism.capture.store import EmbeddingStore, write_store
-    from modalprism.studies.studied import StudiedStore
+    from modalprism.studies.study_store import StudyStore
 
     rng = np.random.default_rng(0)
     kind = rng.integers(2, size=160)
@@ -37,8 +37,8 @@ def case(tmp_path_factory):
     path = tmp_path_factory.mktemp("case") / "store.safetensors"
     arrays = {"image": image, "text": text, "label": kind, "group/pair": np.arange(160) // 2}
     write_store(path, arrays, {})
-    studied = StudiedStore("model", "data", EmbeddingStore.open(path))
-    made = Case(studied, SETTINGS, examples=100, runs=20, track=silent)
+    study_store = StudyStore("model", "data", EmbeddingStore.open(path))
+    made = Case(study_store, SETTINGS, examples=100, runs=20, track=silent)
     made.base = made.question(0).answer()
     return made
 
@@ -138,7 +138,7 @@ def test_the_same_run_gives_the_same_bits(case):
 
 @pytest.mark.slow
 def test_a_store_without_a_model_passes(case, verdicts):
-    found = verdicts(case.studied, settings=SETTINGS, examples=160)
+    found = verdicts(case.study_store, settings=SETTINGS, examples=160)
     assert {found[check.name].verdict for check in embedding_checks(("image", "text"))} == {"pass"}
     assert {one.seen for one in found.values() if one.verdict == "not run"} == {
         "here are embeddings and no model"

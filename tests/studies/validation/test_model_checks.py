@@ -20,9 +20,9 @@ def verdict_of(found):
 
 
 def test_an_honest_model_passes(captured, stored, models, verdicts):
-    studied = stored(captured(models["honest"]), models["honest"])
+    study_store = stored(captured(models["honest"]), models["honest"])
     checks = [*pairing(), AnswerMoves("image", "text"), Noise("image")]
-    found = verdicts(studied, checks=checks)
+    found = verdicts(study_store, checks=checks)
     assert set(verdict_of(found).values()) == {"pass"}
     assert found[ROWS].seen == "of 64 rows: image 64, text 64, answer 64"
     assert found[ROWS].rest.low > 0.9
@@ -34,8 +34,8 @@ def test_an_honest_model_passes(captured, stored, models, verdicts):
 @pytest.mark.slow
 def test_a_target_that_never_saw_the_image_fails(captured, stored, models, verdicts):
     # The store holds answers of the model as it should be; the model that runs is blind.
-    studied = stored(captured(models["honest"]), models["blind"])
-    found = verdicts(studied, checks=[AnswerMoves("image", "text"), Noise("image")])
+    study_store = stored(captured(models["honest"]), models["blind"])
+    found = verdicts(study_store, checks=[AnswerMoves("image", "text"), Noise("image")])
     assert found[MOVES].verdict == "fail"
     assert found[MOVES].seen.startswith("the answer stays: J image 0.000")
     assert found["noise over the image"].verdict == "not run"

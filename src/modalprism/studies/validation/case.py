@@ -19,7 +19,7 @@ from modalprism.estimation.analyze import analyze
 from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track
-from modalprism.studies.studied import StudiedStore
+from modalprism.studies.study_store import StudyStore
 from modalprism.studies.validation.finding import NotRunError
 from modalprism.studies.validation.rerun import Rerun
 from modalprism.studies.views import Settings, model_answer, right_answer
@@ -89,7 +89,7 @@ class Case:
 
     Parameters
     ----------
-    studied : StudiedStore
+    study_store : StudyStore
     settings : Settings
         With the replicates and permutations of the checks.
     examples : int
@@ -107,14 +107,14 @@ class Case:
 
     def __init__(
         self,
-        studied: StudiedStore,
+        study_store: StudyStore,
         settings: Settings,
         *,
         examples: int,
         runs: int,
         track: Track,
     ) -> None:
-        self.studied, self.settings, self.track = studied, settings, track
+        self.study_store, self.settings, self.track = study_store, settings, track
         self.examples, self.runs = examples, runs
         self.base: Analysis | str = "not analysed yet"
         self._samples: dict[int, Sample] = {}
@@ -122,7 +122,7 @@ class Case:
     @property
     def store(self) -> EmbeddingStore:
         """The store."""
-        return self.studied.store
+        return self.study_store.store
 
     @property
     def modalities(self) -> tuple[str, str]:
@@ -202,7 +202,7 @@ class Case:
 
     @cached_property
     def _model(self) -> Rerun | str:
-        origin = self.studied.origin
+        origin = self.study_store.origin
         if origin is None:
             return "here are embeddings and no model"
         try:

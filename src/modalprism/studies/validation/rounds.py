@@ -34,7 +34,7 @@ class Asking:
 
 def findings_of(case: Case, checks: Sequence[Check], asking: Asking) -> list[Finding]:
     """Do all checks of a store, in rounds: what surprises is looked at again."""
-    where = f"{case.studied.model} on {case.studied.dataset}"
+    where = f"{case.study_store.model} on {case.study_store.dataset}"
     if any(check.asks for check in checks):
         (case.base,) = asking.ask([case.question(0)], f"{where}, as it is")
     found: dict[Check, Finding] = {}
@@ -114,8 +114,8 @@ def _finding(
     case: Case, check: Check, verdict: Verdict, words: str, seen: Seen | None = None, draws: int = 0
 ) -> Finding:
     return Finding(
-        case.studied.model,
-        case.studied.dataset,
+        case.study_store.model,
+        case.study_store.dataset,
         check.name,
         check.expected,
         words,

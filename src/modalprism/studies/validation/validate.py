@@ -10,8 +10,8 @@ from typing import Final
 
 from modalprism.errors import InputError
 from modalprism.progress import Announce, Track, silent, unheard
-from modalprism.studies.studied import StudiedStore
 from modalprism.studies.study import Study
+from modalprism.studies.study_store import StudyStore
 from modalprism.studies.validation.case import Case
 from modalprism.studies.validation.check import Check
 from modalprism.studies.validation.embedding_checks import embedding_checks
@@ -114,7 +114,7 @@ def _settings(study: Study) -> Settings:
 
 
 def validate_stores(
-    stores: Sequence[StudiedStore],
+    stores: Sequence[StudyStore],
     settings: Settings,
     *,
     examples: int = EXAMPLES,
@@ -143,7 +143,9 @@ def validate_stores(
 
 def _cost(cases: Sequence[Case], checks: Sequence[Check]) -> str:
     """Say what all checks take, if every one applies and none surprises."""
-    passes = sum(check.passes(case) for case in cases if case.studied.origin for check in checks)
+    passes = sum(
+        check.passes(case) for case in cases if case.study_store.origin for check in checks
+    )
     # One of every store as it is, one of most checks, and two of the cut.
     analyses = len(cases) * (1 + sum(1 + isinstance(c, KnockOut) for c in checks if c.asks))
     stores = "a store" if len(cases) == 1 else f"{len(cases)} stores"

@@ -59,7 +59,7 @@ class Origin(Protocol):
 
 
 @dataclass(frozen=True)
-class StudiedStore:
+class StudyStore:
     """A store with the names that it goes by in the profile.
 
     Attributes
