@@ -36,13 +36,13 @@ from modalprism.reports.shell import policy
 from modalprism.serve import pages
 from modalprism.serve.answers import Answers
 from modalprism.serve.comparison import comparison_page, files_compared
+from modalprism.serve.comparison_summaries import files_of_comparison, summary_of
 from modalprism.serve.files import TYPES, content, has, offered
 from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import label, read_status, state_of
 from modalprism.serve.remembered import PATIENCE, Remembered
 from modalprism.serve.summaries import Summaries, Summary, files_of_profile
-from modalprism.serve.written import files_of_comparison, summary_of
 from modalprism.strict_json import dumps
 from modalprism.studies.profile import Profile
 from modalprism.studies.status import STATUS_FILE, RunStatus
