@@ -26,7 +26,7 @@ from modalprism.plotting.figures.dumbbell import (
     signed,
 )
 from modalprism.plotting.figures.panels import ShownFigure, bare, heading
-from modalprism.plotting.figures.says import hover_row
+from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.notation import UNDETERMINED, amount, counts, label, number, percent
 from modalprism.plotting.readings import ATOM_QUANTITIES, Case, Readings
 

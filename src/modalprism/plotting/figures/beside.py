@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import ShownFigure, bare, footer, heading
-from modalprism.plotting.figures.says import hover_row
+from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.notation import counts, label, percent
 from modalprism.plotting.reading import Reading
 from modalprism.plotting.readings import Readings

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from modalprism.files import write_whole
-from modalprism.plotting.figures.says import titled
+from modalprism.plotting.figures.tooltips import titled
 from modalprism.plotting.glyphs import cover
 from modalprism.plotting.settings import Font, drawing
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import footer, heading
-from modalprism.plotting.figures.says import hover_area
+from modalprism.plotting.figures.tooltips import hover_area
 from modalprism.plotting.notation import percent
 from modalprism.plotting.reading import Reading
 from modalprism.plotting.readings import Case, Readings

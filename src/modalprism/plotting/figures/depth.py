@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import footer, heading
-from modalprism.plotting.figures.says import hover_area
+from modalprism.plotting.figures.tooltips import hover_area
 from modalprism.plotting.fusion import FusionSpan, fusion_span
 from modalprism.plotting.notation import amount
 from modalprism.plotting.reading import Reading

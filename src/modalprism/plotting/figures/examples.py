@@ -25,7 +25,7 @@ from modalprism.plotting.examples import (
     said_answer,
 )
 from modalprism.plotting.figures.panels import ShownFigure, heading, patches
-from modalprism.plotting.figures.says import hover
+from modalprism.plotting.figures.tooltips import hover
 from modalprism.plotting.notation import amount, counts, label, number, shortened
 from modalprism.plotting.readings import Case, Readings
 

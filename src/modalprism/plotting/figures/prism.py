@@ -13,7 +13,7 @@ from modalprism.plotting.atoms import INK, atom_styles
 from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import bare, footer, heading, patches
 from modalprism.plotting.figures.rows import PANEL_WIDTH, Rows
-from modalprism.plotting.figures.says import hover_row
+from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.notation import amount, label, number
 from modalprism.plotting.reading import Reading
 from modalprism.plotting.readings import ATOM_QUANTITIES, Case, Readings
