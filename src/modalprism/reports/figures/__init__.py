@@ -25,7 +25,7 @@ from modalprism.plotting.readings import Readings
 from modalprism.plotting.scores import Scoring
 from modalprism.plotting.settings import user_fonts
 from modalprism.progress import Track, silent
-from modalprism.reports.figures.unchanged import key_of, remember, unchanged
+from modalprism.reports.figures.figure_cache import key_of, remember, unchanged
 from modalprism.studies.profile import Profile
 
 __all__ = ["Drawing", "contribution_figure", "depth_figure", "prism_figure", "write_figures"]
