@@ -294,8 +294,8 @@ def test_a_study_takes_an_address_and_fetches_all_of_it_beforehand(tmp_path, mon
     captured("memory://bucket/s")
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "another machine"))
     source = EmbeddingsSource(path="memory://bucket/s").relative_to(tmp_path)
-    (studied,) = source.stores(tmp_path, 0)
-    assert len(arrays_here(studied.store)) == 3
+    (study_store,) = source.stores(tmp_path, 0)
+    assert len(arrays_here(study_store.store)) == 3
     assert source.descriptions()[1] == {"dataset": "s"}
     fsspec.filesystem("memory").rm("/bucket/s/finished.json")
     with pytest.raises(InputError, match="memory://bucket/s is not finished"):

@@ -252,8 +252,8 @@ GROUPS = {  # column: how many
 def test_a_recipe_is_captured(path, opened, models, tmp_path):
     study = opened(path, model=models(path.parent.name))
     (source,) = study.sources
-    (studied,) = source.stores(tmp_path, study.seed)
-    store = studied.store
+    (study_store,) = source.stores(tmp_path, study.seed)
+    store = study_store.store
 
     label = store.array("label")
     assert set(label.tolist()) <= set(source.candidates)
