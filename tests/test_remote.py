@@ -22,7 +22,7 @@ from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.remote import is_address
-from modalprism.studies.embeddings_source import EmbeddingsSource
+from modalprism.studies.embeddings_input import EmbeddingsInput
 
 ARRAYS = {"image": np.eye(4, 3, dtype=np.float32), "text": np.ones((4, 2)), "label": np.arange(4)}
 
@@ -293,7 +293,7 @@ def test_another_machine_has_a_copy_of_its_own(tmp_path, monkeypatch):
 def test_a_study_takes_an_address_and_fetches_all_of_it_beforehand(tmp_path, monkeypatch):
     captured("memory://bucket/s")
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "another machine"))
-    source = EmbeddingsSource(path="memory://bucket/s").relative_to(tmp_path)
+    source = EmbeddingsInput(path="memory://bucket/s").relative_to(tmp_path)
     (study_store,) = source.stores(tmp_path, 0)
     assert len(arrays_here(study_store.store)) == 3
     assert source.descriptions()[1] == {"dataset": "s"}

@@ -42,7 +42,7 @@ from rich.console import Console
 
 from modalprism.baselines.interface import Subject
 from modalprism.files import write_whole
-from modalprism.studies.emoji_source import EmojiSource
+from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.profile import Profile
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import StudyStore
@@ -104,7 +104,7 @@ def timed(work: Callable[[], Found]) -> tuple[Found, dict[str, float]]:
 
 def ask_ours(cell: Cell, missing: Sequence[str]) -> StudyStore:
     """Run our views of a network on a question through the public study."""
-    source = EmojiSource(
+    source = EmojiInput(
         kind="emoji_questions",
         fusions=(cell.fusion,),
         questions=(cell.question,),
@@ -138,7 +138,7 @@ def passes_of(study_store: StudyStore) -> dict[str, int]:
 
 def take_demo(cell: Cell, missing: Sequence[str]) -> StudyStore:
     """Take our views of the demo's networks from the demo's own run; it does not say their cost."""
-    source = EmojiSource(kind="emoji_questions", fusions=(cell.fusion,), questions=(cell.question,))
+    source = EmojiInput(kind="emoji_questions", fusions=(cell.fusion,), questions=(cell.question,))
     (study_store,) = source.stores(DEMO_RUN / "store", PAIRS_SEED)
     profile = Profile.read(DEMO_RUN)
     frame, passes = profile.frame, passes_of(study_store)

@@ -10,9 +10,9 @@ from modalprism.capture.fusion_network import FusionNetwork
 from modalprism.datasets.emoji import load_emojis, split
 from modalprism.datasets.emoji_questions import QUESTIONS
 from modalprism.errors import InputError
-from modalprism.studies import emoji_source
+from modalprism.studies import emoji_input
 from modalprism.studies.demo import demo_study
-from modalprism.studies.emoji_source import EmojiSource
+from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.study import Study
 
 
@@ -38,7 +38,7 @@ def test_a_seed_that_is_none_is_refused(tmp_path):
 
 def test_a_missing_checkpoint_is_said_before_anything_is_encoded(tmp_path, monkeypatch):
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
-    for module in (emoji_family, emoji_source):
+    for module in (emoji_family, emoji_input):
         monkeypatch.setattr(module, "checkpoint_folder", lambda: tmp_path / "none")
     with pytest.raises(InputError, match=r"concat\.safetensors is missing; .*train\.py"):
         demo_study(tmp_path / "run").run()
@@ -68,9 +68,9 @@ def test_other_weights_are_captured_anew(tmp_path):
         emoji_family.save_checkpoint(
             folder / "late.safetensors", FusionNetwork(emoji_family.CONFIGS["late"])
         )
-        source = EmojiSource(kind="emoji_questions", checkpoints=folder)
+        source = EmojiInput(kind="emoji_questions", checkpoints=folder)
         digests.add(source._fingerprint("late", question, 0))
-    digests.add(EmojiSource(kind="emoji_questions")._fingerprint("late", question, 0))
+    digests.add(EmojiInput(kind="emoji_questions")._fingerprint("late", question, 0))
     assert len(digests) == 3
 
 
@@ -79,10 +79,10 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
     train, held_out = split(load_emojis())
     fewer = np.sort(np.random.default_rng(0).permutation(held_out)[:320])
-    monkeypatch.setattr(emoji_source, "split", lambda _emojis: (train, fewer))
+    monkeypatch.setattr(emoji_input, "split", lambda _emojis: (train, fewer))
     study = Study(
         sources=(
-            EmojiSource(
+            EmojiInput(
                 kind="emoji_questions",
                 fusions=("concat",),
                 questions=("pictured",),

@@ -7,9 +7,9 @@ import torch
 from modalprism.baselines.running import Runner
 from modalprism.datasets.emoji import load_emojis, split
 from modalprism.errors import InputError
-from modalprism.studies import emoji_source
-from modalprism.studies.capture_source import CaptureSource
-from modalprism.studies.emoji_source import EmojiSource
+from modalprism.studies import emoji_input
+from modalprism.studies.capture_input import CaptureInput
+from modalprism.studies.emoji_input import EmojiInput
 
 
 def answers(subject):
@@ -23,8 +23,8 @@ def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODALPRISM_CACHE", str(folder / "cache"))
         train, held_out = split(load_emojis())
-        patch.setattr(emoji_source, "split", lambda _emojis: (train, held_out[::13]))
-        source = EmojiSource(
+        patch.setattr(emoji_input, "split", lambda _emojis: (train, held_out[::13]))
+        source = EmojiInput(
             kind="emoji_questions",
             fusions=("concat",),
             questions=("match",),
@@ -40,7 +40,7 @@ def captured(clip_folder, emoji_rows, tmp_path):
     """Capture a tiny CLIP on a table of pictures and names."""
 
     def make(**options):
-        source = CaptureSource(
+        source = CaptureInput(
             kind="capture",
             model=str(clip_folder),
             data=str(emoji_rows),

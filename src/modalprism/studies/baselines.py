@@ -123,7 +123,7 @@ def run_baselines(
         if study_store.origin is None:
             left_out.append(
                 f"{where}: baselines run the model, and here are only its embeddings; name the "
-                "model and its data as a source, kind: capture"
+                "model and its data among the sources, kind: capture"
             )
             continue
         keys = {

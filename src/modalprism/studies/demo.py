@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from modalprism.datasets.emoji_questions import MODALITIES
 from modalprism.errors import InputError
-from modalprism.studies.emoji_source import EmojiSource
+from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.mistakes import first_mistake
 from modalprism.studies.study import Study
 
@@ -24,7 +24,7 @@ def demo_study(out: Path, *, seed: int = 0) -> Study:
 def _study(out: Path, seed: int) -> Study:
     return Study(
         title="Emoji questions: what do three fusions take from the picture and from the name?",
-        sources=(EmojiSource(kind="emoji_questions"),),
+        sources=(EmojiInput(kind="emoji_questions"),),
         modalities=MODALITIES,
         # The encoding view takes three analyses a layer, and no question here needs it.
         views=("answer", "stream"),

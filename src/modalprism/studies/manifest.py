@@ -42,8 +42,8 @@ def manifest_of(
     """
     models: dict[str, str] = {}
     datasets: dict[str, str] = {}
-    for source in study.sources:
-        some_models, some_datasets = source.descriptions()
+    for given in study.sources:
+        some_models, some_datasets = given.descriptions()
         models |= {name: redacted(words) for name, words in some_models.items()}
         datasets |= {name: redacted(words) for name, words in some_datasets.items()}
     return {
@@ -82,6 +82,6 @@ def manifest_of(
             _INTERVALS[study.estimator],
             "Where a layer view tests the same at several layers, q-values are those of "
             "Benjamini and Hochberg.",
-            *dict.fromkeys(note for source in study.sources for note in source.notes()),
+            *dict.fromkeys(note for given in study.sources for note in given.notes()),
         ],
     }

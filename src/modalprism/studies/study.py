@@ -29,10 +29,11 @@ from modalprism.studies.baselines import (
     run_baselines,
     write_baselines,
 )
-from modalprism.studies.capture_source import CaptureSource
+from modalprism.studies.capture_input import CaptureInput
 from modalprism.studies.code import Code, require_allowed
 from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
 from modalprism.studies.example_store import EXAMPLES_FILE
+from modalprism.studies.inputs import Input
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.mistakes import first_mistake
 from modalprism.studies.part import StudyPart, each_once
@@ -40,7 +41,6 @@ from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, fra
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
 from modalprism.studies.shown_examples import gather_examples
-from modalprism.studies.sources import Source
 from modalprism.studies.status import STATUS_FILE, reported
 from modalprism.studies.study_store import StudyStore
 from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
@@ -65,7 +65,7 @@ class Study(StudyPart):
 
     Attributes
     ----------
-    sources : tuple of Source
+    sources : tuple of Input
         Where embeddings come from: ``{kind: embeddings, path: file.npz}``, a model on a dataset,
         ``{kind: capture, model: folder, data: rows.jsonl}``, or the demo's
         ``{kind: emoji_questions}``.
@@ -98,7 +98,7 @@ class Study(StudyPart):
     """
 
     title: str = "study"
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Input, ...] = Field(min_length=1)
     modalities: tuple[str, str] = ("image", "text")
     views: tuple[View, ...] = Field(default=("answer",), min_length=1)
     pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
@@ -161,7 +161,7 @@ class Study(StudyPart):
         return study._relative_to(path.parent)
 
     def _relative_to(self, folder: Path) -> Study:
-        sources = tuple(source.relative_to(folder) for source in self.sources)
+        sources = tuple(given.relative_to(folder) for given in self.sources)
         return self.model_copy(update={"sources": sources, "out": folder / self.out})
 
     def with_baselines(self, names: str) -> Study:
@@ -192,7 +192,7 @@ class Study(StudyPart):
 
     def code(self) -> tuple[Code, ...]:
         """Return the code that the study would run, which the user has to allow."""
-        return tuple(code for source in self.sources for code in source.code())
+        return tuple(code for given in self.sources for code in given.code())
 
     def stores(
         self,
@@ -201,7 +201,7 @@ class Study(StudyPart):
         track: Track = silent,
         allow_code: Sequence[str] = (),
     ) -> list[StudyStore]:
-        """Open the stores of all sources; what is not captured yet is captured.
+        """Open the stores of all inputs; what is not captured yet is captured.
 
         This is where the code of a study begins to run: nothing of it runs before it is allowed.
 
@@ -217,19 +217,19 @@ class Study(StudyPart):
         Raises
         ------
         InputError
-            If a source cannot be used.
+            If an input cannot be used.
         CodeRefusedError
             If the study would run code that is not allowed.
         """
         require_allowed(self.code(), allow_code)
         folder = self.out / "store"
-        for source in self.sources:
-            if isinstance(source, CaptureSource):
-                source.check_model(folder, engine)
+        for given in self.sources:
+            if isinstance(given, CaptureInput):
+                given.check_model(folder, engine)
         return [
             study_store
-            for source in self.sources
-            for study_store in source.stores(folder, self.seed, track, engine)
+            for given in self.sources
+            for study_store in given.stores(folder, self.seed, track, engine)
         ]
 
     def run(
@@ -271,7 +271,7 @@ class Study(StudyPart):
         Raises
         ------
         InputError
-            If a source cannot be used, work cannot be done there, another process runs a study
+            If an input cannot be used, work cannot be done there, another process runs a study
             in this folder, or the folder holds files of yours that the run would replace; work
             finished before is kept.
         CodeRefusedError
@@ -362,7 +362,7 @@ class Study(StudyPart):
         """List every analysis with the store that it reads."""
         names = [(study_store.model, study_store.dataset) for study_store in stores]
         if len(set(names)) < len(names):
-            raise InputError("two sources have the same model and dataset names; rename one")
+            raise InputError("two inputs have the same model and dataset names; rename one")
         return [
             (task, study_store.store)
             for study_store in stores

@@ -1,4 +1,4 @@
-"""What every kind of source hands to a study."""
+"""What every kind of input hands to a study."""
 
 from __future__ import annotations
 

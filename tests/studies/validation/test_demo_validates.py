@@ -11,8 +11,8 @@ from modalprism.capture.fusion_adapter import FusionAdapter
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.emoji import load_emojis, split
 from modalprism.progress import silent
-from modalprism.studies import emoji_source
-from modalprism.studies.emoji_source import EmojiSource
+from modalprism.studies import emoji_input
+from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.study_store import Origin
 from modalprism.studies.validation.knockout_check import KnockOut
 from modalprism.studies.validation.pairing_checks import Names, RowsBelong
@@ -76,8 +76,8 @@ def study_store(tmp_path_factory):
     fewer = np.sort(np.random.default_rng(0).permutation(held_out)[:200])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODALPRISM_CACHE", str(folder / "cache"))
-        patch.setattr(emoji_source, "split", lambda _emojis: (train, fewer))
-        source = EmojiSource(
+        patch.setattr(emoji_input, "split", lambda _emojis: (train, fewer))
+        source = EmojiInput(
             kind="emoji_questions", fusions=("concat",), questions=("pictured",),
             redrawn_examples=10, redrawn_partners=4,
         )  # fmt: skip

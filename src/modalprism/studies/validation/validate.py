@@ -58,7 +58,7 @@ def validate(
     Parameters
     ----------
     study : Study
-        Its sources are captured where they are not yet.
+        Its inputs are captured where they are not yet.
     examples : int
         Rows of a store that the estimator is asked about, drawn with the study's seed.
     runs : int
@@ -78,7 +78,7 @@ def validate(
     Raises
     ------
     InputError
-        If a source cannot be used, or nothing could be checked at all.
+        If an input cannot be used, or nothing could be checked at all.
     CodeRefusedError
         If the study would run code that is not allowed.
     """

@@ -1,4 +1,4 @@
-"""The demo's source: fusion networks that answer questions about emoji pictures and names."""
+"""The demo's input: fusion networks that answer questions about emoji pictures and names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from modalprism.studies.part import StudyPart, each_once
 from modalprism.studies.study_store import StudyStore
 
 
-class EmojiSource(StudyPart):
+class EmojiInput(StudyPart):
     """The bundled demo: fusion networks answer questions about emoji pictures and names.
 
     Attributes
@@ -163,8 +163,8 @@ class EmojiSource(StudyPart):
             network, inputs, redrawn, track=track, description=f"redrawing {words}"
         )
 
-    def relative_to(self, folder: Path) -> EmojiSource:
-        """Return the source with its checkpoints named from this folder."""
+    def relative_to(self, folder: Path) -> EmojiInput:
+        """Return the input with its checkpoints named from this folder."""
         if self.checkpoints is None:
             return self
         return self.model_copy(update={"checkpoints": folder / self.checkpoints})

@@ -1,4 +1,4 @@
-"""A source of the user's own embeddings: a store that was captured before, or a file of arrays."""
+"""An input of the user's own embeddings: a store that was captured before, or a file of arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from modalprism.studies.part import StudyPart
 from modalprism.studies.study_store import StudyStore
 
 
-class EmbeddingsSource(StudyPart):
+class EmbeddingsInput(StudyPart):
     """Embeddings that the user captured: a store, or a file of named arrays; here or elsewhere."""
 
     kind: Literal["embeddings"] = "embeddings"
@@ -60,8 +60,8 @@ class EmbeddingsSource(StudyPart):
             store = replace(store, address=str(self.path))
         yield StudyStore(self.model, self.dataset, store)
 
-    def relative_to(self, folder: Path) -> EmbeddingsSource:
-        """Return the source with its path from this folder."""
+    def relative_to(self, folder: Path) -> EmbeddingsInput:
+        """Return the input with its path from this folder."""
         if is_address(self.path):
             return self
         return self.model_copy(update={"path": folder / self.path})

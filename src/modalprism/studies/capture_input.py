@@ -1,4 +1,4 @@
-"""A source that is captured by the study itself: a model, a dataset, and how to read them."""
+"""An input that is captured by the study itself: a model, a dataset, and how to read them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class JoinedData(StudyPart):
         return Join(self.data, key, other, self.split or split)
 
 
-class CaptureSource(StudyPart):
+class CaptureInput(StudyPart):
     """A model that is run on a dataset, in inference only.
 
     Attributes
@@ -160,8 +160,8 @@ class CaptureSource(StudyPart):
         prompt = None if self.prompt is None else Prompt.of(self.prompt)
         return Columns.from_mapping(self.columns).with_prompt(prompt)
 
-    def relative_to(self, folder: Path) -> CaptureSource:
-        """Return the source with what lies in this folder named from there."""
+    def relative_to(self, folder: Path) -> CaptureInput:
+        """Return the input with what lies in this folder named from there."""
         update: dict[str, Any] = {
             key: _from(folder, value) for key, value in (("model", self.model), ("data", self.data))
         }
@@ -230,7 +230,7 @@ class CaptureSource(StudyPart):
         return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
 
     def check_model(self, folder: Path, engine: Engine | None) -> None:
-        """Refuse a model that is not there, before any source is captured.
+        """Refuse a model that is not there, before any input is captured.
 
         Parameters
         ----------

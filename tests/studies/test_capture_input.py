@@ -121,7 +121,7 @@ def test_what_is_missing_is_said(study_of):
         study_of(redrawn=500).run()
 
 
-def test_an_unfinished_capture_is_no_source(study_of, tmp_path):
+def test_an_unfinished_capture_is_no_input(study_of, tmp_path):
     (source,) = study_of(redrawn=0, limit=20).sources
     (study_store,) = source.stores(tmp_path / "stores", 0)
     (study_store.store.path / "finished.json").unlink()
