@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.studies.comparison import COLUMNS, Run, compare
+from modalprism.studies.comparison import COLUMNS, FinishedRun, compare
 from modalprism.studies.evidence_store import AnalysisKey
 from modalprism.studies.profile import Profile
 from modalprism.studies.study import Study
@@ -24,7 +24,7 @@ def runs(make_study, arrays):
     for name, path in (("picture", first), ("word", second)):
         study = Study.from_yaml(path)
         study.run()
-        found[name] = Run.read(study.out)
+        found[name] = FinishedRun.read(study.out)
     return found
 
 
@@ -63,7 +63,7 @@ def test_other_examples_are_compared_as_independent_ones(runs):
     elsewhere = {
         place: type(one)(one.evidence, "other examples") for place, one in picture.evidence.items()
     }
-    frame = compare({"one": picture, "other": Run(picture.profile, elsewhere)})
+    frame = compare({"one": picture, "other": FinishedRun(picture.profile, elsewhere)})
     assert not frame["paired"].any()
     same = compare({"one": picture, "other": picture})
     width = (frame["high"] - frame["low"]).sum()
@@ -73,13 +73,15 @@ def test_other_examples_are_compared_as_independent_ones(runs):
 def test_what_cannot_be_compared_is_refused(runs):
     picture, word = runs["picture"], runs["word"]
     manifest = picture.profile.manifest | {"modalities": ["audio", "text"]}
-    other = Run(Profile(picture.profile.frame, manifest), picture.evidence)
+    other = FinishedRun(Profile(picture.profile.frame, manifest), picture.evidence)
     with pytest.raises(InputError, match="compare runs of the same modalities"):
         compare({"one": word, "other": other})
-    nats = Run(Profile(picture.profile.frame.assign(unit="nat"), picture.profile.manifest), {})
+    nats = FinishedRun(
+        Profile(picture.profile.frame.assign(unit="nat"), picture.profile.manifest), {}
+    )
     with pytest.raises(InputError, match="one in bits, other in nats; run them in the same base"):
         compare({"one": word, "other": nats})
-    renamed = Run(
+    renamed = FinishedRun(
         Profile(word.profile.frame.assign(model="m", dataset="d"), word.profile.manifest),
         {AnalysisKey("m", "d", *place[2:]): one for place, one in word.evidence.items()},
     )

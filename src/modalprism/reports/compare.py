@@ -23,7 +23,7 @@ from modalprism.plotting.views import answer_grid
 from modalprism.progress import Track, silent
 from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page
-from modalprism.studies.comparison import Run, compare
+from modalprism.studies.comparison import FinishedRun, compare
 from modalprism.studies.profile import Profile
 
 PAGE: Final = "comparison.html"
@@ -33,7 +33,7 @@ _ATOMS: Final = ("redundancy", "unique", "synergy")
 _MOST_SENTENCES: Final = 12
 
 
-def read_runs(folders: Sequence[Path]) -> dict[str, Run]:
+def read_runs(folders: Sequence[Path]) -> dict[str, FinishedRun]:
     """Read runs, and name each by its folder; by more of its path where names are the same.
 
     Raises
@@ -47,17 +47,17 @@ def read_runs(folders: Sequence[Path]) -> dict[str, Run]:
         names = [f"{path.parent.name}/{path.name}" for path in paths]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
-    return {name: Run.read(path) for name, path in zip(names, paths, strict=True)}
+    return {name: FinishedRun.read(path) for name, path in zip(names, paths, strict=True)}
 
 
 def write_comparison(
-    runs: Mapping[str, Run], differences: pd.DataFrame, out: Path, *, track: Track = silent
+    runs: Mapping[str, FinishedRun], differences: pd.DataFrame, out: Path, *, track: Track = silent
 ) -> Path:
     """Write a page, its figures and a table of differences into a folder.
 
     Parameters
     ----------
-    runs : mapping of name to Run
+    runs : mapping of name to FinishedRun
         See `read_runs`; one run may hold several models and datasets.
     differences : pandas.DataFrame
         Theirs, of `compare`.
@@ -81,7 +81,7 @@ def write_comparison(
     return page
 
 
-def render_comparison(runs: Mapping[str, Run]) -> str:
+def render_comparison(runs: Mapping[str, FinishedRun]) -> str:
     """Return the page as text, without any file beside it.
 
     Raises
@@ -97,7 +97,7 @@ def render_comparison(runs: Mapping[str, Run]) -> str:
     return _page(runs, differences, figures, files=False)
 
 
-def together(runs: Mapping[str, Run]) -> Profile:
+def together(runs: Mapping[str, FinishedRun]) -> Profile:
     """Put profiles together; a model that several runs have on a dataset gets the run's name."""
     frames = [run.profile.frame.assign(run=name) for name, run in runs.items()]
     frame = pd.concat(frames, ignore_index=True)
@@ -115,7 +115,7 @@ def together(runs: Mapping[str, Run]) -> Profile:
     return Profile(frame.drop(columns="run"), manifest)
 
 
-def _figures(runs: Mapping[str, Run], differences: pd.DataFrame) -> dict[str, Any]:
+def _figures(runs: Mapping[str, FinishedRun], differences: pd.DataFrame) -> dict[str, Any]:
     profile = together(runs)
     readings, seed = Readings(profile), profile.manifest["seed"]
     wanted: dict[str, Any] = {}
@@ -211,7 +211,7 @@ def difference_grid(differences: pd.DataFrame) -> Grid:
 
 
 def _page(
-    runs: Mapping[str, Run],
+    runs: Mapping[str, FinishedRun],
     differences: pd.DataFrame,
     figures: Mapping[str, str],
     *,

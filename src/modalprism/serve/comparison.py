@@ -31,7 +31,9 @@ def comparison_page(runs: Sequence[Run]) -> str:
     """
     short = [run.path.name for run in runs]
     names = short if len(set(short)) == len(short) else [run.name for run in runs]
-    found = {name: comparison.Run.read(run.path) for name, run in zip(names, runs, strict=True)}
+    found = {
+        name: comparison.FinishedRun.read(run.path) for name, run in zip(names, runs, strict=True)
+    }
     # Figures are drawn under settings that belong to the whole process.
     with _DRAWING:
         return render_comparison(found)

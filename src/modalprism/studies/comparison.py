@@ -41,7 +41,7 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class FinishedRun:
     """A finished run with its evidence.
 
     Attributes
@@ -54,7 +54,7 @@ class Run:
     evidence: Mapping[AnalysisKey, StoredEvidence]
 
     @classmethod
-    def read(cls, folder: Path) -> Run:
+    def read(cls, folder: Path) -> FinishedRun:
         """Read a run's folder.
 
         Raises
@@ -65,12 +65,12 @@ class Run:
         return cls(Profile.read(folder), read_evidence(folder))
 
 
-def compare(runs: Mapping[str, Run]) -> pd.DataFrame:
+def compare(runs: Mapping[str, FinishedRun]) -> pd.DataFrame:
     """Compare all models on the same dataset, and all datasets of the same model.
 
     Parameters
     ----------
-    runs : mapping of name to Run
+    runs : mapping of name to FinishedRun
         One run may hold several models and datasets; they are compared with each other, too.
 
     Returns
@@ -116,7 +116,7 @@ def compare(runs: Mapping[str, Run]) -> pd.DataFrame:
     return frame[list(COLUMNS)]
 
 
-def _check(runs: Mapping[str, Run]) -> None:
+def _check(runs: Mapping[str, FinishedRun]) -> None:
     first, *others = runs.items()
     for name, run in others:
         if run.profile.modalities != first[1].profile.modalities:
