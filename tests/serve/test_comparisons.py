@@ -100,7 +100,11 @@ def test_its_page_is_opened_as_reports_are(client, compared, runs):
         ("differences.csv", b"a,b\n1,2\n", "is damaged"),
         ("differences.csv", b"\xff\xfe\x00" * 40, "is damaged"),
         ("differences.csv", b'"' + b"a,\n" * 40, "is damaged"),
-        ("differences.csv", f"{','.join(comparison_summaries._COLUMNS)},view\n".encode(), "has no rows"),
+        (
+            "differences.csv",
+            f"{','.join(comparison_summaries._COLUMNS)},view\n".encode(),
+            "has no rows",
+        ),
     ],
 )
 def test_half_a_comparison_is_a_sentence(client, compared, runs, file, content, words):
@@ -161,7 +165,9 @@ def test_a_comparison_in_a_runs_own_folder_is_both(client, add, real_comparison,
 def test_a_comparison_is_read_again_only_where_it_has_changed(runs, compared, monkeypatch):
     reads = []
     monkeypatch.setattr(
-        application, "summary_of", lambda one: reads.append(one.name) or comparison_summaries.summary_of(one)
+        application,
+        "summary_of",
+        lambda one: reads.append(one.name) or comparison_summaries.summary_of(one),
     )
     client = TestClient(application.make_app(runs, 80), base_url="http://localhost")
     for _ in range(3):
