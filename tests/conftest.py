@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from modalprism import cli
-from modalprism.datasets.emoji import load_emojis
 from modalprism.datasets.example import Example
+from modalprism.demo.emoji import load_emojis
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import yaml
 
-from modalprism.capture import emoji_family
+from modalprism.demo import checkpoints
 from modalprism.errors import WorkerError
 from modalprism.pid.gates import GATES
 from modalprism.pid.stopping import Watch
-from modalprism.studies import emoji_input
 from modalprism.studies.shown_examples import gather_examples
 
 N = 120
@@ -363,8 +362,7 @@ def test_report_refuses(run, refused):
 
 def test_demo_refuses(refused, monkeypatch):
     assert "seed: give a number of at least 0" in refused("demo", "--seed", -1)
-    for module in (emoji_family, emoji_input):
-        monkeypatch.setattr(module, "checkpoint_folder", lambda: Path("none"))
+    monkeypatch.setattr(checkpoints, "checkpoint_folder", lambda: Path("none"))
     assert "the checkpoint none/concat.safetensors is missing" in refused("demo")
 
 

@@ -22,17 +22,17 @@ from rich.progress import Progress
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modalprism.capture.emoji_family import (
+from modalprism.demo.checkpoints import (
     ANSWER_SLICES,
     BUNDLED,
     CONFIGS,
     load_network,
     save_checkpoint,
 )
-from modalprism.capture.emoji_inputs import EmojiInputs, encode_emojis
-from modalprism.capture.fusion_network import FUSIONS, FusionNetwork
-from modalprism.datasets.emoji import Emoji, load_emojis, split
-from modalprism.datasets.emoji_questions import (
+from modalprism.demo.emoji import Emoji, load_emojis, split
+from modalprism.demo.features import EncodedEmojis, encode_emojis
+from modalprism.demo.fusion_network import FUSIONS, FusionNetwork
+from modalprism.demo.questions import (
     QUESTIONS,
     Question,
     draw_partners,
@@ -71,13 +71,13 @@ def epoch_pairs(
     return pairs.picture, pairs.name, pairs.label
 
 
-def mean_picture(inputs: EmojiInputs) -> Tensor:
+def mean_picture(inputs: EncodedEmojis) -> Tensor:
     """Return the mean of the encoded pictures, which tells nothing of any one."""
     return inputs.image.float().mean(0)
 
 
 def blank(
-    inputs: EmojiInputs,
+    inputs: EncodedEmojis,
     question: Question,
     batch: Batch,
     no_image: Tensor,
@@ -102,7 +102,7 @@ def train_one(
     fusion: str,
     emojis: tuple[Emoji, ...],
     train: NDArray[np.int64],
-    inputs: EmojiInputs,
+    inputs: EncodedEmojis,
     *,
     seed: int = SEED,
     epochs: int = EPOCHS,
@@ -148,7 +148,7 @@ def accuracies(
     network: FusionNetwork,
     emojis: tuple[Emoji, ...],
     members: NDArray[np.int64],
-    inputs: EmojiInputs,
+    inputs: EncodedEmojis,
 ) -> dict[str, dict[str, float]]:
     """Accuracy on every question with both modalities, one or none, and of the commonest answer."""
     result: dict[str, dict[str, float]] = {}

@@ -41,8 +41,8 @@ from methods import (
 from rich.console import Console
 
 from modalprism.baselines.interface import Subject
+from modalprism.demo.input import EmojiInput
 from modalprism.files import write_whole
-from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.profile import Profile
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import StudyStore

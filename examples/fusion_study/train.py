@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from modalprism.capture.fusion_network import FUSIONS
+from modalprism.demo.fusion_network import FUSIONS
 
 SEEDS = (0, 1, 2, 3, 4)
 EPOCHS, BATCH = 4, 32  # the demo's own have 30 and 128

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from modalprism.baselines.interface import Subject
-from modalprism.capture.emoji_family import load_network
-from modalprism.capture.emoji_inputs import encode_emojis
-from modalprism.capture.fusion_adapter import FusionAdapter
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.emoji import load_emojis, split
-from modalprism.datasets.emoji_questions import QUESTIONS
 from modalprism.datasets.example import Example
+from modalprism.demo.adapter import FusionAdapter
+from modalprism.demo.checkpoints import load_network
+from modalprism.demo.emoji import load_emojis, split
+from modalprism.demo.features import encode_emojis
+from modalprism.demo.questions import QUESTIONS
 
 FAMILIES = Path(__file__).parents[1] / "capture" / "families"
 MODALITIES = ("image", "text")

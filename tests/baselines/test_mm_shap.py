@@ -13,10 +13,10 @@ from modalprism.baselines.mm_shap import MmShap, shapley_values
 from modalprism.baselines.players import MeanStates, masked, player_of, read_means, tiled
 from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.capture.fusion_adapter import FusionAdapter
-from modalprism.capture.fusion_network import FusionConfig, FusionNetwork
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example
+from modalprism.demo.adapter import FusionAdapter
+from modalprism.demo.fusion_network import FusionConfig, FusionNetwork
 from modalprism.errors import InputError
 
 

@@ -15,10 +15,10 @@ from modalprism.baselines.paper_protocol import PaperProtocol, atoms_of, certifi
 from modalprism.baselines.paper_tables import coded_triples, counted, shuffled
 from modalprism.baselines.paper_tokens import fused_sites, read_tokens
 from modalprism.baselines.running import Runner
-from modalprism.capture.fusion_adapter import FusionAdapter
-from modalprism.capture.fusion_network import FusionConfig, FusionNetwork
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example
+from modalprism.demo.adapter import FusionAdapter
+from modalprism.demo.fusion_network import FusionConfig, FusionNetwork
 from modalprism.errors import InputError
 from modalprism.pid import GATES, decompose_batch
 

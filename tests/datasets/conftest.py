@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modalprism.datasets.emoji import load_emojis
+from modalprism.demo.emoji import load_emojis
 
 
 @pytest.fixture(scope="session")

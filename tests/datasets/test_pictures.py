@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from modalprism.datasets.emoji import load_emojis
 from modalprism.datasets.pictures import picture_of, side_by_side
+from modalprism.demo.emoji import load_emojis
 from modalprism.errors import InputError
 
 REAL = load_emojis()[0].picture.read_bytes()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modalprism.datasets.emoji import load_emojis
 from modalprism.datasets.pictures import picture_of
+from modalprism.demo.emoji import load_emojis
 from modalprism.studies.study import Study
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -9,9 +9,9 @@ import yaml
 
 from modalprism.baselines import BASELINES
 from modalprism.baselines.ablation import ModalityAblation
-from modalprism.datasets.emoji import load_emojis, split
+from modalprism.demo import input as demo_input
+from modalprism.demo.emoji import load_emojis, split
 from modalprism.errors import InputError
-from modalprism.studies import emoji_input
 from modalprism.studies.baselines import BASELINES_FILE, read_baselines
 from modalprism.studies.study import Study
 
@@ -24,7 +24,7 @@ def few_emojis(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODALPRISM_CACHE", str(tmp_path_factory.mktemp("cache")))
         train, held_out = split(load_emojis())
-        patch.setattr(emoji_input, "split", lambda _emojis: (train, held_out[::5]))
+        patch.setattr(demo_input, "split", lambda _emojis: (train, held_out[::5]))
         yield
 
 

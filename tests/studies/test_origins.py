@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from modalprism.baselines.running import Runner
-from modalprism.datasets.emoji import load_emojis, split
+from modalprism.demo import input as demo_input
+from modalprism.demo.emoji import load_emojis, split
+from modalprism.demo.input import EmojiInput
 from modalprism.errors import InputError
-from modalprism.studies import emoji_input
 from modalprism.studies.capture_input import CaptureInput
-from modalprism.studies.emoji_input import EmojiInput
 
 
 def answers(subject):
@@ -23,7 +23,7 @@ def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODALPRISM_CACHE", str(folder / "cache"))
         train, held_out = split(load_emojis())
-        patch.setattr(emoji_input, "split", lambda _emojis: (train, held_out[::13]))
+        patch.setattr(demo_input, "split", lambda _emojis: (train, held_out[::13]))
         source = EmojiInput(
             kind="emoji_questions",
             fusions=("concat",),

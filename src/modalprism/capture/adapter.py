@@ -169,6 +169,10 @@ class Adapter(ABC):
     def sites(self) -> tuple[Site, ...]:
         """Name the places where states are read, every modality at every layer once."""
 
+    def layer_names(self) -> dict[int, str]:
+        """Name layers that tables should not call by their number; none by default."""
+        return {}
+
     @abstractmethod
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Say which positions belong to each modality.

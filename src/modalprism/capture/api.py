@@ -18,7 +18,7 @@ from modalprism.capture.parts import REDRAWN, PartsReader, read_notices
 from modalprism.capture.places import opened_place
 from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.recipe import Recipe
-from modalprism.capture.redrawn import PARTNERS, check_redrawn, redrawn_pairs
+from modalprism.capture.redrawn import PARTNERS, Unpaired, check_redrawn, redrawn_pairs
 from modalprism.capture.run import Run, run_capture
 from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
 from modalprism.capture.store import EmbeddingStore
@@ -130,8 +130,9 @@ def capture(
     if redrawn and isinstance(examples, Iterator):
         raise InputError("redrawn pairs read the examples twice; give a list, no generator")
     total = len(examples) if isinstance(examples, Sized) else 0
+    distinct = examples.unpaired() if isinstance(examples, Unpaired) else None
     if redrawn and total:  # now, and not when all has been captured
-        check_redrawn(redrawn, partners, total)
+        check_redrawn(redrawn, partners, total if distinct is None else len(distinct))
     settings = CaptureSettings(
         layers=None if layers is None else tuple(layers),
         pool=pool,
@@ -171,9 +172,13 @@ def capture(
                 )
             captured = PartsReader.open(out)
             first, second = captured.words["modalities"]
+            if distinct is None:
+                paired, kept = _examples(examples, labels), set(captured.array("id").tolist())
+            else:
+                paired, kept = iter(distinct), {example.id for example in distinct}
             pairs = redrawn_pairs(
-                _examples(examples, labels),
-                set(captured.array("id").tolist()),
+                paired,
+                kept,
                 (first, second),
                 count=redrawn,
                 partners=partners,

@@ -6,15 +6,13 @@ span, whatever the network learnt: no other position is told of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from modalprism.capture.adapter import Adapter
-from modalprism.capture.fusion_network import FusionNetwork
 from modalprism.capture.interventions import attention_cut
 from modalprism.errors import InputError
 
@@ -59,58 +57,3 @@ def span_hidden(
     seen = spans[modality]
     causal = adapter.fused == "last"  # a decoder; others see what stands behind them
     return attention_cut(adapter.model, modules, ~seen, seen, causal=causal)
-
-
-@contextmanager
-def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterator[None]:
-    """Hide a modality from the other one in a fusion network.
-
-    Parameters
-    ----------
-    network : FusionNetwork
-    pieces : int
-        Positions of a picture.
-    modality : {"image", "text"}
-        Which is not seen.
-
-    Raises
-    ------
-    InputError
-        If the network's streams never look at each other.
-    """
-    fusion = network.config.fusion
-    if fusion == "late":
-        raise InputError("its two streams never look at each other, so that nothing can be cut")
-    reader = "text_from_image" if modality == "image" else "image_from_text"
-    with ExitStack() as hooks:
-        for layer in network.layers:
-            if fusion == "concat":
-                handle = layer.get_submodule("attention").register_forward_hook(
-                    lambda module, given, output: _own_context(
-                        module, given, output, pieces, modality
-                    )
-                )
-            elif fusion == "cross_attention":  # what it adds to its queries is left out
-                handle = layer.get_submodule(reader).register_forward_hook(
-                    lambda _module, given, _output: given[0]
-                )
-            else:  # the gate may open as it likes: what it lets in is nothing
-                handle = layer.get_submodule(reader).register_forward_hook(
-                    lambda _module, _given, output: torch.zeros_like(output)
-                )
-            hooks.callback(handle.remove)
-        yield
-
-
-def _own_context(
-    attention: nn.Module, given: tuple[Any, ...], output: Tensor, pieces: int, hidden: str
-) -> Tensor:
-    """Attend anew from the span that must not see the other, to its own positions alone."""
-    state, _, mask = given
-    picture, words = slice(None, pieces), slice(pieces, None)
-    # Not the module itself: its hooks would come here again.
-    if hidden == "image":
-        alone = attention.forward(state[:, words], state[:, words], mask[:, words])
-        return torch.cat([output[:, picture], alone], 1)
-    alone = attention.forward(state[:, picture], state[:, picture], mask[:, picture])
-    return torch.cat([alone, output[:, words]], 1)

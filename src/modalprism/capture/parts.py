@@ -191,6 +191,11 @@ def is_finished(folder: Path) -> bool:
     return bool(mark) and mark.items() >= _counts_of(finished_parts(folder)).items()
 
 
+def is_whole(folder: Path, *, redrawn: bool) -> bool:
+    """Tell whether a capture is finished, with its redrawn pairs if they are wanted."""
+    return is_finished(folder) and (not redrawn or is_finished(folder / REDRAWN))
+
+
 def read_notices(folder: Path) -> Notices:
     """Read the notices of a finished store; none where it is not finished."""
     return Notices.read(_mark_in(folder).get("notices"))

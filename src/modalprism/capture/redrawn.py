@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from modalprism.errors import InputError
 
 EXAMPLES = 160
 PARTNERS = 40
+
+
+@runtime_checkable
+class Unpaired(Protocol):
+    """A dataset whose examples combine inputs, and that names each input once."""
+
+    def unpaired(self) -> Sequence[Example]:
+        """Return the examples from which redrawn pairs are made."""
 
 
 @dataclass(frozen=True, eq=False)

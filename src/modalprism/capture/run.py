@@ -147,13 +147,14 @@ def description_of(
     """Say what the store is; all that makes other bytes stands here, and nothing else."""
     sites = _sites(adapter, settings)
     layers = sorted({site.layer for site in sites})
-    doubtful = {
+    optional = {
         "unknown_candidates": adapter.unknown_candidates(),
         "same_candidates": adapter.same_candidates(),
+        "layer_names": {str(layer): name for layer, name in adapter.layer_names().items()},
     }
     return {
         **words,
-        **{name: found for name, found in doubtful.items() if found},
+        **{name: found for name, found in optional.items() if found},
         "adapter": type(adapter).__name__,
         "modalities": list(adapter.modalities),
         "candidates": list(adapter.candidates),

@@ -271,7 +271,7 @@ def demo(
     """
 
     def read() -> Any:
-        from modalprism.studies.demo import demo_study
+        from modalprism.demo.study import demo_study
 
         return demo_study(out, seed=seed)
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import glob
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from modalprism.capture.adapter import Adapter
 from modalprism.capture.api import capture
-from modalprism.capture.loading import adapter_named
+from modalprism.capture.loading import adapter_named, load_adapter
 from modalprism.capture.model_place import check_model, check_model_folder
-from modalprism.capture.parts import REDRAWN, is_finished
+from modalprism.capture.parts import is_whole
 from modalprism.capture.redrawn import PARTNERS
+from modalprism.capture.settings import FIRST_BATCH
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.example import Example
 from modalprism.datasets.joined import Join
 from modalprism.datasets.labels import Labels
 from modalprism.datasets.prompts import Prompt
@@ -30,7 +34,7 @@ from modalprism.strict_json import dumps
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
 from modalprism.studies.part import StudyPart
-from modalprism.studies.study_store import StudyStore
+from modalprism.studies.study_store import Recording, StudyStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _ADAPTER: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -208,23 +212,31 @@ class CaptureInput(StudyPart):
         fingerprint = examples.fingerprint()
         # A folder a question: what is asked otherwise is captured beside, and nothing is lost.
         out = folder / f"{self._folder_name()}-{self._key(fingerprint, seed)}"
-        if not self._whole(out):
+        if not is_whole(out, redrawn=self.redrawn > 0):
             self._capture(examples, fingerprint, out, seed, track, engine)
         store = EmbeddingStore.open(out)
         origin = CaptureOrigin(
-            self.model,
             self.model_label,
             self.dataset_label,
             examples,
             store,
             self.candidates,
-            adapter_named(self.adapter) if self.adapter else None,
-            self.revision,
-            self.trust_remote_code,
-            self.batch_size,
+            self._load,
+            partial(_shown, examples),
+            FIRST_BATCH if self.batch_size == "auto" else self.batch_size,
             self.device,
         )
         yield StudyStore(self.model_label, self.dataset_label, store, origin)
+
+    def _load(self, *, attention: bool = False) -> Adapter:
+        return load_adapter(
+            self.model,
+            revision=self.revision,
+            candidates=self.candidates,
+            adapter=adapter_named(self.adapter) if self.adapter else None,
+            trust_remote_code=self.trust_remote_code,
+            attn_implementation="eager" if attention else None,
+        )
 
     def _folder_name(self) -> str:
         return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
@@ -250,9 +262,6 @@ class CaptureInput(StudyPart):
             check_model_folder(self.model)
         else:
             check_model(self.model, self.revision)
-
-    def _whole(self, out: Path) -> bool:
-        return is_finished(out) and (not self.redrawn or is_finished(out / REDRAWN))
 
     def _key(self, fingerprint: str, seed: int) -> str:
         # What is not asked is not in the key: stores of before it could be asked stay the same.
@@ -309,6 +318,15 @@ class CaptureInput(StudyPart):
             f"Of {self.dataset_label}, rows whose right answer is none of "
             f"{', '.join(self.candidates)} were left out.",
         )
+
+
+def _shown(examples: Examples, example: Example) -> Mapping[str, Any]:
+    """Return what a person sees of an example; a waveform becomes a recording with its rate."""
+    kinds = {name: one.kind for name, one in examples.columns.modalities.items()}
+    return {
+        name: Recording(value, examples.sampling_rate) if kinds.get(name) == "audio" else value
+        for name, value in example.inputs.items()
+    }
 
 
 def _from(folder: Path, place: str) -> str:

@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modalprism.baselines.interface import Subject
 from modalprism.capture.adapter import Adapter
-from modalprism.capture.loading import load_adapter
-from modalprism.capture.run import FIRST_BATCH
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
-from modalprism.datasets.sources import Examples
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
-from modalprism.studies.study_store import Recording, Rows
+from modalprism.studies.study_store import Rows
 
 
 @dataclass(frozen=True, eq=False)
 class CaptureOrigin:
-    """A model by its folder or hub id, on the examples that a store kept.
+    """A model and the examples that a store holds.
 
     Attributes
     ----------
-    path : str
-        Of the model.
     model, dataset : str
         Their names in every output.
-    examples : Examples
-        Of which the store may have skipped some: rows are found by their ids.
+    examples : iterable of Example
+        The store may have skipped some: rows are found by their ids.
     store : EmbeddingStore
     candidates : sequence of str
-    adapter : type of Adapter, optional
-    revision : str, optional
-    trust_remote_code : bool
-    batch_size : int or "auto"
+    load : callable
+        Loads the model; its keyword ``attention`` says whether attention weights are needed.
+    shown_of : callable
+        Example → what a person sees of it, by modality.
+    batch_size : int
     device : str
     """
 
-    path: str
     model: str
     dataset: str
-    examples: Examples
+    examples: Iterable[Example]
     store: EmbeddingStore
     candidates: Sequence[str]
-    adapter: type[Adapter] | None
-    revision: str | None
-    trust_remote_code: bool
-    batch_size: int | str
+    load: Callable[..., Adapter]
+    shown_of: Callable[[Example], Mapping[str, Any]]
+    batch_size: int
     device: str
 
     def subject(
@@ -60,30 +54,12 @@ class CaptureOrigin:
     ) -> Subject:
         """Load the model, and the examples of these rows; see `Origin`."""
         examples = self._of(rows)
-        adapter = load_adapter(
-            self.path,
-            revision=self.revision,
-            candidates=self.candidates,
-            adapter=self.adapter,
-            trust_remote_code=self.trust_remote_code,
-            attn_implementation="eager" if attention else None,
-        )
-        size = self.batch_size if isinstance(self.batch_size, int) else FIRST_BATCH
-        return Subject(adapter, examples, self.model, self.dataset, size, self.device)
+        adapter = self.load(attention=attention)
+        return Subject(adapter, examples, self.model, self.dataset, self.batch_size, self.device)
 
     def shown(self, rows: Rows) -> list[Mapping[str, Any]]:
-        """Return the inputs of these rows as the model is given them; a picture is decoded."""
-        return [
-            {name: self._seen(name, value) for name, value in example.inputs.items()}
-            for example in self._of(rows)
-        ]
-
-    def _seen(self, modality: str, value: Any) -> Any:
-        """Tell a recording from another array, and how fast it is."""
-        known = self.examples.columns.modalities.get(modality)
-        if known is None or known.kind != "audio":
-            return value
-        return Recording(value, self.examples.sampling_rate)
+        """Return the inputs of these rows as a person sees them; a picture is decoded."""
+        return [self.shown_of(example) for example in self._of(rows)]
 
     def _of(self, rows: Rows) -> list[Example]:
         identities = self.store.array("id")

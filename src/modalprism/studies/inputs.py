@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from modalprism.demo.input import EmojiInput
 from modalprism.studies.capture_input import CaptureInput
 from modalprism.studies.embeddings_input import EmbeddingsInput
-from modalprism.studies.emoji_input import EmojiInput
 
 Input = Annotated[EmbeddingsInput | CaptureInput | EmojiInput, Field(discriminator="kind")]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.capture.fusion_adapter import FusionAdapter
 from modalprism.capture.store import EmbeddingStore, write_store
-from modalprism.datasets.emoji import load_emojis, split
+from modalprism.demo import input as demo_input
+from modalprism.demo.adapter import FusionAdapter
+from modalprism.demo.emoji import load_emojis, split
+from modalprism.demo.input import EmojiInput
 from modalprism.progress import silent
-from modalprism.studies import emoji_input
-from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.study_store import Origin
 from modalprism.studies.validation.knockout_check import KnockOut
 from modalprism.studies.validation.pairing_checks import Names, RowsBelong
@@ -76,7 +76,7 @@ def study_store(tmp_path_factory):
     fewer = np.sort(np.random.default_rng(0).permutation(held_out)[:200])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODALPRISM_CACHE", str(folder / "cache"))
-        patch.setattr(emoji_input, "split", lambda _emojis: (train, fewer))
+        patch.setattr(demo_input, "split", lambda _emojis: (train, fewer))
         source = EmojiInput(
             kind="emoji_questions", fusions=("concat",), questions=("pictured",),
             redrawn_examples=10, redrawn_partners=4,

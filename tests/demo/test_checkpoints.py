@@ -4,14 +4,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from modalprism.capture.emoji_family import (
+from modalprism.demo.checkpoints import (
     BUNDLED,
     CONFIGS,
     checkpoint_folder,
     load_network,
     save_checkpoint,
 )
-from modalprism.capture.fusion_network import FUSIONS, FusionNetwork
+from modalprism.demo.fusion_network import FUSIONS, FusionNetwork
 from modalprism.errors import InputError
 
 

@@ -12,14 +12,17 @@ match      half true, half another's      yes or no           synergy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.datasets.emoji import Emoji, categories
+from modalprism.datasets.example import Example
+from modalprism.datasets.pictures import picture_of
+from modalprism.demo.emoji import Emoji, categories, kin_numbers
 from modalprism.errors import InputError
 from modalprism.suggest import suggestion
 
@@ -59,27 +62,63 @@ QUESTIONS: Final = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairedExamples:
-    """Pairs of a picture and a name, with the right answer.
+    """Pairs of a picture and a name with the right answer: a dataset that `capture` takes.
+
+    An example's inputs are the numbers of two emojis. Pairs whose picture, or whose name, is of the
+    same kin share a group.
 
     Attributes
     ----------
     question : Question
-        What is asked about every pair.
+        Asked about every pair.
+    emojis : sequence of Emoji
     picture, name : ndarray of int64, shape (n,)
-        Indices of emojis.
+        Indices into `emojis`.
     label : ndarray of int64, shape (n,)
-        The right answer, an index into `answers`; −1 where there is none (redrawn `kind`).
-    answers : tuple of str
-        The candidate answers.
+        The right answer, an index into `answers`; −1 where there is none.
     """
 
     question: Question
+    emojis: Sequence[Emoji]
     picture: NDArray[np.int64]
     name: NDArray[np.int64]
     label: NDArray[np.int64]
-    answers: tuple[str, ...]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The candidate answers."""
+        return ("no", "yes") if self.question.answer == "match" else categories(self.emojis)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __iter__(self) -> Iterator[Example]:
+        # Zero-padded, so that words sort as the numbers do.
+        kin = [f"{number:05d}" for number in kin_numbers(self.emojis)]
+        pairs = zip(self.picture.tolist(), self.name.tolist(), self.label.tolist(), strict=True)
+        for row, (picture, name, label) in enumerate(pairs):
+            groups = {"picture": kin[picture], "name": kin[name]}
+            yield Example(str(row), {"image": picture, "text": name}, label, groups)
+
+    def unpaired(self) -> list[Example]:
+        """Return each emoji once, with its own name: what redrawn pairs are drawn from."""
+        members = np.unique(np.concatenate([self.picture, self.name])).tolist()
+        return [Example(f"{i:05d}", {"image": i, "text": i}) for i in members]
+
+    def shown(self, example: Example) -> dict[str, Any]:
+        """Return the picture and the name of an example."""
+        picture, name = (self.emojis[example.inputs[modality]] for modality in MODALITIES)
+        return {"image": picture_of(picture.picture.read_bytes()), "text": name.name}
+
+    def fingerprint(self) -> str:
+        """Return a hash of the question and its pairs."""
+        digest = hashlib.sha256(repr(self.question).encode())
+        for numbers in (self.picture, self.name):
+            digest.update(" ".join(self.emojis[number].key for number in numbers).encode())
+        digest.update(self.label.tobytes())
+        return digest.hexdigest()[:16]
 
 
 def question_named(name: str) -> Question:
@@ -94,11 +133,6 @@ def question_named(name: str) -> Question:
         hint = suggestion(name, QUESTIONS)
         raise InputError(f"there is no question {name!r}; choose from {', '.join(QUESTIONS)}{hint}")
     return QUESTIONS[name]
-
-
-def candidate_answers(question: Question, emojis: Sequence[Emoji]) -> tuple[str, ...]:
-    """Return the answers that the model may choose from."""
-    return ("no", "yes") if question.answer == "match" else categories(emojis)
 
 
 def label_pairs(
@@ -119,7 +153,7 @@ def label_pairs(
             label = kind[name]
         case "own":
             label = np.where(kind[picture] == kind[name], kind[picture], -1)
-    return PairedExamples(question, picture, name, label, candidate_answers(question, emojis))
+    return PairedExamples(question, emojis, picture, name, label)
 
 
 def draw_partners(
@@ -189,34 +223,3 @@ def observed_pairs(
         pictures.append(np.tile(inside, len(partners)))
         names.append(partners.ravel())
     return label_pairs(question, emojis, np.concatenate(pictures), np.concatenate(names))
-
-
-def redrawn_pairs(
-    question: Question,
-    emojis: Sequence[Emoji],
-    members: NDArray[np.int64],
-    *,
-    examples: int,
-    partners: int,
-    seed: int = 0,
-) -> PairedExamples:
-    """Run a sample of pictures with `partners` names each, and each name with as many pictures.
-
-    The sample's members stand in a random circle; picture i meets the names i+1, …, i+partners.
-    Every picture and every name is thus seen equally often, and never with its own.
-
-    Returns
-    -------
-    PairedExamples
-        ``examples × partners`` rows; row ``i·partners + j`` is picture i with name i+1+j.
-    """
-    if not 2 <= partners < examples <= len(members):
-        raise InputError(
-            f"redrawn pairs need 2 <= partners < examples <= {len(members)}, "
-            f"not {partners} partners and {examples} examples"
-        )
-    circle = np.random.default_rng(seed).permutation(members)[:examples]
-    start = np.arange(examples)[:, None]
-    picture = np.broadcast_to(circle[start], (examples, partners)).ravel()
-    name = circle[(start + 1 + np.arange(partners)) % examples].ravel()
-    return label_pairs(question, emojis, picture, name)

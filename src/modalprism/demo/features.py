@@ -1,4 +1,4 @@
-"""What the fusion networks of the emoji questions read: encoded pictures, encoded sentences."""
+"""Encoded pictures and sentences of emojis: what the fusion networks read."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.capture.encoders import encode_pictures, encode_texts
-from modalprism.datasets.emoji import Emoji
-from modalprism.datasets.emoji_questions import Question
+from modalprism.demo.emoji import Emoji
+from modalprism.demo.encoders import encode_pictures, encode_texts
+from modalprism.demo.questions import Question
 from modalprism.progress import Track, silent
 
 
 @dataclass(frozen=True)
-class EmojiInputs:
-    """Encoded pictures and sentences of some emojis; a sentence is a question and then a name.
+class EncodedEmojis:
+    """Features of some emojis; a sentence is a question followed by a name.
 
     Attributes
     ----------
     row : ndarray of int64, shape (number of all emojis,)
-        Where an emoji's features stand; −1 where it was not encoded.
+        Row of an emoji's features; −1 where it was not encoded.
     image : Tensor of float16, shape (n, 16, 1280)
     text : dict of question name to Tensor of float16, shape (n + 1, longest, 384)
-        The last row is the question with no name.
+        The last row is the question without a name.
     text_mask : dict of question name to Tensor of bool, shape (n + 1, longest)
     """
 
@@ -54,7 +54,7 @@ def encode_emojis(
     questions: Sequence[Question],
     *,
     track: Track = silent,
-) -> EmojiInputs:
+) -> EncodedEmojis:
     """Encode the pictures of `members` and, for every question, the sentences with their names."""
     row = np.full(len(emojis), -1)
     row[members] = np.arange(len(members))
@@ -64,4 +64,4 @@ def encode_emojis(
         sentences = [f"{question.text} {emojis[i].name}" for i in members]
         encoded = encode_texts([*sentences, question.text], track=track)
         text[question.name], text_mask[question.name] = encoded.states, encoded.mask
-    return EmojiInputs(row, image, text, text_mask)
+    return EncodedEmojis(row, image, text, text_mask)

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from modalprism.capture.emoji_inputs import encode_emojis
-from modalprism.datasets.emoji import load_emojis, split
-from modalprism.datasets.emoji_questions import QUESTIONS
+from modalprism.demo.emoji import load_emojis, split
+from modalprism.demo.features import encode_emojis
+from modalprism.demo.questions import QUESTIONS
 
 
 @pytest.fixture(scope="session")

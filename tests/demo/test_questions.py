@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from modalprism.datasets.emoji import categories, kin_numbers, load_emojis, split
-from modalprism.datasets.emoji_questions import (
+from modalprism.capture.redrawn import redrawn_pairs
+from modalprism.demo.emoji import categories, kin_numbers, load_emojis, split
+from modalprism.demo.questions import (
     QUESTIONS,
-    candidate_answers,
     draw_partners,
     observed_pairs,
     question_named,
-    redrawn_pairs,
 )
 from modalprism.errors import InputError
 
@@ -47,7 +46,6 @@ def test_the_right_answer_is_right(pairs):
         right = CATEGORY[pairs.name if answer == "name" else pairs.picture]
         assert pairs.answers == categories(EMOJIS)
     np.testing.assert_array_equal(pairs.label, right)
-    assert pairs.answers == candidate_answers(pairs.question, EMOJIS)
 
 
 def test_pairs_are_of_held_out_emojis_each_as_often(pairs):
@@ -83,28 +81,35 @@ def test_more_rounds_give_more_pairs():
     assert components(KIN[pairs.picture], KIN[pairs.name]) >= 10
 
 
-@pytest.mark.parametrize("name", list(QUESTIONS))
-def test_redrawn_pairs_meet_each_as_often_and_never_their_own(name):
-    pairs = redrawn_pairs(QUESTIONS[name], EMOJIS, HELD_OUT, examples=50, partners=12)
-    for column in (pairs.picture, pairs.name):
+def test_pairs_are_examples_with_their_label_and_kin(pairs):
+    examples = list(pairs)
+    assert len(examples) == len(pairs) == len({example.id for example in examples})
+    for row in (0, 7, len(pairs) - 1):
+        assert examples[row].inputs == {"image": pairs.picture[row], "text": pairs.name[row]}
+        assert examples[row].label == pairs.label[row]
+        of = {name: int(kin) for name, kin in examples[row].groups.items()}
+        assert of == {"picture": KIN[pairs.picture[row]], "name": KIN[pairs.name[row]]}
+        assert pairs.shown(examples[row])["text"] == EMOJIS[pairs.name[row]].name
+
+
+def test_redrawn_pairs_are_of_every_emoji_once(pairs):
+    pool = pairs.unpaired()
+    assert [example.inputs["image"] for example in pool] == HELD_OUT.tolist()
+    ids = {example.id for example in pool}
+    redrawn = list(redrawn_pairs(pool, ids, ("image", "text"), count=50, partners=12))
+    picture, name = (np.array([one.inputs[m] for one in redrawn]) for m in ("image", "text"))
+    for column in (picture, name):
         members, counts = np.unique(column, return_counts=True)
         assert len(members) == 50
         assert (counts == 12).all()
-        assert set(members) <= set(HELD_OUT)
-    assert (pairs.picture != pairs.name).all()
-    assert len(set(zip(pairs.picture.tolist(), pairs.name.tolist(), strict=True))) == 600
-    assert (pairs.picture.reshape(50, 12) == pairs.picture[::12, None]).all()
-    agree = CATEGORY[pairs.picture] == CATEGORY[pairs.name]
-    if name == "kind":
-        np.testing.assert_array_equal(pairs.label, np.where(agree, CATEGORY[pairs.picture], -1))
-    again = redrawn_pairs(QUESTIONS[name], EMOJIS, HELD_OUT, examples=50, partners=12)
-    np.testing.assert_array_equal(pairs.name, again.name)
+    assert (picture != name).all()
+    assert picture[0] == np.random.default_rng(0).permutation(HELD_OUT)[0]
 
 
-@pytest.mark.parametrize(("examples", "partners"), [(10, 1), (10, 10), (10_000, 5)])
-def test_redrawn_pairs_need_enough_of_both(examples, partners):
-    with pytest.raises(InputError, match=f"not {partners} partners and {examples} examples"):
-        redrawn_pairs(QUESTIONS["kind"], EMOJIS, HELD_OUT, examples=examples, partners=partners)
+def test_other_pairs_have_another_fingerprint(pairs):
+    same = observed_pairs(pairs.question, EMOJIS, HELD_OUT)
+    other = observed_pairs(pairs.question, EMOJIS, HELD_OUT, seed=1)
+    assert pairs.fingerprint() == same.fingerprint() != other.fingerprint()
 
 
 def test_partners_need_somebody_to_choose_from():

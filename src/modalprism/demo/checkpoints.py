@@ -10,8 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from modalprism.capture.encoders import IMAGE_CHANNELS, IMAGE_TOKENS, TEXT_CHANNELS
-from modalprism.capture.fusion_network import FUSIONS, Fusion, FusionConfig, FusionNetwork
+from modalprism.demo.encoders import IMAGE_CHANNELS, IMAGE_TOKENS, TEXT_CHANNELS
+from modalprism.demo.fusion_network import FUSIONS, Fusion, FusionConfig, FusionNetwork
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.strict_json import dumps
@@ -45,6 +45,11 @@ def checkpoint_folder() -> Path:
     return installed if installed.is_dir() else cloned
 
 
+def checkpoint_path(fusion: str, folder: Path | None = None) -> Path:
+    """Return the file of a network's weights; `folder` is by default the demo's own."""
+    return (folder or checkpoint_folder()) / f"{fusion}.safetensors"
+
+
 def save_checkpoint(path: Path, network: FusionNetwork) -> None:
     """Write a network's weights in float16, with its configuration in the file's header."""
     weights = {name: value.to(torch.float16) for name, value in network.state_dict().items()}
@@ -67,7 +72,7 @@ def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
     """
     if fusion not in CONFIGS:
         raise InputError(f"there is no fusion {fusion!r}; choose from {', '.join(CONFIGS)}")
-    path = (folder or checkpoint_folder()) / f"{fusion}.safetensors"
+    path = checkpoint_path(fusion, folder)
     if not path.is_file():
         raise InputError(
             f"the checkpoint {path} is missing; "

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modalprism.capture.fusion_network import FUSIONS, FusionConfig, FusionNetwork, masked_mean
+from modalprism.demo.fusion_network import FUSIONS, FusionConfig, FusionNetwork, masked_mean
 
 DEPTH = 3
 MASK = torch.arange(6) < torch.tensor([[6], [4], [2]])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.capture import encoders
-from modalprism.capture.encoders import encode_pictures, encode_texts
-from modalprism.datasets.emoji import load_emojis
+from modalprism.demo import encoders
+from modalprism.demo.emoji import load_emojis
+from modalprism.demo.encoders import encode_pictures, encode_texts
 from modalprism.errors import InputError
 from modalprism.files import cache_folder
 

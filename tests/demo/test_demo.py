@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
 
-from modalprism.capture import emoji_family
-from modalprism.capture.fusion_network import FusionNetwork
-from modalprism.datasets.emoji import load_emojis, split
-from modalprism.datasets.emoji_questions import QUESTIONS
+from modalprism.demo import checkpoints
+from modalprism.demo import input as demo_input
+from modalprism.demo.emoji import load_emojis, split
+from modalprism.demo.fusion_network import FusionNetwork
+from modalprism.demo.input import EmojiInput
+from modalprism.demo.questions import QUESTIONS, observed_pairs
+from modalprism.demo.study import demo_study
 from modalprism.errors import InputError
-from modalprism.studies import emoji_input
-from modalprism.studies.demo import demo_study
-from modalprism.studies.emoji_input import EmojiInput
 from modalprism.studies.study import Study
 
 
@@ -38,8 +37,7 @@ def test_a_seed_that_is_none_is_refused(tmp_path):
 
 def test_a_missing_checkpoint_is_said_before_anything_is_encoded(tmp_path, monkeypatch):
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
-    for module in (emoji_family, emoji_input):
-        monkeypatch.setattr(module, "checkpoint_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr(checkpoints, "checkpoint_folder", lambda: tmp_path / "none")
     with pytest.raises(InputError, match=r"concat\.safetensors is missing; .*train\.py"):
         demo_study(tmp_path / "run").run()
     assert not (tmp_path / "cache").exists()
@@ -60,18 +58,18 @@ def test_other_checkpoints_are_read_from_their_folder(tmp_path, monkeypatch):
 
 
 def test_other_weights_are_captured_anew(tmp_path):
-    question = QUESTIONS["match"]
-    digests = set()
+    emojis = load_emojis()
+    pairs = observed_pairs(QUESTIONS["match"], emojis, split(emojis)[1])
+    keys = {EmojiInput(kind="emoji_questions")._key("late", pairs, 0)}
     for seed in (0, 1):
         torch.manual_seed(seed)
         folder = tmp_path / str(seed)
-        emoji_family.save_checkpoint(
-            folder / "late.safetensors", FusionNetwork(emoji_family.CONFIGS["late"])
+        checkpoints.save_checkpoint(
+            folder / "late.safetensors", FusionNetwork(checkpoints.CONFIGS["late"])
         )
         source = EmojiInput(kind="emoji_questions", checkpoints=folder)
-        digests.add(source._fingerprint("late", question, 0))
-    digests.add(EmojiInput(kind="emoji_questions")._fingerprint("late", question, 0))
-    assert len(digests) == 3
+        keys.add(source._key("late", pairs, 0))
+    assert len(keys) == 3
 
 
 @pytest.mark.slow
@@ -79,7 +77,7 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
     train, held_out = split(load_emojis())
     fewer = np.sort(np.random.default_rng(0).permutation(held_out)[:320])
-    monkeypatch.setattr(emoji_input, "split", lambda _emojis: (train, fewer))
+    monkeypatch.setattr(demo_input, "split", lambda _emojis: (train, fewer))
     study = Study(
         sources=(
             EmojiInput(
@@ -120,15 +118,14 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert study.run().frame.equals(frame)
     kept = [path for path in before if {"cache", "store", "analyses"} & set(path.parts)]
-    assert len(kept) == 2 + 1 + 2 * 3  # features of the encoders, a capture, analyses
+    (store,) = (study.out / "store").glob("concat-pictured-*")
+    stored = [path for path in kept if store in path.parents]
+    assert len(kept) == 2 + len(stored) + 2 * 3  # features of the encoders, a capture, analyses
     assert all(path.stat().st_mtime_ns == before[path] for path in kept)
     assert set(tmp_path.rglob("*")) >= set(before)
 
-    # A damaged capture is made anew.
-    store = study.out / "store" / "concat" / "pictured.safetensors"
-    arrays = load_file(store)
-    store.write_bytes(store.read_bytes()[:1000])
-    assert study.run().frame.equals(frame)
-    again = load_file(store)
-    assert set(again) == set(arrays)
-    assert all(np.array_equal(again[name], array) for name, array in arrays.items())
+    # A damaged capture is refused, with what to do.
+    (part,) = store.glob("part-*.safetensors")
+    part.write_bytes(part.read_bytes()[:1000])
+    with pytest.raises(InputError, match="capture again"):
+        study.run(fresh=True)

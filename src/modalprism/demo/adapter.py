@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.capture.emoji_family import ANSWER_SLICES
-from modalprism.capture.emoji_inputs import EmojiInputs
-from modalprism.capture.fusion_network import FusionNetwork
-from modalprism.capture.knockout import fusion_hidden
-from modalprism.datasets.emoji_questions import Question
 from modalprism.datasets.example import Example
+from modalprism.demo.checkpoints import ANSWER_SLICES
+from modalprism.demo.features import EncodedEmojis
+from modalprism.demo.fusion_network import FusionNetwork
+from modalprism.demo.questions import Question
+from modalprism.errors import InputError
 
 
 class FusionAdapter(Adapter):
@@ -28,16 +28,24 @@ class FusionAdapter(Adapter):
     Parameters
     ----------
     network : FusionNetwork
-    inputs : EmojiInputs
+    inputs : EncodedEmojis
         Encoded pictures and sentences.
     question : Question
+    candidates : sequence of str
+        The question's answers.
     """
 
     auto_class: ClassVar[str] = "FusionNetwork"
     fusion: ClassVar[str] = "from layer 1 on; in the late fusion in the head"
 
-    def __init__(self, network: FusionNetwork, inputs: EmojiInputs, question: Question) -> None:
-        super().__init__(network, None)
+    def __init__(
+        self,
+        network: FusionNetwork,
+        inputs: EncodedEmojis,
+        question: Question,
+        candidates: Sequence[str] = (),
+    ) -> None:
+        super().__init__(network, None, candidates)
         self.network, self.inputs, self.question = network, inputs, question
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
@@ -59,6 +67,10 @@ class FusionAdapter(Adapter):
             for part, modality in enumerate(self.modalities)
         )
         return (*spans, Site(depth + 1, "join", ("fused",)))
+
+    def layer_names(self) -> dict[int, str]:
+        """Name the depth behind the layers, at which the head joins the two streams."""
+        return {self.network.config.depth + 1: "head"}
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All of a picture, and a sentence without its padding."""
@@ -94,3 +106,58 @@ class FusionAdapter(Adapter):
     def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """Return the probabilities of the question's own answers."""
         return torch.softmax(output[:, ANSWER_SLICES[self.question.answer]], 1)
+
+
+@contextmanager
+def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterator[None]:
+    """Hide a modality from the other one in a fusion network.
+
+    Parameters
+    ----------
+    network : FusionNetwork
+    pieces : int
+        Positions of a picture.
+    modality : {"image", "text"}
+        Which is not seen.
+
+    Raises
+    ------
+    InputError
+        If the network's streams never look at each other.
+    """
+    fusion = network.config.fusion
+    if fusion == "late":
+        raise InputError("its two streams never look at each other, so that nothing can be cut")
+    reader = "text_from_image" if modality == "image" else "image_from_text"
+    with ExitStack() as hooks:
+        for layer in network.layers:
+            if fusion == "concat":
+                handle = layer.get_submodule("attention").register_forward_hook(
+                    lambda module, given, output: _own_context(
+                        module, given, output, pieces, modality
+                    )
+                )
+            elif fusion == "cross_attention":  # what it adds to its queries is left out
+                handle = layer.get_submodule(reader).register_forward_hook(
+                    lambda _module, given, _output: given[0]
+                )
+            else:  # the gate may open as it likes: what it lets in is nothing
+                handle = layer.get_submodule(reader).register_forward_hook(
+                    lambda _module, _given, output: torch.zeros_like(output)
+                )
+            hooks.callback(handle.remove)
+        yield
+
+
+def _own_context(
+    attention: nn.Module, given: tuple[Any, ...], output: Tensor, pieces: int, hidden: str
+) -> Tensor:
+    """Attend anew from the span that must not see the other, to its own positions alone."""
+    state, _, mask = given
+    picture, words = slice(None, pieces), slice(pieces, None)
+    # Not the module itself: its hooks would come here again.
+    if hidden == "image":
+        alone = attention.forward(state[:, words], state[:, words], mask[:, words])
+        return torch.cat([output[:, picture], alone], 1)
+    alone = attention.forward(state[:, picture], state[:, picture], mask[:, picture])
+    return torch.cat([alone, output[:, words]], 1)
