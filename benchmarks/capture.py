@@ -82,7 +82,7 @@ def capture_seconds(adapter: LlavaAdapter, n: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         run_capture(
-            adapter, examples(n), Path(folder) / "store", words={},
+            adapter, examples(n), Path(folder) / "store", metadata={},
             settings=CaptureSettings(batch_size=BATCH),
         )  # fmt: skip
         return time.process_time() - start

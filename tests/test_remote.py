@@ -15,10 +15,9 @@ from torch import nn
 
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.parts import PartsReader, is_finished
-from modalprism.capture.places import opened_place
 from modalprism.capture.run import CaptureSettings, run_capture
-from modalprism.capture.store import EmbeddingStore, write_store
+from modalprism.capture.shards import StoreReader, is_finished
+from modalprism.capture.store import EmbeddingStore, local_path, write_store
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.remote import is_address
@@ -73,10 +72,10 @@ def captured(out, n=20, *, model=None, **settings):
         Example(f"e{i}", {"image": image, "text": text}, i % 2)
         for i, (image, text) in enumerate(draws)
     ]
-    settings = CaptureSettings(part_rows=8, batch_size=4, dtype="float32", **settings)
+    settings = CaptureSettings(shard_rows=8, batch_size=4, dtype="float32", **settings)
     words = {"model": "pair"}
     return run_capture(
-        adapter_of(model or Pair()), examples, opened_place(out), words=words, settings=settings
+        adapter_of(model or Pair()), examples, local_path(out), metadata=words, settings=settings
     )
 
 
@@ -99,7 +98,7 @@ def test_a_capture_elsewhere_is_that_here(tmp_path):
     assert is_finished(there.path)
     for name in here.names:
         np.testing.assert_array_equal(there.array(name), here.array(name))
-    PartsReader.open(there.path).check()
+    StoreReader.open(there.path).check()
     for place in ("file://", "local://"):
         assert EmbeddingStore.open(f"{place}{tmp_path / 's'}").path == tmp_path / "s"
         other = captured(f"{place}{tmp_path / place[:-3]}")
@@ -145,7 +144,7 @@ def test_a_run_goes_on_after_the_last_part_that_is_there(tmp_path, monkeypatch, 
     store = captured("memory://bucket/s", model=model)
     assert model.read == 20 - 8 * kept
     assert store.digest() == whole.digest()
-    PartsReader.open(store.path).check()
+    StoreReader.open(store.path).check()
 
 
 def test_another_capture_and_other_things_are_left_alone():
@@ -221,7 +220,7 @@ def test_a_damaged_part_is_named_by_its_address(tmp_path, monkeypatch):
     fsspec.filesystem("memory").rm("/bucket/s/part-00001.safetensors")
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "a third"))
     with pytest.raises(InputError, match=r"memory://bucket/s/part-00001.safetensors is missing"):
-        PartsReader.open(EmbeddingStore.open("memory://bucket/s").path).check()
+        StoreReader.open(EmbeddingStore.open("memory://bucket/s").path).check()
 
 
 @pytest.mark.parametrize(
@@ -306,8 +305,8 @@ def test_a_file_that_another_process_put_in_the_copy_is_not_taken_for_the_newest
     memory = fsspec.filesystem("memory")
     for content in (b"old", b"new"):
         memory.pipe_file("/bucket/x.npz", content)
-        copy = opened_place("memory://bucket/x.npz")
+        copy = local_path("memory://bucket/x.npz")
         assert copy.read_bytes() == content
     (tmp_path / "late").write_bytes(b"old")
     (tmp_path / "late").replace(copy)
-    assert opened_place("memory://bucket/x.npz").read_bytes() == b"new"
+    assert local_path("memory://bucket/x.npz").read_bytes() == b"new"

@@ -13,8 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from modalprism import remote
 from modalprism.capture import places
-from modalprism.capture.places import opened_place
-from modalprism.capture.store import EmbeddingStore, write_store
+from modalprism.capture.store import EmbeddingStore, local_path, write_store
 from modalprism.errors import InputError
 from modalprism.studies.study import Study
 
@@ -104,8 +103,8 @@ def test_archives_in_archives_and_other_chains_are_refused(tmp_path):
 def test_an_address_itself_names_no_folder_outside(address):
     for unprintable in "\0\x1b\ud800":
         assert "holds control characters" in refused(f"{address}{unprintable}")
-    assert not opened_place(address).exists()
-    assert remote.cache_folder() in opened_place(address).parents
+    assert not local_path(address).exists()
+    assert remote.cache_folder() in local_path(address).parents
 
 
 def test_a_file_made_of_pieces_of_other_files_is_refused(tmp_path, victim):
@@ -130,7 +129,7 @@ def test_links_and_pipes_in_an_archive_reach_nothing(tmp_path):
 @pytest.mark.parametrize("level", ["elsewhere", "the address", "the copy", "below"])
 def test_nothing_is_written_through_a_link_in_the_cache(tmp_path, victim, level):
     address = zipped(tmp_path / "x.zip", "x.zarr/victim/precious.txt")
-    copy = opened_place(address)
+    copy = local_path(address)
     place = {
         "elsewhere": copy.parents[1],
         "the address": copy.parent,
@@ -143,7 +142,7 @@ def test_nothing_is_written_through_a_link_in_the_cache(tmp_path, victim, level)
     zipped(tmp_path / "x.zip", "x.zarr/victim/precious.txt", "x.zarr/more", content=b"new")
     before = sorted((tmp_path / "run").rglob("*"))
     with pytest.raises(InputError, match="is a symbolic link, which is not followed"):
-        opened_place(address)
+        local_path(address)
     assert sorted((tmp_path / "run").rglob("*")) == before
 
 
@@ -154,7 +153,7 @@ def test_names_of_one_place_are_refused(tmp_path):
 
 def test_a_file_may_become_a_folder_and_a_folder_a_file(tmp_path):
     for name in ("x.zarr/a", "x.zarr/a/b", "x.zarr/a"):
-        copy = opened_place(zipped(tmp_path / "x.zip", name))
+        copy = local_path(zipped(tmp_path / "x.zip", name))
         files = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
         assert files == {"zarr.json", name.removeprefix("x.zarr/")}
 
@@ -165,9 +164,9 @@ def test_what_does_not_fit_on_the_disk_is_not_fetched(tmp_path, monkeypatch):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(remote.shutil, "disk_usage", lambda _: usage(free))
     with pytest.raises(InputError, match=r"would take 0\.0 GB, and the cache folder .* has room"):
-        opened_place(address)
+        local_path(address)
     free = 10**7
-    assert (opened_place(address) / "a").stat().st_size == 10**6
+    assert (local_path(address) / "a").stat().st_size == 10**6
 
 
 def test_what_is_larger_than_it_says_is_cut_off(monkeypatch):

@@ -277,10 +277,10 @@ def read(path: Path) -> None:
     Its name says how: a name of `WHOLE`, or one that starts like one of `HOSTILE`.
     """
     from modalprism.capture.store import EmbeddingStore
+    from modalprism.datasets.examples import open_examples
+    from modalprism.datasets.joint_tables import read_joint
     from modalprism.datasets.pictures import picture_of
     from modalprism.datasets.sounds import sound_of
-    from modalprism.datasets.sources import open_examples
-    from modalprism.datasets.tables import read_joint
 
     if path.name in MEDIA:
         (sound_of if path.suffix == ".wav" else picture_of)(path.read_bytes(), *_rate(path))
@@ -294,7 +294,7 @@ def read(path: Path) -> None:
         if path.name == "store":
             for modality in store.modalities:
                 for layer in store.layers((modality, modality)):
-                    store.span_in_parts(modality, layer)[:2]
+                    store.mapped_span(modality, layer)[:2]
         store.layer_name(1)
         store.digest()
 

@@ -125,9 +125,9 @@ def _capturing(out: Path) -> Callable[[], object]:
             Pair(), prepared, layers={"image": ["image"], "text": ["text"]},
             answer=lambda logits: logits.softmax(-1), candidates=["a", "b", "c"],
         )  # fmt: skip
-        settings = CaptureSettings(batch_size=8, part_rows=16)
+        settings = CaptureSettings(batch_size=8, shard_rows=16)
         run_capture(
-            adapter, examples, out, words={"model": "pair", "dataset": "made"}, settings=settings
+            adapter, examples, out, metadata={"model": "pair", "dataset": "made"}, settings=settings
         )
 
     return capture

@@ -21,7 +21,7 @@ import torch
 
 from capture import adapter_of, examples
 from modalprism.capture.api import capture
-from modalprism.datasets.sources import open_examples
+from modalprism.datasets.examples import open_examples
 from modalprism.engines import RayEngine
 from modalprism.engines.ray_cluster import connected
 

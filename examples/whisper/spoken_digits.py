@@ -145,7 +145,7 @@ def main() -> None:
                 adapter,
                 examples,
                 options.out / "captured" / name,
-                words={
+                metadata={
                     "model": "Whisper tiny.en",
                     "dataset": f"spoken digits, {name}",
                     "seed": options.seed,

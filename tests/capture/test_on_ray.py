@@ -17,17 +17,17 @@ import pytest
 import torch
 
 import modalprism
-from modalprism.capture import parts_writer
+from modalprism.capture import store_writer
 from modalprism.capture.api import capture
 from modalprism.capture.families.towers import ClipAdapter
-from modalprism.capture.parts import PartsReader, finished_parts
-from modalprism.capture.parts_writer import PartsWriter
+from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.ray_worker import CaptureWorker, Reopened, tell
-from modalprism.capture.recipe import Recipe
 from modalprism.capture.settings import CaptureSettings
+from modalprism.capture.shards import StoreReader, finished_shards
 from modalprism.capture.store import EmbeddingStore
+from modalprism.capture.store_writer import StoreWriter
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.sources import open_examples
+from modalprism.datasets.examples import open_examples
 from modalprism.engines import RayEngine
 from modalprism.errors import InputError, WorkerError
 
@@ -44,7 +44,7 @@ pytestmark = [
 def _small_parts(tmp_path, monkeypatch):
     """Let a part be full after some batches, so that there are many."""
     monkeypatch.setenv("MODALPRISM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(parts_writer, "PART_BYTES", 4000)
+    monkeypatch.setattr(store_writer, "SHARD_BYTES", 4000)
 
 
 def captured(model, examples, out, **options):
@@ -106,7 +106,7 @@ def test_the_store_is_that_of_one_process_and_a_killed_worker_costs_no_part(
     there = captured(
         clip_folder, examples, tmp_path / "there", adapter=deadly, **asked, engine=TWO, track=track
     )
-    assert len(finished_parts(there.path)) > 5
+    assert len(finished_shards(there.path)) > 5
     assert there.digest() == here.digest()
     # Ray Data's own thread that tells its makers how it is used would outlive the cluster.
     assert "data-usage-metrics-poller" not in {thread.name for thread in threading.enumerate()}
@@ -132,7 +132,7 @@ def test_examples_of_ones_own_are_sent_and_what_is_broken_is_listed(
         clip_folder, (one for one in examples), "memory://bucket/there", **given, engine=TWO
     )
     assert there.digest() == here.digest()
-    assert [name for name, _ in PartsReader.open(here.path).skipped()] == [examples[13].id]
+    assert [name for name, _ in StoreReader.open(here.path).skipped()] == [examples[13].id]
 
 
 def test_batches_that_memory_does_not_hold_are_halved_by_every_worker(
@@ -153,9 +153,9 @@ def test_what_kills_every_worker_does_not_do_so_for_ever(clip_folder, emoji_rows
 
 DRIVER = """
 import sys
-from modalprism.capture import parts_writer
+from modalprism.capture import store_writer
 from modalprism.cli import main
-parts_writer.PART_BYTES = 4000
+store_writer.SHARD_BYTES = 4000
 main()
 """
 
@@ -172,7 +172,7 @@ def test_the_command_line_goes_on_after_a_kill(run, cluster, clip_folder, emoji_
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
-    kept = finished_parts(tmp_path / "there")
+    kept = finished_shards(tmp_path / "there")
     assert len(kept) > 2
     assert not (tmp_path / "there" / "finished.json").exists()
     code, out, err = run(*words, *there)
@@ -193,7 +193,7 @@ def told_of(model, examples, *, end, fingerprint="", **settings):
     """Let a worker of this process capture a stretch, and return what it tells."""
     feed = Reopened(examples, fingerprint or examples.fingerprint())
     how = CaptureSettings(batch_size=4, **settings)
-    worker = CaptureWorker(Recipe(model), feed, how, {}, str(Path.cwd()), lambda _: 1)
+    worker = CaptureWorker(ModelSpec(model), feed, how, {}, str(Path.cwd()), lambda _: 1)
     stretch = pa.table({"begin": [0], "end": [end], "examples": [b""]})
     return [(one["what"], one["words"]) for told in worker(stretch) for one in told.to_pylist()]
 
@@ -226,7 +226,7 @@ def test_what_was_captured_before_a_broken_example_is_told_first(clip_folder, em
     (tmp_path / "pictures" / "006.png").write_bytes(b"no picture")
     told = told_of(clip_folder, opened(emoji_rows), end=8)
     assert [what for what, _ in told] == ["is", "add", "add", "add", "flush", "stop"]
-    writer = PartsWriter(tmp_path / "s", json.loads(told[0][1]))
+    writer = StoreWriter(tmp_path / "s", json.loads(told[0][1]))
     with pytest.raises(InputError, match="it is no picture"):
         tell(writer, *told[-1], b"")
 

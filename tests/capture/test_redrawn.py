@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import modalprism as mp
-from modalprism.capture.parts import REDRAWN, PartsReader
 from modalprism.capture.redrawn import redrawn_pairs
+from modalprism.capture.shards import REDRAWN, StoreReader
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -64,9 +64,9 @@ def test_a_model_answers_redrawn_pairs(captured, emoji_examples, tmp_path):
     own = dict(zip([e.id for e in emoji_examples], store.array("answer"), strict=True))
     expected = np.stack([own[owner] for owner in runs.inputs[0]])
     np.testing.assert_allclose(runs.probability, expected, atol=1e-6)
-    reader = PartsReader.open(tmp_path / "store")
+    reader = StoreReader.open(tmp_path / "store")
     before = reader.digest()
-    assert reader.redrawn().words["partners"] == 3
+    assert reader.redrawn().metadata["partners"] == 3
     # The runs beside belong to what the store's digest vouches for.
     words = tmp_path / "store" / REDRAWN / "store.json"
     words.write_text(words.read_text().replace('"seed": 3', '"seed": 4'))

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from modalprism.capture import parts_writer
+from modalprism.capture import store_writer
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.mapped import MappedParts
-from modalprism.capture.parts import PartsReader
+from modalprism.capture.named_arrays import MappedArray
 from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.shards import StoreReader
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -87,9 +87,9 @@ def examples_of(n, seed=0):
 
 
 def captured(out, n=23, *, adapter=None, **settings):
-    settings = CaptureSettings(**{"part_rows": 8, "batch_size": 4, "dtype": "float32"} | settings)
+    settings = CaptureSettings(**{"shard_rows": 8, "batch_size": 4, "dtype": "float32"} | settings)
     return run_capture(
-        adapter or pair_adapter(), examples_of(n), out, words=WORDS, settings=settings, total=n
+        adapter or pair_adapter(), examples_of(n), out, metadata=WORDS, settings=settings, total=n
     )
 
 
@@ -100,8 +100,8 @@ def bytes_of(folder):
 def test_a_store_holds_states_answers_labels_and_groups(tmp_path):
     store = captured(tmp_path / "s")
     assert store.array("image/1").shape == (23, 4)
-    parts = store.span_in_parts("image", 1)
-    assert isinstance(parts, MappedParts)
+    parts = store.mapped_span("image", 1)
+    assert isinstance(parts, MappedArray)
     np.testing.assert_array_equal(parts[6:17], store.array("image/1")[6:17])
     assert store.array("fused/1").shape == (23, 8)
     assert store.array("label").tolist() == [i % 3 for i in range(23)]
@@ -165,23 +165,23 @@ def with_broken(n, *places):
 
 
 def test_a_corrupt_example_stops_the_run_and_what_was_done_is_kept(tmp_path):
-    settings = CaptureSettings(part_rows=8, batch_size=4)
+    settings = CaptureSettings(shard_rows=8, batch_size=4)
     with pytest.raises(
         InputError, match=r"'e13' cannot be prepared: the picture is truncated.*skip"
     ):
         run_capture(
-            pair_adapter(), with_broken(23, 13), tmp_path / "s", words=WORDS, settings=settings
+            pair_adapter(), with_broken(23, 13), tmp_path / "s", metadata=WORDS, settings=settings
         )
     assert len(EmbeddingStore.open(tmp_path / "s").array("label")) == 13
 
 
 def test_corrupt_examples_are_skipped_and_listed_where_that_is_asked(tmp_path):
-    settings = CaptureSettings(part_rows=8, batch_size=4, on_error="skip")
+    settings = CaptureSettings(shard_rows=8, batch_size=4, on_error="skip")
     out = tmp_path / "s"
     examples = with_broken(23, 0, 13, 22)
-    store = run_capture(pair_adapter(), examples, out, words=WORDS, settings=settings)
+    store = run_capture(pair_adapter(), examples, out, metadata=WORDS, settings=settings)
     assert len(store.array("label")) == 20
-    skipped = [name for part in PartsReader.open(out).parts for name, _ in part.skipped]
+    skipped = [name for part in StoreReader.open(out).shards for name, _ in part.skipped]
     assert skipped == ["e0", "e13", "e22"]
 
 
@@ -216,7 +216,7 @@ def test_another_capture_is_not_gone_on_with(tmp_path):
 
 def test_ids_that_stand_twice_are_refused(tmp_path):
     with pytest.raises(InputError, match="two examples have the id 'e0'"):
-        run_capture(pair_adapter(), examples_of(2) * 2, tmp_path / "s", words=WORDS)
+        run_capture(pair_adapter(), examples_of(2) * 2, tmp_path / "s", metadata=WORDS)
 
 
 def test_states_beyond_the_dtype_are_refused_by_name(tmp_path):
@@ -254,9 +254,9 @@ def test_single_positions_are_kept_beside(tmp_path):
 
 
 def test_a_part_is_no_larger_than_memory_should_hold(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts_writer, "PART_BYTES", 400)
-    captured(tmp_path / "s", part_rows=1000)
-    sizes = [part.rows for part in PartsReader.open(tmp_path / "s").parts]
+    monkeypatch.setattr(store_writer, "SHARD_BYTES", 400)
+    captured(tmp_path / "s", shard_rows=1000)
+    sizes = [part.rows for part in StoreReader.open(tmp_path / "s").shards]
     assert sum(sizes) == 23
     assert max(sizes) == 4  # the smallest that a batch makes
 
@@ -288,7 +288,7 @@ def test_a_damaged_store_is_refused_in_words(tmp_path, kind, words):
     damage(tmp_path / "s", kind)
 
     def read():
-        reader = PartsReader.open(tmp_path / "s")
+        reader = StoreReader.open(tmp_path / "s")
         reader.array("image/1")
         reader.check()
 
@@ -298,7 +298,7 @@ def test_a_damaged_store_is_refused_in_words(tmp_path, kind, words):
 
 def test_parts_are_mapped_and_not_copied(tmp_path):
     captured(tmp_path / "s", dtype="bfloat16")
-    reader = PartsReader.open(tmp_path / "s")
+    reader = StoreReader.open(tmp_path / "s")
     pieces = list(reader.pieces("image/1"))
     assert [len(piece) for piece in pieces] == [8, 8, 7]
     assert all(piece.dtype == torch.bfloat16 for piece in pieces)
@@ -313,7 +313,7 @@ class Slow(Pair):
 
 def capture_slowly(out):
     torch.set_num_threads(1)
-    captured(out, 400, adapter=pair_adapter(Slow()), part_rows=16)
+    captured(out, 400, adapter=pair_adapter(Slow()), shard_rows=16)
 
 
 def test_kill_at_ten_random_moments_loses_nothing_and_doubles_nothing(tmp_path):
@@ -342,5 +342,5 @@ def test_kill_at_ten_random_moments_loses_nothing_and_doubles_nothing(tmp_path):
     last = start()
     last.join()
     assert last.exitcode == 0
-    captured(whole, 400, part_rows=16)
+    captured(whole, 400, shard_rows=16)
     assert bytes_of(out) == bytes_of(whole)

@@ -292,7 +292,7 @@ def test_the_real_model_is_captured_at_every_layer(tiny_english, recordings, tmp
         tiny_english,
         examples,
         tmp_path / "store",
-        words={"model": "whisper tiny.en", "dataset": "recordings"},
+        metadata={"model": "whisper tiny.en", "dataset": "recordings"},
         settings=CaptureSettings(batch_size=4, dtype="float32"),
     )
     arrays = {name: store.array(name) for name in store.names}

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.examples import Examples, open_examples
 from modalprism.datasets.hub import LibraryDataset
 from modalprism.datasets.joined import Join
 from modalprism.datasets.labels import Labels
-from modalprism.datasets.sources import Examples, open_examples
 from modalprism.errors import InputError
 from modalprism.strict_json import dumps
 

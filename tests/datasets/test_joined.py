@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.examples import open_examples
 from modalprism.datasets.joined import Join
-from modalprism.datasets.sources import open_examples
 from modalprism.errors import InputError
 
 COLUMNS = Columns.from_flags(["label=answer", "id=id", "group=imageId"])

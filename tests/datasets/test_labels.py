@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.examples import Examples, open_examples
 from modalprism.datasets.labels import Labels, label_from
-from modalprism.datasets.sources import Examples, open_examples
 from modalprism.errors import InputError
 
 COLUMNS = Columns.from_flags(["image=", "text=question", "label=answer"])
@@ -129,10 +129,10 @@ def test_a_limit_counts_the_rows_that_are_kept(table):
 
 
 def test_a_stream_ends_with_the_last_that_is_kept(table):
-    source = open_examples(table, COLUMNS).source
+    dataset = open_examples(table, COLUMNS).dataset
     asked = []
 
-    class Stream(type(source)):
+    class Stream(type(dataset)):
         quick, length = False, None
 
         def _records(self):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.dataset import Row
 from modalprism.datasets.lazy import example_of
-from modalprism.datasets.rows import Row
 from modalprism.errors import InputError
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from modalprism.datasets.sources import open_examples
+from modalprism.datasets.examples import open_examples
 from modalprism.errors import InputError
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from modalprism.datasets import parquet
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.dataset import pick
+from modalprism.datasets.examples import open_examples
 from modalprism.datasets.parquet import ParquetFiles
-from modalprism.datasets.rows import pick
-from modalprism.datasets.sources import open_examples
 from modalprism.errors import InputError
 
 

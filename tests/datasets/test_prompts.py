@@ -1,9 +1,9 @@
 import pytest
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.dataset import Row
 from modalprism.datasets.lazy import example_of
 from modalprism.datasets.prompts import Prompt
-from modalprism.datasets.rows import Row
 from modalprism.errors import InputError
 
 SCIENCE = Prompt.of("Hint: {hint?}\n{question}\n{choices}\nAnswer with the letter.")

@@ -29,7 +29,7 @@ from transformers import (
 )
 
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.sources import open_examples
+from modalprism.datasets.examples import open_examples
 from modalprism.studies.study import Study
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*/*.yaml"))

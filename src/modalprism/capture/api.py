@@ -14,18 +14,17 @@ from torch import nn
 
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.parts import REDRAWN, PartsReader, read_notices
-from modalprism.capture.places import opened_place
+from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.pooling import ATTENTION
-from modalprism.capture.recipe import Recipe
 from modalprism.capture.redrawn import PARTNERS, Unpaired, check_redrawn, redrawn_pairs
-from modalprism.capture.run import Run, run_capture
+from modalprism.capture.run import Capturer, run_capture
 from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
-from modalprism.capture.store import EmbeddingStore
+from modalprism.capture.shards import REDRAWN, StoreReader, read_notices
+from modalprism.capture.store import EmbeddingStore, local_path
 from modalprism.datasets.example import Example
+from modalprism.datasets.examples import CountedExamples, Examples
 from modalprism.datasets.labels import Labels, label_from, no_match, unmatched
 from modalprism.datasets.lazy import group_of
-from modalprism.datasets.sources import CountedExamples, Examples
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
 from modalprism.locks import exclusive
@@ -142,7 +141,7 @@ def capture(
         device=device,
         on_error=on_error,
     )
-    recipe = Recipe(
+    spec = ModelSpec(
         model,
         processor,
         tuple(candidates),
@@ -155,13 +154,13 @@ def capture(
         fingerprint=fingerprint,
         seed=seed,
     )
-    out = opened_place(out)
+    out = local_path(out)
     # Candidates of other adapters may be the model's own classes, of which a label need be none.
     own = model.candidates if isinstance(model, ModuleAdapter) else ()
     labels = Labels.of(candidates or own)
     if isinstance(examples, list | tuple):  # now, and not when all has been captured
         _refuse_unmatched((one.label for one in _examples(examples, labels)), labels)
-    with _runs(recipe, settings, engine, track) as run, exclusive(out):
+    with _runs(spec, settings, engine, track) as run, exclusive(out):
         run(_given(examples, labels), out, settings, total, {})
         _say_notices(out, labels)
         if redrawn:
@@ -170,8 +169,8 @@ def capture(
                     "redrawn pairs are read from the model's answer, and this one gives none; its "
                     "family may need candidates"
                 )
-            captured = PartsReader.open(out)
-            first, second = captured.words["modalities"]
+            captured = StoreReader.open(out)
+            first, second = captured.metadata["modalities"]
             if distinct is None:
                 paired, kept = _examples(examples, labels), set(captured.array("id").tolist())
             else:
@@ -197,18 +196,18 @@ capture.__dict__ = vars(sys.modules["modalprism.capture"])
 
 @contextmanager
 def _runs(
-    recipe: Recipe, settings: CaptureSettings, engine: Engine | None, track: Track
-) -> Iterator[Run]:
+    spec: ModelSpec, settings: CaptureSettings, engine: Engine | None, track: Track
+) -> Iterator[Capturer]:
     """Make ready what runs the model: this process, or the workers of a cluster."""
     if isinstance(engine, RayEngine):
         from modalprism.capture.on_ray import workers_for
 
-        with workers_for(recipe, settings, engine, track) as run:
+        with workers_for(spec, settings, engine, track) as run:
             yield run
         return
     device_named(settings.device)  # before a large model is loaded
-    adapter = recipe.load()
-    words = recipe.words(adapter)
+    adapter = spec.load()
+    metadata = spec.metadata(adapter)
 
     def run_here(
         examples: Iterable[Example],
@@ -218,7 +217,13 @@ def _runs(
         more: Mapping[str, Any],
     ) -> None:
         run_capture(
-            adapter, examples, out, words={**words, **more}, settings=how, total=total, track=track
+            adapter,
+            examples,
+            out,
+            metadata={**metadata, **more},
+            settings=how,
+            total=total,
+            track=track,
         )
 
     yield run_here

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from modalprism.capture.adapter import Adapter
-from modalprism.capture.notices import PartNotices
-from modalprism.capture.parts_writer import Row
-from modalprism.capture.reading import Reading, read_batch
-from modalprism.capture.sent import cut_texts, prompt_of
+from modalprism.capture.notices import ShardNotices, cut_texts, prompt_of
+from modalprism.capture.reading import HookedStates, read_batch
 from modalprism.capture.settings import DTYPES, CaptureSettings
+from modalprism.capture.store_writer import Row
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -24,9 +23,9 @@ Placed = tuple[int, Example]
 
 
 class Sink(Protocol):
-    """Takes what was captured, in the order of the examples; `PartsWriter` is one."""
+    """Takes what was captured, in the order of the examples; `StoreWriter` is one."""
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: PartNotices) -> None:
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: ShardNotices) -> None:
         """Take the states and answers of some rows, and what is to be said of them."""
 
     def skip(self, position: int, name: str, why: str) -> None:
@@ -45,7 +44,7 @@ class Batches:
     adapter : Adapter
     sink : Sink
     settings : CaptureSettings
-    reading : Reading
+    reading : HookedStates
         Of an open `read_states`.
     device : device
     size : int
@@ -55,7 +54,7 @@ class Batches:
     adapter: Adapter
     sink: Sink
     settings: CaptureSettings
-    reading: Reading
+    reading: HookedStates
     device: torch.device
     size: int = 0
     _begun: bool = False
@@ -136,10 +135,10 @@ class Batches:
 
     def _notices(
         self, chunk: list[Placed], inputs: Mapping[str, Tensor], states: Mapping[str, Tensor]
-    ) -> PartNotices:
+    ) -> ShardNotices:
         """Count what is to be said of a batch; the first one's prompt is rendered."""
         if self.settings.answer_alone:
-            return PartNotices()
+            return ShardNotices()
         examples = [example for _, example in chunk]
         prompt = "" if self._begun else prompt_of(self.adapter, examples[0], inputs)
         self._begun = True
@@ -151,9 +150,9 @@ class Batches:
             if modality == first and other is not None and other.shape == state.shape:
                 same[layer] = int((state == other).all(1).sum())
         counted = {layer: times for layer, times in same.items() if times}
-        return PartNotices(*cut_texts(self.adapter, examples, inputs), counted, prompt)
+        return ShardNotices(*cut_texts(self.adapter, examples, inputs), counted, prompt)
 
-    def _keep(self, chunk: list[Placed], states: dict[str, Tensor], notices: PartNotices) -> None:
+    def _keep(self, chunk: list[Placed], states: dict[str, Tensor], notices: ShardNotices) -> None:
         for name, state in states.items():
             if len(state) != len(chunk):
                 raise InputError(

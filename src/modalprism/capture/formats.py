@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import safe_open
 
 from modalprism.capture.hdf5_arrays import open_hdf5
 from modalprism.capture.named_arrays import NamedArrays, tensor_array
-from modalprism.capture.parquet_arrays import open_parquet
-from modalprism.capture.parts import REDRAWN, WORDS, PartsReader, read_notices
+from modalprism.capture.shards import METADATA_FILE, REDRAWN, StoreReader, read_notices
 from modalprism.capture.zarr_arrays import open_zarr
 from modalprism.datasets.arrays import open_archive
 from modalprism.errors import InputError
@@ -28,6 +30,67 @@ from modalprism.foreign import (
 )
 from modalprism.remote import shown
 from modalprism.strict_json import dumps
+
+_LISTS: Final = (
+    *(pa.ListType, pa.LargeListType, pa.FixedSizeListType),
+    *(pa.ListViewType, pa.LargeListViewType),
+)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[NamedArrays]:
+    """Open a parquet file; its columns hold numbers, words, lists of equal shape, or tensors."""
+    with pq.ParquetFile(path.absolute()) as file:
+
+        def read(name: str, what: str) -> NDArray[Any]:
+            # Every row takes a byte at least. What a file claims is not yet what it holds.
+            require_room(file.metadata.num_rows, what)
+            column = file.read(columns=[name], use_threads=False).column(name).combine_chunks()
+            return column_array(column, what)
+
+        yield NamedArrays(lambda: file.schema_arrow.names, read)
+
+
+def column_array(column: pa.Array, what: str) -> NDArray[Any]:
+    """Return a column as an array whose first axis is the rows.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        Numbers or words, shape (n,). Lists of equal length, also as views or nested, and tensors
+        of a fixed shape add axes: a list of one list of four numbers a row gives (n, 1, 4).
+    what : str
+        The column, as messages name it.
+
+    Raises
+    ------
+    InputError
+        If lists differ in length, or some are missing.
+
+    Examples
+    --------
+    >>> column_array(pa.array([[[1, 2]], [[3, 4]]]), "the column").shape
+    (2, 1, 2)
+    """
+    if isinstance(column, pa.FixedShapeTensorArray):
+        if column.null_count:
+            raise InputError(f"{what} cannot be read: some of its tensors are missing")
+        tensors: NDArray[Any] = column.to_numpy_ndarray()
+        return tensors
+    if isinstance(column, pa.ExtensionArray):
+        return column_array(column.storage, what)
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    if not isinstance(kind, _LISTS):
+        values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+        return values
+    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    if len(lengths) > 1 or None in lengths:
+        raise InputError(f"{what} cannot be read: its lists differ in length, or some are missing")
+    inner = column_array(column.flatten(), what)
+    return inner.reshape(len(column), lengths[0] if lengths else 0, *inner.shape[1:])
+
 
 HEADER: Final = "modalprism"
 _ODD: Final = {"Cc", "Cs"}
@@ -98,8 +161,8 @@ def _as_words(metadata: Any) -> dict[str, str]:
 
 
 @contextmanager
-def _parts(path: Path) -> Iterator[NamedArrays]:
-    reader = PartsReader.open(path)
+def _shards(path: Path) -> Iterator[NamedArrays]:
+    reader = StoreReader.open(path)
     redrawn = reader.redrawn()
     also = () if redrawn is None else (name for name in redrawn.names if name != "id")
     # Whose input a redrawn run was given, its index says in group columns.
@@ -113,7 +176,7 @@ def _parts(path: Path) -> Iterator[NamedArrays]:
 
     said = read_notices(path).said()
     yield NamedArrays(
-        lambda: names, read, _as_words(reader.words | ({"notices": said} if said else {}))
+        lambda: names, read, _as_words(reader.metadata | ({"notices": said} if said else {}))
     )
 
 
@@ -129,7 +192,7 @@ FORMATS: Final[dict[str, Opener]] = {
 
 def _opener_of(path: Path) -> Opener:
     if path.is_dir():
-        return _parts if path.suffix != ".zarr" or (path / WORDS).is_file() else open_zarr
+        return _shards if path.suffix != ".zarr" or (path / METADATA_FILE).is_file() else open_zarr
     if path.suffix not in FORMATS and path.exists():
         raise InputError(
             f"{shown(path)} is neither a store nor one of {', '.join(FORMATS)}; save named arrays "

@@ -13,7 +13,7 @@ from typing import Any
 
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.families.registry import adapter_class
-from modalprism.capture.model_place import check_model
+from modalprism.capture.model_checks import check_model
 from modalprism.errors import InputError
 from modalprism.foreign import reason_of
 

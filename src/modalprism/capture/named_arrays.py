@@ -10,11 +10,63 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from modalprism.errors import InputError
 from modalprism.foreign import require_room
+
+
+class MappedArray:
+    """The rows of several arrays, one after another.
+
+    Parameters
+    ----------
+    shards : sequence of Tensor, shapes (n1, …), (n2, …), …
+        Mapped from disk, of one dtype; slices of types that NumPy lacks become float32.
+
+    Examples
+    --------
+    >>> import torch
+    >>> rows = MappedArray([torch.zeros(2, 3), torch.ones(3, 3)])
+    >>> rows.shape, rows[1:3].tolist()
+    ((5, 3), [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    >>> np.asarray(rows).sum()
+    np.float32(9.0)
+    """
+
+    def __init__(self, shards: Sequence[Tensor]) -> None:
+        self._shards = tuple(shards)
+        self._ends = np.cumsum([len(shard) for shard in shards])
+        self.shape: tuple[int, ...] = (int(self._ends[-1]), *shards[0].shape[1:])
+        self.dtype: np.dtype[Any] = tensor_array(shards[0][:0]).dtype
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read a slice of rows; anything else is taken from the whole."""
+        if not isinstance(key, slice) or key.step not in (None, 1):
+            taken: NDArray[Any] = np.asarray(self)[key]
+            return taken
+        start, stop, _ = key.indices(len(self))
+        first = int(np.searchsorted(self._ends, start, side="right"))
+        found = []
+        for shard, end in zip(self._shards[first:], self._ends[first:], strict=True):
+            begin = int(end) - len(shard)
+            if begin >= stop:
+                break
+            found.append(tensor_array(shard[max(start - begin, 0) : stop - begin]))
+        return np.concatenate(found) if found else np.empty((0, *self.shape[1:]), self.dtype)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read the whole into memory."""
+        if copy is False:
+            raise ValueError("shards are joined in memory: they cannot be an array without a copy")
+        whole = self[:]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
 
 _CELLS: Final = (str, int, float, date, Decimal, np.generic, type(None))
 _DTYPES: Final = frozenset({torch.float16, torch.float32, torch.float64})

@@ -1,27 +1,116 @@
 """What a reader of a store must know of how it was captured, counted while it was written.
 
-Each part of a store counts for its own rows (`PartNotices`, in the part's index). When a capture
+Each shard of a store counts for its own rows (`ShardNotices`, in the shard's index). When a capture
 ends, `notices_of` adds them up, and the sum (`Notices`) stands in the mark of the finished store.
 `modalprism inspect`, the log of a capture and the cautions of a report say it in sentences.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
+import torch
+from torch import Tensor
+
+from modalprism.capture.adapter import Adapter
+from modalprism.datasets.example import Example
 from modalprism.datasets.labels import unmatched
 from modalprism.errors import InputError
 from modalprism.foreign import parse_json
+
+LONGEST_PROMPT: Final = 4000
+_IDS: Final = (
+    ("decoder_input_ids", "decoder_attention_mask"),
+    ("input_ids", "attention_mask"),
+)
+"""Names of token ids in prepared inputs, and of their mask."""
+_REPEATED: Final = re.compile(r"(<[^<>\s]+>)(?:\s*\1){3,}")
+
+
+def cut_texts(
+    adapter: Adapter, examples: Sequence[Example], inputs: Mapping[str, Tensor]
+) -> tuple[int, int]:
+    """Count the examples whose text was cut, and return how many tokens of a text were kept.
+
+    A text was cut if its own tokens are more than those that the model was sent. Nothing is
+    counted where the adapter has no tokenizer or the inputs have no token ids.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    examples : sequence of Example
+    inputs : mapping of name to Tensor
+        As `adapter` prepared them.
+    """
+    sent = _sent(inputs)
+    if sent is None or adapter.tokenizer is None:
+        return 0, 0
+    lengths = sent[1].sum(1).tolist()
+    kept = [
+        length
+        for example, length in zip(examples, lengths, strict=True)
+        if isinstance(text := example.inputs.get("text"), str)
+        and adapter.text_length(text) > length
+    ]
+    return len(kept), max(kept, default=0)
+
+
+def prompt_of(adapter: Adapter, example: Example, inputs: Mapping[str, Tensor]) -> str:
+    """Return the text that a model was sent for an example, with all marks.
+
+    The text is decoded from the token ids of the first row of `inputs`. Where there are none, or no
+    tokenizer, it is the example's text. Runs of one mark, such as image tokens, are shortened to
+    ``<image>×576``.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    example : Example
+        The first of the batch.
+    inputs : mapping of name to Tensor
+        The batch, as `adapter` prepared it.
+    """
+    sent = _sent(inputs)
+    if sent is not None and adapter.tokenizer is not None:
+        ids, mask = sent
+        said = str(adapter.tokenizer.decode(ids[0][mask[0]].tolist()))
+    else:
+        said = next(
+            (
+                value
+                for name in ("text", *adapter.modalities)
+                if name in example.inputs and isinstance(value := example.inputs[name], str)
+            ),
+            "",
+        )
+    said = _REPEATED.sub(lambda run: f"{run[1]}×{run[0].count(run[1])}", said)
+    if len(said) <= LONGEST_PROMPT:
+        return said
+    return f"{said[:LONGEST_PROMPT]}… ({len(said):,} characters)"
+
+
+def _sent(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
+    """Return token ids and a mask of those that are no padding, (b, t) each."""
+    for name, mask_name in _IDS:
+        ids = inputs.get(name)
+        if isinstance(ids, Tensor) and ids.ndim == 2:
+            mask = inputs.get(mask_name)
+            if isinstance(mask, Tensor) and mask.shape == ids.shape:
+                return ids, mask.bool()
+            return ids, torch.ones_like(ids, dtype=torch.bool)
+    return None
+
 
 _NAMED = 5  # labels or candidates; of more only the number is said
 
 
 @dataclass(frozen=True)
-class PartNotices:
-    """Counts over the rows of a batch or of a part.
+class ShardNotices:
+    """Counts over the rows of a batch or of a shard.
 
     Attributes
     ----------
@@ -32,7 +121,7 @@ class PartNotices:
     same : mapping of layer to int
         Rows whose state is the same number for both modalities.
     prompt : str
-        What the model was sent for the first row of the store; empty in all other parts.
+        What the model was sent for the first row of the store; empty in all other shards.
     """
 
     texts_cut: int = 0
@@ -41,21 +130,21 @@ class PartNotices:
     prompt: str = ""
 
     @classmethod
-    def summed(cls, parts: Iterable[PartNotices]) -> PartNotices:
+    def summed(cls, shards: Iterable[ShardNotices]) -> ShardNotices:
         """Add up the counts of several; the first prompt counts."""
-        parts = list(parts)
+        shards = list(shards)
         same: Counter[str] = Counter()
-        for part in parts:
-            same.update(part.same)
+        for shard in shards:
+            same.update(shard.same)
         return cls(
-            sum(part.texts_cut for part in parts),
-            max((part.text_tokens for part in parts), default=0),
+            sum(shard.texts_cut for shard in shards),
+            max((shard.text_tokens for shard in shards), default=0),
             dict(same),
-            next((part.prompt for part in parts if part.prompt), ""),
+            next((shard.prompt for shard in shards if shard.prompt), ""),
         )
 
     @classmethod
-    def read(cls, content: Any) -> PartNotices:
+    def read(cls, content: Any) -> ShardNotices:
         """Read what `said` returned; what is missing or of another kind counts as nothing."""
         found = _of_kind(cls(), content)
         same = found.pop("same", {}).items()
@@ -75,7 +164,7 @@ class Notices:
     ----------
     rows : int
     texts_cut, text_tokens : int
-        See `PartNotices`.
+        See `ShardNotices`.
     labels : int
         Rows with a label.
     labels_unmatched : int
@@ -112,22 +201,22 @@ is not in the states.']
     def of(
         cls,
         rows: int,
-        parts: Iterable[PartNotices],
+        shards: Iterable[ShardNotices],
         labels: Sequence[int | str],
         words: Mapping[str, Any],
     ) -> Notices:
-        """Add up the notices of a store's parts.
+        """Add up the notices of a store's shards.
 
         Parameters
         ----------
         rows : int
-        parts : iterable of PartNotices
+        shards : iterable of ShardNotices
         labels : sequence of int or str
             All labels of the store; empty where it has none.
         words : mapping
             What the store says of itself: its candidates, and those that the model cannot tell.
         """
-        summed = PartNotices.summed(parts)
+        summed = ShardNotices.summed(shards)
         candidates = words.get("candidates", [])
         others = unmatched(labels, candidates) if candidates else Counter()
         return cls(
@@ -186,7 +275,7 @@ is not in the states.']
         return said
 
 
-def _of_kind(default: PartNotices | Notices, content: Any) -> dict[str, Any]:
+def _of_kind(default: ShardNotices | Notices, content: Any) -> dict[str, Any]:
     """Return the values of a JSON object that have the types of a dataclass's fields."""
     content = content if isinstance(content, Mapping) else {}
     found: dict[str, Any] = {}

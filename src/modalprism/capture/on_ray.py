@@ -6,7 +6,7 @@ back into the store, in the order of the examples. Batches are cut as one proces
 the store is the same, byte for byte, where a worker computes as this process does.
 
 A worker that dies is started anew by Ray, on another machine if need be, and its stretch is done
-again; what was written stays. If this process dies, the same command goes on after the last part.
+again; what was written stays. If this process dies, the same command goes on after the last shard.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from modalprism.capture.parts import PartsReader, finished_parts, is_finished
-from modalprism.capture.parts_writer import PartsWriter
-from modalprism.capture.ray_tally import SharedTally, Tally
-from modalprism.capture.ray_worker import CaptureWorker, Feed, Reopened, tell
-from modalprism.capture.recipe import Recipe
+from modalprism.capture.model_spec import ModelSpec
+from modalprism.capture.ray_worker import CaptureWorker, Feed, Reopened, SharedTally, Tally, tell
 from modalprism.capture.redrawn import RedrawnPairs
-from modalprism.capture.run import Run, refuse_twice
+from modalprism.capture.run import Capturer, refuse_twice
 from modalprism.capture.settings import CaptureSettings
+from modalprism.capture.shards import StoreReader, finished_shards, is_finished
+from modalprism.capture.store_writer import StoreWriter
 from modalprism.datasets.example import Example
-from modalprism.datasets.sources import CountedExamples
+from modalprism.datasets.examples import CountedExamples
 from modalprism.engines import RayEngine
 from modalprism.engines.ray_cluster import connected
 from modalprism.engines.ray_nodes import check_versions
@@ -52,13 +51,13 @@ _STRETCH: Final = pa.schema([("begin", pa.int64()), ("end", pa.int64()), ("examp
 
 @contextmanager
 def workers_for(
-    recipe: Recipe, settings: CaptureSettings, engine: RayEngine, track: Track
-) -> Iterator[Run]:
+    spec: ModelSpec, settings: CaptureSettings, engine: RayEngine, track: Track
+) -> Iterator[Capturer]:
     """Join the cluster, and return what captures examples into a folder there.
 
     Parameters
     ----------
-    recipe : Recipe
+    spec : ModelSpec
     settings : CaptureSettings
     engine : RayEngine
         Its workers each hold a copy of the model; 0 is one a GPU of the cluster, or one a CPU where
@@ -77,8 +76,8 @@ def workers_for(
         ray = opened.enter_context(connected(engine.address, engine.workers or os.cpu_count() or 1))
         workers, gpus = _workers(ray, engine, settings.device)
         check_versions(ray)
-        opened.enter_context(_code_of(recipe.adapter, recipe.model))
-        yield _OnRay(recipe, workers, gpus, track)
+        opened.enter_context(_code_of(spec.adapter, spec.model))
+        yield _OnRay(spec, workers, gpus, track)
 
 
 def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
@@ -105,7 +104,7 @@ def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
 class _OnRay:
     """Captures examples into a folder, on the workers of a cluster that was joined."""
 
-    recipe: Recipe
+    spec: ModelSpec
     workers: int
     gpus: int
     track: Track
@@ -118,14 +117,14 @@ class _OnRay:
         total: int,
         more: Mapping[str, Any],
     ) -> None:
-        parts = finished_parts(out)
-        begin = parts[-1].end if parts else 0
-        seen = {name for part in parts for name, _ in part.skipped}
-        if any(part.rows for part in parts):
-            seen |= set(PartsReader.open(out).array("id").tolist())
+        shards = finished_shards(out)
+        begin = shards[-1].end if shards else 0
+        seen = {name for shard in shards for name, _ in shard.skipped}
+        if any(shard.rows for shard in shards):
+            seen |= set(StoreReader.open(out).array("id").tolist())
         stretches = list(self._stretches(examples, begin, settings, is_finished(out)))
         feed = self._feed(examples)
-        writer: PartsWriter | None = None
+        writer: StoreWriter | None = None
         described = ""
 
         def captured(results: Iterable[tuple[str, str, bytes]]) -> Iterator[int]:
@@ -136,7 +135,7 @@ class _OnRay:
                     described = described or words
                     _refuse_another(described, words)
                     if writer is None:
-                        writer = PartsWriter(out, json.loads(words), settings.part_rows)
+                        writer = StoreWriter(out, json.loads(words), settings.shard_rows)
                         writer.resume()
                     continue
                 for identity in tell(writer, what, words, states):
@@ -153,7 +152,7 @@ class _OnRay:
 
     def _feed(self, examples: Iterable[Example]) -> Feed | None:
         if isinstance(examples, CountedExamples):
-            return Reopened(examples, self.recipe.fingerprint or examples.fingerprint())
+            return Reopened(examples, self.spec.fingerprint or examples.fingerprint())
         return _Shown(examples) if isinstance(examples, RedrawnPairs) else None
 
     def _stretches(
@@ -179,9 +178,9 @@ class _OnRay:
         yield _stretch(begin, begin, cloudpickle.dumps([]))
 
     def _size(self, rows: int, settings: CaptureSettings) -> int:
-        """Choose the rows of a stretch: whole batches, no more than a part, several a worker."""
+        """Choose the rows of a stretch: whole batches, no more than a shard, several a worker."""
         batch = settings.batch_size
-        rows = min(settings.part_rows, rows // (self.workers * _STRETCHES))
+        rows = min(settings.shard_rows, rows // (self.workers * _STRETCHES))
         return max(rows // batch, 1) * batch
 
     def _results(
@@ -198,7 +197,7 @@ class _OnRay:
         if device == "auto" or device.startswith("cuda"):  # a worker sees no GPU but its own
             device = "cuda" if self.gpus else "cpu"
         arguments = {
-            "recipe": self.recipe,
+            "spec": self.spec,
             "feed": feed,
             "settings": replace(settings, device=device),
             "more": dict(more),

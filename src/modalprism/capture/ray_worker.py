@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -21,18 +22,60 @@ from torch import Tensor
 
 from modalprism.capture.batches import Batches, Placed, Sink
 from modalprism.capture.loading import quiet_library
-from modalprism.capture.notices import PartNotices
-from modalprism.capture.parts_writer import Row
-from modalprism.capture.recipe import Recipe
+from modalprism.capture.model_spec import ModelSpec
+from modalprism.capture.notices import ShardNotices
 from modalprism.capture.run import description_of, opened_batches
 from modalprism.capture.settings import CaptureSettings
+from modalprism.capture.store_writer import Row
 from modalprism.datasets.example import Example
-from modalprism.datasets.sources import CountedExamples
+from modalprism.datasets.examples import CountedExamples
 from modalprism.engines.interface import TRIES
 from modalprism.errors import InputError, WorkerError
 from modalprism.strict_json import dumps
 
-TOLD: Final = pa.schema([("what", pa.string()), ("words", pa.string()), ("states", pa.binary())])
+
+class Tally:
+    """Counts beginnings; an actor, since workers die and this must not.
+
+    Examples
+    --------
+    >>> tally = Tally()
+    >>> tally.begun(512), tally.begun(0), tally.begun(512)
+    (1, 1, 2)
+    """
+
+    def __init__(self) -> None:
+        self._begun: Counter[int] = Counter()
+
+    def begun(self, begin: int) -> int:
+        """Count one more beginning, and return how many there were."""
+        self._begun[begin] += 1
+        return self._begun[begin]
+
+
+@dataclass(frozen=True)
+class SharedTally:
+    """A tally that all workers ask.
+
+    Attributes
+    ----------
+    actor : handle of an actor
+        Of a `Tally`.
+    """
+
+    actor: Any
+
+    def __call__(self, begin: int) -> int:
+        """Count one more beginning, and return how many there were."""
+        import ray
+
+        count: int = ray.get(self.actor.begun.remote(begin))
+        return count
+
+
+RECORDED: Final = pa.schema(
+    [("what", pa.string()), ("words", pa.string()), ("states", pa.binary())]
+)
 """What a worker sends back: a line a call of the writer, in order."""
 
 
@@ -90,12 +133,12 @@ class Reopened:
 
 
 @dataclass
-class Telling:
+class Recorder:
     """A sink that writes down what it is told."""
 
     lines: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: PartNotices) -> None:
+    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: ShardNotices) -> None:
         """Write down rows; what is no plain number or word, the index would write as a word."""
         written = [
             asdict(
@@ -124,8 +167,8 @@ class Telling:
         lines, self.lines = self.lines, []
         columns = zip(*lines, strict=True) if lines else ((), (), ())
         return pa.table(
-            [pa.array(column, kind.type) for column, kind in zip(columns, TOLD, strict=True)],
-            schema=TOLD,
+            [pa.array(column, kind.type) for column, kind in zip(columns, RECORDED, strict=True)],
+            schema=RECORDED,
         )
 
 
@@ -150,7 +193,7 @@ def tell(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
     if what == "add":
         told = json.loads(words)
         rows = [Row(**row) for row in told["rows"]]
-        sink.add(rows, load(states), PartNotices(**told["notices"]))
+        sink.add(rows, load(states), ShardNotices(**told["notices"]))
         return [row.id for row in rows]
     if what == "skip":
         position, name, why = json.loads(words)
@@ -165,7 +208,7 @@ class CaptureWorker:
 
     Parameters
     ----------
-    recipe : Recipe
+    spec : ModelSpec
     feed : Feed, optional
         None where the examples come with their stretch.
     settings : CaptureSettings
@@ -179,16 +222,16 @@ class CaptureWorker:
 
     def __init__(
         self,
-        recipe: Recipe,
+        spec: ModelSpec,
         feed: Feed | None,
         settings: CaptureSettings,
         more: Mapping[str, Any],
         folder: str,
         begun: Callable[[int], int],
     ) -> None:
-        self._recipe, self._feed, self._settings = recipe, feed, settings
+        self._spec, self._feed, self._settings = spec, feed, settings
         self._more, self._folder, self._begun = more, folder, begun
-        self._telling = Telling()
+        self._telling = Recorder()
         self._batches: Batches | None = None
         self._description = ""
         self._open = ExitStack()
@@ -240,8 +283,8 @@ class CaptureWorker:
             quiet_library()
             if self._feed is not None:
                 self._feed.check()
-            adapter = self._recipe.load()
-            words = {**self._recipe.words(adapter), **self._more}
+            adapter = self._spec.load()
+            words = {**self._spec.metadata(adapter), **self._more}
             self._description = dumps(description_of(adapter, self._settings, words))
             self._batches = self._open.enter_context(
                 opened_batches(adapter, self._telling, self._settings)

@@ -22,7 +22,7 @@ from modalprism.suggest import suggestion
 
 
 @dataclass
-class Reading:
+class HookedStates:
     """States that hooks have read of a batch, and what they need to know of it.
 
     Attributes
@@ -58,7 +58,7 @@ class Reading:
         self.calls.clear()
         self.pooled.clear()
 
-    def take(self, site: Site, given: Any, how: Reader) -> None:
+    def take(self, site: Site, given: Any, how: StatePooling) -> None:
         """Pool the spans that stand at a site.
 
         Raises
@@ -148,7 +148,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Reader:
+class StatePooling:
     """How states are read.
 
     Attributes
@@ -183,19 +183,21 @@ def _checked(state: Tensor, mask: Tensor | None, where: str) -> Tensor:
 
 
 @contextmanager
-def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> Iterator[Reading]:
+def read_states(
+    model: nn.Module, sites: Sequence[Site], how: Pool | StatePooling
+) -> Iterator[HookedStates]:
     """Read pooled states at sites during the forward passes inside the block.
 
     Parameters
     ----------
     model : Module
     sites : sequence of Site
-    how : Reader or callable
+    how : StatePooling or callable
         A pooling alone will do.
 
     Yields
     ------
-    Reading
+    HookedStates
         Set its ``spans`` before a pass; its ``states`` are those of the latest one.
 
     Raises
@@ -214,8 +216,8 @@ def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> 
     >>> reading.states
     {'text/1': tensor([[5.]])}
     """
-    reading = Reading(tuple(dict.fromkeys(sites)))  # a site that is named twice is read once
-    how = how if isinstance(how, Reader) else Reader(how)
+    reading = HookedStates(tuple(dict.fromkeys(sites)))  # a site that is named twice is read once
+    how = how if isinstance(how, StatePooling) else StatePooling(how)
     modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
 
     def named(name: str) -> nn.Module:
@@ -233,7 +235,7 @@ def read_states(model: nn.Module, sites: Sequence[Site], how: Pool | Reader) -> 
         yield reading
 
 
-def _hook_attention(named: Callable[[str], nn.Module], site: Site, reading: Reading) -> Any:
+def _hook_attention(named: Callable[[str], nn.Module], site: Site, reading: HookedStates) -> Any:
     if not site.attention:
         raise InputError(
             f"this family names no attention of layer {site.layer}, by which its positions could "
@@ -244,7 +246,7 @@ def _hook_attention(named: Callable[[str], nn.Module], site: Site, reading: Read
     )
 
 
-def _hook(module: nn.Module, site: Site, reading: Reading, how: Reader) -> Any:
+def _hook(module: nn.Module, site: Site, reading: HookedStates, how: StatePooling) -> Any:
     if site.reads == "output":
         return module.register_forward_hook(
             lambda _module, _given, output: reading.take(site, output, how)
@@ -258,7 +260,7 @@ def _hook(module: nn.Module, site: Site, reading: Reading, how: Reader) -> Any:
 
 
 def read_batch(
-    adapter: Adapter, inputs: Mapping[str, Tensor], reading: Reading
+    adapter: Adapter, inputs: Mapping[str, Tensor], reading: HookedStates
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """Run a model on prepared inputs, and return all that a store keeps of them.
 
@@ -267,7 +269,7 @@ def read_batch(
     adapter : Adapter
     inputs : mapping of name to Tensor
         On the model's device.
-    reading : Reading
+    reading : HookedStates
         Of an open `read_states`.
 
     Returns

@@ -11,11 +11,11 @@ import torch
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.batches import Batches, Placed, Sink
-from modalprism.capture.parts_writer import PartsWriter
 from modalprism.capture.pooling import ATTENTION, POOLS
-from modalprism.capture.reading import Reader, read_states
+from modalprism.capture.reading import StatePooling, read_states
 from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
 from modalprism.capture.store import EmbeddingStore
+from modalprism.capture.store_writer import StoreWriter
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
@@ -23,13 +23,13 @@ from modalprism.progress import Track, silent
 __all__ = [
     "FIRST_BATCH",
     "CaptureSettings",
-    "Run",
+    "Capturer",
     "chosen_sites",
     "device_named",
     "run_capture",
 ]
 
-Run = Callable[[Iterable[Example], Path, CaptureSettings, int, Mapping[str, Any]], None]
+Capturer = Callable[[Iterable[Example], Path, CaptureSettings, int, Mapping[str, Any]], None]
 """Captures examples, of which there are so many, into a folder; the store says more beside."""
 
 
@@ -58,7 +58,7 @@ def run_capture(
     examples: Iterable[Example],
     out: Path,
     *,
-    words: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     settings: CaptureSettings | None = None,
     total: int = 0,
     track: Track = silent,
@@ -72,7 +72,7 @@ def run_capture(
         Always in the same order: a capture that was killed goes on after the last whole part.
     out : Path
         The store's folder.
-    words : mapping
+    metadata : mapping
         What the store says of itself beside the settings: model, revision, dataset, seed, versions.
     settings : CaptureSettings, optional
     total : int
@@ -92,7 +92,7 @@ def run_capture(
     """
     settings = settings or CaptureSettings()
     device_named(settings.device)
-    writer = PartsWriter(out, description_of(adapter, settings, words), settings.part_rows)
+    writer = StoreWriter(out, description_of(adapter, settings, metadata), settings.shard_rows)
     begin, _ = writer.resume()
     with opened_batches(adapter, writer, settings) as batches:
         stream = track(examples, total=total, description=f"capturing into {out.name}")
@@ -129,7 +129,7 @@ def opened_batches(adapter: Adapter, sink: Sink, settings: CaptureSettings) -> I
     """Bring the model to its device, and read its states while the block runs."""
     device = device_named(settings.device)
     adapter.model.to(device).eval()
-    how = Reader(POOLS[settings.pool], settings.tokens, attended=settings.pool == ATTENTION)
+    how = StatePooling(POOLS[settings.pool], settings.tokens, attended=settings.pool == ATTENTION)
     with (
         torch.inference_mode(),
         read_states(adapter.model, _sites(adapter, settings), how) as reading,
@@ -142,7 +142,7 @@ def _sites(adapter: Adapter, settings: CaptureSettings) -> tuple[Site, ...]:
 
 
 def description_of(
-    adapter: Adapter, settings: CaptureSettings, words: Mapping[str, Any]
+    adapter: Adapter, settings: CaptureSettings, metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Say what the store is; all that makes other bytes stands here, and nothing else."""
     sites = _sites(adapter, settings)
@@ -153,7 +153,7 @@ def description_of(
         "layer_names": {str(layer): name for layer, name in adapter.layer_names().items()},
     }
     return {
-        **words,
+        **metadata,
         **{name: found for name, found in optional.items() if found},
         "adapter": type(adapter).__name__,
         "modalities": list(adapter.modalities),

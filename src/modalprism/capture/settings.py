@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import torch
 
-from modalprism.capture.parts_writer import PART_ROWS
 from modalprism.capture.pooling import POOLS
+from modalprism.capture.store_writer import SHARD_ROWS
 from modalprism.errors import InputError
 
 FIRST_BATCH: Final = 32
@@ -41,7 +41,7 @@ class CaptureSettings:
         Such as ``cpu`` or ``cuda:0``; ``auto`` is a GPU where there is one.
     on_error : {"stop", "skip"}
         What an example that cannot be prepared does.
-    part_rows : int
+    shard_rows : int
         Rows a part of the store.
     answer_alone : bool
         Whether the answer is kept and no state.
@@ -54,7 +54,7 @@ class CaptureSettings:
     dtype: str = "float16"
     device: str = "auto"
     on_error: Literal["stop", "skip"] = "stop"
-    part_rows: int = PART_ROWS
+    shard_rows: int = SHARD_ROWS
     answer_alone: bool = False
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ array                  what it is
 ``redrawn/<modality>`` which input of the modality a redrawn run was given, (N,)
 =====================  ==================================================================
 
-`formats` says which kinds of file are read, and `parts` how capture writes them. Layers may have
+`formats` says which kinds of file are read, and `shards` how capture writes them. Layers may have
 names, under ``layer_names`` of what the writer says: a JSON object from layer number to name.
 """
 
@@ -26,6 +26,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,16 +35,59 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from modalprism.capture.formats import HEADER, names_of, opened
-from modalprism.capture.mapped import MappedParts
-from modalprism.capture.named_arrays import plain_array
-from modalprism.capture.parts import WORDS, PartsReader
-from modalprism.capture.places import opened_place
+from modalprism.capture.named_arrays import MappedArray, plain_array
+from modalprism.capture.shards import FINISHED, METADATA_FILE, REDRAWN, StoreReader, paths_of
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file, require_plain_folder
-from modalprism.remote import is_address, shown
+from modalprism.remote import Names, brought, is_address, shown
 from modalprism.strict_json import dumps
 from modalprism.suggest import suggestion
+
+_LARGEST_WORDS: Final = 64 * 2**20
+_OF_ZARR: Final = ("zarr.json", ".zgroup", ".zmetadata")
+
+
+def local_path(place: str | Path) -> Path:
+    """Return where a store or a file stands here, with what it takes to open it.
+
+    Of a store at an address that is its description and the indices of its shards; arrays come when
+    they are first read. A zarr folder, and a single file, come whole.
+
+    Raises
+    ------
+    InputError
+        If the address cannot be read, or copied (`modalprism.remote.brought`), or a description of
+        the store is too large to be one.
+    """
+    here = brought(place, _needed)
+    for name in (METADATA_FILE, FINISHED, f"{REDRAWN}/{METADATA_FILE}", f"{REDRAWN}/{FINISHED}"):
+        # Read whole: of an archive, a few kilobytes may become as many gigabytes.
+        if (here / name).is_file() and (size := (here / name).stat().st_size) > _LARGEST_WORDS:
+            raise InputError(
+                f"{shown(here / name)} has {size:,} bytes, which no store writes (it may have "
+                f"{_LARGEST_WORDS:,}); capture again"
+            )
+    return here
+
+
+def _needed(names: Names) -> tuple[Names, Names]:
+    """Choose the files that opening a folder reads, and those that wait until they are read."""
+    now, later = [], []
+    for level in (Path(), Path(REDRAWN)) if METADATA_FILE in names else ():
+        now += [
+            name for one in (METADATA_FILE, FINISHED) if (name := (level / one).as_posix()) in names
+        ]
+        for number in count():
+            arrays, index = (path.as_posix() for path in paths_of(level, number))
+            if index not in names:
+                break
+            now.append(index)
+            later.append(arrays)
+    if not now and any(name in names for name in _OF_ZARR):
+        now = list(names)
+    return now, later
+
 
 _NAMED: Final = 20
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
@@ -88,7 +132,7 @@ class EmbeddingStore:
         Parameters
         ----------
         path : str or Path
-            Or an address that fsspec knows, such as ``s3://bucket/run/store``: a part's arrays are
+            Or an address that fsspec knows, such as ``s3://bucket/run/store``: a shard's arrays are
             fetched when they are first asked for, into the cache folder (`modalprism.remote`).
 
         Raises
@@ -98,7 +142,7 @@ class EmbeddingStore:
             address cannot be reached.
         """
         address = str(path) if is_address(path) else ""
-        path = opened_place(path)
+        path = local_path(path)
         with opened(path) as file:
             return cls(path, names_of(file, path), dict(file.metadata), address)
 
@@ -193,16 +237,16 @@ class EmbeddingStore:
         """Read the pooled states of a modality's span at a layer, shape (n, d)."""
         return self.array(self._name_of(modality, layer))
 
-    def span_in_parts(self, modality: str, layer: int) -> NDArray[Any] | MappedParts:
-        """Return the same states without joining what is in parts: slices are read from disk."""
+    def mapped_span(self, modality: str, layer: int) -> NDArray[Any] | MappedArray:
+        """Return the same states without joining what is in shards: slices are read from disk."""
         name = self._name_of(modality, layer)
-        if self.path.is_dir() and (self.path / WORDS).is_file():
-            return MappedParts(list(PartsReader.open(self.path).pieces(name)))
+        if self.path.is_dir() and (self.path / METADATA_FILE).is_file():
+            return MappedArray(list(StoreReader.open(self.path).pieces(name)))
         return self.array(name)
 
     def same_states(self, modalities: tuple[str, str], layer: int) -> bool:
         """Tell whether two modalities have equal states in all rows of a layer."""
-        first, second = (self.span_in_parts(modality, layer) for modality in modalities)
+        first, second = (self.mapped_span(modality, layer) for modality in modalities)
         if first.shape != second.shape:
             return False
         starts = range(0, len(first), _ROWS_COMPARED)
@@ -257,8 +301,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _digest_of_folder(folder: Path) -> str:
-    if (folder / WORDS).is_file():
-        return PartsReader.open(folder).digest()
+    if (folder / METADATA_FILE).is_file():
+        return StoreReader.open(folder).digest()
     digest = hashlib.sha256()
     for path in require_plain_folder(folder, shown(folder)):
         digest.update(str(path.relative_to(folder)).encode())

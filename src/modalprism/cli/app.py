@@ -169,7 +169,7 @@ def analyze(
         # The analysis repeats the warning as a caution, which is printed.
         with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
             analysis = analyze_embeddings(
-                {name: store.span_in_parts(name, layer) for name in (first, second)},
+                {name: store.mapped_span(name, layer) for name in (first, second)},
                 store.array(target),
                 groups=store.groups(),
                 target=target,

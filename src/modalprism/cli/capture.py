@@ -178,12 +178,12 @@ def capture(
     """
     from modalprism.capture.api import capture as run
     from modalprism.capture.loading import adapter_named
-    from modalprism.capture.model_place import check_model
-    from modalprism.capture.parts import PartsReader
+    from modalprism.capture.model_checks import check_model
+    from modalprism.capture.shards import StoreReader
     from modalprism.datasets.columns import Columns
+    from modalprism.datasets.examples import open_examples
     from modalprism.datasets.labels import Labels
     from modalprism.datasets.prompts import Prompt
-    from modalprism.datasets.sources import open_examples
 
     where = _engine(engine, address, workers)
     if not isinstance(where, RayEngine):  # whose workers may see other folders
@@ -226,8 +226,8 @@ def capture(
             trust_remote_code=trust_remote_code,
             track=progress.track,
         )
-    reader = PartsReader.open(store.path)
-    rows, skipped = sum(part.rows for part in reader.parts), reader.skipped()
+    reader = StoreReader.open(store.path)
+    rows, skipped = sum(shard.rows for shard in reader.shards), reader.skipped()
     place = redacted(str(out))
     if as_json:
         print_json({"store": place, "rows": rows, "skipped": skipped})

@@ -119,7 +119,7 @@ def _decompose_file(
     marginal_tolerance: float | None,
     as_json: bool,
 ) -> None:
-    from modalprism.datasets.tables import read_joint
+    from modalprism.datasets.joint_tables import read_joint
     from modalprism.pid import decompose, decompose_marginals
 
     table = read_joint(file, **names)

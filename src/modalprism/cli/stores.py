@@ -22,7 +22,7 @@ def inspect(
         ),
     ],
     check: Annotated[
-        bool, typer.Option(help="Compare every part with its checksum; reads all of the store.")
+        bool, typer.Option(help="Compare every shard with its checksum; reads all of the store.")
     ] = True,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +34,7 @@ def inspect(
     Example: modalprism inspect runs/clip/store
     """
     from modalprism.capture.notices import notices_in
-    from modalprism.capture.parts import WORDS, PartsReader, is_finished
+    from modalprism.capture.shards import METADATA_FILE, StoreReader, is_finished
     from modalprism.capture.store import EmbeddingStore
 
     opened = EmbeddingStore.open(store)
@@ -42,8 +42,8 @@ def inspect(
     columns = opened.names
     described: dict[str, dict[str, Any]] = {}
     unfinished = ""
-    if (opened.path / WORDS).is_file():
-        reader = PartsReader.open(opened.path)
+    if (opened.path / METADATA_FILE).is_file():
+        reader = StoreReader.open(opened.path)
         skipped = reader.skipped()
         for name, (shape, kind) in reader.shapes().items():
             described[name] = {"shape": list(shape), "dtype": kind}

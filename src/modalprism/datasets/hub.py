@@ -20,8 +20,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from modalprism import isolation
+from modalprism.datasets.dataset import Dataset, Row, ends_digest, pick
 from modalprism.datasets.parquet import arrow_row
-from modalprism.datasets.rows import Row, Source, ends_digest, pick
 from modalprism.errors import InputError
 from modalprism.files import check_names
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file
@@ -33,7 +33,7 @@ _SAVED: Final = ("dataset_dict.json", _STATE)
 _ID: Final = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?(@(?P<at>[\w./-]+))?")
 
 
-class LibraryDataset(Source):
+class LibraryDataset(Dataset):
     """A dataset of the library, or a stream of one.
 
     Parameters
@@ -131,7 +131,7 @@ def is_hub_id(data: str) -> bool:
     return _ID.fullmatch(data) is not None
 
 
-def saved_dataset(folder: Path, split: str | None) -> Source:
+def saved_dataset(folder: Path, split: str | None) -> Dataset:
     """Open a folder that the library saved a dataset to.
 
     Raises
@@ -189,7 +189,7 @@ def _check_arrow(files: Sequence[Path], folder: Path) -> None:
         raise InputError(f"the dataset saved to {folder} cannot be read: {reason}; {WRITE_AGAIN}")
 
 
-def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Source:
+def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Dataset:
     """Open a dataset of the hub, by its id; code that comes with it does not run.
 
     Raises

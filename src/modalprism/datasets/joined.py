@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.contents import is_empty, word_of
-from modalprism.datasets.recognise import source_of
-from modalprism.datasets.rows import Row, Source
+from modalprism.datasets.dataset import Dataset, Row
+from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
 
 _REMEMBERED: Final = 8
@@ -41,43 +41,43 @@ class Join:
     other: str
     split: str | None = None
 
-    def beside(self, source: Source) -> Source:
-        """Put the second dataset's columns beside a source's.
+    def beside(self, first: Dataset) -> Dataset:
+        """Put the second dataset's columns beside a first's.
 
         Raises
         ------
         InputError
             If there is no such dataset or column, or a key stands twice.
         """
-        return Joined(source, source_of(self.data, split=self.split), self)
+        return Joined(first, open_dataset(self.data, split=self.split), self)
 
 
-class Joined(Source):
-    """A source with the columns of another; where both have a name, the first's counts.
+class Joined(Dataset):
+    """A dataset with the columns of another; where both have a name, the first's counts.
 
     Names of files are relative to the first one's folder, or the other's where the first has none.
 
     Parameters
     ----------
-    source, other : Source
+    first, second : Dataset
     join : Join
         How they belong together.
     """
 
-    def __init__(self, source: Source, other: Source, join: Join) -> None:
-        for name, columns in ((join.key, source.columns), (join.other, other.columns)):
+    def __init__(self, first: Dataset, second: Dataset, join: Join) -> None:
+        for name, columns in ((join.key, first.columns), (join.other, second.columns)):
             if name not in columns:
                 raise InputError(
                     f"to join {join.data}, there is no column {name!r}; the columns are "
                     f"{', '.join(columns)}"
                 )
-        self.source, self.other, self.join = source, other, join
-        added = (name for name in other.columns if name not in source.columns)
-        self.columns = (*source.columns, *added)
-        self.length, self.quick = source.length, source.quick
-        self.root = source.root or other.root
+        self.first, self.second, self.join = first, second, join
+        added = (name for name in second.columns if name not in first.columns)
+        self.columns = (*first.columns, *added)
+        self.length, self.quick = first.length, first.quick
+        self.root = first.root or second.root
         self._places: dict[str, int] = {}
-        for row in other.rows([join.other], None):
+        for row in second.rows([join.other], None):
             if not (key := _key(row.values, join.other)):
                 continue
             place = self._places.setdefault(key, row.position)
@@ -89,16 +89,16 @@ class Joined(Source):
         self._beside = lru_cache(_REMEMBERED)(self._read)
 
     def _read(self, place: int, columns: tuple[str, ...]) -> Row:
-        return next(self.other.rows(columns, np.array([place])))
+        return next(self.second.rows(columns, np.array([place])))
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
         """Yield rows with `columns` of both."""
-        own = [name for name in columns if name in self.source.columns]
-        others = tuple(name for name in columns if name not in self.source.columns)
+        own = [name for name in columns if name in self.first.columns]
+        others = tuple(name for name in columns if name not in self.first.columns)
         if not others:
-            yield from self.source.rows(own, chosen)
+            yield from self.first.rows(own, chosen)
             return
-        for row in self.source.rows(list(dict.fromkeys([*own, self.join.key])), chosen):
+        for row in self.first.rows(list(dict.fromkeys([*own, self.join.key])), chosen):
             yield row if row.broken else self._joined(row, others)
 
     def _joined(self, row: Row, columns: tuple[str, ...]) -> Row:
@@ -113,14 +113,14 @@ class Joined(Source):
 
     def digest(self) -> str:
         """Hash both, and how they belong together."""
-        words = [self.source.digest(), self.other.digest(), self.join.key, self.join.other]
+        words = [self.first.digest(), self.second.digest(), self.join.key, self.join.other]
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Those of either that may name files."""
-        own = [name for name in columns if name in self.source.columns]
-        others = [name for name in columns if name not in self.source.columns]
-        return (*self.source.file_columns(own), *self.other.file_columns(others))
+        own = [name for name in columns if name in self.first.columns]
+        others = [name for name in columns if name not in self.first.columns]
+        return (*self.first.file_columns(own), *self.second.file_columns(others))
 
 
 def _key(values: Mapping[str, Any], column: str) -> str:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns, Modality
 from modalprism.datasets.contents import content_of, is_empty, text_of, unwrapped, word_of
+from modalprism.datasets.dataset import Row
 from modalprism.datasets.example import Example
 from modalprism.datasets.labels import Labels, label_of
 from modalprism.datasets.pictures import picture_of, side_by_side
-from modalprism.datasets.rows import Row
 from modalprism.datasets.sounds import resampled, sound_of
 from modalprism.errors import InputError
 
@@ -132,7 +132,7 @@ def example_of(
 
 
 def _identity(row: Row, columns: Columns) -> str:
-    """Return a row's id: its column's value, or how the source calls it."""
+    """Return a row's id: its column's value, or how the dataset calls it."""
     if columns.id is None:
         return row.id
     value = word_of(row.values.get(columns.id))

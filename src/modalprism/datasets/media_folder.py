@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.datasets.rows import (
+from modalprism.datasets.dataset import (
     PICTURE_SUFFIXES,
     SOUND_SUFFIXES,
     SPLITS,
+    Dataset,
     Row,
-    Source,
     pick,
     printable,
 )
@@ -36,7 +36,7 @@ def modality_of(name: str) -> str | None:
     return "audio" if suffix in SOUND_SUFFIXES else None
 
 
-class MediaFolder(Source):
+class MediaFolder(Dataset):
     """Files in the order of their names; the label is the first subfolder's name.
 
     The id is the file's path in the folder. What begins with a dot is not looked at.

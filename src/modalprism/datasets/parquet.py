@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from modalprism.datasets.rows import Row, Source, ends_digest
+from modalprism.datasets.dataset import Dataset, Row, ends_digest
 from modalprism.errors import InputError
 from modalprism.foreign import WRITE_AGAIN, guarded, require_file
 
@@ -25,7 +25,7 @@ _ROWS_PER_BYTE: Final = 10_000
 _LIBRARY: Final = b"huggingface"
 
 
-class ParquetFiles(Source):
+class ParquetFiles(Dataset):
     """Parquet files of the same columns, one after another.
 
     Parameters

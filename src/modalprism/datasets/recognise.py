@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from modalprism.datasets.dataset import SPLITS, Dataset
 from modalprism.datasets.hub import hub_dataset, is_hub_id, is_saved, saved_dataset
 from modalprism.datasets.media_folder import MediaFolder
 from modalprism.datasets.parquet import ParquetFiles
-from modalprism.datasets.rows import SPLITS, Source
-from modalprism.datasets.shard_names import matching
-from modalprism.datasets.shards import Shards
-from modalprism.datasets.written_tables import LINES, SEPARATORS, written_table
+from modalprism.datasets.text_tables import LINES, SEPARATORS, text_table
+from modalprism.datasets.webdataset import Shards, matching
 from modalprism.errors import InputError
 
 _PARQUET: Final = ".parquet"
@@ -23,7 +22,7 @@ _TABLES: Final = frozenset({*SEPARATORS, *LINES})
 _KINDS: Final = f"{', '.join(sorted(_TABLES))}, {_PARQUET} and {_SHARD}"
 
 
-def source_of(data: str | Path, *, split: str | None = None, streaming: bool = False) -> Source:
+def open_dataset(data: str | Path, *, split: str | None = None, streaming: bool = False) -> Dataset:
     """Open a dataset, whatever kind it is.
 
     Parameters
@@ -71,10 +70,10 @@ def _refuse_split(data: str | Path, split: str | None) -> None:
         )
 
 
-def _file(path: Path) -> Source:
+def _file(path: Path) -> Dataset:
     suffix = path.suffix.lower()
     if suffix in _TABLES:
-        return written_table(path)
+        return text_table(path)
     if suffix == _PARQUET:
         return ParquetFiles([path], path.parent)
     if suffix == _SHARD:
@@ -82,7 +81,7 @@ def _file(path: Path) -> Source:
     raise InputError(f"{path} is none of {_KINDS}; give one of these, or a folder")
 
 
-def _folder(path: Path, split: str | None) -> Source:
+def _folder(path: Path, split: str | None) -> Dataset:
     files = sorted(one for one in path.iterdir() if not one.is_dir() and one.name[0] != ".")
     tables = [one for one in files if one.suffix.lower() in _TABLES]
     parquet = sorted(

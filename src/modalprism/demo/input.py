@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import Field, field_validator
 
 from modalprism.capture.api import capture
-from modalprism.capture.parts import is_whole
+from modalprism.capture.shards import is_whole
 from modalprism.capture.store import EmbeddingStore
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.checkpoints import BUNDLED, checkpoint_path, load_network

@@ -94,7 +94,7 @@ def label(run: Run, status: RunStatus | None) -> str:
 def state_of(run: Run) -> RunState:
     """Look at a run's folder."""
     # Imported at first use: torch comes with it, and a list of finished runs needs none.
-    from modalprism.capture.parts import WORDS, finished_parts, is_finished
+    from modalprism.capture.shards import METADATA_FILE, finished_shards, is_finished
 
     stores: list[StoreState] = []
     files: list[str] = []
@@ -103,7 +103,7 @@ def state_of(run: Run) -> RunState:
     for folder, names, linked in _walk(run.path / STORE):
         changed += [_changed(folder), *(_changed(folder / name) for name in names)]
         label = folder.relative_to(run.path / STORE).as_posix()
-        if WORDS not in names:
+        if METADATA_FILE not in names:
             files += [
                 (folder / name).relative_to(run.path / STORE).as_posix()
                 for name in names
@@ -114,9 +114,9 @@ def state_of(run: Run) -> RunState:
             problem = f"{folder} has symbolic links, which are not followed here"
             continue
         try:
-            parts = finished_parts(folder)
-            rows = sum(part.rows for part in parts)
-            stores.append(StoreState(label, len(parts), rows, is_finished(folder)))
+            shards = finished_shards(folder)
+            rows = sum(shard.rows for shard in shards)
+            stores.append(StoreState(label, len(shards), rows, is_finished(folder)))
         except (InputError, OSError, ValueError) as error:
             problem = str(error)
     analysed = [name for _, names, _ in _walk(run.path / ANALYSES, 0) for name in names]

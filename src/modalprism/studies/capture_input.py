@@ -15,18 +15,18 @@ from pydantic import Field, field_validator, model_validator
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.api import capture
 from modalprism.capture.loading import adapter_named, load_adapter
-from modalprism.capture.model_place import check_model, check_model_folder
-from modalprism.capture.parts import is_whole
+from modalprism.capture.model_checks import check_model, check_model_folder
 from modalprism.capture.redrawn import PARTNERS
 from modalprism.capture.settings import FIRST_BATCH
+from modalprism.capture.shards import is_whole
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.dataset import ends_digest
 from modalprism.datasets.example import Example
+from modalprism.datasets.examples import SAMPLING_RATE, Examples, open_examples
 from modalprism.datasets.joined import Join
 from modalprism.datasets.labels import Labels
 from modalprism.datasets.prompts import Prompt
-from modalprism.datasets.rows import ends_digest
-from modalprism.datasets.sources import SAMPLING_RATE, Examples, open_examples
 from modalprism.engines import Engine, RayEngine
 from modalprism.files import file_name
 from modalprism.progress import Track, silent

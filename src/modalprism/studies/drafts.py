@@ -12,9 +12,9 @@ from typing import Final
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.examples import open_examples
 from modalprism.datasets.labels import distinct_answers
-from modalprism.datasets.recognise import source_of
-from modalprism.datasets.sources import open_examples
+from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
 from modalprism.remote import is_address
@@ -166,7 +166,7 @@ def draft_of_capture(
             f"there is no model folder {model}; check the path, or give an id of the model hub, "
             "owner/name"
         )
-    available = source_of(data).columns
+    available = open_dataset(data).columns
     given = [flag for flag in modalities if "=" in flag]
     columns = replace(Columns.from_flags(given), label=target).among(available)
     first, second = _two_of(tuple(columns.modalities), modalities, data)

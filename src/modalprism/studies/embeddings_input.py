@@ -9,9 +9,8 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from modalprism.capture.parts import WORDS, PartsReader, is_finished
-from modalprism.capture.places import opened_place
-from modalprism.capture.store import EmbeddingStore
+from modalprism.capture.shards import METADATA_FILE, StoreReader, is_finished
+from modalprism.capture.store import EmbeddingStore, local_path
 from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
@@ -47,14 +46,14 @@ class EmbeddingsInput(StudyPart):
         engine: Engine | None = None,  # noqa: ARG002
     ) -> Iterator[StudyStore]:
         """Open the store or file."""
-        here = opened_place(self.path)
-        if (here / WORDS).is_file() and not is_finished(here):
+        here = local_path(self.path)
+        if (here / METADATA_FILE).is_file() and not is_finished(here):
             raise InputError(
                 f"the capture {shown(here)} is not finished; give its command again, which goes on "
                 "where it stopped"
             )
-        if is_address(self.path) and (here / WORDS).is_file():
-            PartsReader.open(here).fetch(track)  # once, and not by every process of the analysis
+        if is_address(self.path) and (here / METADATA_FILE).is_file():
+            StoreReader.open(here).fetch(track)  # once, and not by every process of the analysis
         store = EmbeddingStore.open(here)
         if is_address(self.path):  # another machine makes its own copy
             store = replace(store, address=str(self.path))

@@ -242,7 +242,7 @@ def _observed(task: Task, store: EmbeddingStore, settings: Settings) -> Analysis
     layer = task.layer if task.view == "stream" else 0
     ask = partial(
         analyze,
-        {modality: store.span_in_parts(modality, layer) for modality in settings.modalities},
+        {modality: store.mapped_span(modality, layer) for modality in settings.modalities},
         groups=store.groups(),
         base=settings.base,
         estimator=settings.estimator,

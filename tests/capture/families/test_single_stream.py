@@ -183,7 +183,9 @@ def test_visual_bert_does_not_see_padding(visual_bert, region_examples, states_o
 
 
 def test_a_text_of_nothing_is_captured(visual_bert, region_examples, tmp_path):
-    store = run_capture(visual_bert, blanked(region_examples, "text"), tmp_path / "store", words={})
+    store = run_capture(
+        visual_bert, blanked(region_examples, "text"), tmp_path / "store", metadata={}
+    )
     assert store.span("text", 0).shape == (8, 16)
     assert len(np.unique(store.span("text", 0), axis=0)) == 1  # two marks, the same for all
     assert len(np.unique(store.span("image", 3), axis=0)) == 8

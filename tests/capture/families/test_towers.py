@@ -73,9 +73,9 @@ def test_clip_answers_by_candidates(clip, emoji_examples, states_of):
 
 def test_candidates_do_not_stand_where_the_examples_texts_do(clip, emoji_examples, tmp_path):
     settings = CaptureSettings(dtype="float32")
-    store = run_capture(clip, emoji_examples, tmp_path / "with", words={}, settings=settings)
+    store = run_capture(clip, emoji_examples, tmp_path / "with", metadata={}, settings=settings)
     clip.candidates = ()
-    without = run_capture(clip, emoji_examples, tmp_path / "none", words={}, settings=settings)
+    without = run_capture(clip, emoji_examples, tmp_path / "none", metadata={}, settings=settings)
     for layer in (0, 1, 2):
         assert np.array_equal(store.span("text", layer), without.span("text", layer))
 

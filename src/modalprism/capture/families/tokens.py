@@ -15,7 +15,7 @@ def tokens(
 ) -> dict[str, Tensor]:
     """Return ids and mask of texts, cut to what the model and its tokenizer allow.
 
-    `modalprism.capture.sent.cut_texts` counts those that were cut.
+    `modalprism.capture.notices.cut_texts` counts those that were cut.
 
     Parameters
     ----------

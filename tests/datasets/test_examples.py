@@ -15,9 +15,9 @@ from torch import nn
 
 import modalprism as mp
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.parts import PartsReader
+from modalprism.capture.shards import StoreReader
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.sources import Examples, _draw, open_examples
+from modalprism.datasets.examples import Examples, _draw, open_examples
 from modalprism.errors import InputError
 
 COLUMNS = Columns.from_flags(["text=question", "label=answer", "group=patient"])
@@ -295,7 +295,7 @@ def test_what_cannot_be_read_is_skipped_with_a_list(named, model, tmp_path):
     store = mp.capture(model, None, examples, out=out, on_error="skip", device="cpu")
     assert store.array("id").tolist() == ["0", "6", "7"]
     assert store.groups()["patient"].tolist() == ["0", "3", "3"]
-    skipped = PartsReader.open(out).skipped()
+    skipped = StoreReader.open(out).skipped()
     assert [id for id, _ in skipped] == ["1", "2", "3", "4", "5"]
     expected = (
         "row '1', column 'image': the picture cannot be read",

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.sent import LONGEST_PROMPT, cut_texts, prompt_of
+from modalprism.capture.notices import LONGEST_PROMPT, cut_texts, prompt_of
 from modalprism.datasets.example import Example
 
 EXAMPLES = [Example("0", {"image": 1.0, "text": "yes no yes"}), Example("1", {"text": "no"})]

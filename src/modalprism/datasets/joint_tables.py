@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from modalprism.datasets.arrays import load_array, open_archive
-from modalprism.datasets.rows import Row
-from modalprism.datasets.written_tables import LINES, SEPARATORS, written_table
+from modalprism.datasets.dataset import Row
+from modalprism.datasets.text_tables import LINES, SEPARATORS, text_table
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, repeated_name, require_file
 from modalprism.suggest import suggestion
@@ -141,7 +141,7 @@ def _read_written(
     path: Path, sources: Sequence[str] | None, target: str | None, count: str | None
 ) -> JointTable:
     """Read CSV, TSV or JSON lines."""
-    table = written_table(path)
+    table = text_table(path)
     wanted = _wanted(path, table.columns, (), sources, target, count)
     lines = path.suffix.lower() in LINES
     columns = _chunks(path, table.rows(wanted, None), wanted, typed=lines)

@@ -30,9 +30,9 @@ class Row:
     Attributes
     ----------
     position : int
-        Place in the source.
+        Place in the dataset.
     id : str
-        How the source itself calls it.
+        How the dataset itself calls it.
     values : mapping of column to value
         Words, numbers, names of files, bytes, or a function that reads bytes.
     broken : str
@@ -45,7 +45,7 @@ class Row:
     broken: str = ""
 
 
-class Source(ABC):
+class Dataset(ABC):
     """Rows of one dataset; reading starts anew with every call of `rows`.
 
     Attributes

@@ -5,29 +5,153 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.datasets.rows import (
+from modalprism.datasets.dataset import (
     PICTURE_SUFFIXES,
     SOUND_SUFFIXES,
+    Dataset,
     Row,
-    Source,
     ends_digest,
     pick,
     printable,
 )
-from modalprism.datasets.tar_samples import Sample, samples_of
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, parse_json, require_file
+
+
+def expand(pattern: str) -> Iterator[str]:
+    """Write out braces, as a shell does; what else there is stays.
+
+    Raises
+    ------
+    InputError
+        If braces hold neither a range nor a list.
+
+    Examples
+    --------
+    >>> list(expand("{a,b}-{08..10}.tar"))[:4]
+    ['a-08.tar', 'a-09.tar', 'a-10.tar', 'b-08.tar']
+    """
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        yield pattern
+        return
+    ends = re.fullmatch(r"(\d+)\.\.(\d+)", braces[1])
+    if ends and int(ends[1]) <= int(ends[2]):
+        numbers = range(int(ends[1]), int(ends[2]) + 1)
+        words = [f"{number:0{len(ends[1])}}" for number in numbers]
+    elif "," in braces[1]:
+        words = braces[1].split(",")
+    else:
+        raise InputError(
+            f"{{{braces[1]}}} in {pattern} is no range such as {{000..009}}, and no list"
+        )
+    for word in words:
+        yield from expand(f"{pattern[: braces.start()]}{word}{pattern[braces.end() :]}")
+
+
+def matching(pattern: str) -> list[Path]:
+    """Return the shards that a pattern with braces or stars means, in order, each once.
+
+    Raises
+    ------
+    InputError
+        If one that is named is not there, or none matches.
+    """
+    paths: list[Path] = []
+    for name in expand(pattern):
+        # Only stars are a pattern: question marks and brackets stand for themselves.
+        literal = re.sub(r"[?\[]", r"[\g<0>]", name)
+        found = sorted(map(Path, glob.glob(literal))) if "*" in name else [Path(name)]
+        if not found or not all(path.is_file() for path in found):
+            raise InputError(f"there is no file {name}; check the pattern {pattern}")
+        paths += found
+    return list(dict.fromkeys(paths))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of one example in a shard.
+
+    Attributes
+    ----------
+    key : str
+    members : mapping of extension to TarInfo
+    broken : str
+        Why it cannot be used; empty where it can.
+    """
+
+    key: str
+    members: dict[str, tarfile.TarInfo] = field(default_factory=dict)
+    broken: str = ""
+
+
+def samples_of(shard: Path) -> Iterator[tuple[Sample, tarfile.TarFile | None]]:
+    """Yield a shard's examples; the archive is open until the next is asked for.
+
+    A shard that is cut off ends with an example that is broken, in place of the one that was cut.
+    """
+    now = Sample("")
+    try:
+        with guarded(shard, "it is cut off or damaged"), tarfile.open(shard, "r:") as archive:
+            for member in _members(archive):
+                name = PurePosixPath(member.name)
+                stem, _, extension = name.name.partition(".")
+                if not member.isreg() or not extension or not stem:
+                    continue
+                key = (name.parent / stem).as_posix()
+                if key != now.key:
+                    if now.key:
+                        yield now, archive
+                    outside = ".." in name.parts or name.is_absolute()
+                    now = Sample(key, broken="its name leads out of the shard" if outside else "")
+                if extension.lower() in now.members:
+                    now = Sample(key, now.members, f"it has two files .{extension.lower()}")
+                if member.issparse():
+                    now = Sample(key, now.members, "it has a sparse file, whose size can be a lie")
+                now.members[extension.lower()] = member
+            if now.key:
+                yield now, archive
+    except InputError as error:
+        yield Sample(now.key or "beginning", broken=str(error)), None
+
+
+def _members(archive: Any) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of an archive, which ends with a block of zeros.
+
+    Raises
+    ------
+    ReadError
+        If the end is missing, or a size is negative: reading would go round in a circle.
+    """
+    begin = -1
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # it would keep all of them, and memory would grow
+        if archive.offset <= begin or member.size < 0:
+            raise tarfile.ReadError("a size is negative")
+        begin = archive.offset
+        yield member
+    if not _ends(archive):
+        raise tarfile.ReadError("the mark at its end is missing")
+
+
+def _ends(archive: Any) -> bool:
+    """Tell whether an archive that was read through ends as it should, with a block of zeros."""
+    archive.fileobj.seek(archive.offset)
+    return bool(archive.fileobj.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE))
+
 
 _LOOKED_AT: Final = 16
 """Examples whose extensions and JSON keys are the columns."""
@@ -55,7 +179,7 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, extension: str) -> 
     return int(number) if extension == "cls" and re.fullmatch(r"-?\d{1,18}", number) else words
 
 
-class Shards(Source):
+class Shards(Dataset):
     """Shards, one after another; the id is the shard's name and the key.
 
     Columns are the extensions, the keys of the objects in ``.json``, and ``image``, ``audio``,

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modalprism.capture.mapped import MappedParts
+from modalprism.capture.named_arrays import MappedArray
 
 
 @given(
@@ -16,7 +16,7 @@ from modalprism.capture.mapped import MappedParts
 )
 def test_any_slice_is_that_of_the_whole(sizes, start, stop):
     whole = torch.arange(2.0 * sum(sizes)).reshape(-1, 2).half()
-    rows = MappedParts(torch.split(whole, sizes))
+    rows = MappedArray(torch.split(whole, sizes))
     assert rows.shape == tuple(whole.shape)
     np.testing.assert_array_equal(rows[start:stop], whole.numpy()[start:stop])
     np.testing.assert_array_equal(np.asarray(rows), whole.numpy())
@@ -24,7 +24,7 @@ def test_any_slice_is_that_of_the_whole(sizes, start, stop):
 
 def test_other_keys_and_types():
     whole = torch.arange(8.0).reshape(4, 2).bfloat16()
-    rows = MappedParts([whole[:1], whole[1:]])
+    rows = MappedArray([whole[:1], whole[1:]])
     assert rows.dtype == np.float32
     assert len(rows) == 4
     np.testing.assert_array_equal(rows[np.array([3, 0])], [[6, 7], [0, 1]])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.sources import open_examples
-from modalprism.datasets.written_tables import written_table
+from modalprism.datasets.examples import open_examples
+from modalprism.datasets.text_tables import text_table
 from modalprism.errors import InputError
 
 
@@ -23,7 +23,7 @@ def write(tmp_path):
 
 
 def read(path, columns=("text",)):
-    return [dict(row.values) for row in written_table(path).rows(columns, None)]
+    return [dict(row.values) for row in text_table(path).rows(columns, None)]
 
 
 def test_cells_are_read_as_they_stand(write):
@@ -36,7 +36,7 @@ def test_cells_are_read_as_they_stand(write):
 
 def test_json_lines_are_read_as_they_stand(write):
     content = codecs.BOM_UTF8 + b'{"text": "a", "n": 1}\r\n\n{"text": "\\u00e9", "late": [2]}'
-    table = written_table(write("a.jsonl", content))
+    table = text_table(write("a.jsonl", content))
     assert (table.columns, table.length) == (("text", "n", "late"), 2)
     assert [dict(row.values) for row in table.rows(["text"], None)] == [
         {"text": "a", "n": 1},
@@ -98,12 +98,12 @@ def test_a_table_of_nothing_is_refused(write, name, content, words):
 def test_a_million_columns_are_compared_at_once(write):
     names = [f"c{number}" for number in range(10**6)]
     header = ",".join([*names, "text"])
-    assert len(written_table(write("a.csv", f"{header}\n{',' * 10**6}x\n")).columns) == 10**6 + 1
+    assert len(text_table(write("a.csv", f"{header}\n{',' * 10**6}x\n")).columns) == 10**6 + 1
 
 
 def test_a_table_that_cannot_be_opened_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist; check the path"):
-        written_table(tmp_path / "a.csv")
+        text_table(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -126,6 +126,6 @@ def test_memory_does_not_grow_with_rows(tmp_path, kind):
 
 
 def test_only_what_is_chosen_is_read_to_its_end(write):
-    table = written_table(write("a.csv", "text\n" + "\n".join("abcdef")))
+    table = text_table(write("a.csv", "text\n" + "\n".join("abcdef")))
     chosen = table.rows(["text"], np.array([1, 3]))
     assert [(row.position, row.values["text"]) for row in chosen] == [(1, "b"), (3, "d")]

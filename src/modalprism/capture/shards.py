@@ -1,17 +1,17 @@
-"""A store that is written while a model runs: a folder of parts, each whole or not there.
+"""A store that is written while a model runs: a folder of shards, each whole or not there.
 
 ======================  ===========================================================================
 ``store.json``          what the store is: model, adapter, spans, dataset, versions, seed
-``part-00000.safetensors``  arrays of the part's rows, named as in `store`
+``part-00000.safetensors``  arrays of the shard's rows, named as in `store`
 ``part-00000.parquet``  a line a row: position in the dataset, id, label, group columns; in its
-                        metadata the checksum of the arrays, where the part ends, what was skipped
+                        metadata the checksum of the arrays, where the shard ends, what was skipped
 ``finished.json``       how many rows and skipped examples there are, once all are, and the notices
 ``redrawn/``            a store of the same kind: the model's answers on redrawn pairs
 ======================  ===========================================================================
 
-A part's arrays are written first and its index last, and either appears whole. A part without its
+A shard's arrays are written first and its index last, and either appears whole. A shard without its
 index was never finished: it is written again. So a run that is killed loses at most the rows of one
-part, and doubles none.
+shard, and doubles none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from modalprism.capture.named_arrays import tensor_array
-from modalprism.capture.notices import Notices, PartNotices
+from modalprism.capture.notices import Notices, ShardNotices
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, parse_json, require_file
 from modalprism.progress import Track, silent
@@ -38,15 +38,15 @@ from modalprism.remote import present, shown
 from modalprism.strict_json import dumps
 
 FORMAT: Final = 1
-WORDS: Final = "store.json"
+METADATA_FILE: Final = "store.json"
 FINISHED: Final = "finished.json"
 REDRAWN: Final = "redrawn"
 INDEX: Final = b"modalprism"
 
 
 @dataclass(frozen=True)
-class Part:
-    """A finished part.
+class Shard:
+    """A finished shard.
 
     Attributes
     ----------
@@ -55,10 +55,10 @@ class Part:
     checksum : str
         SHA-256 of the arrays' file.
     end : int
-        The position at which the next part begins.
+        The position at which the next shard begins.
     skipped : tuple of (str, str)
         Examples of this stretch that could not be used, and why.
-    notices : PartNotices
+    notices : ShardNotices
     """
 
     arrays: Path
@@ -67,11 +67,11 @@ class Part:
     checksum: str
     end: int
     skipped: tuple[tuple[str, str], ...]
-    notices: PartNotices
+    notices: ShardNotices
 
     @classmethod
-    def read(cls, folder: Path, number: int) -> Part | None:
-        """Read a part's index; None where the part is not finished.
+    def read(cls, folder: Path, number: int) -> Shard | None:
+        """Read a shard's index; None where the shard is not finished.
 
         Raises
         ------
@@ -83,16 +83,16 @@ class Part:
             return None
         with _reading(index):
             table = pq.read_metadata(require_file(index).absolute())
-            words = parse_json(table.metadata[INDEX], f"the metadata of {shown(index)}")
-            skipped = tuple((str(name), str(why)) for name, why in words["skipped"])
+            metadata = parse_json(table.metadata[INDEX], f"the metadata of {shown(index)}")
+            skipped = tuple((str(name), str(why)) for name, why in metadata["skipped"])
             return cls(
                 arrays,
                 index,
                 table.num_rows,
-                str(words["checksum"]),
-                int(words["end"]),
+                str(metadata["checksum"]),
+                int(metadata["end"]),
                 skipped,
-                PartNotices.read(words.get("notices")),
+                ShardNotices.read(metadata.get("notices")),
             )
 
     def arrays_here(self) -> Path:
@@ -133,43 +133,43 @@ class Part:
 
 
 def _reading(index: Path, arrays: Path | None = None) -> AbstractContextManager[None]:
-    """Guard the reading of a part's index, or of its arrays."""
+    """Guard the reading of a shard's index, or of its arrays."""
     return guarded(
         f"the index {shown(index)}" if arrays is None else shown(arrays),
-        f"if it is damaged or truncated, delete {index.name} and capture again: the other parts "
+        f"if it is damaged or truncated, delete {index.name} and capture again: the other shards "
         "are kept",
     )
 
 
 def paths_of(folder: Path, number: int) -> tuple[Path, Path]:
-    """Return where a part's arrays and its index stand."""
+    """Return where a shard's arrays and its index stand."""
     name = f"part-{number:05d}"
     return folder / f"{name}.safetensors", folder / f"{name}.parquet"
 
 
-def finished_parts(folder: Path) -> tuple[Part, ...]:
-    """Read the indices of all parts that are finished, in order."""
-    parts: list[Part] = []
-    while (part := Part.read(folder, len(parts))) is not None:
-        parts.append(part)
-    return tuple(parts)
+def finished_shards(folder: Path) -> tuple[Shard, ...]:
+    """Read the indices of all shards that are finished, in order."""
+    shards: list[Shard] = []
+    while (shard := Shard.read(folder, len(shards))) is not None:
+        shards.append(shard)
+    return tuple(shards)
 
 
-def _counts_of(parts: Sequence[Part]) -> dict[str, Any]:
-    rows, skipped = sum(part.rows for part in parts), sum(len(part.skipped) for part in parts)
+def _counts_of(shards: Sequence[Shard]) -> dict[str, Any]:
+    rows, skipped = sum(shard.rows for shard in shards), sum(len(shard.skipped) for shard in shards)
     return {"rows": rows, "skipped": skipped}
 
 
 def mark_of(folder: Path) -> str:
-    """Return the mark of a finished store: the counts of its parts, and their notices."""
-    parts = finished_parts(folder)
-    counts = _counts_of(parts)
-    written = [part for part in parts if part.rows]
+    """Return the mark of a finished store: the counts of its shards, and their notices."""
+    shards = finished_shards(folder)
+    counts = _counts_of(shards)
+    written = [shard for shard in shards if shard.rows]
     labels: list[int | str] = []
     if written and "label" in pq.read_schema(written[0].index.absolute()).names:
-        labels = [label for part in written for label in part.column("label")]
-    words = read_words(folder)
-    notices = Notices.of(counts["rows"], (part.notices for part in parts), labels, words)
+        labels = [label for shard in written for label in shard.column("label")]
+    metadata = read_metadata(folder)
+    notices = Notices.of(counts["rows"], (shard.notices for shard in shards), labels, metadata)
     return dumps({**counts, "notices": notices.said()})
 
 
@@ -186,9 +186,9 @@ def _mark_in(folder: Path) -> dict[str, Any]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a capture into this folder came to its end, and all its parts are there."""
+    """Tell whether a capture into this folder came to its end, and all its shards are there."""
     mark = _mark_in(folder)
-    return bool(mark) and mark.items() >= _counts_of(finished_parts(folder)).items()
+    return bool(mark) and mark.items() >= _counts_of(finished_shards(folder)).items()
 
 
 def is_whole(folder: Path, *, redrawn: bool) -> bool:
@@ -201,7 +201,7 @@ def read_notices(folder: Path) -> Notices:
     return Notices.read(_mark_in(folder).get("notices"))
 
 
-def read_words(folder: Path) -> dict[str, Any]:
+def read_metadata(folder: Path) -> dict[str, Any]:
     """Read what a store says of itself.
 
     Raises
@@ -209,52 +209,52 @@ def read_words(folder: Path) -> dict[str, Any]:
     InputError
         If the folder is no store, or one of another version.
     """
-    path = folder / WORDS
+    path = folder / METADATA_FILE
     if not path.is_file():
-        raise InputError(f"{shown(folder)} is no store: it has no {WORDS}")
+        raise InputError(f"{shown(folder)} is no store: it has no {METADATA_FILE}")
     with guarded(shown(path)):
-        words: dict[str, Any] = parse_json(path.read_bytes(), shown(path))
-    if not isinstance(words, dict) or words.get("format") != FORMAT:
-        found = words.get("format") if isinstance(words, dict) else None
+        metadata: dict[str, Any] = parse_json(path.read_bytes(), shown(path))
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        found = metadata.get("format") if isinstance(metadata, dict) else None
         raise InputError(
             f"{shown(folder)} has format {found!r}; this version reads format {FORMAT}: "
             "capture again"
         )
-    return words
+    return metadata
 
 
 @dataclass(frozen=True)
-class PartsReader:
-    """The arrays of a store's parts, one after another.
+class StoreReader:
+    """The arrays of a store's shards, one after another.
 
     Attributes
     ----------
     folder : Path
-    parts : tuple of Part
-    words : dict
+    shards : tuple of Shard
+    metadata : dict
     """
 
     folder: Path
-    parts: tuple[Part, ...]
-    words: dict[str, Any]
+    shards: tuple[Shard, ...]
+    metadata: dict[str, Any]
 
     def skipped(self) -> list[tuple[str, str]]:
         """Return the examples that could not be used, and why, in the order of the dataset."""
-        return [one for part in finished_parts(self.folder) for one in part.skipped]
+        return [one for shard in finished_shards(self.folder) for one in shard.skipped]
 
     @classmethod
-    def open(cls, folder: Path) -> PartsReader:
-        """Open a store that has at least one part.
+    def open(cls, folder: Path) -> StoreReader:
+        """Open a store that has at least one shard.
 
         Raises
         ------
         InputError
             If there is none, or the store is damaged or of another version.
         """
-        words = read_words(folder)
-        parts = finished_parts(folder)
-        if not any(part.rows for part in parts):
-            if skipped := [one for part in parts for one in part.skipped]:
+        metadata = read_metadata(folder)
+        shards = finished_shards(folder)
+        if not any(shard.rows for shard in shards):
+            if skipped := [one for shard in shards for one in shard.skipped]:
                 raise InputError(
                     f"{shown(folder)} has no rows: all {len(skipped)} examples were skipped, the "
                     f"first of them, {skipped[0][0]!r}, because {skipped[0][1]}"
@@ -262,35 +262,35 @@ class PartsReader:
             raise InputError(
                 f"{shown(folder)} has no rows: give the capture an example, or run it to its end"
             )
-        return cls(folder, tuple(part for part in parts if part.rows), words)
+        return cls(folder, tuple(shard for shard in shards if shard.rows), metadata)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Arrays, and columns of the index that stand for arrays."""
-        with self._opened(self.parts[0]) as file:
+        with self._opened(self.shards[0]) as file:
             arrays = tuple(file.keys())
         return arrays + tuple(name for name in self._columns() if name != "position")
 
     def _columns(self) -> list[str]:
-        index = self.parts[0].index
+        index = self.shards[0].index
         with _reading(index):
             columns: list[str] = pq.read_schema(require_file(index).absolute()).names
             return columns
 
     @contextmanager
-    def _opened(self, part: Part) -> Iterator[Any]:
-        """Open the arrays of a part; what fails while they are read is damage."""
-        path = part.arrays_here()
-        with _reading(part.index, path), safe_open(path, framework="pt") as file:
+    def _opened(self, shard: Shard) -> Iterator[Any]:
+        """Open the arrays of a shard; what fails while they are read is damage."""
+        path = shard.arrays_here()
+        with _reading(shard.index, path), safe_open(path, framework="pt") as file:
             yield file
 
-    def redrawn(self) -> PartsReader | None:
+    def redrawn(self) -> StoreReader | None:
         """Open the runs on redrawn pairs; None where there are none, or not all yet."""
         folder = self.folder / REDRAWN
-        return PartsReader.open(folder) if is_finished(folder) else None
+        return StoreReader.open(folder) if is_finished(folder) else None
 
     def fetch(self, track: Track = silent) -> None:
-        """Bring all parts here, of a store that stands elsewhere.
+        """Bring all shards here, of a store that stands elsewhere.
 
         Raises
         ------
@@ -298,15 +298,15 @@ class PartsReader:
             If one cannot be fetched.
         """
         redrawn = self.redrawn()
-        parts = self.parts if redrawn is None else (*self.parts, *redrawn.parts)
-        missing = [part.arrays for part in parts if not part.arrays.is_file()]
+        shards = self.shards if redrawn is None else (*self.shards, *redrawn.shards)
+        missing = [shard.arrays for shard in shards if not shard.arrays.is_file()]
         for path in track(missing, total=len(missing), description=f"fetching {self.folder.name}"):
             present(path)
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Return the shape and type of every array, without reading it."""
-        rows = sum(part.rows for part in self.parts)
-        with self._opened(self.parts[0]) as file:
+        rows = sum(shard.rows for shard in self.shards)
+        with self._opened(self.shards[0]) as file:
             slices = {name: file.get_slice(name) for name in sorted(file.keys())}
             return {
                 name: ((rows, *piece.get_shape()[1:]), str(piece.get_dtype()))
@@ -314,24 +314,24 @@ class PartsReader:
             }
 
     def pieces(self, name: str) -> Iterator[Tensor]:
-        """Yield an array part by part, mapped from disk and not copied, as it was written.
+        """Yield an array shard by shard, mapped from disk and not copied, as it was written.
 
         Raises
         ------
         InputError
-            If a part has no such array, or one of other columns, another type, or other rows than
+            If a shard has no such array, or one of other columns, another type, or other rows than
             its index.
         """
         kinds = set()
-        for part in self.parts:
-            with self._opened(part) as file:
+        for shard in self.shards:
+            with self._opened(shard) as file:
                 piece = file.get_tensor(name)
             kinds.add((piece.dtype, *piece.shape[1:]))
-            if not piece.ndim or len(piece) != part.rows or len(kinds) > 1:
+            if not piece.ndim or len(piece) != shard.rows or len(kinds) > 1:
                 raise InputError(
-                    f"the array {name!r} of {shown(part.arrays)} has shape {tuple(piece.shape)} of "
-                    f"{piece.dtype}, which does not fit its index or the other parts; delete "
-                    f"{part.index.name} and capture again"
+                    f"the array {name!r} of {shown(shard.arrays)} has shape {tuple(piece.shape)} "
+                    f"of {piece.dtype}, which does not fit its index or the other shards; delete "
+                    f"{shard.index.name} and capture again"
                 )
             yield piece
 
@@ -343,32 +343,32 @@ class PartsReader:
         if name not in self._columns():
             return np.concatenate([tensor_array(piece) for piece in self.pieces(name)])
         cells: list[Any] = []
-        for part in self.parts:
-            cells += part.column(name)
-        # Of labels in words and numbers a part may hold numbers alone; the whole does not.
+        for shard in self.shards:
+            cells += shard.column(name)
+        # Of labels in words and numbers a shard may hold numbers alone; the whole does not.
         if any(isinstance(cell, str) for cell in cells):
             cells = list(map(str, cells))
         return np.asarray(cells)
 
     def check(self) -> None:
-        """Compare every part with its checksum.
+        """Compare every shard with its checksum.
 
         Raises
         ------
         InputError
             If one differs.
         """
-        for part in self.parts:
-            part.check()
+        for shard in self.shards:
+            shard.check()
         if redrawn := self.redrawn():
             redrawn.check()
 
     def digest(self) -> str:
-        """Digest of all that the store holds, from the checksums of its parts."""
-        digest = hashlib.sha256(dumps(self.words, sort_keys=True).encode())
-        for part in self.parts:
-            digest.update(part.checksum.encode())
-            digest.update(hashlib.sha256(part.index.read_bytes()).digest())
+        """Digest of all that the store holds, from the checksums of its shards."""
+        digest = hashlib.sha256(dumps(self.metadata, sort_keys=True).encode())
+        for shard in self.shards:
+            digest.update(shard.checksum.encode())
+            digest.update(hashlib.sha256(shard.index.read_bytes()).digest())
         if redrawn := self.redrawn():
             digest.update(redrawn.digest().encode())
         return digest.hexdigest()

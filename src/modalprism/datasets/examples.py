@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns
 from modalprism.datasets.contents import file_inside, unwrapped
+from modalprism.datasets.dataset import Dataset, Row
 from modalprism.datasets.example import Example
 from modalprism.datasets.joined import Join
 from modalprism.datasets.labels import Labels, no_match, unmatched
 from modalprism.datasets.lazy import example_of
-from modalprism.datasets.recognise import source_of
-from modalprism.datasets.rows import Row, Source
+from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
 from modalprism.strict_json import dumps
 
@@ -35,7 +35,7 @@ class Examples:
 
     Attributes
     ----------
-    source : Source
+    dataset : Dataset
     columns : Columns
         Those of this dataset, the guessed ones too.
     chosen : ndarray of int64, optional
@@ -48,7 +48,7 @@ class Examples:
         How many are taken of a stream from which rows are left out.
     """
 
-    source: Source
+    dataset: Dataset
     columns: Columns
     chosen: NDArray[np.int64] | None
     sampling_rate: int
@@ -58,11 +58,11 @@ class Examples:
     def __iter__(self) -> Iterator[Example]:
         seen: set[str] = set()
         taken = 0
-        for row in self.source.rows(self.columns.names, self.chosen):
+        for row in self.dataset.rows(self.columns.names, self.chosen):
             example = self._example(row)
             if not self._keeps(example):
                 continue
-            if not self.source.quick:
+            if not self.dataset.quick:
                 _refuse_twice(example.id, seen, self.columns)
             taken += 1
             yield example
@@ -70,7 +70,7 @@ class Examples:
                 return  # before the next is read
 
     def _example(self, row: Row) -> Example:
-        return example_of(row, self.columns, self.source.root, self.sampling_rate, self.labels)
+        return example_of(row, self.columns, self.dataset.root, self.sampling_rate, self.labels)
 
     def _keeps(self, example: Example) -> bool:
         # What is broken is kept, so that it is said.
@@ -90,7 +90,7 @@ class Examples:
         - a hub's dataset: its id, configuration and split, and the addresses of its files.
         """
         columns = self.columns
-        digest = hashlib.sha256(self.source.digest().encode())
+        digest = hashlib.sha256(self.dataset.digest().encode())
         media = {
             name
             for one in columns.modalities.values()
@@ -110,9 +110,9 @@ class Examples:
         digest.update(dumps(words).encode())
         if self.chosen is not None:
             digest.update(self.chosen.tobytes())
-        if names := self.source.file_columns(sorted(media)):
-            for row in self.source.rows(names, self.chosen):
-                sizes = [_size(self.source.root, row.values.get(name)) for name in names]
+        if names := self.dataset.file_columns(sorted(media)):
+            for row in self.dataset.rows(names, self.chosen):
+                sizes = [_size(self.dataset.root, row.values.get(name)) for name in names]
                 digest.update(f"{sizes}".encode())
         return digest.hexdigest()[:16]
 
@@ -121,7 +121,7 @@ class CountedExamples(Examples):
     """Examples whose number is known."""
 
     def __len__(self) -> int:
-        length = self.source.length or 0
+        length = self.dataset.length or 0
         return length if self.chosen is None else len(self.chosen)
 
 
@@ -182,31 +182,31 @@ def open_examples(
     if sampling_rate < 1:
         raise InputError(f"the sampling rate is {sampling_rate} Hz; give 1 or more")
     labels = labels or Labels()
-    source = source_of(data, split=split, streaming=streaming)
+    dataset = open_dataset(data, split=split, streaming=streaming)
     if join is not None:
-        source = join.beside(source)
-    found = (columns or Columns()).among(source.columns)
+        dataset = join.beside(dataset)
+    found = (columns or Columns()).among(dataset.columns)
     if labels.only and found.label is None:
         raise InputError(
             "only rows whose label is a candidate are wanted, but no column is known to be the "
-            f"label; say which, label=…: the columns are {', '.join(source.columns)}"
+            f"label; say which, label=…: the columns are {', '.join(dataset.columns)}"
         )
-    if source.length is None:
+    if dataset.length is None:
         most = limit if labels.only else None
         chosen = None if labels.only else _draw(None, limit, seed)
-        return Examples(source, found, chosen, sampling_rate, labels, most)
+        return Examples(dataset, found, chosen, sampling_rate, labels, most)
     if labels.only:
-        kept = _kept(Examples(source, found, None, sampling_rate, labels))
+        kept = _kept(Examples(dataset, found, None, sampling_rate, labels))
         drawn = _draw(len(kept), limit, seed)
         chosen = kept if drawn is None else kept[drawn]
     else:
-        chosen = _draw(source.length, limit, seed)
-    examples = CountedExamples(source, found, chosen, sampling_rate, labels)
-    if labels.candidates and found.label is not None and source.quick and not labels.only:
+        chosen = _draw(dataset.length, limit, seed)
+    examples = CountedExamples(dataset, found, chosen, sampling_rate, labels)
+    if labels.candidates and found.label is not None and dataset.quick and not labels.only:
         _refuse_unmatched(examples)
-    if found.id is not None and source.quick:
+    if found.id is not None and dataset.quick:
         seen: set[str] = set()
-        for row in source.rows([found.id], chosen):
+        for row in dataset.rows([found.id], chosen):
             example = example_of(row, found, None, sampling_rate)
             _refuse_twice(example.id, seen, found)
     return examples
@@ -226,7 +226,7 @@ def _labels_of(examples: Examples) -> Iterator[tuple[int, int | str | None, bool
     """Yield position, label, and whether it is kept, reading the labels alone."""
     column = examples.columns.label or ""
     labelled = replace(examples, columns=Columns(label=column))
-    for row in examples.source.rows([column], examples.chosen):
+    for row in examples.dataset.rows([column], examples.chosen):
         example = labelled._example(row)
         yield row.position, example.label, labelled._keeps(example)
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modalprism.datasets.tables import read_joint
+from modalprism.datasets.joint_tables import read_joint
 from modalprism.errors import InputError
 
 XOR = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 0, 1], "y": [*"tfft"]})

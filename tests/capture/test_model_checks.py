@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from modalprism.capture.model_place import check_model, check_model_folder
+from modalprism.capture.model_checks import check_model, check_model_folder
 from modalprism.errors import InputError
 
 
@@ -68,7 +68,7 @@ def test_an_id_that_the_hub_does_not_show_is_refused(monkeypatch):
 def test_torch_is_not_needed_to_say_so():
     code = (
         "import sys\n"
-        "from modalprism.capture.model_place import check_model\n"
+        "from modalprism.capture.model_checks import check_model\n"
         "try:\n    check_model('./nothing')\n"
         "except ValueError:\n    sys.exit('torch' in sys.modules)"
     )

@@ -1,4 +1,4 @@
-"""A store's parts, written while a model runs: `parts` says what they are, and reads them."""
+"""A store's shards, written while a model runs: `shards` says what they are, and reads them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from modalprism.capture.notices import PartNotices
-from modalprism.capture.parts import (
+from modalprism.capture.notices import ShardNotices
+from modalprism.capture.shards import (
     FINISHED,
     FORMAT,
     INDEX,
-    WORDS,
-    finished_parts,
+    METADATA_FILE,
+    finished_shards,
     mark_of,
     paths_of,
-    read_words,
+    read_metadata,
 )
 from modalprism.errors import InputError
 from modalprism.locks import LOCK_FILE
@@ -32,9 +32,9 @@ from modalprism.parquet import parquet_bytes
 from modalprism.remote import shown, write_through
 from modalprism.strict_json import dumps
 
-PART_ROWS: Final = 512
-PART_BYTES: Final = 256 * 2**20
-"""A part has fewer rows where so many would be larger than this: what is held stays bounded."""
+SHARD_ROWS: Final = 512
+SHARD_BYTES: Final = 256 * 2**20
+"""A shard has fewer rows where so many would be larger than this: what is held stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,21 @@ class Row:
 
 
 @dataclass
-class PartsWriter:
-    """Append rows to a store, a part at a time.
+class StoreWriter:
+    """Append rows to a store, a shard at a time.
 
     Attributes
     ----------
     folder : Path
-    words : dict
-        What the store is; a store of other words is not gone on with.
-    part_rows : int
-        Rows a part; what is held in memory, and what a kill may lose.
+    metadata : dict
+        What the store is; a store of other metadata is not gone on with.
+    shard_rows : int
+        Rows a shard; what is held in memory, and what a kill may lose.
     """
 
     folder: Path
-    words: Mapping[str, Any]
-    part_rows: int = PART_ROWS
+    metadata: Mapping[str, Any]
+    shard_rows: int = SHARD_ROWS
     _number: int = 0
     _end: int = 0
     _rows: list[Row] = field(default_factory=list)
@@ -79,7 +79,7 @@ class PartsWriter:
     _skipped: list[tuple[str, str]] = field(default_factory=list)
     _labelled: bool | None = None
     _grouped: tuple[str, ...] | None = None
-    _notices: list[PartNotices] = field(default_factory=list)
+    _notices: list[ShardNotices] = field(default_factory=list)
     _begun: bool = False
 
     def resume(self) -> tuple[int, int]:
@@ -90,10 +90,10 @@ class PartsWriter:
         InputError
             If the folder holds another capture, or something else.
         """
-        described = self.folder / WORDS
-        wanted = json.loads(dumps({"format": FORMAT, **self.words}))
+        described = self.folder / METADATA_FILE
+        wanted = json.loads(dumps({"format": FORMAT, **self.metadata}))
         if described.is_file():
-            known = read_words(self.folder)
+            known = read_metadata(self.folder)
             differing = sorted(
                 key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)
             )
@@ -112,15 +112,15 @@ class PartsWriter:
             write_through(described, dumps(wanted, indent=1))
         for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
             left.unlink()
-        parts = finished_parts(self.folder)
-        self._number = len(parts)
-        self._end = parts[-1].end if parts else 0
-        if written := next((part for part in parts if part.rows), None):
+        shards = finished_shards(self.folder)
+        self._number = len(shards)
+        self._end = shards[-1].end if shards else 0
+        if written := next((shard for shard in shards if shard.rows), None):
             names = pq.read_schema(written.index.absolute()).names
             self._labelled = "label" in names
             self._grouped = tuple(sorted(n[6:] for n in names if n.startswith("group/")))
             self._begun = True
-        return self._end, sum(part.rows for part in parts)
+        return self._end, sum(shard.rows for shard in shards)
 
     def skip(self, position: int, name: str, why: str) -> None:
         """Note an example that cannot be used."""
@@ -131,9 +131,9 @@ class PartsWriter:
         self,
         rows: list[Row],
         arrays: Mapping[str, Tensor],
-        notices: PartNotices | None = None,
+        notices: ShardNotices | None = None,
     ) -> None:
-        """Append rows; a part that is full is written.
+        """Append rows; a shard that is full is written.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class PartsWriter:
         for name, values in arrays.items():
             self._pending.setdefault(name, []).append(values)
         a_row = sum(values[0].numel() * values.element_size() for values in arrays.values())
-        if len(self._rows) >= min(self.part_rows, max(PART_BYTES // max(a_row, 1), 1)):
+        if len(self._rows) >= min(self.shard_rows, max(SHARD_BYTES // max(a_row, 1), 1)):
             self.flush()
 
     def finish(self) -> None:
@@ -171,27 +171,27 @@ class PartsWriter:
         write_through(self.folder / FINISHED, mark_of(self.folder))
 
     def flush(self) -> None:
-        """Write what is pending as a part."""
+        """Write what is pending as a shard."""
         if not self._rows and not self._skipped:
             return
         arrays_path, index_path = paths_of(self.folder, self._number)
-        content = save({name: torch.cat(parts) for name, parts in self._pending.items()})
+        content = save({name: torch.cat(shards) for name, shards in self._pending.items()})
         write_through(arrays_path, content, keep=False)
-        words: dict[str, Any] = {
+        metadata: dict[str, Any] = {
             "checksum": hashlib.sha256(content).hexdigest(),
             "end": self._end,
             "skipped": self._skipped,
         }
-        summed = PartNotices.summed(self._notices)
+        summed = ShardNotices.summed(self._notices)
         if said := (replace(summed, prompt="") if self._begun else summed).said():
-            words["notices"] = said
+            metadata["notices"] = said
         self._begun = self._begun or bool(self._rows)
-        write_through(index_path, _index(self._rows, words))
+        write_through(index_path, _index(self._rows, metadata))
         self._number += 1
         self._rows, self._pending, self._skipped, self._notices = [], {}, [], []
 
 
-def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
+def _index(rows: list[Row], metadata: dict[str, Any]) -> bytes:
     columns: dict[str, Any] = {
         "position": pa.array([row.position for row in rows], pa.int64()),
         "id": pa.array([row.id for row in rows], pa.string()),
@@ -205,5 +205,5 @@ def _index(rows: list[Row], words: dict[str, Any]) -> bytes:
         )
     for name in sorted({name for row in rows for name in row.groups}):
         columns[f"group/{name}"] = pa.array([str(row.groups.get(name)) for row in rows])
-    table = pa.table(columns).replace_schema_metadata({INDEX: dumps(words).encode()})
+    table = pa.table(columns).replace_schema_metadata({INDEX: dumps(metadata).encode()})
     return parquet_bytes(table)

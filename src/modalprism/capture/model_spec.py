@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ _VERSIONED: Final = ("modalprism", "torch", "transformers")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelSpec:
     """What makes an adapter, here or on another machine.
 
     Attributes
@@ -83,7 +83,7 @@ class Recipe:
         chosen = self.adapter or adapter_class(config.model_type, (type(self.model).__name__,))
         return chosen(self.model, self.processor, self.candidates)
 
-    def words(self, adapter: Adapter) -> dict[str, Any]:
+    def metadata(self, adapter: Adapter) -> dict[str, Any]:
         """Return what a store says of the model, once it is loaded, and of the examples."""
         return {
             "model": self.name or self._own_name(),
@@ -125,7 +125,7 @@ def _settings_of(processor: Any) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    """Return what JSON makes of a setting; None where it has no words for it."""
+    """Return what JSON makes of a setting; None where it has no metadata for it."""
     try:
         return json.loads(dumps(value))
     except (TypeError, ValueError):
@@ -134,6 +134,6 @@ def _written(value: Any) -> Any:
 
 def _version(package: str) -> str:
     try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
         return "none"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.shard_names import expand
-from modalprism.datasets.sources import open_examples
+from modalprism.datasets.examples import open_examples
+from modalprism.datasets.webdataset import expand
 from modalprism.errors import InputError
 
 

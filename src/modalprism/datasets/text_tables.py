@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.datasets.rows import Row, Source, pick, whole_digest
+from modalprism.datasets.dataset import Dataset, Row, pick, whole_digest
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, parse_json, repeated_name, require_file
 
@@ -23,7 +23,7 @@ _LOOKED_AT: Final = 100
 """Rows of JSON lines whose keys are the columns."""
 
 
-class _WrittenTable(Source):
+class _TextTable(Dataset):
     """A table in one file; names of files in it are relative to its folder."""
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class _WrittenTable(Source):
         return tuple(columns)
 
 
-class SeparatedTable(_WrittenTable):
+class SeparatedTable(_TextTable):
     """A CSV or TSV file whose first line names the columns; every cell is a string."""
 
     def _lines(self) -> Iterator[list[str] | str]:
@@ -120,7 +120,7 @@ class SeparatedTable(_WrittenTable):
         return dict(zip(self.columns, record, strict=True))
 
 
-class JsonLines(_WrittenTable):
+class JsonLines(_TextTable):
     """A JSON object a line; the columns are the keys of the first hundred."""
 
     def _records(self) -> Iterator[bytes]:
@@ -147,7 +147,7 @@ class JsonLines(_WrittenTable):
         return values if isinstance(values, dict) else f"its line is no JSON object: {values!r:.60}"
 
 
-def written_table(path: Path) -> Source:
+def text_table(path: Path) -> Dataset:
     """Open a ``.csv``, ``.tsv`` or ``.jsonl``.
 
     Raises
