@@ -157,22 +157,22 @@ def main() -> None:
             seconds = time.perf_counter() - start
             print(f"{name}: {len(examples)} clips, captured in {seconds:.0f} s")
             describe(stores[name], [example.inputs["text"] for example in examples])
-        study = mp.Study(
-            title="Whisper: the sound, or the words before it?",
-            sources=[
-                {"path": store.path, "model": "Whisper tiny.en", "dataset": name}
-                for name, store in stores.items()
-            ],
-            modalities=("audio", "text"),
-            views=("answer", "stream", "encoding"),
-            replicates=options.replicates,
-            permutations=options.permutations,
-            seed=options.seed,
-            out=options.out,
-        )
-        start = time.perf_counter()
-        profile = study.run(track=progress.track)
-        print(f"analysed in {time.perf_counter() - start:.0f} s")
+    study = mp.Study(
+        title="Whisper: the sound, or the words before it?",
+        sources=[
+            {"path": store.path, "model": "Whisper tiny.en", "dataset": name}
+            for name, store in stores.items()
+        ],
+        modalities=("audio", "text"),
+        views=("answer", "stream", "encoding"),
+        replicates=options.replicates,
+        permutations=options.permutations,
+        seed=options.seed,
+        out=options.out,
+    )
+    start = time.perf_counter()
+    profile = study.run(progress=True)
+    print(f"analysed in {time.perf_counter() - start:.0f} s")
     columns = ["dataset", "view", "layer", "quantity", "modality", "value", "low", "high"]
     kept = profile.frame[profile.frame["quantity"].isin(["redundancy", "unique", "synergy"])]
     print(kept[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}"))

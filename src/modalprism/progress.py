@@ -1,19 +1,51 @@
-"""Progress of long work: the `Track` protocol, and the estimate of its cost beforehand.
+"""Progress of long work: what a caller asks for, and how the library reports it.
 
-Whatever may take more than two seconds walks its iterable through a `Track`. The library is silent
-unless its caller passes one; the command line passes `rich.progress.Progress.track`.
+Public functions take ``progress``, which `tracking` turns into a `Track`. Code inside passes the
+`Track` on, and walks every loop that may take more than two seconds through it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, TypeVar
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Protocol, TypeAlias, TypeVar
+
+from modalprism.errors import InputError
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class ProgressEvent:
+    """How far a stage of work has come.
+
+    A stage begins with ``done=0``. The next event of the same description with ``done=0`` begins
+    another stage.
+
+    Attributes
+    ----------
+    description : str
+        The stage, such as ``"analysing"``.
+    done : int
+        Items that are finished.
+    total : int
+        Items of the stage; 0 where the number is unknown.
+    """
+
+    description: str
+    done: int
+    total: int
+
+
+Progress: TypeAlias = bool | Callable[[ProgressEvent], object]
+"""True for a bar on standard error, False for nothing, or a function that takes each event."""
+
+
 class Track(Protocol):
-    """Yield the items of an iterable, and show how far it has come."""
+    """Yield the items of an iterable, and report how many are finished."""
 
     def __call__(self, sequence: Iterable[T], *, total: int, description: str) -> Iterable[T]:
         """Yield from `sequence`, which has `total` items, under the words `description`."""
@@ -24,6 +56,113 @@ class Announce(Protocol):
 
     def __call__(self, words: str) -> None:
         """Show a line."""
+
+
+@contextmanager
+def tracking(progress: Progress) -> Iterator[Track]:
+    """Return what reports progress as the caller of a public function asks for it.
+
+    Parameters
+    ----------
+    progress : bool or callable
+        See `Progress`.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+
+    Examples
+    --------
+    >>> with tracking(print) as track:
+    ...     list(track("ab", total=2, description="letters"))
+    ProgressEvent(description='letters', done=0, total=2)
+    ProgressEvent(description='letters', done=1, total=2)
+    ProgressEvent(description='letters', done=2, total=2)
+    ['a', 'b']
+    """
+    if progress is False:
+        yield silent
+    elif progress is True:
+        from modalprism.bars import Bars
+
+        with Bars() as bars:
+            yield _reporting_to(bars.show)
+    elif callable(progress):
+        yield _reporting_to(progress)
+    else:
+        raise InputError(
+            f"progress is {progress!r:.60}: pass True for a bar, False, or a function that takes "
+            "a ProgressEvent",
+            parameter="progress",
+        )
+
+
+def _reporting_to(report: Callable[[ProgressEvent], object]) -> Track:
+    def track(sequence: Iterable[T], *, total: int, description: str) -> Iterator[T]:
+        report(ProgressEvent(description, 0, total))
+        for done, item in enumerate(sequence, 1):
+            yield item
+            report(ProgressEvent(description, done, total))
+
+    return track
+
+
+def forwarding(track: Track) -> Callable[[ProgressEvent], None]:
+    """Return what passes the events of a public function, called inside, on to a `Track`.
+
+    Examples
+    --------
+    >>> with tracking(print) as track:
+    ...     forwarding(track)(ProgressEvent("letters", 0, 2))
+    ProgressEvent(description='letters', done=0, total=2)
+    """
+    stages: dict[str, Iterator[int]] = {}
+
+    def report(event: ProgressEvent) -> None:
+        words, total = event.description, event.total
+        if event.done == 0:
+            items = range(total) if total else count()
+            stages[words] = iter(track(items, total=total, description=words))
+        next(stages[words], None)
+
+    return report
+
+
+class Step(Protocol):
+    """Report that one more step is finished."""
+
+    def __call__(self) -> None:
+        """Report it; threads may."""
+
+
+def no_step() -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def counted_steps(track: Track, total: int, description: str) -> Iterator[Step]:
+    """Report steps of work that is no loop.
+
+    Examples
+    --------
+    >>> with tracking(lambda event: print(event.done)) as track:
+    ...     with counted_steps(track, 2, "baking") as step:
+    ...         step()
+    ...         step()
+    0
+    1
+    2
+    """
+    lock = threading.Lock()
+    steps = iter(track(range(total), total=total, description=description))
+
+    def step() -> None:
+        with lock:  # two threads must not resume one generator
+            next(steps, None)
+
+    step()
+    yield step
 
 
 def unheard(words: str) -> None:

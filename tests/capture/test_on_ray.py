@@ -97,14 +97,19 @@ def test_the_store_is_that_of_one_process_and_a_killed_worker_costs_no_part(
     here = captured(clip_folder, examples, tmp_path / "here", adapter=clip_that(nothing), **asked)
     seen, mark = [], tmp_path / "passes"
 
-    def track(sequence, *, total, description):
-        for item in sequence:
-            seen.append((total, description))
-            yield item
+    def note(event):
+        if event.done:
+            seen.append((event.total, event.description))
 
     deadly = clip_that(die_once, str(mark))
     there = captured(
-        clip_folder, examples, tmp_path / "there", adapter=deadly, **asked, engine=TWO, track=track
+        clip_folder,
+        examples,
+        tmp_path / "there",
+        adapter=deadly,
+        **asked,
+        engine=TWO,
+        progress=note,
     )
     assert len(finished_shards(there.path)) > 5
     assert there.digest() == here.digest()

@@ -15,6 +15,7 @@ import pytest
 from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import LocalEngine, RayEngine, SerialEngine
 from modalprism.errors import InputError
+from modalprism.progress import ProgressEvent
 from modalprism.studies.runner import _analyse, _digest_there
 from modalprism.studies.study import Study
 from modalprism.studies.views import Settings, Task
@@ -92,12 +93,11 @@ def test_a_worker_killed_in_the_middle_costs_no_byte(make_study, engine, serial,
     study = Study.from_yaml(make_study(**MOST))
     killer = threading.Thread(target=kill_one)
 
-    def track(sequence, *, total, description):  # noqa: ARG001
-        if description == "analysing":
+    def kill(event):
+        if event == ProgressEvent("analysing", 0, event.total):
             killer.start()
-        return sequence
 
-    study.run(engine=engine, track=track)
+    study.run(engine=engine, progress=kill)
     killer.join()
     assert killed
     assert "died" in caplog.text
@@ -108,24 +108,17 @@ def test_a_worker_killed_in_the_middle_costs_no_byte(make_study, engine, serial,
 def test_a_run_that_was_stopped_goes_on_elsewhere(make_study, engine, serial):
     study = Study.from_yaml(make_study(**MOST))
 
-    def stop_after_two(sequence, *, total, description):  # noqa: ARG001
-        for number, item in enumerate(sequence):
-            if description == "analysing" and number == 2:
-                raise KeyboardInterrupt
-            yield item
+    def stop_after_two(event):
+        if (event.description, event.done) == ("analysing", 2):
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        study.run(engine=engine, track=stop_after_two)
+        study.run(engine=engine, progress=stop_after_two)
     done = {path: path.stat().st_mtime_ns for path in (study.out / "analyses").glob("*.json")}
     assert len(done) == 2
-    counted = []
-
-    def count(sequence, *, total, description):
-        counted.append((description, total))
-        return sequence
-
-    study.run(engine=SerialEngine(), track=count)
-    assert ("analysing", 3) in counted
+    events = []
+    study.run(engine=SerialEngine(), progress=events.append)
+    assert ProgressEvent("analysing", 0, 3) in events
     assert all(path.stat().st_mtime_ns == when for path, when in done.items())
     assert contents(study) == serial
 

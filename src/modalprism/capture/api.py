@@ -28,7 +28,7 @@ from modalprism.datasets.lazy import group_of
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
 from modalprism.locks import exclusive
-from modalprism.progress import Track, silent
+from modalprism.progress import Progress, Track, tracking
 
 _LOG: Final = logging.getLogger("modalprism.capture")
 _BESIDE: Final = frozenset({"id", "label", "groups"})
@@ -58,7 +58,7 @@ def capture(
     adapter: type[Adapter] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
-    track: Track = silent,
+    progress: Progress = False,
 ) -> EmbeddingStore:
     """Run a model on examples, and keep what each modality's states are, layer by layer.
 
@@ -112,8 +112,9 @@ def capture(
         Of a family that is not in the registry.
     revision, trust_remote_code
         Of a hub's repository; its code does not run unless asked for.
-    track : Track
-        Shows progress.
+    progress : bool or callable
+        True shows a bar on standard error; a callable takes every
+        `modalprism.progress.ProgressEvent`.
 
     Returns
     -------
@@ -160,7 +161,11 @@ def capture(
     labels = Labels.of(candidates or own)
     if isinstance(examples, list | tuple):  # now, and not when all has been captured
         _refuse_unmatched((one.label for one in _examples(examples, labels)), labels)
-    with _runs(spec, settings, engine, track) as run, exclusive(out):
+    with (
+        tracking(progress) as track,
+        _runs(spec, settings, engine, track) as run,
+        exclusive(out),
+    ):
         run(_given(examples, labels), out, settings, total, {})
         _say_notices(out, labels)
         if redrawn:

@@ -154,7 +154,7 @@ def analyze(
 
     Example: modalprism analyze clip.npz --modality image --modality text --target label
     """
-    with show_progress(as_json) as progress:
+    with show_progress(as_json) as bars:
         from modalprism.capture.store import EmbeddingStore
         from modalprism.estimation.analyze import analyze as analyze_embeddings
         from modalprism.estimation.copies import CopiedColumnsWarning
@@ -165,7 +165,6 @@ def analyze(
             known = ", ".join(store.modalities) or "none"
             raise InputError(f"name two modalities, --modality once each; {embeddings} has {known}")
         first, second = names
-        progress.add_task(f"analysing {first} and {second}", total=None)
         # The analysis repeats the warning as a caution, which is printed.
         with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
             analysis = analyze_embeddings(
@@ -179,6 +178,7 @@ def analyze(
                 replicates=replicates,
                 permutations=permutations,
                 seed=seed,
+                progress=bars.show,
             )
     if as_json:
         for caution in analysis.cautions:
@@ -210,7 +210,7 @@ def _run_and_report(
     allow_code: Sequence[str] = (),
 ) -> None:
     """Run the study that `read` returns where `engine` says, and show what came out."""
-    with show_progress(as_json) as progress:
+    with show_progress(as_json) as bars:
         from modalprism.reports.page import REPORT_FILE
 
         study = read()
@@ -222,7 +222,7 @@ def _run_and_report(
         with elsewhere:
             profile = study.run(
                 engine=where,
-                track=progress.track,
+                progress=bars.show,
                 announce=announce_to(as_json),
                 fresh=fresh,
                 allow_code=allow_code,
@@ -318,10 +318,10 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report of a finished run anew, and print its table."""
-    with show_progress(as_json) as progress:
+    with show_progress(as_json) as bars:
         from modalprism.reports import write_report
         from modalprism.studies.profile import Profile
 
         profile = Profile.read(run)
-        page = write_report(run, track=progress.track)
+        page = write_report(run, progress=bars.show)
     _show(profile, page, as_json)

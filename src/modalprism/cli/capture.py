@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import Annotated, Final, Literal, cast
 
 import typer
-from rich.progress import Progress, ProgressColumn, Task
+from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from modalprism.cli.console import ERR, OUT, Bars, Json, bars, print_json
+from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
 from modalprism.engines import Engine, RayEngine, engine_named
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
@@ -47,17 +46,6 @@ def _peak_memory() -> int | None:
         return None
     scale = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-
-
-@contextmanager
-def _bars(quiet: bool) -> Iterator[Progress]:
-    columns = (*bars(), _Speed(), _Memory())
-    if quiet or not ERR.is_terminal:
-        from modalprism.capture.loading import quiet_library
-
-        quiet_library()
-    with Bars(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as progress:
-        yield progress
 
 
 def capture(
@@ -177,7 +165,7 @@ def capture(
     On a cluster: … --engine ray --address auto
     """
     from modalprism.capture.api import capture as run
-    from modalprism.capture.loading import adapter_named
+    from modalprism.capture.loading import adapter_named, quiet_library
     from modalprism.capture.model_checks import check_model
     from modalprism.capture.shards import StoreReader
     from modalprism.datasets.columns import Columns
@@ -201,7 +189,9 @@ def capture(
     )
     # Ray writes what happens to workers to standard output, where only results belong.
     elsewhere = redirect_stdout(sys.stderr) if isinstance(where, RayEngine) else nullcontext()
-    with _bars(as_json) as progress, elsewhere:
+    if as_json or not ERR.is_terminal:
+        quiet_library()
+    with show_progress(as_json, _Speed(), _Memory()) as bars, elsewhere:
         store = run(
             model,
             None,
@@ -224,7 +214,7 @@ def capture(
             adapter=adapter_named(adapter) if adapter else None,
             revision=revision,
             trust_remote_code=trust_remote_code,
-            track=progress.track,
+            progress=bars.show,
         )
     reader = StoreReader.open(store.path)
     rows, skipped = sum(shard.rows for shard in reader.shards), reader.skipped()

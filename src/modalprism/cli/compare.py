@@ -27,7 +27,7 @@ def compare(
 
     Example: modalprism compare runs/before runs/after
     """
-    with show_progress(as_json) as progress:
+    with show_progress(as_json) as bars:
         from modalprism.plotting.readings import Readings
         from modalprism.reports import headlines
         from modalprism.reports.compare import (
@@ -40,7 +40,7 @@ def compare(
 
         found = read_runs(runs)
         differences = differences_of(found)
-        page = write_comparison(found, differences, out, track=progress.track)
+        page = write_comparison(found, differences, out, progress=bars.show)
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return

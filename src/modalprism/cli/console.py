@@ -9,18 +9,10 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.spinner import Spinner
+from rich.console import Console
+from rich.progress import ProgressColumn
 
+from modalprism.bars import Bars
 from modalprism.errors import InputError, escaped
 from modalprism.progress import Announce
 from modalprism.strict_json import dumps
@@ -74,39 +66,6 @@ def printable(name: str, longest: int = 60) -> str:
     return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
-class Bars(Progress):
-    """Progress that also shows a sign of life while nothing can be counted.
-
-    So it is while libraries load, while files are read, and between one stage and the next.
-    """
-
-    def __init__(self, *columns: ProgressColumn, **options: Any) -> None:
-        self._idle: Spinner | None = Spinner("dots", "working")
-        super().__init__(*columns, **options)
-
-    def get_renderables(self) -> Iterator[RenderableType]:
-        """Return the bars, and the sign of life where none of them moves."""
-        yield from super().get_renderables()
-        if self._idle is not None and self.finished:
-            yield self._idle
-
-    def stop(self) -> None:
-        """Leave the bars as they are, without the sign of life."""
-        self._idle = None
-        super().stop()
-
-
-def bars() -> tuple[ProgressColumn, ...]:
-    """Make the columns of a bar: what, how far, how long, how much longer."""
-    return (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-
-
 def announce_to(quiet: bool) -> Announce:
     """Say beforehand what work will cost, on standard error."""
 
@@ -118,11 +77,11 @@ def announce_to(quiet: bool) -> Announce:
 
 
 @contextmanager
-def show_progress(quiet: bool) -> Iterator[Progress]:
-    """Show bars on standard error, for eyes only.
+def show_progress(quiet: bool, *columns: ProgressColumn) -> Iterator[Bars]:
+    """Show bars on standard error, for eyes only, with more columns if wanted.
 
     Open it before a command imports what it needs: libraries load for seconds.
     """
     # Bars are for eyes: in a file or a pipe they would only bury the one sentence of an error.
-    with Bars(*bars(), console=ERR, disable=quiet or not ERR.is_terminal) as progress:
-        yield progress
+    with Bars(*columns, console=ERR, disable=quiet or not ERR.is_terminal) as bars:
+        yield bars

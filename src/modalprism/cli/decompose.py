@@ -166,8 +166,8 @@ def _solved(solve: Callable[[], Decomposition], quiet: bool) -> Iterator[Decompo
     from modalprism.pid import Interrupted
 
     interrupted = False
-    with show_progress(quiet) as progress:
-        progress.add_task("solving", total=None)
+    with show_progress(quiet) as bars:
+        bars.add_task("solving", total=None)
         try:
             result = solve()
         except Interrupted as stop:

@@ -48,7 +48,7 @@ def validate(
 
     Example: modalprism validate study.yaml --examples 300
     """
-    with show_progress(as_json) as progress:
+    with show_progress(as_json) as bars:
         from modalprism.reports.tables.validation import ValidationTable, validation_sentences
         from modalprism.studies.study import Study
         from modalprism.studies.validation import VALIDATION_FILE
@@ -59,7 +59,7 @@ def validate(
             asked,
             examples=examples,
             runs=runs,
-            track=progress.track,
+            progress=bars.show,
             announce=announce_to(as_json),
             allow_code=allow_code or (),
         )

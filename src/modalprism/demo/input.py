@@ -20,7 +20,7 @@ from modalprism.demo.features import EncodedEmojis, encode_emojis
 from modalprism.demo.fusion_network import Fusion, FusionNetwork
 from modalprism.demo.questions import QUESTIONS, PairedExamples, observed_pairs, question_named
 from modalprism.engines import Engine
-from modalprism.progress import Track, silent
+from modalprism.progress import Track, forwarding, silent
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code
 from modalprism.studies.part import StudyPart, each_once
@@ -125,7 +125,7 @@ class EmojiInput(StudyPart):
                         dataset=name,
                         fingerprint=pairs.fingerprint(),
                         seed=seed,
-                        track=track,
+                        progress=forwarding(track),
                     )
                 store = EmbeddingStore.open(out)
                 origin = CaptureOrigin(

@@ -19,6 +19,7 @@ from modalprism.estimation.posterior import PosteriorEstimator
 from modalprism.estimation.sample import Embeddings, Sample, check_sample
 from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.validation import Groups, Seed, check_options, seed_number
+from modalprism.progress import Progress, tracking
 from modalprism.registry import Registry
 
 EstimatorName = Literal["posterior", "codebook"]
@@ -52,6 +53,7 @@ def analyze(
     permutations: int = 199,
     seed: Seed = 0,
     streaming: Streaming | None = None,
+    progress: Progress = False,
 ) -> Analysis:
     """Split what two embeddings tell about a target into atoms, with intervals.
 
@@ -75,7 +77,7 @@ def analyze(
         counts of k-means codes, or of a source's own symbols, with their bias taken away. Other
         packages register names in the entry point group ``modalprism.estimators``. A callable
         takes the checked `Sample` and returns an `Analysis`; it has options of its own instead of
-        `base`, `replicates`, `permutations` and `seed`.
+        `base`, `replicates`, `permutations`, `seed` and `progress`.
     folds : int
         Of the posterior estimator; at least 3.
     replicates : int
@@ -89,6 +91,9 @@ def analyze(
     streaming : Streaming, optional
         How more than 50,000 rows are analysed: in blocks, so that embeddings may be mapped from
         disk and are never in memory as a whole. `Streaming(above=…)` moves that number.
+    progress : bool or callable
+        True shows a bar on standard error; a callable takes every
+        `modalprism.progress.ProgressEvent`.
 
     Returns
     -------
@@ -123,21 +128,20 @@ def analyze(
     seed = seed_number(seed)
     _check_index(embeddings, y, groups)
     streaming = streaming or Streaming()
-    estimate = _estimator_of(
-        estimator,
-        {
-            "folds": folds,
-            "replicates": replicates,
-            "permutations": permutations,
-            "base": base,
-            "seed": seed,
-            "streaming": streaming,
-        },
-    )
-    sample = check_sample(
-        embeddings, y, groups, folds, title=target, block_numbers=streaming.block_numbers
-    )
-    analysis = estimate(sample)
+    options = {
+        "folds": folds,
+        "replicates": replicates,
+        "permutations": permutations,
+        "base": base,
+        "seed": seed,
+        "streaming": streaming,
+    }
+    with tracking(progress) as track:
+        estimate = _estimator_of(estimator, options | {"track": track})
+        sample = check_sample(
+            embeddings, y, groups, folds, title=target, block_numbers=streaming.block_numbers
+        )
+        analysis = estimate(sample)
     if not isinstance(analysis, Analysis):
         raise InputError(
             f"the estimator {estimator!r} returned {type(analysis).__name__}, not an Analysis"

@@ -35,9 +35,11 @@ from modalprism.estimation.recalibration import recalibrate
 from modalprism.estimation.sample import Sample
 from modalprism.estimation.source import Source
 from modalprism.estimation.threads import one_by_one, side_by_side
+from modalprism.progress import Step, no_step
 
 MANY_ROWS: Final = 3_000
 """Rows from which on both sources are probed at once."""
+_STEPS_OF_A_SOURCE: Final = 3
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,12 @@ class Nested:
     tolerance: float = 2e-3
     bounds_merging: bool = False
 
+    def steps(self, sample: Sample) -> int:
+        """Return the steps of `predictions`: those of each source, and one a fold for both."""
+        return _STEPS_OF_A_SOURCE * len(sample.sources) + self.folds
+
     @contextmanager
-    def predictions(self, sample: Sample, seed: int) -> Iterator[Predictions]:
+    def predictions(self, sample: Sample, seed: int, step: Step = no_step) -> Iterator[Predictions]:
         """Cross-fit the probes of a sample.
 
         Raises
@@ -104,13 +110,13 @@ class Nested:
         plan = CrossFit.of(fold)
 
         def probed(source: Source) -> tuple[NestedLogits, Features]:
-            return unimodal_logits(source.whole(), soft_target, plan, seed)
+            return unimodal_logits(source.whole(), soft_target, plan, seed, step)
 
         # Neither source knows of the other; of few rows, two threads only wait for each other.
         at_once = side_by_side if n >= MANY_ROWS else one_by_one
         probes, features = zip(*at_once(probed, sample.sources), strict=True)
         joint, interaction = joint_logits(
-            (probes[0], probes[1]), (features[0], features[1]), soft_target, plan
+            (probes[0], probes[1]), (features[0], features[1]), soft_target, plan, step
         )
         three = (*probes, joint)
 
@@ -133,7 +139,11 @@ class Nested:
 
 
 def unimodal_logits(
-    embedding: NDArray[np.float64], target: Tensor, plan: CrossFit, seed: int
+    embedding: NDArray[np.float64],
+    target: Tensor,
+    plan: CrossFit,
+    seed: int,
+    step: Step = no_step,
 ) -> tuple[NestedLogits, Features]:
     """Cross-fit one source's probe.
 
@@ -144,6 +154,8 @@ def unimodal_logits(
         Rows sum to 1.
     plan : CrossFit
     seed : int
+    step : Step
+        Reports features, candidates and the choice.
 
     Returns
     -------
@@ -152,11 +164,15 @@ def unimodal_logits(
         In which interactions with another source are sought.
     """
     features = nested_features(embedding, plan, seed)
+    step()
     candidates = fit_candidates(features, target, plan.masks)
+    step()
     logits = torch.cat([each.logits(features) for each in candidates], 2)
     names = [name for each in candidates for name in each.names]
     inner = torch.stack([logits[plan.reading(f), plan.rows] for f in range(plan.folds)])
-    return choose(inner, target, plan, names), features
+    chosen = choose(inner, target, plan, names)
+    step()
+    return chosen, features
 
 
 def nested_features(
@@ -212,6 +228,7 @@ def joint_logits(
     features: tuple[Features, Features],
     target: Tensor,
     plan: CrossFit,
+    step: Step = no_step,
 ) -> tuple[NestedLogits, Tensor]:
     """Cross-fit the joint probe.
 
@@ -223,6 +240,8 @@ def joint_logits(
     target : Tensor of float32, shape (n, C)
         Rows sum to 1.
     plan : CrossFit
+    step : Step
+        Reports each fold.
 
     Returns
     -------
@@ -243,6 +262,7 @@ def joint_logits(
         added = [start + each for each in joint.added(log_odds, white)]
         turns.append(torch.cat([start, *added], 2)[plan.which, plan.rows])
         names = [ALONE, *(name for each in joint.products for name in each.names)]
+        step()
     inner = torch.stack(turns)
     beyond = inner[:, :, 1:] - inner[:, :, :1]
     best = _inner_losses(inner, target, plan)[:, 1:].argmin(1)

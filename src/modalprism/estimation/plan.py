@@ -13,6 +13,7 @@ from modalprism.estimation.analysis import Estimate
 from modalprism.estimation.learning import Logits
 from modalprism.estimation.readout import HeldOut
 from modalprism.estimation.sample import Sample
+from modalprism.progress import Step, no_step
 
 
 @dataclass(frozen=True)
@@ -60,5 +61,10 @@ class Plan(Protocol):
     def bounds_merging(self) -> bool:
         """Whether the gap of an analysis also bounds what merging may have lost."""
 
-    def predictions(self, sample: Sample, seed: int) -> AbstractContextManager[Predictions]:
+    def steps(self, sample: Sample) -> int:
+        """Return how many steps `predictions` reports."""
+
+    def predictions(
+        self, sample: Sample, seed: int, step: Step = no_step
+    ) -> AbstractContextManager[Predictions]:
         """Fit probes and predict all rows; files that hold predictions last as long."""

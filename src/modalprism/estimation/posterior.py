@@ -8,6 +8,7 @@ decomposition's marginals: every row is a state, and the states are coupled by f
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -27,6 +28,10 @@ from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.target import Target
 from modalprism.estimation.threads import one_thread
+from modalprism.progress import Step, Track, counted_steps, silent
+
+_STEPS: Final = 4
+"""Beside those of a plan: the read-out, the learning curve, intervals, and p-values."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class PosteriorEstimator:
     plan : Plan, optional
         Which rows probes are fitted to, and which they predict. By default `Nested`, and `Split`
         for samples of more than ``streaming.above`` rows.
+    track : Track
+        Reports progress; see `modalprism.progress.tracking`.
 
     Notes
     -----
@@ -74,6 +81,7 @@ class PosteriorEstimator:
     seed: int = 0
     streaming: Streaming = field(default_factory=Streaming)
     plan: Plan | None = None
+    track: Track = silent
 
     def __call__(self, sample: Sample) -> Analysis:
         """Probe, calibrate, couple, and resample a checked sample, in one thread.
@@ -85,15 +93,24 @@ class PosteriorEstimator:
         """
         many = len(sample) > self.streaming.above
         plan = self.plan or (Split(self.folds, self.streaming) if many else Nested(self.folds))
-        with one_thread(), plan.predictions(sample, self.seed) as predictions:
-            return replace(self._analysis(sample, plan, predictions), seed=self.seed)
+        steps = plan.steps(sample) + _STEPS
+        names = " and ".join(sample.modalities)
+        with (
+            one_thread(),
+            counted_steps(self.track, steps, f"analysing {names}") as step,
+            plan.predictions(sample, self.seed, step) as predictions,
+        ):
+            return replace(self._analysis(sample, plan, predictions, step), seed=self.seed)
 
-    def _analysis(self, sample: Sample, plan: Plan, predictions: Predictions) -> Analysis:
+    def _analysis(
+        self, sample: Sample, plan: Plan, predictions: Predictions, step: Step
+    ) -> Analysis:
         """Read predictions out, resample and test the atoms, and summarize them."""
         held_out, tested, seed = predictions.held_out, predictions.tested, self.seed
         n, classes = len(sample), sample.target.classes
         reading = read_out(held_out, states=plan.states, tol=plan.tolerance, seed=seed)
         value, coupling = reading.value, reading.coupling
+        step()
         few = Nested(self.folds)
         some = Target.of_rows(sample.target.rows(tested))
         logits = held_out.logits[tested]
@@ -110,9 +127,11 @@ class PosteriorEstimator:
             folds=predictions.folds,
             ceiling=ceiling,
         )
+        step()
         weights = weights_in_batches(sample.groups, n, self.replicates, seed)
         resampled = replicate_atoms(reading.terms, weights)
         learnt = learning.replicate(self.replicates, seed)
+        step()
         of_tested = {name: column[tested] for name, column in sample.groups.items()}
         p_values = p_values_of(
             logits.astype(np.float64),
@@ -125,6 +144,7 @@ class PosteriorEstimator:
             permutations=self.permutations,
             seed=seed,
         )
+        step()
         nat = float(np.log(self.base))
         diagnostics = {
             "state_loss": Estimate(coupling.loss / nat),

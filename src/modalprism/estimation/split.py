@@ -23,6 +23,7 @@ from modalprism.estimation.sample import Sample
 from modalprism.estimation.source import stretches
 from modalprism.estimation.splits import Splits
 from modalprism.estimation.streaming import Streaming
+from modalprism.progress import Step, no_step
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ class Split:
         """Each source's rows are merged into at most so many."""
         return self.streaming.states
 
+    def steps(self, sample: Sample) -> int:
+        """Return the steps of `predictions`: two fits a fold, and the blocks of rows."""
+        return 2 * self.folds + sum(1 for _ in _blocks(sample))
+
     @contextmanager
-    def predictions(self, sample: Sample, seed: int) -> Iterator[Predictions]:
+    def predictions(self, sample: Sample, seed: int, step: Step = no_step) -> Iterator[Predictions]:
         """Fit the probes of a sample, and predict its rows, which are read a block at a time.
 
         Raises
@@ -59,15 +64,21 @@ class Split:
         """
         splits = Splits.of(sample, self.folds, self.streaming, seed)
         data = TrainingData.of(sample, splits)
-        models = [fit_fold(data, fold, seed) for fold in range(self.folds)]
+        models: list[FoldModel] = []
+        for fold in range(self.folds):
+            models.append(fit_fold(data, fold, seed))
+            step()
         fewer = data.halved()
-        halves = [fit_fold(fewer, fold, seed, like=model) for fold, model in enumerate(models)]
+        halves: list[FoldModel] = []
+        for fold, model in enumerate(models):
+            halves.append(fit_fold(fewer, fold, seed, like=model))
+            step()
         learnt_rows = len(data)
         del data, fewer
         tested = splits.tested
         first, second = sample.modalities
         with _temporary_folder(self.streaming.folder) as folder:
-            blocks = _predict_all(sample, splits, models)
+            blocks = _predict_all(sample, splits, models, step)
             yield Predictions(
                 held_out=HeldOut(
                     _mapped(folder / "log-odds", blocks, sample.target.classes), sample.target
@@ -88,14 +99,20 @@ class Split:
             )
 
 
+def _blocks(sample: Sample) -> Iterator[tuple[int, int]]:
+    one, other = sample.sources
+    return stretches(len(sample), min(one.step, other.step))
+
+
 def _predict_all(
-    sample: Sample, splits: Splits, models: list[FoldModel]
+    sample: Sample, splits: Splits, models: list[FoldModel], step: Step
 ) -> Iterator[NDArray[np.float32]]:
     """Predict every row by the model of its fold, a block at a time, (b, 4, C)."""
     one, other = sample.sources
-    for start, stop in stretches(len(sample), min(one.step, other.step)):
+    for start, stop in _blocks(sample):
         blocks = one.scaled(one.read(start, stop)), other.scaled(other.read(start, stop))
         yield _predict(blocks, splits.fold[start:stop], models, sample.target.classes)
+        step()
 
 
 def _predict(

@@ -20,7 +20,7 @@ from modalprism.plotting.notation import number, significance
 from modalprism.plotting.readings import Readings
 from modalprism.plotting.settings import drawing
 from modalprism.plotting.views import answer_grid
-from modalprism.progress import Track, silent
+from modalprism.progress import Progress, tracking
 from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page
 from modalprism.studies.comparison import FinishedRun, compare
@@ -51,7 +51,11 @@ def read_runs(folders: Sequence[Path]) -> dict[str, FinishedRun]:
 
 
 def write_comparison(
-    runs: Mapping[str, FinishedRun], differences: pd.DataFrame, out: Path, *, track: Track = silent
+    runs: Mapping[str, FinishedRun],
+    differences: pd.DataFrame,
+    out: Path,
+    *,
+    progress: Progress = False,
 ) -> Path:
     """Write a page, its figures and a table of differences into a folder.
 
@@ -62,8 +66,9 @@ def write_comparison(
     differences : pandas.DataFrame
         Theirs, of `compare`.
     out : Path
-    track : Track
-        Shows progress.
+    progress : bool or callable
+        True shows bars on standard error; a callable takes every
+        `modalprism.progress.ProgressEvent`.
 
     Returns
     -------
@@ -72,9 +77,10 @@ def write_comparison(
     """
     figures = {}
     wanted = _figures(runs, differences)
-    for name, draw in track(wanted.items(), total=len(wanted), description="drawing figures"):
-        with drawing():
-            figures[name] = save(draw(), out / FIGURES / name)
+    with tracking(progress) as track:
+        for name, draw in track(wanted.items(), total=len(wanted), description="drawing figures"):
+            with drawing():
+                figures[name] = save(draw(), out / FIGURES / name)
     write_whole(out / TABLE, differences.to_csv(index=False))
     page = out / PAGE
     write_whole(page, _page(runs, differences, figures, files=True))

@@ -13,7 +13,7 @@ from modalprism.plotting.figures.canvas import inline_svg
 from modalprism.plotting.figures.examples import figure_names
 from modalprism.plotting.notation import counts
 from modalprism.plotting.readings import Readings
-from modalprism.progress import Track, silent
+from modalprism.progress import Progress, tracking
 from modalprism.reports.cautions import cautions, notices_of
 from modalprism.reports.examples import shown_cases
 from modalprism.reports.figures import write_figures
@@ -38,15 +38,16 @@ FIGURES_FOLDER: Final = "figures"
 _LAYER_VIEWS: Final = ("stream", "encoding")
 
 
-def write_report(run: str | Path, *, track: Track = silent) -> Path:
+def write_report(run: str | Path, *, progress: Progress = False) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` into a run folder.
 
     Parameters
     ----------
     run : str or pathlib.Path
         Folder of a finished run.
-    track : Track
-        Shows progress.
+    progress : bool or callable
+        True shows bars on standard error; a callable takes every
+        `modalprism.progress.ProgressEvent`.
 
     Returns
     -------
@@ -63,7 +64,8 @@ def write_report(run: str | Path, *, track: Track = silent) -> Path:
     examples = read_examples(run)
     scores = scores_of(profile, read_baselines(run))
     scored = scores.scored if scores else ()
-    drawings = write_figures(profile, run / FIGURES_FOLDER, examples, scored, track=track)
+    with tracking(progress) as track:
+        drawings = write_figures(profile, run / FIGURES_FOLDER, examples, scored, track=track)
     figures = {name: (d.svg, d.description) for name, d in drawings.items()}
     text = render(profile, figures, examples, scores)
     write_tables(profile, run / TABLES_FOLDER)

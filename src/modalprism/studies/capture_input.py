@@ -29,7 +29,7 @@ from modalprism.datasets.labels import Labels
 from modalprism.datasets.prompts import Prompt
 from modalprism.engines import Engine, RayEngine
 from modalprism.files import file_name
-from modalprism.progress import Track, silent
+from modalprism.progress import Track, forwarding, silent
 from modalprism.strict_json import dumps
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
@@ -302,7 +302,7 @@ class CaptureInput(StudyPart):
             adapter=adapter_named(self.adapter) if self.adapter else None,
             revision=self.revision,
             trust_remote_code=self.trust_remote_code,
-            track=track,
+            progress=forwarding(track),
         )
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:

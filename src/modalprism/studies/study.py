@@ -21,7 +21,7 @@ from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.foreign import reason_of, redacted
 from modalprism.pid.information import unit_of
-from modalprism.progress import Announce, Track, silent, unheard
+from modalprism.progress import Announce, Progress, Track, forwarding, silent, tracking, unheard
 from modalprism.studies.baselines import (
     BASELINES_FILE,
     BaselinesAsked,
@@ -236,7 +236,7 @@ class Study(StudyPart):
         self,
         *,
         engine: Engine | None = None,
-        track: Track = silent,
+        progress: Progress = False,
         announce: Announce = unheard,
         fresh: bool = False,
         allow_code: Sequence[str] = (),
@@ -250,8 +250,9 @@ class Study(StudyPart):
             Where analyses are done, of `modalprism.engines`: the same bytes come out of all. Local
             processes by default, as many as `workers` says. On a Ray cluster, models that are
             captured run there too.
-        track : Track
-            Shows progress.
+        progress : bool or callable
+            True shows bars on standard error; a callable takes every
+            `modalprism.progress.ProgressEvent`.
         announce : Announce
             Hears what baselines will cost, before they begin.
         fresh : bool
@@ -280,16 +281,17 @@ class Study(StudyPart):
             If what does the work dies every time; work finished before is kept.
         """
         engine = engine or LocalEngine(self.workers)
-        require_allowed(self.code(), allow_code)  # before a folder is made or a cluster joined
-        engine.ready()
-        _make_folder(self.out)
-        with reported(self.out, track) as reporting:
-            profile = self._run(engine, reporting, announce, fresh, allow_code)
-            if report:
-                # The one import from a higher room: what users call ends with the report.
-                from modalprism.reports import write_report
+        with tracking(progress) as asked:
+            require_allowed(self.code(), allow_code)  # before a folder is made or a cluster joined
+            engine.ready()
+            _make_folder(self.out)
+            with reported(self.out, asked) as track:
+                profile = self._run(engine, track, announce, fresh, allow_code)
+                if report:
+                    # The one import from a higher room: what users call ends with the report.
+                    from modalprism.reports import write_report
 
-                write_report(self.out, track=reporting)
+                    write_report(self.out, progress=forwarding(track))
         return profile
 
     def _run(

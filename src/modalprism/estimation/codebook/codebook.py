@@ -43,12 +43,16 @@ from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.threads import one_thread
 from modalprism.pid.solve import solve_union_information
+from modalprism.progress import Step, Track, counted_steps, no_step, silent
 
 Array = NDArray[np.float64]
 
 LEVEL_TABLES: Final = 50
 """Tables behind each noise level."""
 SIGNIFICANT: Final = 0.05
+_NULLS: Final = 7
+_STEPS: Final = _NULLS + 2
+"""The codes, the nulls, and the tables."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class CodebookEstimator:
     streaming : Streaming
         Its `looked_at` bounds the rows that nulls are drawn for, whole groups: a null takes
         hundreds of tables, and more rows than that find what no code could bear.
+    track : Track
+        Reports progress; see `modalprism.progress.tracking`.
 
     Notes
     -----
@@ -142,11 +148,16 @@ class CodebookEstimator:
     base: float = 2
     seed: int = 0
     streaming: Streaming = field(default_factory=Streaming)
+    track: Track = silent
 
     def __call__(self, sample: Sample) -> Analysis:
         """Code, count, correct and resample a sample, in one thread."""
-        with one_thread():
-            counted, tested = self.count(sample)
+        names = " and ".join(sample.modalities)
+        with (
+            one_thread(),
+            counted_steps(self.track, _STEPS, f"analysing {names}") as step,
+        ):
+            counted, tested = self.count(sample, step)
         n, classes = len(sample), sample.target.classes
         nat = math.log(self.base)
         # What the table would have read without its correction, and where its target is noise.
@@ -176,13 +187,16 @@ class CodebookEstimator:
         )
         return replace(analysis, seed=self.seed)
 
-    def count(self, sample: Sample) -> tuple[CodebookResult, int]:
+    def count(self, sample: Sample, step: Step = no_step) -> tuple[CodebookResult, int]:
         """Return the atoms in nats, and the number of rows behind the p-values."""
         codes, n = code_sources(sample, self.seed), len(sample)
+        step()
         coded = Coded.of(codes, sample.target.whole, sample.groups)
         if n <= self.streaming.looked_at:
             weights = self._weights(sample.groups, n)
-            return decompose_coded(coded, weights, self.permutations, self.seed), n
+            result = decompose_coded(coded, weights, self.permutations, self.seed, step)
+            step()
+            return result, n
         tested = self._tested(sample)
         groups = {name: column[tested] for name, column in sample.groups.items()}
         some = Coded.of(
@@ -191,9 +205,11 @@ class CodebookEstimator:
             groups,
         )
         weights = self._weights(groups, len(tested))
-        p_values = decompose_coded(some, weights, self.permutations, self.seed).p_values
+        p_values = decompose_coded(some, weights, self.permutations, self.seed, step).p_values
         weights = self._weights(sample.groups, n)
-        return decompose_many_coded(coded, weights, p_values, self.seed), len(tested)
+        result = decompose_many_coded(coded, weights, p_values, self.seed)
+        step()
+        return result, len(tested)
 
     def _weights(self, groups: Mapping[str, NDArray[Any]], n: int) -> Iterable[Array]:
         batches = weights_in_batches(groups, n, self.replicates, self.seed)
@@ -252,15 +268,22 @@ class _Told:
 
 
 def decompose_coded(
-    coded: Coded, weights: Iterable[Array], permutations: int, seed: int
+    coded: Coded,
+    weights: Iterable[Array],
+    permutations: int,
+    seed: int,
+    step: Step = no_step,
 ) -> CodebookResult:
-    """Decompose coded rows, with bootstrap weights (n,) a replicate; see `CodebookEstimator`."""
+    """Decompose coded rows, with bootstrap weights (n,) a replicate; see `CodebookEstimator`.
+
+    `step` reports each of `_NULLS` nulls.
+    """
     rng = np.random.default_rng(seed)
     told = _Told.of(coded, weights, max(permutations, LEVEL_TABLES), rng)
     value, drawn = told.value, told.drawn
     none = _atoms(told.random[:, :permutations], told.level, coded.ceiling)
     p_values = {"information": _p_value(none[4], value[4])}
-    p_values |= _atom_p_values(coded, value, none, permutations, rng)
+    p_values |= _atom_p_values(coded, value, none, permutations, rng, step)
     for atom, name in ((1, "unique_1"), (2, "unique_2")):
         p_values[name] = max(p_values[name], _tail(drawn[atom]))
     p_values["determined"] = min(1.0, 2 * min(p_values["unique_1"], p_values["unique_2"]))
@@ -292,7 +315,12 @@ def _tail(drawn: Array) -> float:
 
 
 def _atom_p_values(
-    coded: Coded, value: Array, none: Array, permutations: int, rng: np.random.Generator
+    coded: Coded,
+    value: Array,
+    none: Array,
+    permutations: int,
+    rng: np.random.Generator,
+    step: Step,
 ) -> dict[str, float]:
     """Draw the tables of every atom's nulls, and compare with the one that is hardest to beat."""
     table = coded.table() / coded.n
@@ -302,7 +330,9 @@ def _atom_p_values(
 
     def atoms_of(draw: Draws) -> Array:
         level = informations(draw.noise)[0].mean(1)
-        return _atoms(informations(draw.tables)[0], level, coded.ceiling)
+        atoms = _atoms(informations(draw.tables)[0], level, coded.ceiling)
+        step()
+        return atoms
 
     asked = (permutations, LEVEL_TABLES, rng)
     permuted = [atoms_of(permuted_source(coded, source, *asked)) for source in (0, 1)]

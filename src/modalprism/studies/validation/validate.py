@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from modalprism.errors import InputError
-from modalprism.progress import Announce, Track, silent, unheard
+from modalprism.progress import Announce, Progress, Track, silent, tracking, unheard
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import StudyStore
 from modalprism.studies.validation.case import Case
@@ -49,7 +49,7 @@ def validate(
     *,
     examples: int = EXAMPLES,
     runs: int = RUNS,
-    track: Track = silent,
+    progress: Progress = False,
     announce: Announce = unheard,
     allow_code: Sequence[str] = (),
 ) -> Validation:
@@ -63,8 +63,9 @@ def validate(
         Rows of a store that the estimator is asked about, drawn with the study's seed.
     runs : int
         How many of them are run through the model with other inputs and under noise.
-    track : Track
-        Shows progress.
+    progress : bool or callable
+        True shows bars on standard error; a callable takes every
+        `modalprism.progress.ProgressEvent`.
     announce : Announce
         Hears what it will cost, before it begins.
     allow_code : sequence of str
@@ -85,16 +86,16 @@ def validate(
     if min(examples, runs) < 2:
         raise InputError("checks need two examples or more, and two of them to be run again")
     begin = time.perf_counter()
-    stores = study.stores(track=track, allow_code=allow_code)
-    validation = validate_stores(
-        stores,
-        _settings(study),
-        examples=examples,
-        runs=runs,
-        workers=study.workers,
-        track=track,
-        announce=announce,
-    )
+    with tracking(progress) as track:
+        validation = validate_stores(
+            study.stores(track=track, allow_code=allow_code),
+            _settings(study),
+            examples=examples,
+            runs=runs,
+            workers=study.workers,
+            track=track,
+            announce=announce,
+        )
     validation = replace(validation, seconds=time.perf_counter() - begin)
     validation.write(study.out)
     return validation
