@@ -34,7 +34,7 @@ from transformers import (
 )
 
 from modalprism.capture.families.decoders import LlavaAdapter
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.datasets.example import Example
 
 BATCH = 16
@@ -83,7 +83,7 @@ def capture_seconds(adapter: LlavaAdapter, n: int) -> float:
         start = time.process_time()
         run_capture(
             adapter, examples(n), Path(folder) / "store", metadata={},
-            settings=CaptureSettings(batch_size=BATCH),
+            config=RunConfig(batch_size=BATCH),
         )  # fmt: skip
         return time.process_time() - start
 

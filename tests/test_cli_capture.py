@@ -55,12 +55,12 @@ def test_a_damaged_store_is_refused(run, clip_folder, emoji_rows, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--on-error", "ignore"), "on_error is 'ignore'; it is stop or skip"),
-        (("--layers", "two"), "--layers 'two' is no whole number"),
+        (("--on-error", "skp"), "on_error: give 'stop' or 'skip', not 'skp'; did you mean 'skip'"),
+        (("--layers", "1,two"), "layers: give a whole number, not 'two' (--layers)"),
         (("--layers", "9"), "the model has no layer 9; it has 0 to 2"),
-        (("--batch-size", "many"), "--batch-size 'many' is no whole number"),
-        (("--pool", "median"), "there is no pool 'median'; choose from"),
-        (("--dtype", "int8"), "there is no dtype 'int8'; choose from"),
+        (("--batch-size", "many"), "batch_size: give a whole number, not 'many' (--batch-size)"),
+        (("--pool", "means"), "not 'means'; did you mean 'mean'? (--pool)"),
+        (("--dtype", "int8"), "dtype: give 'float16', 'float32' or 'bfloat16', not 'int8'"),
         (("--device", "cuda:9"), "the device 'cuda:9' cannot be used"),
         (("--column", "image"), "is not of the form role=column"),
         (("--column", "image=photo"), "there is no column 'photo'; the columns are"),

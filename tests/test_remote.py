@@ -15,7 +15,7 @@ from torch import nn
 
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.shards import StoreReader, is_finished
 from modalprism.capture.store import EmbeddingStore, local_path, write_store
 from modalprism.datasets.example import Example
@@ -72,10 +72,10 @@ def captured(out, n=20, *, model=None, **settings):
         Example(f"e{i}", {"image": image, "text": text}, i % 2)
         for i, (image, text) in enumerate(draws)
     ]
-    settings = CaptureSettings(shard_rows=8, batch_size=4, dtype="float32", **settings)
+    settings = RunConfig(shard_rows=8, batch_size=4, dtype="float32", **settings)
     words = {"model": "pair"}
     return run_capture(
-        adapter_of(model or Pair()), examples, local_path(out), metadata=words, settings=settings
+        adapter_of(model or Pair()), examples, local_path(out), metadata=words, config=settings
     )
 
 

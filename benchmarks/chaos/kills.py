@@ -18,7 +18,7 @@ from campaign import Campaign
 from torch import nn
 
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.datasets.example import Example
 from modalprism.engines import Engine, LocalEngine, RayEngine, SerialEngine
 from modalprism.studies.study import Study
@@ -125,9 +125,9 @@ def _capturing(out: Path) -> Callable[[], object]:
             Pair(), prepared, layers={"image": ["image"], "text": ["text"]},
             answer=lambda logits: logits.softmax(-1), candidates=["a", "b", "c"],
         )  # fmt: skip
-        settings = CaptureSettings(batch_size=8, shard_rows=16)
+        settings = RunConfig(batch_size=8, shard_rows=16)
         run_capture(
-            adapter, examples, out, metadata={"model": "pair", "dataset": "made"}, settings=settings
+            adapter, examples, out, metadata={"model": "pair", "dataset": "made"}, config=settings
         )
 
     return capture

@@ -28,7 +28,7 @@ from scipy.signal import resample_poly
 
 import modalprism as mp
 from modalprism.capture.loading import load_adapter
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.capture.whisper_weights import whisper_tiny_english
 from modalprism.datasets.example import Example
@@ -150,7 +150,7 @@ def main() -> None:
                     "dataset": f"spoken digits, {name}",
                     "seed": options.seed,
                 },
-                settings=CaptureSettings(batch_size=12, dtype="float32"),
+                config=RunConfig(batch_size=12, dtype="float32"),
                 total=len(examples),
                 track=progress.track,
             )

@@ -6,7 +6,7 @@ from torch import nn
 import modalprism as mp
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.model_spec import weights_digest
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -107,10 +107,10 @@ def test_all_examples_have_a_label_or_none(tmp_path):
 
 def test_labels_of_words_and_numbers_are_words_in_every_part(tmp_path):
     given = [one | {"label": "both"} if i == 5 else one for i, one in enumerate(examples(8))]
-    settings = CaptureSettings(shard_rows=2, batch_size=2)
+    settings = RunConfig(shard_rows=2, batch_size=2)
     run_capture(
         adapter(), [Example(e["id"], e, e["label"]) for e in given], tmp_path / "s",
-        metadata={}, settings=settings,
+        metadata={}, config=settings,
     )  # fmt: skip
     labels = EmbeddingStore.open(tmp_path / "s").array("label")
     assert labels.tolist() == ["0", "1", "0", "1", "0", "both", "0", "1"]

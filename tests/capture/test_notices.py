@@ -13,13 +13,13 @@ import modalprism as mp
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.notices import Notices, ShardNotices, notices_in
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.shards import is_finished, read_notices
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
-SMALL = CaptureSettings(shard_rows=3, batch_size=2, dtype="float32")
+SMALL = RunConfig(shard_rows=3, batch_size=2, dtype="float32")
 
 
 def bytes_of(folder):
@@ -36,9 +36,9 @@ def long_examples(emoji_examples):
     ]
 
 
-def captured(folder, examples, out, settings=SMALL):
+def captured(folder, examples, out, config=SMALL):
     adapter = load_adapter(folder, candidates=("yes", "no"))
-    return run_capture(adapter, examples, out, metadata={}, settings=settings)
+    return run_capture(adapter, examples, out, metadata={}, config=config)
 
 
 def test_a_store_counts_cut_texts_and_labels_that_match_nothing(
@@ -57,7 +57,7 @@ def test_notices_are_the_same_whatever_the_batches_and_after_a_kill(
     clip_folder, long_examples, tmp_path
 ):
     captured(clip_folder, long_examples, tmp_path / "s")
-    captured(clip_folder, long_examples, tmp_path / "t", CaptureSettings(batch_size=8))
+    captured(clip_folder, long_examples, tmp_path / "t", RunConfig(batch_size=8))
     assert read_notices(tmp_path / "s") == read_notices(tmp_path / "t")
     shutil.copytree(tmp_path / "s", tmp_path / "u")
     for name in ("finished.json", "part-00001.parquet"):
@@ -72,7 +72,7 @@ def test_the_prompt_is_that_of_the_first_example_that_is_kept(clip_folder, long_
         def __getitem__(self, name):
             raise InputError("it is broken")
 
-    settings = CaptureSettings(shard_rows=1, batch_size=1, on_error="skip")
+    settings = RunConfig(shard_rows=1, batch_size=1, on_error="skip")
     given = [Example("b", Broken()), *long_examples[1:]]
     captured(clip_folder, given, tmp_path / "s", settings)
     assert read_notices(tmp_path / "s").prompt == "yes no"
@@ -89,7 +89,7 @@ def test_a_store_of_before_has_no_notices_and_is_finished(clip_folder, long_exam
 
 def test_candidates_that_are_unknown_or_the_same_are_named(clip_folder, emoji_examples, tmp_path):
     adapter = load_adapter(clip_folder, candidates=("yes", "dax", "wug"))
-    store = run_capture(adapter, emoji_examples, tmp_path / "s", metadata={}, settings=SMALL)
+    store = run_capture(adapter, emoji_examples, tmp_path / "s", metadata={}, config=SMALL)
     notices = notices_in(store.metadata)
     assert notices.unknown_candidates == notices.same_candidates == ("dax", "wug")
     assert "The tokenizer does not know the candidates 'dax', 'wug'" in notices.sentences()[0]

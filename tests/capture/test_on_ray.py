@@ -22,7 +22,7 @@ from modalprism.capture.api import capture
 from modalprism.capture.families.towers import ClipAdapter
 from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.ray_worker import CaptureWorker, Reopened, tell
-from modalprism.capture.settings import CaptureSettings
+from modalprism.capture.run import RunConfig
 from modalprism.capture.shards import StoreReader, finished_shards
 from modalprism.capture.store import EmbeddingStore
 from modalprism.capture.store_writer import StoreWriter
@@ -197,7 +197,7 @@ def test_a_gpu_that_no_machine_has_is_refused_at_once(clip_folder, emoji_rows, t
 def told_of(model, examples, *, end, fingerprint="", **settings):
     """Let a worker of this process capture a stretch, and return what it tells."""
     feed = Reopened(examples, fingerprint or examples.fingerprint())
-    how = CaptureSettings(batch_size=4, **settings)
+    how = RunConfig(batch_size=4, **settings)
     worker = CaptureWorker(ModelSpec(model), feed, how, {}, str(Path.cwd()), lambda _: 1)
     stretch = pa.table({"begin": [0], "end": [end], "examples": [b""]})
     return [(one["what"], one["words"]) for told in worker(stretch) for one in told.to_pylist()]

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from modalprism.capture import whisper_weights
 from modalprism.capture.loading import load_adapter
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.whisper_weights import converted, read_arrays, whisper_tiny_english
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -293,7 +293,7 @@ def test_the_real_model_is_captured_at_every_layer(tiny_english, recordings, tmp
         examples,
         tmp_path / "store",
         metadata={"model": "whisper tiny.en", "dataset": "recordings"},
-        settings=CaptureSettings(batch_size=4, dtype="float32"),
+        config=RunConfig(batch_size=4, dtype="float32"),
     )
     arrays = {name: store.array(name) for name in store.names}
     assert {f"{kind}/{layer}" for kind in ("audio", "text") for layer in range(5)} <= set(arrays)

@@ -6,19 +6,19 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from torch import nn
 
 from modalprism.capture.adapter import Adapter
+from modalprism.capture.config import PARTNERS, CaptureConfig
 from modalprism.capture.generic import ModuleAdapter
+from modalprism.capture.loading import adapter_named
 from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.pooling import ATTENTION
-from modalprism.capture.redrawn import PARTNERS, Unpaired, check_redrawn, redrawn_pairs
-from modalprism.capture.run import Capturer, run_capture
-from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
+from modalprism.capture.redrawn import Unpaired, check_redrawn, redrawn_pairs
+from modalprism.capture.run import Capturer, RunConfig, device_named, run_capture
 from modalprism.capture.shards import REDRAWN, StoreReader, read_notices
 from modalprism.capture.store import EmbeddingStore, local_path
 from modalprism.datasets.example import Example
@@ -28,12 +28,14 @@ from modalprism.datasets.lazy import group_of
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
 from modalprism.locks import exclusive
+from modalprism.options import documented
 from modalprism.progress import Progress, Track, tracking
 
 _LOG: Final = logging.getLogger("modalprism.capture")
 _BESIDE: Final = frozenset({"id", "label", "groups"})
 
 
+@documented(CaptureConfig)
 def capture(
     model: str | Path | nn.Module | Adapter,
     processor: Any,
@@ -50,20 +52,20 @@ def capture(
     on_error: Literal["stop", "skip"] = "stop",
     redrawn: int = 0,
     partners: int = PARTNERS,
+    adapter: str | type[Adapter] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
     model_name: str = "",
     dataset: str = "examples",
     fingerprint: str = "",
     seed: int = 0,
     engine: Engine | None = None,
-    adapter: type[Adapter] | None = None,
-    revision: str | None = None,
-    trust_remote_code: bool = False,
     progress: Progress = False,
 ) -> EmbeddingStore:
-    """Run a model on examples, and keep what each modality's states are, layer by layer.
+    """Run a model on examples and store each modality's states, layer by layer.
 
-    Inference only: nothing of the model is changed or trained. Memory does not grow with the number
-    of examples. The same call resumes a capture that was killed.
+    Inference only: the model is neither changed nor trained. Memory does not grow with the number
+    of examples. The same call resumes a capture that was interrupted.
 
     Parameters
     ----------
@@ -73,45 +75,19 @@ def capture(
     processor : object
         Of a model in memory; None otherwise.
     examples : iterable of Example or mapping
-        A mapping has a value a modality (a PIL image, a string, a waveform), and may have
+        A mapping has a value for each modality (a PIL image, a string, a waveform), and may have
         ``label``, ``id`` and ``groups``. A label becomes the candidate that is most like it
         (`modalprism.datasets.labels.Labels`); None, NaN and white space are no label.
     out : str or Path
         The store's folder, or an address that fsspec knows, such as ``s3://bucket/run/store``.
-    candidates : sequence of str
-        The answers among which the model chooses, where the family needs them.
-    layers : sequence of int, optional
-        Which layers beside that before fusion; all by default.
-    pool : {"mean", "last", "max", "attention"}
-        From the states of a span to one state; "attention" is a mean weighed by the attention that
-        a position receives in its layer.
-    tokens : int
-        How many single positions of every span are kept beside; 0 for none.
-    batch_size : int or "auto"
-        Either is halved where memory does not suffice; "auto" begins with 32.
-    dtype : {"float16", "float32", "bfloat16"}
-        Of the states in the store.
-    device : str
-        Such as ``cuda:0``; ``auto`` is a GPU where there is one.
-    on_error : {"stop", "skip"}
-        What an example that cannot be read does; skipped ones are listed in the store.
-    redrawn : int
-        How many examples' inputs are run with each other's, too, for what the model answers when
-        the inputs are independent (`pairs: [redrawn]` of a study); 0 for none. `examples` are then
-        read twice.
-    partners : int
-        With how many others each of them is run: redrawn × partners passes beside.
+    {options}
     model_name, dataset, fingerprint : str
-        What the store says of the model, by default its own name, and of the examples.
+        Names of the model and the examples, and a hash of the examples, for the store's metadata.
     seed : int
-        Of whatever drew the examples, kept in the store; and of the redrawn pairs.
+        Seed that drew the examples, kept in the store, and of the redrawn pairs.
     engine : Engine, optional
         Where the model runs: `RayEngine` runs a copy on every worker of a cluster, all others one
         in this process. The store is the same.
-    adapter : type of Adapter, optional
-        Of a family that is not in the registry.
-    revision, trust_remote_code
-        Of a hub's repository; its code does not run unless asked for.
     progress : bool or callable
         True shows a bar on standard error; a callable takes every
         `modalprism.progress.ProgressEvent`.
@@ -119,54 +95,48 @@ def capture(
     Returns
     -------
     EmbeddingStore
-        ``modalprism run`` takes its folder as a source, ``modalprism inspect`` prints it.
+        ``modalprism run`` takes its folder as an input, ``modalprism inspect`` prints it.
 
     Raises
     ------
     InputError
-        If the model cannot be loaded or has no adapter, an example cannot be used, or `out` holds
-        another capture, or another process captures into it now.
+        If an option is wrong, the model cannot be loaded or has no adapter, an example cannot be
+        used, `out` holds another capture, or another process captures into it now.
     """
+    config = RunConfig.checked(
+        candidates=candidates,
+        layers=layers,
+        pool=pool,
+        tokens=tokens,
+        batch_size=batch_size,
+        dtype=dtype,
+        device=device,
+        on_error=on_error,
+        redrawn=redrawn,
+        partners=partners,
+        adapter=adapter_named(adapter) if isinstance(adapter, str) else adapter,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+    )
     if redrawn and isinstance(examples, Iterator):
         raise InputError("redrawn pairs read the examples twice; give a list, no generator")
     total = len(examples) if isinstance(examples, Sized) else 0
     distinct = examples.unpaired() if isinstance(examples, Unpaired) else None
     if redrawn and total:  # now, and not when all has been captured
         check_redrawn(redrawn, partners, total if distinct is None else len(distinct))
-    settings = CaptureSettings(
-        layers=None if layers is None else tuple(layers),
-        pool=pool,
-        tokens=tokens,
-        batch_size=FIRST_BATCH if batch_size == "auto" else batch_size,
-        dtype=dtype,
-        device=device,
-        on_error=on_error,
-    )
-    spec = ModelSpec(
-        model,
-        processor,
-        tuple(candidates),
-        adapter,
-        revision,
-        trust_remote_code,
-        attention=pool == ATTENTION,
-        name=model_name,
-        dataset=dataset,
-        fingerprint=fingerprint,
-        seed=seed,
-    )
+    spec = ModelSpec(model, processor, config, model_name, dataset, fingerprint, seed)
     out = local_path(out)
     # Candidates of other adapters may be the model's own classes, of which a label need be none.
     own = model.candidates if isinstance(model, ModuleAdapter) else ()
-    labels = Labels.of(candidates or own)
+    labels = Labels.of(config.candidates or own)
     if isinstance(examples, list | tuple):  # now, and not when all has been captured
         _refuse_unmatched((one.label for one in _examples(examples, labels)), labels)
     with (
         tracking(progress) as track,
-        _runs(spec, settings, engine, track) as run,
+        _capturer(spec, config, engine, track) as capture_into,
         exclusive(out),
     ):
-        run(_given(examples, labels), out, settings, total, {})
+        capture_into(_given(examples, labels), out, config, total, {})
         _say_notices(out, labels)
         if redrawn:
             if "answer" not in EmbeddingStore.open(out).names:
@@ -181,16 +151,11 @@ def capture(
             else:
                 paired, kept = iter(distinct), {example.id for example in distinct}
             pairs = redrawn_pairs(
-                paired,
-                kept,
-                (first, second),
-                count=redrawn,
-                partners=partners,
-                seed=seed,
+                paired, kept, (first, second), count=redrawn, partners=partners, seed=seed
             )
-            alone = replace(settings, answer_alone=True, tokens=0, pool="mean")
+            answers = config.model_copy(update={"answer_alone": True, "tokens": 0, "pool": "mean"})
             more = {"redrawn": redrawn, "partners": partners}
-            run(pairs, out / REDRAWN, alone, len(pairs), more)
+            capture_into(pairs, out / REDRAWN, answers, len(pairs), more)
     return EmbeddingStore.open(out)
 
 
@@ -200,24 +165,24 @@ capture.__dict__ = vars(sys.modules["modalprism.capture"])
 
 
 @contextmanager
-def _runs(
-    spec: ModelSpec, settings: CaptureSettings, engine: Engine | None, track: Track
+def _capturer(
+    spec: ModelSpec, config: RunConfig, engine: Engine | None, track: Track
 ) -> Iterator[Capturer]:
     """Make ready what runs the model: this process, or the workers of a cluster."""
     if isinstance(engine, RayEngine):
         from modalprism.capture.on_ray import workers_for
 
-        with workers_for(spec, settings, engine, track) as run:
-            yield run
+        with workers_for(spec, config, engine, track) as capture_into:
+            yield capture_into
         return
-    device_named(settings.device)  # before a large model is loaded
-    adapter = spec.load()
+    device_named(config.device)  # before a large model is loaded
+    adapter = spec.load(attention=config.pool == ATTENTION)
     metadata = spec.metadata(adapter)
 
-    def run_here(
+    def capture_here(
         examples: Iterable[Example],
         out: Path,
-        how: CaptureSettings,
+        how: RunConfig,
         total: int,
         more: Mapping[str, Any],
     ) -> None:
@@ -226,12 +191,12 @@ def _runs(
             examples,
             out,
             metadata={**metadata, **more},
-            settings=how,
+            config=how,
             total=total,
             track=track,
         )
 
-    yield run_here
+    yield capture_here
 
 
 def _given(examples: Iterable[Example | Mapping[str, Any]], labels: Labels) -> Iterable[Example]:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from modalprism.capture.adapter import Adapter
+from modalprism.capture.config import CaptureConfig
 from modalprism.capture.notices import ShardNotices, cut_texts, prompt_of
 from modalprism.capture.reading import HookedStates, read_batch
-from modalprism.capture.settings import DTYPES, CaptureSettings
 from modalprism.capture.store_writer import Row
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -43,7 +43,9 @@ class Batches:
     ----------
     adapter : Adapter
     sink : Sink
-    settings : CaptureSettings
+    config : CaptureConfig
+    answer_alone : bool
+        Whether the answer is kept and no state
     reading : HookedStates
         Of an open `read_states`.
     device : device
@@ -53,14 +55,15 @@ class Batches:
 
     adapter: Adapter
     sink: Sink
-    settings: CaptureSettings
+    config: CaptureConfig
     reading: HookedStates
     device: torch.device
+    answer_alone: bool = False
     size: int = 0
     _begun: bool = False
 
     def __post_init__(self) -> None:
-        self.size = self.size or self.settings.batch_size
+        self.size = self.size or self.config.first_batch
 
     def run_all(self, examples: Iterable[Placed]) -> Iterator[None]:
         """Run examples, batch by batch; yields after each.
@@ -116,7 +119,7 @@ class Batches:
             return
         position, example = chunk[0]
         why = str(error) or type(error).__name__
-        if self.settings.on_error == "stop":
+        if self.config.on_error == "stop":
             self.sink.flush()
             raise InputError(
                 f"the example {example.id!r} cannot be prepared: {why}; mend it, or skip such "
@@ -129,7 +132,7 @@ class Batches:
         """Run the model on prepared inputs and return what the store keeps."""
         inputs = {name: value.to(self.device) for name, value in inputs.items()}
         states, answer = read_batch(self.adapter, inputs, self.reading)
-        dtype = DTYPES[self.settings.dtype]
+        dtype = getattr(torch, self.config.dtype)
         kept = {name: state.to(dtype).cpu() for name, state in states.items()}
         return kept if answer is None else kept | {"answer": answer.float().cpu()}
 
@@ -137,7 +140,7 @@ class Batches:
         self, chunk: list[Placed], inputs: Mapping[str, Tensor], states: Mapping[str, Tensor]
     ) -> ShardNotices:
         """Count what is to be said of a batch; the first one's prompt is rendered."""
-        if self.settings.answer_alone:
+        if self.answer_alone:
             return ShardNotices()
         examples = [example for _, example in chunk]
         prompt = "" if self._begun else prompt_of(self.adapter, examples[0], inputs)
@@ -165,7 +168,7 @@ class Batches:
             if bad.any():
                 example = chunk[int(bad.nonzero()[0, 0])][1]
                 empty = "its span is empty"
-                large = f"it is more than {self.settings.dtype} holds (give another dtype)"
+                large = f"it is more than {self.config.dtype} holds (give another dtype)"
                 raise InputError(
                     f"the state {name} of the example {example.id!r} is not finite: "
                     f"{empty if torch.isnan(state[bad]).all() else large}, or the model overflows",

@@ -6,15 +6,16 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from torch import nn
 
 from modalprism.capture.adapter import Adapter
+from modalprism.capture.config import CaptureConfig
 from modalprism.capture.families.registry import adapter_class
-from modalprism.capture.loading import load_adapter
+from modalprism.capture.loading import adapter_named, load_adapter
 from modalprism.errors import InputError
 from modalprism.strict_json import dumps
 
@@ -31,63 +32,58 @@ class ModelSpec:
         As `modalprism.capture` takes it.
     processor : object
         Of a model in memory; None otherwise.
-    candidates : tuple of str
-    adapter : type of Adapter, optional
-        Of a family that is not in the registry.
-    revision : str, optional
-    trust_remote_code : bool
-    attention : bool
-        Whether the model has to hand out its attention weights.
+    config : CaptureConfig
     name, dataset, fingerprint : str
-        What the store says of the model, by default its own name, and of the examples.
+        For the store's metadata; the name is by default the model's own.
     seed : int
     """
 
     model: str | Path | nn.Module | Adapter
     processor: Any = None
-    candidates: tuple[str, ...] = ()
-    adapter: type[Adapter] | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    attention: bool = False
+    config: CaptureConfig = field(default_factory=CaptureConfig)
     name: str = ""
     dataset: str = ""
     fingerprint: str = ""
     seed: int = 0
 
-    def load(self) -> Adapter:
-        """Load the model, or wrap it.
+    def load(self, *, attention: bool = False) -> Adapter:
+        """Load the model, or wrap it; `attention` says whether it has to return its weights.
 
         Raises
         ------
         InputError
             If it cannot be loaded, or has no adapter.
         """
+        config, chosen = self.config, self.config.adapter
+        if isinstance(chosen, str):
+            chosen = adapter_named(chosen)
         if isinstance(self.model, str | Path):
             return load_adapter(
                 self.model,
-                revision=self.revision,
-                candidates=self.candidates,
-                adapter=self.adapter,
-                trust_remote_code=self.trust_remote_code,
-                attn_implementation="eager" if self.attention else None,
+                revision=config.revision,
+                candidates=config.candidates,
+                adapter=chosen,
+                trust_remote_code=config.trust_remote_code,
+                attn_implementation="eager" if attention else None,
             )
         if isinstance(self.model, Adapter):
             return self.model
-        config = getattr(self.model, "config", None)
-        if config is None or not hasattr(config, "model_type"):
+        described = getattr(self.model, "config", None)
+        if described is None or not hasattr(described, "model_type"):
             raise InputError(
                 f"{type(self.model).__name__} is no model of transformers; describe it with "
                 "modalprism.capture.generic.ModuleAdapter, and hand that in"
             )
-        chosen = self.adapter or adapter_class(config.model_type, (type(self.model).__name__,))
-        return chosen(self.model, self.processor, self.candidates)
+        if chosen is None:
+            chosen = adapter_class(described.model_type, (type(self.model).__name__,))
+        adapter: Adapter = chosen(self.model, self.processor, config.candidates)
+        return adapter
 
     def metadata(self, adapter: Adapter) -> dict[str, Any]:
         """Return what a store says of the model, once it is loaded, and of the examples."""
         return {
             "model": self.name or self._own_name(),
-            "revision": self.revision or "",
+            "revision": self.config.revision or "",
             "weights": weights_digest(adapter.model),
             "dataset": self.dataset,
             "fingerprint": self.fingerprint,

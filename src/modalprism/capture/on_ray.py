@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -29,8 +29,7 @@ import pyarrow as pa
 from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.ray_worker import CaptureWorker, Feed, Reopened, SharedTally, Tally, tell
 from modalprism.capture.redrawn import RedrawnPairs
-from modalprism.capture.run import Capturer, refuse_twice
-from modalprism.capture.settings import CaptureSettings
+from modalprism.capture.run import Capturer, RunConfig, refuse_twice
 from modalprism.capture.shards import StoreReader, finished_shards, is_finished
 from modalprism.capture.store_writer import StoreWriter
 from modalprism.datasets.example import Example
@@ -51,14 +50,14 @@ _STRETCH: Final = pa.schema([("begin", pa.int64()), ("end", pa.int64()), ("examp
 
 @contextmanager
 def workers_for(
-    spec: ModelSpec, settings: CaptureSettings, engine: RayEngine, track: Track
+    spec: ModelSpec, config: RunConfig, engine: RayEngine, track: Track
 ) -> Iterator[Capturer]:
     """Join the cluster, and return what captures examples into a folder there.
 
     Parameters
     ----------
     spec : ModelSpec
-    settings : CaptureSettings
+    config : RunConfig
     engine : RayEngine
         Its workers each hold a copy of the model; 0 is one a GPU of the cluster, or one a CPU where
         there is none, and more there cannot be.
@@ -74,9 +73,9 @@ def workers_for(
     engine.ready()
     with ExitStack() as opened:
         ray = opened.enter_context(connected(engine.address, engine.workers or os.cpu_count() or 1))
-        workers, gpus = _workers(ray, engine, settings.device)
+        workers, gpus = _workers(ray, engine, config.device)
         check_versions(ray)
-        opened.enter_context(_code_of(spec.adapter, spec.model))
+        opened.enter_context(_code_of(spec.config.adapter, spec.model))
         yield _OnRay(spec, workers, gpus, track)
 
 
@@ -113,7 +112,7 @@ class _OnRay:
         self,
         examples: Iterable[Example],
         out: Path,
-        settings: CaptureSettings,
+        config: RunConfig,
         total: int,
         more: Mapping[str, Any],
     ) -> None:
@@ -122,7 +121,7 @@ class _OnRay:
         seen = {name for shard in shards for name, _ in shard.skipped}
         if any(shard.rows for shard in shards):
             seen |= set(StoreReader.open(out).array("id").tolist())
-        stretches = list(self._stretches(examples, begin, settings, is_finished(out)))
+        stretches = list(self._stretches(examples, begin, config, is_finished(out)))
         feed = self._feed(examples)
         writer: StoreWriter | None = None
         described = ""
@@ -135,7 +134,7 @@ class _OnRay:
                     described = described or words
                     _refuse_another(described, words)
                     if writer is None:
-                        writer = StoreWriter(out, json.loads(words), settings.shard_rows)
+                        writer = StoreWriter(out, json.loads(words), config.shard_rows)
                         writer.resume()
                     continue
                 for identity in tell(writer, what, words, states):
@@ -143,7 +142,7 @@ class _OnRay:
                     yield 1
 
         # Closed, so that the workers end now, and not when an error that was raised is forgotten.
-        with _threads_ended(), closing(self._results(stretches, feed, settings, more)) as results:
+        with _threads_ended(), closing(self._results(stretches, feed, config, more)) as results:
             done = captured(results)
             for _ in self.track(done, total=total, description=f"capturing into {out.name}"):
                 pass
@@ -156,7 +155,7 @@ class _OnRay:
         return _Shown(examples) if isinstance(examples, RedrawnPairs) else None
 
     def _stretches(
-        self, examples: Iterable[Example], begin: int, settings: CaptureSettings, done: bool
+        self, examples: Iterable[Example], begin: int, config: RunConfig, done: bool
     ) -> Iterator[pa.Table]:
         """Cut what is not captured yet, every stretch but the last a number of whole batches.
 
@@ -165,41 +164,41 @@ class _OnRay:
         """
         if isinstance(examples, CountedExamples | RedrawnPairs):
             end = begin if done else len(examples)
-            size = self._size(end - begin, settings)
+            size = self._size(end - begin, config)
             for start in range(begin, end, size) or (begin,):
                 yield _stretch(start, min(start + size, end), b"")
             return
         cloudpickle: Any = import_module("ray.cloudpickle")
         # What cannot be opened there, or counted, is sent, undecoded where it is so here.
-        size, given = settings.batch_size, islice(examples, begin, None)
+        size, given = config.first_batch, islice(examples, begin, None)
         while chunk := list(islice(given, size)):
             yield _stretch(begin, begin + len(chunk), cloudpickle.dumps(chunk))
             begin += len(chunk)
         yield _stretch(begin, begin, cloudpickle.dumps([]))
 
-    def _size(self, rows: int, settings: CaptureSettings) -> int:
+    def _size(self, rows: int, config: RunConfig) -> int:
         """Choose the rows of a stretch: whole batches, no more than a shard, several a worker."""
-        batch = settings.batch_size
-        rows = min(settings.shard_rows, rows // (self.workers * _STRETCHES))
+        batch = config.first_batch
+        rows = min(config.shard_rows, rows // (self.workers * _STRETCHES))
         return max(rows // batch, 1) * batch
 
     def _results(
         self,
         stretches: list[pa.Table],
         feed: Feed | None,
-        settings: CaptureSettings,
+        config: RunConfig,
         more: Mapping[str, Any],
     ) -> Generator[tuple[str, str, bytes], None, None]:
         """Yield what the workers tell, in the order of the examples."""
         ray: Any = import_module("ray")
         data: Any = import_module("ray.data")
-        device = settings.device
+        device = config.device
         if device == "auto" or device.startswith("cuda"):  # a worker sees no GPU but its own
             device = "cuda" if self.gpus else "cpu"
         arguments = {
             "spec": self.spec,
             "feed": feed,
-            "settings": replace(settings, device=device),
+            "config": config.model_copy(update={"device": device}),
             "more": dict(more),
             "folder": str(Path.cwd()),
             "begun": SharedTally(ray.remote(Tally).options(num_cpus=0, max_restarts=-1).remote()),

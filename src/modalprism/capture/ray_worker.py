@@ -24,8 +24,8 @@ from modalprism.capture.batches import Batches, Placed, Sink
 from modalprism.capture.loading import quiet_library
 from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.notices import ShardNotices
-from modalprism.capture.run import description_of, opened_batches
-from modalprism.capture.settings import CaptureSettings
+from modalprism.capture.pooling import ATTENTION
+from modalprism.capture.run import RunConfig, description_of, opened_batches
 from modalprism.capture.store_writer import Row
 from modalprism.datasets.example import Example
 from modalprism.datasets.examples import CountedExamples
@@ -211,7 +211,7 @@ class CaptureWorker:
     spec : ModelSpec
     feed : Feed, optional
         None where the examples come with their stretch.
-    settings : CaptureSettings
+    config : RunConfig
     more : mapping
         What the store says beside.
     folder : str
@@ -224,12 +224,12 @@ class CaptureWorker:
         self,
         spec: ModelSpec,
         feed: Feed | None,
-        settings: CaptureSettings,
+        config: RunConfig,
         more: Mapping[str, Any],
         folder: str,
         begun: Callable[[int], int],
     ) -> None:
-        self._spec, self._feed, self._settings = spec, feed, settings
+        self._spec, self._feed, self._config = spec, feed, config
         self._more, self._folder, self._begun = more, folder, begun
         self._telling = Recorder()
         self._batches: Batches | None = None
@@ -283,10 +283,10 @@ class CaptureWorker:
             quiet_library()
             if self._feed is not None:
                 self._feed.check()
-            adapter = self._spec.load()
+            adapter = self._spec.load(attention=self._config.pool == ATTENTION)
             words = {**self._spec.metadata(adapter), **self._more}
-            self._description = dumps(description_of(adapter, self._settings, words))
+            self._description = dumps(description_of(adapter, self._config, words))
             self._batches = self._open.enter_context(
-                opened_batches(adapter, self._telling, self._settings)
+                opened_batches(adapter, self._telling, self._config)
             )
         return self._batches

@@ -11,9 +11,6 @@ import numpy as np
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
-EXAMPLES = 160
-PARTNERS = 40
-
 
 @runtime_checkable
 class Unpaired(Protocol):
@@ -63,8 +60,8 @@ def redrawn_pairs(
     kept: Set[str],
     modalities: tuple[str, str],
     *,
-    count: int = EXAMPLES,
-    partners: int = PARTNERS,
+    count: int,
+    partners: int,
     seed: int = 0,
 ) -> RedrawnPairs:
     """Draw examples, and pair every one's first input with the second inputs of others.

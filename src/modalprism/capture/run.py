@@ -11,26 +11,53 @@ import torch
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.batches import Batches, Placed, Sink
+from modalprism.capture.config import CaptureConfig
 from modalprism.capture.pooling import ATTENTION, POOLS
 from modalprism.capture.reading import StatePooling, read_states
-from modalprism.capture.settings import FIRST_BATCH, CaptureSettings, device_named
 from modalprism.capture.store import EmbeddingStore
-from modalprism.capture.store_writer import StoreWriter
+from modalprism.capture.store_writer import SHARD_ROWS, StoreWriter
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
-__all__ = [
-    "FIRST_BATCH",
-    "CaptureSettings",
-    "Capturer",
-    "chosen_sites",
-    "device_named",
-    "run_capture",
-]
 
-Capturer = Callable[[Iterable[Example], Path, CaptureSettings, int, Mapping[str, Any]], None]
-"""Captures examples, of which there are so many, into a folder; the store says more beside."""
+class RunConfig(CaptureConfig):
+    """The options of a capture, and how its store is written.
+
+    Attributes
+    ----------
+    shard_rows : int
+        Rows of a shard.
+    answer_alone : bool
+        Whether the answer is kept and no state.
+    """
+
+    shard_rows: int = SHARD_ROWS
+    answer_alone: bool = False
+
+
+Capturer = Callable[[Iterable[Example], Path, RunConfig, int, Mapping[str, Any]], None]
+"""Captures a number of examples into a folder, with more metadata of the store."""
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device; ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        If there is no such device here.
+    """
+    if name != "auto":
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            words = str(error).splitlines()[0]
+            raise InputError(
+                f"the device {name!r} cannot be used ({words}); auto takes a GPU where there is one"
+            ) from error
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def chosen_sites(adapter: Adapter, layers: Sequence[int] | None) -> tuple[Site, ...]:
@@ -59,7 +86,7 @@ def run_capture(
     out: Path,
     *,
     metadata: Mapping[str, Any],
-    settings: CaptureSettings | None = None,
+    config: RunConfig | None = None,
     total: int = 0,
     track: Track = silent,
 ) -> EmbeddingStore:
@@ -74,7 +101,7 @@ def run_capture(
         The store's folder.
     metadata : mapping
         What the store says of itself beside the settings: model, revision, dataset, seed, versions.
-    settings : CaptureSettings, optional
+    config : RunConfig, optional
     total : int
         How many examples there are, for the progress; 0 where nobody knows.
     track : Track
@@ -90,11 +117,11 @@ def run_capture(
         If an example cannot be prepared and ``on_error`` is "stop", a state is not finite, an id
         stands twice, memory does not suffice for a single example, or `out` holds another capture.
     """
-    settings = settings or CaptureSettings()
-    device_named(settings.device)
-    writer = StoreWriter(out, description_of(adapter, settings, metadata), settings.shard_rows)
+    config = config or RunConfig()
+    device_named(config.device)
+    writer = StoreWriter(out, description_of(adapter, config, metadata), config.shard_rows)
     begin, _ = writer.resume()
-    with opened_batches(adapter, writer, settings) as batches:
+    with opened_batches(adapter, writer, config) as batches:
         stream = track(examples, total=total, description=f"capturing into {out.name}")
         for _ in batches.run_all(_not_yet(stream, begin)):
             pass
@@ -125,27 +152,27 @@ def refuse_twice(identity: str, seen: set[str]) -> None:
 
 
 @contextmanager
-def opened_batches(adapter: Adapter, sink: Sink, settings: CaptureSettings) -> Iterator[Batches]:
+def opened_batches(adapter: Adapter, sink: Sink, config: RunConfig) -> Iterator[Batches]:
     """Bring the model to its device, and read its states while the block runs."""
-    device = device_named(settings.device)
+    device = device_named(config.device)
     adapter.model.to(device).eval()
-    how = StatePooling(POOLS[settings.pool], settings.tokens, attended=settings.pool == ATTENTION)
+    how = StatePooling(POOLS[config.pool], config.tokens, attended=config.pool == ATTENTION)
     with (
         torch.inference_mode(),
-        read_states(adapter.model, _sites(adapter, settings), how) as reading,
+        read_states(adapter.model, _sites(adapter, config), how) as reading,
     ):
-        yield Batches(adapter, sink, settings, reading, device)
+        yield Batches(adapter, sink, config, reading, device, config.answer_alone)
 
 
-def _sites(adapter: Adapter, settings: CaptureSettings) -> tuple[Site, ...]:
-    return () if settings.answer_alone else chosen_sites(adapter, settings.layers)
+def _sites(adapter: Adapter, config: RunConfig) -> tuple[Site, ...]:
+    return () if config.answer_alone else chosen_sites(adapter, config.layers)
 
 
 def description_of(
-    adapter: Adapter, settings: CaptureSettings, metadata: Mapping[str, Any]
+    adapter: Adapter, config: RunConfig, metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Say what the store is; all that makes other bytes stands here, and nothing else."""
-    sites = _sites(adapter, settings)
+    sites = _sites(adapter, config)
     layers = sorted({site.layer for site in sites})
     optional = {
         "unknown_candidates": adapter.unknown_candidates(),
@@ -159,9 +186,9 @@ def description_of(
         "modalities": list(adapter.modalities),
         "candidates": list(adapter.candidates),
         "fusion": adapter.fusion,
-        "pool": settings.pool,
-        "tokens": settings.tokens,
-        "dtype": settings.dtype,
+        "pool": config.pool,
+        "tokens": config.tokens,
+        "dtype": config.dtype,
         "layers": layers,
         "sites": [
             f"{'+'.join(site.modalities)} at {site.layer}: {site.reads} of {site.module or 'model'}"

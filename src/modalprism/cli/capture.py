@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext, redirect_stdout
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
+from modalprism.capture.config import CaptureConfig
 from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
+from modalprism.cli.options import Flag, with_options
+from modalprism.datasets.config import DatasetConfig
 from modalprism.engines import Engine, RayEngine, engine_named
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
+from modalprism.options import Options
 from modalprism.suggest import suggestion
 
-_POOLS: Final = "mean, last or max over a span, or attention: by what a position receives."
+_FIELDS: Final[dict[str, type[Options]]] = {
+    "candidates": CaptureConfig,
+    **dict.fromkeys(("prompt", "split", "limit", "streaming"), DatasetConfig),
+    **dict.fromkeys(CaptureConfig.model_fields, CaptureConfig),
+}
+_FLAGS: Final = {
+    "candidates": Flag(list[str], "--candidate", "Repeat it."),
+    "layers": Flag(hint="Such as 4,8,12."),
+    "limit": Flag(int),
+}
 
 
 class _Speed(ProgressColumn):
@@ -48,6 +61,7 @@ def _peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
+@with_options(_FIELDS, _FLAGS, before="seed")
 def capture(
     model: Annotated[str, typer.Argument(help="A folder of a model, or an id of the model hub.")],
     data: Annotated[
@@ -71,17 +85,6 @@ def capture(
             "id=key; image=left+right puts two side by side. Repeat it. Usual names are guessed."
         ),
     ] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option(help="An answer that the model may choose, in order. Repeat it."),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(
-            help="What the text is made of: '{question} Answer yes or no.' with names of columns; "
-            "a list becomes lines A., B., …"
-        ),
-    ] = None,
     answer: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,47 +95,7 @@ def capture(
     only_candidates: Annotated[
         bool, typer.Option(help="Leave out rows whose label is no candidate.")
     ] = False,
-    layers: Annotated[
-        str | None, typer.Option(help="Such as 4,8,12; all by default. Before fusion always.")
-    ] = None,
-    pool: Annotated[str, typer.Option(help=_POOLS)] = "mean",
-    tokens: Annotated[
-        int, typer.Option(help="Keep so many single positions of every span beside.")
-    ] = 0,
-    batch_size: Annotated[
-        str, typer.Option(help="A number, or auto; halved where memory does not suffice.")
-    ] = "auto",
-    dtype: Annotated[str, typer.Option(help="float16, float32 or bfloat16 in the store.")] = (
-        "float16"
-    ),
-    device: Annotated[str, typer.Option(help="cpu, cuda:0, …; auto takes a GPU.")] = "auto",
-    on_error: Annotated[
-        str, typer.Option(help="stop or skip, at an example that cannot be read.")
-    ] = "stop",
-    redrawn: Annotated[
-        int,
-        typer.Option(
-            help="Run the inputs of so many examples with each other's, too: the redrawn pairs of "
-            "a study. 160 is a good number."
-        ),
-    ] = 0,
-    partners: Annotated[int, typer.Option(help="With so many others each.")] = 40,
-    split: Annotated[
-        str | None, typer.Option(help="Of a Hugging Face dataset, or a folder of parquet files.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Take so many examples, drawn at random.")] = (
-        None
-    ),
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
-    streaming: Annotated[bool, typer.Option(help="Stream a hub's dataset.")] = False,
-    adapter: Annotated[
-        str | None,
-        typer.Option(help="An adapter of your own, module:Class; docs/adapters.md writes one."),
-    ] = None,
-    revision: Annotated[str | None, typer.Option(help="Of the model's repository.")] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option(help="Let code that comes with the model run.")
-    ] = False,
     engine: Annotated[
         str,
         typer.Option(
@@ -156,6 +119,7 @@ def capture(
         ),
     ] = 0,
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Run a model on a dataset, in inference only, and keep its embeddings layer by layer.
 
@@ -165,7 +129,7 @@ def capture(
     On a cluster: … --engine ray --address auto
     """
     from modalprism.capture.api import capture as run
-    from modalprism.capture.loading import adapter_named, quiet_library
+    from modalprism.capture.loading import quiet_library
     from modalprism.capture.model_checks import check_model
     from modalprism.capture.shards import StoreReader
     from modalprism.datasets.columns import Columns
@@ -175,17 +139,17 @@ def capture(
 
     where = _engine(engine, address, workers)
     if not isinstance(where, RayEngine):  # whose workers may see other folders
-        check_model(model, revision)
-    asked = None if prompt is None else Prompt.of(prompt)
-    only: Literal["candidates"] | None = "candidates" if only_candidates else None
+        check_model(model, options["revision"])
+    candidates = options["candidates"] = options["candidates"] or ()
+    if options["layers"] is not None:
+        options["layers"] = options["layers"].split(",")
+    prompt = options.pop("prompt")
     examples = open_examples(
         data,
-        Columns.from_flags(column or []).with_prompt(asked),
-        labels=Labels.of(candidate or (), _answers(answer), only),
-        split=split,
-        limit=limit,
+        Columns.from_flags(column or []).with_prompt(None if prompt is None else Prompt.of(prompt)),
+        labels=Labels.of(candidates, _answers(answer), "candidates" if only_candidates else None),
         seed=seed,
-        streaming=streaming,
+        **{name: options.pop(name) for name in ("split", "limit", "streaming")},
     )
     # Ray writes what happens to workers to standard output, where only results belong.
     elsewhere = redirect_stdout(sys.stderr) if isinstance(where, RayEngine) else nullcontext()
@@ -197,24 +161,12 @@ def capture(
             None,
             examples,
             out=out,
-            candidates=candidate or (),
-            layers=_layers(layers),
-            pool=pool,
-            tokens=tokens,
-            batch_size="auto" if batch_size == "auto" else _whole(batch_size, "--batch-size"),
-            dtype=dtype,
-            device=device,
-            on_error=cast(Literal["stop", "skip"], on_error),
-            redrawn=redrawn,
-            partners=partners,
             dataset=data,
             fingerprint=examples.fingerprint(),
             seed=seed,
             engine=where,
-            adapter=adapter_named(adapter) if adapter else None,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
             progress=bars.show,
+            **options,
         )
     reader = StoreReader.open(store.path)
     rows, skipped = sum(shard.rows for shard in reader.shards), reader.skipped()
@@ -247,13 +199,6 @@ def _engine(name: str, address: str | None, workers: int) -> Engine:
     return engine_named(name, workers=workers, address=address)
 
 
-def _whole(words: str, option: str) -> int:
-    try:
-        return int(words)
-    except ValueError as error:
-        raise InputError(f"{option} {words!r} is no whole number") from error
-
-
 def _answers(flags: list[str] | None) -> dict[str, str] | Literal["letters"] | None:
     """Read ``value=candidate``, one a flag, or the word letters alone."""
     if flags == ["letters"]:
@@ -268,7 +213,3 @@ def _answers(flags: list[str] | None) -> dict[str, str] | Literal["letters"] | N
         if answers.setdefault(value, candidate) != candidate:
             raise InputError(f"--answer {value} is given twice, with different candidates")
     return answers or None
-
-
-def _layers(words: str | None) -> list[int] | None:
-    return None if words is None else [_whole(word, "--layers") for word in words.split(",")]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.config import SAMPLING_RATE
 from modalprism.datasets.contents import file_inside, unwrapped
 from modalprism.datasets.dataset import Dataset, Row
 from modalprism.datasets.example import Example
@@ -21,8 +22,6 @@ from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
 from modalprism.strict_json import dumps
-
-SAMPLING_RATE = 16_000
 
 
 @dataclass(frozen=True, eq=False)

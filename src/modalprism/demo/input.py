@@ -20,10 +20,10 @@ from modalprism.demo.features import EncodedEmojis, encode_emojis
 from modalprism.demo.fusion_network import Fusion, FusionNetwork
 from modalprism.demo.questions import QUESTIONS, PairedExamples, observed_pairs, question_named
 from modalprism.engines import Engine
+from modalprism.options import Options, each_once
 from modalprism.progress import Track, forwarding, silent
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code
-from modalprism.studies.part import StudyPart, each_once
 from modalprism.studies.study_store import StudyStore
 
 _BATCH: Final = 128
@@ -36,7 +36,7 @@ _DESCRIPTIONS: Final[dict[str, str]] = {
 }
 
 
-class EmojiInput(StudyPart):
+class EmojiInput(Options):
     """The bundled demo: fusion networks answer questions about emoji pictures and names.
 
     Attributes

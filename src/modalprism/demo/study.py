@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from modalprism.demo.input import EmojiInput
 from modalprism.demo.questions import MODALITIES
 from modalprism.errors import InputError
-from modalprism.studies.mistakes import first_mistake
+from modalprism.mistakes import first_mistake
 from modalprism.studies.study import Study
 
 

@@ -20,10 +20,10 @@ from modalprism.baselines.table import COLUMNS, frame_of
 from modalprism.errors import InputError
 from modalprism.files import file_name, write_whole
 from modalprism.foreign import parse_json, require_file
+from modalprism.options import Options
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
 from modalprism.strict_json import dumps
-from modalprism.studies.part import StudyPart
 from modalprism.studies.runner import code_digest
 from modalprism.studies.study_store import Origin, StudyStore
 
@@ -33,7 +33,7 @@ _BACKWARD: Final = 2
 """Forward passes that a backward pass takes, about."""
 
 
-class BaselinesAsked(StudyPart):
+class BaselinesAsked(Options):
     """Which baselines a study runs, and on how many examples.
 
     Attributes

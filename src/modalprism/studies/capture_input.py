@@ -4,104 +4,48 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import model_validator
 
-from modalprism.capture.adapter import Adapter
 from modalprism.capture.api import capture
-from modalprism.capture.loading import adapter_named, load_adapter
+from modalprism.capture.config import CaptureConfig
 from modalprism.capture.model_checks import check_model, check_model_folder
-from modalprism.capture.redrawn import PARTNERS
-from modalprism.capture.settings import FIRST_BATCH
+from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.shards import is_whole
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.columns import Columns
+from modalprism.datasets.config import DatasetConfig
 from modalprism.datasets.dataset import ends_digest
 from modalprism.datasets.example import Example
-from modalprism.datasets.examples import SAMPLING_RATE, Examples, open_examples
-from modalprism.datasets.joined import Join
-from modalprism.datasets.labels import Labels
-from modalprism.datasets.prompts import Prompt
+from modalprism.datasets.examples import Examples
 from modalprism.engines import Engine, RayEngine
 from modalprism.files import file_name
 from modalprism.progress import Track, forwarding, silent
 from modalprism.strict_json import dumps
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
-from modalprism.studies.part import StudyPart
 from modalprism.studies.study_store import Recording, StudyStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
-_ADAPTER: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _CHANGES_NO_BYTE: Final = {"kind", "name", "dataset", "batch_size", "device"}
 _LATER: Final = frozenset({"prompt", "answers", "only", "join"})
 
 
-class JoinedData(StudyPart):
-    """A second dataset, and by which columns it belongs to the first.
-
-    Attributes
-    ----------
-    data : str
-        A file, a folder, or an id of the hub.
-    by : dict
-        One column of the first, and that of the second in which its values stand once each.
-    split : str, optional
-        Of the second; by default the first's.
-    """
-
-    data: str
-    by: dict[str, str]
-    split: str | None = None
-
-    @field_validator("by")
-    @classmethod
-    def _one_key(cls, by: dict[str, str]) -> dict[str, str]:
-        if len(by) != 1:
-            raise ValueError(f"it has {len(by)} keys; name one column of each: {{imageId: id}}")
-        return by
-
-    def join(self, split: str | None) -> Join:
-        """Return what `open_examples` takes; `split` is the first dataset's."""
-        ((key, other),) = self.by.items()
-        return Join(self.data, key, other, self.split or split)
-
-
-class CaptureInput(StudyPart):
+class CaptureInput(DatasetConfig, CaptureConfig):
     """A model that is run on a dataset, in inference only.
+
+    The other keys are those of `DatasetConfig` and `CaptureConfig`. Code of the user's runs only
+    where the user allows it by name: an ``adapter``, and a model with ``trust_remote_code``.
 
     Attributes
     ----------
     model, data : str
         A folder or an id of the hub; `modalprism.capture` and `open_examples` say what else.
     name, dataset : str
-        What the two are called in the profile; by default the last part of their paths.
-    columns : dict
-        Which column is what: ``{image: picture, text: question, label: answer, group: [patient]}``.
-    prompt : str, optional
-        What the text is made of: ``"{question} Answer yes or no."`` (`Prompt`).
-    answers : dict or "letters", optional
-        Which candidate a value of the dataset is: ``{0: "no", 1: "yes"}`` (`Labels`).
-    only : "candidates", optional
-        Leave out rows whose label is no candidate.
-    join : JoinedData, optional
-        A second dataset whose columns stand beside: ``{data: pictures, by: {imageId: id}}``.
-    split, limit, streaming, sampling_rate
-        Of the dataset; see `open_examples`.
-    candidates, layers, pool, tokens, batch_size, dtype, device, on_error, redrawn, partners
-        Of the capture; see `modalprism.capture`.
-    adapter : str, optional
-        ``module:Class`` of an adapter of your own. It runs only where the user allows it by name.
-    revision : str, optional
-        Of the model's repository.
-    trust_remote_code : bool
-        Whether the study needs the code that comes with the model. It runs only where the user
-        allows it by name.
+        Names of the two in the profile; by default the last part of their paths.
     """
 
     kind: Literal["capture"]
@@ -109,60 +53,14 @@ class CaptureInput(StudyPart):
     data: str
     name: str = ""
     dataset: str = ""
-    columns: dict[str, str | list[str] | None] = Field(default_factory=dict)
-    prompt: str | None = None
-    answers: dict[str, str] | Literal["letters"] | None = None
-    only: Literal["candidates"] | None = None
-    join: JoinedData | None = None
-    split: str | None = None
-    limit: int | None = Field(default=None, ge=1)
-    streaming: bool = False
-    sampling_rate: int = Field(default=SAMPLING_RATE, ge=1)
-    candidates: tuple[str, ...] = ()
-    layers: tuple[int, ...] | None = None
-    pool: str = "mean"
-    tokens: int = Field(default=0, ge=0)
-    batch_size: int | Literal["auto"] = "auto"
-    dtype: str = "float16"
-    device: str = "auto"
-    on_error: Literal["stop", "skip"] = "stop"
-    redrawn: int = Field(default=0, ge=0)
-    partners: int = Field(default=PARTNERS, ge=2)
     adapter: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-
-    @field_validator("adapter")
-    @classmethod
-    def _module_and_class(cls, adapter: str | None) -> str | None:
-        if adapter is not None and not _ADAPTER.fullmatch(adapter):
-            raise ValueError(f"{adapter!r} is no adapter; write it as module:Class")
-        return adapter
-
-    @field_validator("answers", mode="before")
-    @classmethod
-    def _values_as_labels_have_them(cls, answers: Any) -> Any:
-        """Write the keys as labels are written: a truth value is true or false."""
-        if not isinstance(answers, dict):
-            return answers
-        return {
-            str(value).lower() if isinstance(value, bool) else str(value): answer
-            for value, answer in answers.items()
-        }
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
         # Now, and not when a model is loaded.
-        self._labels()
-        self._columns()
+        self.labels(self.candidates)
+        self.roles()
         return self
-
-    def _labels(self) -> Labels:
-        return Labels.of(self.candidates, self.answers, self.only)
-
-    def _columns(self) -> Columns:
-        prompt = None if self.prompt is None else Prompt.of(self.prompt)
-        return Columns.from_mapping(self.columns).with_prompt(prompt)
 
     def relative_to(self, folder: Path) -> CaptureInput:
         """Return the input with what lies in this folder named from there."""
@@ -198,22 +96,23 @@ class CaptureInput(StudyPart):
 
         The model runs where the engine says: see `modalprism.capture`.
         """
-        examples = open_examples(
-            self.data,
-            self._columns(),
-            labels=self._labels(),
-            join=None if self.join is None else self.join.join(self.split),
-            split=self.split,
-            limit=self.limit,
-            seed=seed,
-            streaming=self.streaming,
-            sampling_rate=self.sampling_rate,
-        )
+        examples = self.open_examples(self.data, self.candidates, seed)
         fingerprint = examples.fingerprint()
         # A folder a question: what is asked otherwise is captured beside, and nothing is lost.
         out = folder / f"{self._folder_name()}-{self._key(fingerprint, seed)}"
         if not is_whole(out, redrawn=self.redrawn > 0):
-            self._capture(examples, fingerprint, out, seed, track, engine)
+            capture(
+                self.model,
+                None,
+                examples,
+                out=out,
+                **{name: getattr(self, name) for name in CaptureConfig.model_fields},
+                dataset=self.data,
+                fingerprint=fingerprint,
+                seed=seed,
+                engine=engine,
+                progress=forwarding(track),
+            )
         store = EmbeddingStore.open(out)
         origin = CaptureOrigin(
             self.model_label,
@@ -221,22 +120,12 @@ class CaptureInput(StudyPart):
             examples,
             store,
             self.candidates,
-            self._load,
+            ModelSpec(self.model, config=self).load,
             partial(_shown, examples),
-            FIRST_BATCH if self.batch_size == "auto" else self.batch_size,
+            self.first_batch,
             self.device,
         )
         yield StudyStore(self.model_label, self.dataset_label, store, origin)
-
-    def _load(self, *, attention: bool = False) -> Adapter:
-        return load_adapter(
-            self.model,
-            revision=self.revision,
-            candidates=self.candidates,
-            adapter=adapter_named(self.adapter) if self.adapter else None,
-            trust_remote_code=self.trust_remote_code,
-            attn_implementation="eager" if attention else None,
-        )
 
     def _folder_name(self) -> str:
         return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
@@ -270,40 +159,6 @@ class CaptureInput(StudyPart):
         asked |= {"fingerprint": fingerprint, "seed": seed, "weights": _digest_of_model(self.model)}
         words = dumps(asked, sort_keys=True)
         return hashlib.sha256(words.encode()).hexdigest()[:8]
-
-    def _capture(
-        self,
-        examples: Examples,
-        fingerprint: str,
-        out: Path,
-        seed: int,
-        track: Track,
-        engine: Engine | None,
-    ) -> None:
-        capture(
-            self.model,
-            None,
-            examples,
-            out=out,
-            candidates=self.candidates,
-            layers=self.layers,
-            pool=self.pool,
-            tokens=self.tokens,
-            batch_size=self.batch_size,
-            dtype=self.dtype,
-            device=self.device,
-            on_error=self.on_error,
-            redrawn=self.redrawn,
-            partners=self.partners,
-            dataset=self.data,
-            fingerprint=fingerprint,
-            seed=seed,
-            engine=engine,
-            adapter=adapter_named(self.adapter) if self.adapter else None,
-            revision=self.revision,
-            trust_remote_code=self.trust_remote_code,
-            progress=forwarding(track),
-        )
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Say a line about every model and every dataset."""

@@ -14,14 +14,14 @@ from modalprism.capture.store import EmbeddingStore, local_path
 from modalprism.engines import Engine
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
+from modalprism.options import Options
 from modalprism.progress import Track, silent
 from modalprism.remote import is_address, shown
 from modalprism.studies.code import Code
-from modalprism.studies.part import StudyPart
 from modalprism.studies.study_store import StudyStore
 
 
-class EmbeddingsInput(StudyPart):
+class EmbeddingsInput(Options):
     """Embeddings that the user captured: a store, or a file of named arrays; here or elsewhere."""
 
     kind: Literal["embeddings"] = "embeddings"

@@ -20,6 +20,8 @@ from modalprism.estimation.analyze import EstimatorName
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.foreign import reason_of, redacted
+from modalprism.mistakes import first_mistake
+from modalprism.options import Options, each_once
 from modalprism.pid.information import unit_of
 from modalprism.progress import Announce, Progress, Track, forwarding, silent, tracking, unheard
 from modalprism.studies.baselines import (
@@ -35,8 +37,6 @@ from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
 from modalprism.studies.example_store import EXAMPLES_FILE
 from modalprism.studies.inputs import Input
 from modalprism.studies.manifest import manifest_of
-from modalprism.studies.mistakes import first_mistake
-from modalprism.studies.part import StudyPart, each_once
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, frame_of
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import run_tasks
@@ -60,7 +60,7 @@ _WRITTEN: Final = (
 """What a run replaces. ``store`` is not one of them: a capture may have made it before."""
 
 
-class Study(StudyPart):
+class Study(Options):
     """Models × datasets × views, and how they are analysed.
 
     Attributes

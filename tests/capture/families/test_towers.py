@@ -25,7 +25,7 @@ from transformers import (
     SiglipProcessor,
 )
 
-from modalprism.capture.run import CaptureSettings, run_capture
+from modalprism.capture.run import RunConfig, run_capture
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -72,10 +72,10 @@ def test_clip_answers_by_candidates(clip, emoji_examples, states_of):
 
 
 def test_candidates_do_not_stand_where_the_examples_texts_do(clip, emoji_examples, tmp_path):
-    settings = CaptureSettings(dtype="float32")
-    store = run_capture(clip, emoji_examples, tmp_path / "with", metadata={}, settings=settings)
+    settings = RunConfig(dtype="float32")
+    store = run_capture(clip, emoji_examples, tmp_path / "with", metadata={}, config=settings)
     clip.candidates = ()
-    without = run_capture(clip, emoji_examples, tmp_path / "none", metadata={}, settings=settings)
+    without = run_capture(clip, emoji_examples, tmp_path / "none", metadata={}, config=settings)
     for layer in (0, 1, 2):
         assert np.array_equal(store.span("text", layer), without.span("text", layer))
 

@@ -1,4 +1,4 @@
-"""One sentence for what pydantic finds wrong with a study."""
+"""One sentence for what pydantic finds wrong with options."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
         Where the study was read from; the sentence then begins with the file and the line.
     """
     first = error.errors()[0]
-    words = _words(first, file)
+    words = words_of(first, file)
     place = _place(first)
     if file is None:
         return f"{_dotted(place) or 'the study'}: {words}"
@@ -68,11 +68,12 @@ def _dotted(place: Place) -> str:
 
 
 def _place(mistake: ErrorDetails) -> Place:
-    key = mistake.get("ctx", {}).get("key")  # of `StudyPart`
+    key = mistake.get("ctx", {}).get("key")  # of `Options`
     return mistake["loc"] if key is None else (*mistake["loc"], key)
 
 
-def _words(mistake: ErrorDetails, file: YamlFile | None) -> str:
+def words_of(mistake: ErrorDetails, file: YamlFile | None = None) -> str:
+    """Return what is wrong with a value, and what to write instead."""
     kind, given, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     words = mistake["msg"].removeprefix("Value error, ")
     if kind == "union_tag_not_found":
