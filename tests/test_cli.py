@@ -541,6 +541,21 @@ def test_copied_columns_are_a_sentence_and_no_line_of_code(run):
     read_json(out)
 
 
+@pytest.mark.parametrize("value", [0.0, 7.5])
+def test_a_constant_embedding_is_said_by_analyze_and_run(run, value):
+    write_store(text=np.full_like(ARRAYS["image"], value))
+    few = ("--replicates", 20, "--permutations", 19)
+    code, out, err = run("analyze", "store.npz", *few)
+    assert (code, err) == (0, "")
+    assert out.count("caution: the embedding of 'text' is the same in every row, so that") == 1
+    write_study()
+    code, _, err = run("run", "study.yaml")
+    assert code == 0
+    assert err.startswith("warning: The embedding of text is the same in every row")
+    page = Path("run/report.html").read_text("utf-8")
+    assert page.count("The embedding of text is the same in every row") == 1
+
+
 def test_a_run_says_that_columns_are_copied(run):
     write_store(text=1 - 2 * ARRAYS["image"])
     write_study()

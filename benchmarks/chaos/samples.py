@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from modalprism import analyze
+from modalprism.errors import DataWarning
 
 INFORMATION = (
     "redundancy", "unique", "synergy", "information", "marginal_information", "union_information",
@@ -145,8 +146,8 @@ def trial(seed: int) -> None:
     estimator = "codebook" if rng.random() < 0.3 else "posterior"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        # Two modalities that are copies of each other: said, and meant.
-        warnings.filterwarnings("ignore", "all columns of", UserWarning)
+        # Copies and constant embeddings: said, and meant.
+        warnings.simplefilter("ignore", DataWarning)
         analysis = analyze(
             embeddings, y, groups=grouped, estimator=estimator, folds=3, replicates=20,
             permutations=19, seed=int(rng.integers(1000)),

@@ -59,6 +59,10 @@ class InputError(ValueError):
         self.parameter = parameter
 
 
+class DataWarning(UserWarning):
+    """The data make the numbers misleading; `modalprism.Analysis.cautions` says so too."""
+
+
 class WorkerError(RuntimeError):
     """Work could not be finished where it ran, through no fault of the input.
 

@@ -1,6 +1,7 @@
 """Both estimators answer awkward samples with finite numbers, or refuse them in one sentence."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import modalprism as mp
+from modalprism.errors import DataWarning
 from modalprism.estimation.sample import check_sample
 from modalprism.estimation.significance import calibrate_states
 
@@ -75,9 +77,15 @@ AWKWARD = {
 }
 
 
+CONSTANT = ("a constant embedding", "one constant number")
+CONSTANT_SAID = "the embedding of 'image' is the same in every row"
+
+
 @pytest.mark.parametrize("case", list(AWKWARD))
 def test_awkward_embeddings_are_answered(ask, case):
-    found = ask(GOOD | {"image": AWKWARD[case]})
+    constant = case in CONSTANT
+    with pytest.warns(DataWarning, match=CONSTANT_SAID) if constant else nullcontext():
+        found = ask(GOOD | {"image": AWKWARD[case]})
     assert is_sane(found)
     assert all(-0.2 < value < math.log2(3) + 0.2 for value in values(found))
 
@@ -110,9 +118,48 @@ def test_no_caution_without_a_copy(ask):
 
 
 def test_constant_embeddings_tell_nothing(ask):
-    found = ask({"image": np.ones((N, 4)), "text": np.zeros((N, 3))})
+    with pytest.warns(DataWarning, match="the same in every row"):
+        found = ask({"image": np.ones((N, 4)), "text": np.zeros((N, 3))})
     assert is_sane(found)
     assert np.allclose(values(found), 0, atol=1e-6)
+    assert [caution[:24] for caution in found.cautions] == [
+        "the embedding of 'image'",
+        "the embedding of 'text' ",
+    ]
+
+
+def test_the_frame_names_the_modality_of_a_constant_embedding(ask):
+    with pytest.warns(DataWarning, match=CONSTANT_SAID):
+        found = ask({"text": GOOD["text"], "image": np.full((N, 2), 0.1, np.float16)})
+    (row,) = [row for row in found.records() if row["quantity"] == "constant_source"]
+    assert (row["modality"], row["value"], row["unit"]) == ("image", 1.0, "1")
+    assert "caution: the embedding of 'image' is the same in every row, so" in str(found)
+
+
+def rounded(dtype):
+    """One row, as a model gives it in different batches."""
+    row = np.random.default_rng(5).normal(size=8)
+    noise = np.random.default_rng(6).uniform(-2, 2, size=(N, 8)) * np.finfo(dtype).eps
+    return (row * (1 + noise)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rows_that_differ_by_rounding_are_warned_of(ask, dtype):
+    with pytest.warns(DataWarning, match="the same in every row up to rounding"):
+        ask(GOOD | {"image": rounded(dtype)})
+
+
+DIFFERENT = {
+    "small beside a constant": np.c_[np.full(N, 1e4), IMAGE],
+    "small numbers": IMAGE * 1e-30,
+    "whole numbers far from zero": 2**50 + Y[:, None],
+    "one row is another": np.where(ROWS[:, None] == 3, 2.0, np.ones((N, 3))),
+}
+
+
+@pytest.mark.parametrize("case", list(DIFFERENT))
+def test_rows_that_differ_by_more_are_not_warned_of(ask, case):
+    assert ask(GOOD | {"image": DIFFERENT[case]}).cautions == ()
 
 
 SCALES = {"large": 2.0**100, "small": 2.0**-100, "too small to square": 2.0**-990}

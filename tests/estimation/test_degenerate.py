@@ -8,6 +8,8 @@ import pytest
 import modalprism as mp
 from modalprism.estimation.streaming import Streaming
 
+# A test of its own is on the warning of a constant embedding.
+pytestmark = pytest.mark.filterwarnings("ignore:the embedding of:modalprism.errors.DataWarning")
 N = 400
 FEW = {"replicates": 9, "permutations": 9, "folds": 3}
 RNG = np.random.default_rng(0)

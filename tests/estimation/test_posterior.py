@@ -151,6 +151,7 @@ def test_the_gap_is_within_what_was_asked_and_the_intervals_hold_the_values(writ
 
 
 # scikit-learn's PCA divides by the total variance, which is zero here.
+@pytest.mark.filterwarnings("ignore:the embedding of:modalprism.errors.DataWarning")
 def test_a_constant_embedding_has_exactly_nothing(written):
     embeddings, y = written("unq", 300)
     a = mp.analyze(embeddings | {"text": np.full((300, 5), 7.0)}, y, replicates=50, permutations=39)
@@ -161,6 +162,7 @@ def test_a_constant_embedding_has_exactly_nothing(written):
 
 
 # scikit-learn's PCA divides by the total variance, which is zero here.
+@pytest.mark.filterwarnings("ignore:the embedding of:modalprism.errors.DataWarning")
 def test_two_constant_embeddings_have_exactly_nothing():
     y = np.arange(100) % 2
     a = mp.analyze(

@@ -98,6 +98,16 @@ def test_a_design_that_repeats_itself_does_not_fool_the_correction(circle):
     assert numbers(a) == pytest.approx([0, 0, a.information.value, 0], abs=0.05)
 
 
+def test_an_input_that_never_changes_is_warned_of(circle):
+    first, second = circle()
+    p = binary(np.where(first % 2 == 0, 4.0, -4.0))
+    a = analyze_redrawn(p, first, 0 * second, modalities=NAMES, replicates=20)
+    assert numbers(a) == pytest.approx([0, a.information.value, 0, 0], abs=0.02)
+    (caution,) = a.cautions
+    assert caution.startswith(f"every run was given the same {NAMES[1]}, so that it tells nothing")
+    assert analyze_redrawn(p, first, second, modalities=NAMES, replicates=20).cautions == ()
+
+
 def test_all_pairs_need_no_correction():
     first, second = (side.ravel() for side in np.indices((20, 20)))
     p = np.random.default_rng(3).dirichlet(np.ones(3), size=400)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import modalprism as mp
-from modalprism.errors import InputError
+from modalprism.errors import DataWarning, InputError
 from modalprism.estimation import target as target_module
 from modalprism.estimation.nested import Nested
 from modalprism.estimation.posterior import PosteriorEstimator
@@ -204,7 +204,8 @@ def test_embeddings_that_cannot_be_used():
 def test_a_constant_embedding_has_nothing_to_read(mapped):
     sources, y = mapped("unq")
     sources["text"] = np.full_like(sources["text"], 3)
-    analysis = mp.analyze(sources, y, streaming=SOON, **FEW)
+    with pytest.warns(DataWarning, match="'text' is the same in every row"):
+        analysis = mp.analyze(sources, y, streaming=SOON, **FEW)
     assert analysis.marginal_information[1].value == pytest.approx(0, abs=1e-6)
     assert analysis.unique[0].value > 0.95
     assert not math.isnan(analysis.gap)

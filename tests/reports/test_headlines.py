@@ -312,3 +312,38 @@ def test_the_words_of_a_run_begin_with_its_headlines(demo):
     )
     assert "on every dataset in concat" not in lines[-1]
     assert "on kind, pictured and named in cross_attention, within layers 1–4" in lines[-1]
+
+
+def fault(quantity="copied_columns", **where):
+    place = {"model": "m", "dataset": "d", "view": "answer", "layer": -1, "pairs": "redrawn"}
+    return [{**place, **where, "quantity": quantity, "value": 1.0, "unit": "1", "n": 2000}]
+
+
+COPIES = "The image and the text are copies of each other: "
+
+
+@pytest.mark.parametrize("atoms", [IMAGE, BOTH, SAME, UNTOLD])
+def test_of_copies_nothing_is_said_but_that_they_are_copies(atoms):
+    (line,) = said(decomposition(atoms) + fault())
+    assert line.startswith(f"{COPIES}on d in m (answer view). They have the same columns")
+
+
+def test_streams_that_are_copies_at_some_depth_do_not_fuse():
+    rows = stream([0.1, 1.0, 1.0], [1.0, 0.1, 0.1], pairs="observed")
+    assert "The streams fuse" in said(rows)[0]
+    (line,) = said(rows + fault(view="stream", layer=2, pairs="observed"))
+    assert line.startswith(f"{COPIES}on d in m (stream view).")
+
+
+def test_only_copies_are_left_out():
+    rows = [row for m in "ab" for row in decomposition(SAME, model=m) + fault(model="b")]
+    copies, same, *_ = said(rows)
+    assert copies.startswith(f"{COPIES}on d in b (answer view)")
+    assert same.startswith(f"{TELL_SAME}on d in a, ")
+
+
+def test_observed_copies_leave_redrawn_pairs_their_word():
+    rows = decomposition(IMAGE) + decomposition(SAME, pairs="observed") + fault(pairs="observed")
+    copies, leans, *_ = said(rows)
+    assert copies.startswith(f"{COPIES}on d in m (answer view of observed pairs)")
+    assert leans.startswith(LEANS_IMAGE)

@@ -211,6 +211,32 @@ def test_a_modality_that_copies_the_other_is_warned_of(make_profile):
     assert "m on pictured (stream)" in said
 
 
+@pytest.mark.parametrize("view", ["answer", "stream"])
+def test_no_word_of_copies_but_that_they_are(make_profile, view):
+    profile = one(make_profile, "pictured")
+    replaced = {"answer": "information_ceiling", "stream": "matching_distance"}[view]
+    found = rewrite(
+        rewrite(profile, lambda f: f.pairs == "redrawn", pairs="observed"),
+        lambda f: (f.quantity == replaced) & (f.view == view),
+        quantity="copied_columns",
+        value=1.0,
+    )
+    (of_case,) = {"answer": answer_sentences, "stream": stream_sentences}[view](found)
+    assert of_case == (
+        "m on pictured: the image and the text are copies of each other, so that the atoms say "
+        "nothing of two modalities."
+    )
+
+
+def test_a_constant_embedding_is_warned_of(make_profile):
+    profile = one(make_profile, "pictured")
+    some = (profile.frame.quantity == "matching_distance") & (profile.frame.view == "stream")
+    (said,) = cautions(
+        rewrite(profile, lambda _: some, quantity="constant_source", modality="text", value=1.0)
+    )
+    assert said.startswith("The embedding of text is the same in every row: m on pictured (stream)")
+
+
 @pytest.mark.parametrize(("unit", "warned"), [("bit", False), ("nat", True)])
 def test_the_gap_is_judged_in_bits(make_profile, unit, warned):
     said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008))

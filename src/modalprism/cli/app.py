@@ -33,7 +33,7 @@ from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
 from modalprism.engines import ENGINES, Engine, RayEngine, engine_named
-from modalprism.errors import InputError
+from modalprism.errors import DataWarning, InputError
 from modalprism.suggest import suggestion
 
 
@@ -157,7 +157,6 @@ def analyze(
     with show_progress(as_json) as bars:
         from modalprism.capture.store import EmbeddingStore
         from modalprism.estimation.analyze import analyze as analyze_embeddings
-        from modalprism.estimation.copies import CopiedColumnsWarning
 
         store = EmbeddingStore.open(embeddings)
         names = tuple(modality or [name for name in store.modalities if name != target])
@@ -166,7 +165,7 @@ def analyze(
             raise InputError(f"name two modalities, --modality once each; {embeddings} has {known}")
         first, second = names
         # The analysis repeats the warning as a caution, which is printed.
-        with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
+        with warnings.catch_warnings(action="ignore", category=DataWarning):
             analysis = analyze_embeddings(
                 {name: store.mapped_span(name, layer) for name in (first, second)},
                 store.array(target),
@@ -231,9 +230,10 @@ def _run_and_report(
 
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:
+    from modalprism.look.readings import Readings
     from modalprism.reports import (
         answer_table,
-        copied_columns,
+        embedding_faults,
         layer_table,
         summary_sentences,
     )
@@ -248,7 +248,7 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
             OUT.print(layer_table(profile, view))
     for sentence in summary_sentences(profile, most=_MOST_SENTENCES):
         OUT.print(f"• {sentence}", markup=False, highlight=False)
-    for sentence in copied_columns(profile):
+    for sentence in embedding_faults(Readings(profile)):
         ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
 

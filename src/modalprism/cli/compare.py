@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import OUT, Json, print_json, show_progress
+from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
 
 
 def compare(
@@ -29,7 +29,7 @@ def compare(
     """
     with show_progress(as_json) as bars:
         from modalprism.plotting.readings import Readings
-        from modalprism.reports import headlines
+        from modalprism.reports import embedding_faults, headlines
         from modalprism.reports.compare import (
             difference_sentences,
             read_runs,
@@ -44,6 +44,9 @@ def compare(
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return
-    for sentence in (*headlines(Readings(together(found))), *difference_sentences(differences)):
+    readings = Readings(together(found))
+    for sentence in (*headlines(readings), *difference_sentences(differences)):
         OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    for sentence in embedding_faults(readings):
+        ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nThe page: {page}", markup=False, highlight=False, soft_wrap=True)

@@ -36,6 +36,7 @@ _RATIOS: Final = frozenset(
         "accuracy",
         "chance",
         "code_sensitivity",
+        "constant_source",
         "matching_distance",
         "copied_columns",
         "repeated_rows",
@@ -125,7 +126,9 @@ class Analysis:
         where rows were streamed, ``solver_gap``, the proven bounds ``union_lower`` and
         ``union_upper`` of all rows' union information, and the counts ``learnt_rows``, whose part
         probes learn from, and ``tested_rows``, on which p-values rest. ``copied_columns`` is 1
-        where all columns of one modality are copies of the other's; see `cautions`.
+        where all columns of one modality are copies of the other's, and
+        ``constant_source/NAME`` where the embedding of a modality is the same in every row; see
+        `cautions`.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     evidence : Evidence, optional
@@ -179,8 +182,9 @@ class Analysis:
         for modality, estimate in zip(self.modalities, self.unique_fraction, strict=True):
             yield "unique_fraction", modality, estimate, "1"
         yield "synergy_fraction", None, self.synergy_fraction, "1"
-        for name, estimate in self.diagnostics.items():
-            yield name, None, estimate, "1" if name in _RATIOS else self.unit
+        for key, estimate in self.diagnostics.items():
+            name, _, of = key.partition("/")
+            yield name, of or None, estimate, "1" if name in _RATIOS else self.unit
 
     def in_order(self, modalities: tuple[str, str]) -> Analysis:
         """Return the same analysis with its modalities in this order."""

@@ -10,10 +10,9 @@ from typing import Any, Final, Literal, Protocol
 
 from numpy.typing import ArrayLike
 
-from modalprism.errors import InputError
+from modalprism.errors import DataWarning, InputError
 from modalprism.estimation.analysis import Analysis, Estimate
 from modalprism.estimation.codebook.codebook import CodebookEstimator
-from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.inputs import check_index, named_columns
 from modalprism.estimation.posterior import PosteriorEstimator
 from modalprism.estimation.sample import Embeddings, Sample, check_sample
@@ -108,8 +107,9 @@ def analyze(
 
     Warns
     -----
-    CopiedColumnsWarning
-        If all columns of one modality are copies of the other's; `Analysis.cautions` says so too.
+    DataWarning
+        If all columns of one modality are copies of the other's, or an embedding is the same in
+        every row; `Analysis.cautions` says so too.
 
     Examples
     --------
@@ -187,7 +187,17 @@ def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings) -> Ana
             f"and offset, so that {sample.copied!r} has no unique information by construction; "
             "check that each modality was given its own array"
         )
-        warnings.warn(cautions[-1], CopiedColumnsWarning, stacklevel=3)
+    for name, source in zip(sample.modalities, sample.sources, strict=True):
+        if source.nearly_constant:
+            found[f"constant_source/{name}"] = Estimate(1.0)
+            rounded = "" if source.constant else " up to rounding"
+            cautions.append(
+                f"the embedding of {name!r} is the same in every row{rounded}, so that it tells "
+                "nothing about the target by construction: a contribution of 0 is no finding; "
+                f"check that it is the right array, and that the inputs of {name!r} differ"
+            )
+    for caution in cautions:
+        warnings.warn(caution, DataWarning, stacklevel=3)
     analysis = replace(
         analysis,
         diagnostics=analysis.diagnostics | found,

@@ -22,10 +22,6 @@ _CORRELATION: Final = 0.9999
 """Rounding to bfloat16 leaves a correlation above this."""
 
 
-class CopiedColumnsWarning(UserWarning):
-    """All columns of one modality are copies of the other's."""
-
-
 def copied_modality(
     names: tuple[str, str], embeddings: tuple[NDArray[Any], NDArray[Any]]
 ) -> str | None:

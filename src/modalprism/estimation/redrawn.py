@@ -151,6 +151,7 @@ def analyze_redrawn(
                 f"some {modality} was run with one {other} only; "
                 "draw every input with at least two partners"
             )
+    constant = [m for m, code in zip(modalities, codes, strict=True) if not code.any()]
     half = _random_half(codes[0], seed)
     with one_thread():
         value, terms, coupling = _atoms(codes, p)
@@ -178,7 +179,13 @@ def analyze_redrawn(
         classes=p.shape[1],
         resolution=0.0,  # the model's own probabilities: no target was drawn
         estimator="model",
-        diagnostics={"state_loss": Estimate(coupling.loss / np.log(base))},
+        diagnostics={"state_loss": Estimate(coupling.loss / np.log(base))}
+        | {f"constant_source/{modality}": Estimate(1.0) for modality in constant},
         families={},
     )
-    return replace(analysis, seed=seed)
+    said = (
+        f"every run was given the same {modality}, so that it tells nothing about the answer by "
+        "construction: a contribution of 0 is no finding; draw from several"
+        for modality in constant
+    )
+    return replace(analysis, seed=seed, cautions=tuple(said))

@@ -22,6 +22,8 @@ from modalprism.estimation.validation import check_shape, check_size
 
 FEWEST_ROWS: Final = 64
 """Rows of a block, however long they are."""
+_ROUNDED: Final = 8
+"""Units in the last place by which values differ that were computed in another order."""
 
 
 class Rows(Protocol):
@@ -55,6 +57,9 @@ class Source:
         The largest distance of a value from it.
     constant : bool
         Whether all rows are the same.
+    nearly_constant : bool
+        Whether all rows are the same up to rounding, as those of one input are that a model was
+        given in different batches.
     """
 
     rows: Rows
@@ -62,6 +67,7 @@ class Source:
     centre: NDArray[np.float64]
     scale: float
     constant: bool
+    nearly_constant: bool
 
     def __len__(self) -> int:
         """Rows."""
@@ -212,4 +218,18 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
     first = np.asarray(rows[: min(n, FEWEST_ROWS)]).astype(np.float64)
     centre = first.mean(0)
     scale = float(np.maximum(high - centre, centre - low).max())
-    return Source(rows, step, centre, scale or 1.0, bool((high == low).all())), hashes
+    constant = bool((high == low).all())
+    nearly = constant or _differ_by_rounding(low, high, np.dtype(rows.dtype))
+    return Source(rows, step, centre, scale or 1.0, constant, nearly), hashes
+
+
+def _differ_by_rounding(
+    low: NDArray[np.float64], high: NDArray[np.float64], dtype: np.dtype[Any]
+) -> bool:
+    """Whether no column has values that differ by more than a few units in the last place."""
+    if dtype.kind != "f":
+        return False
+    size = np.maximum(np.abs(low), np.abs(high))
+    # A column near zero is rounded as the sums are that it is the difference of.
+    noise = _ROUNDED * np.finfo(dtype).eps * np.maximum(size, np.median(size))
+    return bool((high - low <= noise).all())

@@ -31,8 +31,10 @@ def fusion_span(readings: Readings, case: Case) -> FusionSpan | None:
     """Return where the streams of a case fuse; None where no rise is beyond its intervals.
 
     Streams fuse where what one of them held alone, or neither, becomes known to both: redundancy
-    rises. Both ends are told by whole intervals, so that noise moves neither.
+    rises. Both ends are told by whole intervals, so that noise moves neither. Copies do not fuse.
     """
+    if readings.copied(case, "stream"):
+        return None
     layers = readings.layers(case, "stream")
     course = [(k, readings.atoms(case, "stream", k)[0]) for k in layers]
     known = [(k, reading) for k, reading in course if reading is not None and reading.bounded]

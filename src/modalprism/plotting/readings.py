@@ -153,6 +153,11 @@ class Readings:
             for quantity, modality in zip(ATOM_QUANTITIES, owners, strict=True)
         ]
 
+    def copied(self, case: Case, view: str) -> bool:
+        """Whether all columns of one modality are copies of the other's, at any depth."""
+        found = (self.get(case, view, "copied_columns", "", k) for k in self.layers(case, view))
+        return any(one is not None and one.value > 0 for one in found)
+
     def skill(self, model: str, dataset: str) -> Skill | None:
         """Accuracy and chance of a model on a dataset, if the study measured them."""
         found: dict[str, Reading] = {}

@@ -5,7 +5,7 @@ the tables for papers, `answer_table` and `layer_table` speak in the terminal, `
 in words. It computes nothing new: every number shown is a row of the profile.
 """
 
-from modalprism.reports.cautions import cautions, copied_columns
+from modalprism.reports.cautions import cautions, embedding_faults
 from modalprism.reports.figures import Drawing, write_figures
 from modalprism.reports.headlines import headlines
 from modalprism.reports.page import write_report
@@ -27,7 +27,7 @@ __all__ = [
     "answer_sentences",
     "answer_table",
     "cautions",
-    "copied_columns",
+    "embedding_faults",
     "headlines",
     "layer_latex",
     "layer_markdown",

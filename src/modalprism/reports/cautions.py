@@ -73,7 +73,7 @@ def cautions(profile: Profile) -> list[str]:
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
-    said += _copies(readings)
+    said += embedding_faults(readings)
     said += _calibration(readings)
     said += _codes(readings)
     said += _gap(readings)
@@ -128,23 +128,31 @@ def _calibration(readings: Readings) -> list[str]:
     ]
 
 
-def copied_columns(profile: Profile) -> list[str]:
-    """Return the warning that one modality is a copy of the other; empty where none is."""
-    return _copies(Readings(profile))
+def embedding_faults(readings: Readings) -> list[str]:
+    """Say where modalities are copies of each other, or an embedding is the same in every row."""
+    said = []
+    if copied := _where(readings, "copied_columns"):
+        said.append(
+            f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They "
+            "are redundant by construction, which shows no fusion; check that each modality has "
+            "its own array or module."
+        )
+    for modality in readings.modalities:
+        if constant := _where(readings, "constant_source", modality):
+            said.append(
+                f"The embedding of {modality} is the same in every row: {_cases(constant)}. It "
+                "tells nothing about the target by construction, so that a contribution of 0 is "
+                f"no finding; check that it is the right array, and that the inputs of {modality} "
+                "differ."
+            )
+    return said
 
 
-def _copies(readings: Readings) -> list[str]:
-    copied = [
+def _where(readings: Readings, fault: str, modality: str = "") -> list[str]:
+    return [
         f"{name} ({view})"
         for view in VIEWS
-        for name in _beyond(readings, view, "copied_columns", 0)
-    ]
-    if not copied:
-        return []
-    return [
-        f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They are "
-        "redundant by construction, which shows no fusion; check that each modality has its own "
-        "array or module."
+        for name in _beyond(readings, view, fault, 0, modality)
     ]
 
 
@@ -158,12 +166,14 @@ def _codes(readings: Readings) -> list[str]:
     ]
 
 
-def _beyond(readings: Readings, view: str, quantity: str, limit: float) -> dict[str, float]:
+def _beyond(
+    readings: Readings, view: str, quantity: str, limit: float, modality: str = ""
+) -> dict[str, float]:
     """Return the largest value over the layers of every case in which it is beyond a limit."""
     largest: dict[str, float] = {}
     for case in readings.cases(view):
         for layer in readings.layers(case, view):
-            reading = readings.get(case, view, quantity, "", layer)
+            reading = readings.get(case, view, quantity, modality, layer)
             if reading is not None and reading.value > limit:
                 largest[case.name] = max(reading.value, largest.get(case.name, 0.0))
     return largest

@@ -21,6 +21,7 @@ from modalprism.plotting.readings import Readings
 from modalprism.plotting.settings import drawing
 from modalprism.plotting.views import answer_grid
 from modalprism.progress import Progress, tracking
+from modalprism.reports.cautions import embedding_faults
 from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page
 from modalprism.studies.comparison import FinishedRun, compare
@@ -232,7 +233,7 @@ def _page(
         second=readings.modalities[1],
         runs=list(runs),
         headlines=headlines(readings),
-        sentences=difference_sentences(differences),
+        sentences=[*embedding_faults(readings), *difference_sentences(differences)],
         answers=answer_grid(readings, detail=True) if readings.cases("answer") else None,
         differences=difference_grid(differences),
         figures={name: {"svg": inline_svg(svg, name)} for name, svg in figures.items()},

@@ -27,6 +27,7 @@ from modalprism.reports.verdicts import (
 
 _MOST_GROUPS: Final = 4  # of more, the largest are said and the rest counted
 _MOST_DENIED: Final = 3  # a longer list of models of which a claim is false tells nothing
+_VIEWS: Final = ("answer", "stream", "encoding")
 _NOT_UNIQUE: Final = ("redundancy", "synergy")
 _UNTOLD: Final = "No atom can be told to be the largest"
 _NOTHING: Final = "No atom is above zero within its interval"
@@ -44,20 +45,41 @@ def headlines(readings: Readings) -> list[str]:
     Returns
     -------
     list of str
-        A few sentences; what is claimed stands before the colon. Where nothing shows that a
-        dataset was learnt, that is said first, and its answer and its streams are counted nowhere
-        else. Redrawn pairs speak where there are any.
+        A few sentences; what is claimed stands before the colon. Where the modalities are copies
+        of each other, or nothing shows that a dataset was learnt, that is said first, and counted
+        nowhere else. Redrawn pairs speak where there are any.
     """
     answers = _Answers(readings)
     streams = {
         _place(case): case
         for case in readings.cases("stream")
-        if len(readings.layers(case, "stream")) > 1 and not unlearnt(readings, case)
+        if len(readings.layers(case, "stream")) > 1
+        and not unlearnt(readings, case)
+        and not readings.copied(case, "stream")
     }
     everything = {_place(case) for case in readings.cases("stream")}
     said = [*answers.by_largest(), *answers.without_synergy(), *answers.with_other_pairs()]
     said += _streams(readings, streams, everything)
-    return answers.unlearnt(said) + said
+    return [*_copies(readings), *answers.unlearnt(said), *said]
+
+
+def _copies(readings: Readings) -> list[str]:
+    """Say of which models on which datasets the two modalities are one."""
+    everything = [(view, case) for view in _VIEWS for case in readings.cases(view)]
+    marks: dict[Place, tuple[str, ...]] = {}
+    for view, case in everything:
+        if readings.copied(case, view):
+            of = f" of {case.pairs} pairs" if len(readings.pairs(view)) > 1 else ""
+            marks[_place(case)] = (*marks.get(_place(case), ()), f"{view} view{of}")
+    if not marks:
+        return []
+    known = {_place(case) for _, case in everything}
+    places = _phrases(groups(marks), lambda g: f"{where(g, known)} ({listed(g.mark)})")
+    first, second = readings.modalities
+    return [
+        f"The {first} and the {second} are copies of each other: {places}. They have the same "
+        "columns, so that their atoms say nothing of two modalities."
+    ]
 
 
 class _Mark(NamedTuple):
@@ -75,16 +97,17 @@ class _Answers:
     def __init__(self, readings: Readings) -> None:
         self.readings = readings
         self.cases = {_place(case): case for case in speaking(readings)}
-        self.learnt = {p: case for p, case in self.cases.items() if not unlearnt(readings, case)}
+        two = {p: c for p, c in self.cases.items() if not readings.copied(c, "answer")}
+        self.lost = {p: None for p, case in two.items() if unlearnt(readings, case)}
+        self.learnt = {p: case for p, case in two.items() if p not in self.lost}
         self.leans = {place: lean(readings, case) for place, case in self.learnt.items()}
         self.verdicts = {place: self._verdict(case) for place, case in self.learnt.items()}
 
     def unlearnt(self, follows: Sequence[str]) -> list[str]:
         """Say which answers are no evidence, for nothing shows that they were learnt."""
-        lost = {place: None for place in self.cases if place not in self.learnt}
-        if not lost:
+        if not self.lost:
             return []
-        places = _phrases(groups(lost), lambda group: where(group, self.cases))
+        places = _phrases(groups(self.lost), lambda group: where(group, self.cases))
         out = ", so it is left out of what follows" if follows else ""
         return [f"Accuracy is not above chance: {places}. Nothing shows that this was learnt{out}."]
 
@@ -121,7 +144,8 @@ class _Answers:
         marks: dict[Place, _Mark] = {}
         for case in self.readings.cases("answer"):
             told, other = self.verdicts.get(_place(case)), self._verdict(case)
-            if other != told and {told, other} <= set(atom_names(self.readings)):
+            one_of = {told, other} <= set(atom_names(self.readings))
+            if other != told and one_of and not self.readings.copied(case, "answer"):
                 marks[_place(case)] = _Mark(case.pairs, name=other)
         kinds = dict.fromkeys(mark.pairs for mark in marks.values())
         said = []

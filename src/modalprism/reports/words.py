@@ -68,6 +68,8 @@ def stream_sentences(profile: Profile) -> list[str]:
 
 
 def _answer(readings: Readings, case: Case) -> str:
+    if readings.copied(case, "answer"):
+        return f"{case.name}: {_copies(readings)}"
     parts = []
     skill = readings.skill(case.model, case.dataset)
     if skill is not None and unlearnt(readings, case):
@@ -131,7 +133,17 @@ def _largest(readings: Readings, case: Case) -> str:
     return text + _doubt(found.atom)
 
 
+def _copies(readings: Readings) -> str:
+    first, second = readings.modalities
+    return (
+        f"the {first} and the {second} are copies of each other, so that the atoms say nothing of "
+        "two modalities."
+    )
+
+
 def _stream(readings: Readings, case: Case) -> str:
+    if readings.copied(case, "stream"):
+        return _copies(readings)
     layers = readings.layers(case, "stream")
     start, end = (f"“{readings.layer_name(case, 'stream', k)}”" for k in (layers[0], layers[-1]))
     found = exchange(readings, case)

@@ -23,12 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.capture.store import EmbeddingStore
-from modalprism.errors import InputError
+from modalprism.errors import DataWarning, InputError
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
 from modalprism.estimation.analyze import EstimatorName, analyze
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codes import code_states
-from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
 from modalprism.studies.evidence_store import StoredEvidence
@@ -189,7 +188,7 @@ def run_task(
         analysis = _redrawn(store, settings)
     else:
         # The profile records copied columns, and the report says so once for all layers.
-        with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
+        with warnings.catch_warnings(action="ignore", category=DataWarning):
             analysis = _observed(task, store, settings)
     where = {
         "model": task.model,

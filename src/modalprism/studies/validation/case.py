@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.store import EmbeddingStore
-from modalprism.errors import InputError
+from modalprism.errors import DataWarning, InputError
 from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.analyze import analyze
-from modalprism.estimation.copies import CopiedColumnsWarning
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track
 from modalprism.studies.study_store import StudyStore
@@ -47,7 +46,7 @@ class Question:
         how = self.settings
         try:
             # Some checks pass one modality twice on purpose.
-            with warnings.catch_warnings(action="ignore", category=CopiedColumnsWarning):
+            with warnings.catch_warnings(action="ignore", category=DataWarning):
                 return analyze(
                     self.embeddings,
                     self.target,
