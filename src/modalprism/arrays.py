@@ -13,11 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.masked import MaskedTensor
+from torch.nn.parameter import is_lazy
 from torch.utils.dlpack import from_dlpack
 
 from modalprism.errors import InputError
 
 _NATIVE_FLOATS: Final = (torch.float16, torch.float32, torch.float64)
+_SPARSE: Final = (
+    "is a sparse matrix; convert it with toarray() or to_dense(), or reduce embeddings to dense "
+    "columns, such as by sklearn.decomposition.TruncatedSVD"
+)
 _DEEPEST: Final = 8
 """Levels of nested lists that are searched for masked values."""
 
@@ -33,14 +39,14 @@ def read_array(
         The parameter, as messages name it.
     values : array_like
         Anything that NumPy converts; tensors of any floating-point dtype and any device, with or
-        without gradients, and lists of them; arrays that are exchanged by DLPack.
+        without gradients, nested, and lists of them; arrays that are exchanged by DLPack.
     advice : str
         What to give instead, where it is no array.
 
     Raises
     ------
     InputError
-        If it is no array, is sparse, or has masked values.
+        If it is no array, is sparse, or has masked values or none.
 
     Examples
     --------
@@ -53,13 +59,16 @@ def read_array(
     if values is None or isinstance(values, str | bytes | Mapping | Set):
         kind = "None" if values is None else f"of type {type(values).__name__}"
         raise InputError(f"{what} is {kind}, not an array; {advice}")
+    if isinstance(values, Tensor) and values.is_nested:
+        values = values.unbind()
     sequence = isinstance(values, list | tuple)
     if _has_masked(values):
         raise InputError(f"{what} has masked values; fill them in, or remove those rows")
-    _refuse_sparse(what, values)
+    if reason := next(filter(None, map(_unreadable, values if sequence else [values])), ""):
+        raise InputError(f"{what} {reason}")
     try:
         if sequence and values and all(isinstance(each, Tensor) for each in values):
-            values = torch.stack([each.detach().cpu() for each in values])
+            values = torch.stack([_dense(each) for each in values])
         array = _converted(values)
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
         uneven = _uneven(values) if sequence else ""
@@ -88,6 +97,8 @@ def is_pandas(values: Any, kind: str) -> bool:
 
 def _has_masked(values: Any, depth: int = _DEEPEST) -> bool:
     """Return whether an array, or one in nested lists, has masked values."""
+    if isinstance(values, MaskedTensor):
+        return not values.get_mask().all()  # type: ignore[no-untyped-call]
     if isinstance(values, list | tuple) and depth:
         return any(_has_masked(each, depth - 1) for each in values)
     return np.ma.is_masked(values)
@@ -102,17 +113,26 @@ def _uneven(rows: list[Any] | tuple[Any, ...]) -> str:
     return f"row 0 has {lengths[0]} values and row {odd} has {lengths[odd]}"
 
 
-def _refuse_sparse(what: str, values: Any) -> None:
-    sparse = (
-        values.layout is not torch.strided
-        if isinstance(values, Tensor)
-        else hasattr(values, "nnz") and hasattr(values, "shape")  # SciPy's, CuPy's and others
-    )
-    if sparse:
-        raise InputError(
-            f"{what} is a sparse matrix; convert it with toarray() or to_dense(), or reduce "
-            "embeddings to dense columns, such as by sklearn.decomposition.TruncatedSVD"
-        )
+def _unreadable(values: Any) -> str:
+    """Say why an array or a tensor cannot be read value by value; empty where it can."""
+    if not isinstance(values, Tensor):  # SciPy's, CuPy's and others
+        return _SPARSE if hasattr(values, "nnz") and hasattr(values, "shape") else ""
+    if is_lazy(values) or values.is_meta:
+        return "is a tensor without values (of device meta, or not initialised); compute it first"
+    if values.is_nested:
+        return "holds nested tensors in a list; give one tensor, or rows of one length"
+    if values.layout is torch.strided:
+        freed = values.numel() and not values.untyped_storage().nbytes()
+        return "is a tensor whose memory was freed; gather a sharded one first" if freed else ""
+    return "" if values.is_mkldnn else _SPARSE
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """Return a tensor on the CPU, one value after another."""
+    if isinstance(tensor, MaskedTensor):
+        tensor = tensor.get_data()  # type: ignore[no-untyped-call]
+    values = tensor.detach().cpu()
+    return values.to_dense() if values.is_mkldnn else values
 
 
 def _converted(values: Any) -> NDArray[Any]:
@@ -143,7 +163,7 @@ def _converted(values: Any) -> NDArray[Any]:
 
 
 def _of_tensor(tensor: Tensor) -> NDArray[Any]:
-    values = tensor.detach().cpu().resolve_conj().resolve_neg()
+    values = _dense(tensor).resolve_conj().resolve_neg()
     if values.is_quantized:
         values = values.dequantize()
     elif values.is_floating_point() and values.dtype not in _NATIVE_FLOATS:

@@ -95,6 +95,31 @@ def test_candidates_that_are_unknown_or_the_same_are_named(clip_folder, emoji_ex
     assert "The tokenizer does not know the candidates 'dax', 'wug'" in notices.sentences()[0]
 
 
+REFUSED = {
+    ("dax", "wug"): "knows none of the candidates 'dax', 'wug': .* unknown words, <unk>",
+    ("dax wug", "wug"): "knows none of the candidates 'dax wug', 'wug'",
+    ("dax",): "knows none of the candidates 'dax'",
+    ("yes dax", "yes wug"): "are the same tokens to the model",
+    (f"{'no ' * 20}yes", f"{'no ' * 20}no"): "are the same tokens to the model",
+}
+
+
+@pytest.mark.parametrize("candidates", list(REFUSED), ids=lambda names: names[0][:9])
+def test_candidates_that_do_not_reach_the_model_are_refused(
+    clip_folder, emoji_examples, tmp_path, candidates
+):
+    unlabelled = [example.inputs for example in emoji_examples]
+    with pytest.raises(InputError, match=REFUSED[candidates]):
+        mp.capture(clip_folder, None, unlabelled, out=tmp_path / "s", candidates=candidates)
+    assert not list((tmp_path / "s").glob("*.json"))
+
+
+@pytest.mark.parametrize("candidates", [("yes dax", "no dax"), ("yes", "dax"), ("yes",)])
+def test_candidates_that_differ_are_asked_for(clip_folder, emoji_examples, tmp_path, candidates):
+    adapter = load_adapter(clip_folder, candidates=candidates)
+    run_capture(adapter, emoji_examples, tmp_path / "s", metadata={}, config=SMALL)
+
+
 def test_notices_of_another_kind_are_read_as_none():
     wrong = {"texts_cut": "many", "same_layers": [1], "prompt": 3, "other": 1}
     assert Notices.read(wrong) == Notices(same_layers=(1,))

@@ -45,7 +45,7 @@ def with_nan(row, value=math.nan):
             sparse.csr_array(np.eye(N)),
             "'image' is a sparse matrix.* reduce embeddings to dense columns",
         ),
-        (torch.ones(N, 3, device="meta"), "'image' cannot be read as an array"),
+        (torch.ones(N, 3, device="meta"), "'image' is a tensor without values"),
         ([torch.ones(3), *[torch.ones(2)] * (N - 1)], "'image' cannot be read as an array"),
         (pd.Series([np.ones(3), *[np.ones(2)] * (N - 1)]), r"row 1 of .*shape \(2,\).* one length"),
         (pd.DataFrame({"a": np.ones(N), "id": ["x"] * N}), "column 'id' of .*'image' holds str"),

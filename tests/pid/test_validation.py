@@ -41,7 +41,7 @@ def with_cell(value):
         (np.ma.masked_less(np.arange(8.0).reshape(2, 2, 2), 3), "joint has masked values"),
         ([np.ma.masked_equal(np.eye(2), 1), np.eye(2)], "joint has masked values"),
         (torch.ones(2, 2, 2).to_sparse(), "joint is a sparse matrix"),
-        (torch.ones(2, 2, 2, device="meta"), "joint cannot be read as an array"),
+        (torch.ones(2, 2, 2, device="meta"), "joint is a tensor without values"),
         ({(0, 0, 0): 1}, r"joint is of type dict, not an array; pass numbers of shape \(n1, n2, C"),
     ],
 )

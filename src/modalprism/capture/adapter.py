@@ -17,9 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.datasets.example import Example
+from modalprism.errors import InputError
 
 BEFORE_FUSION: Final = 0
 """The layer at which each modality is read before it meets the other."""
+_NAMED: Final = 5
+"""Candidates that a message names."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,32 @@ class Adapter(ABC):
         times = Counter(tokens)
         pairs = zip(self.candidates, tokens, strict=False)
         return [candidate for candidate, ids in pairs if times[ids] > 1]
+
+    def check_candidates(self) -> None:
+        """Refuse candidates none of which reaches the model as what it is.
+
+        Raises
+        ------
+        InputError
+            If the tokenizer knows no word of any candidate, or all are the same tokens.
+        """
+        tokens = [tuple(ids) for ids in self.candidate_tokens()]
+        marks = set(getattr(self.tokenizer, "all_special_ids", ()))
+        only_marks = all(marks.issuperset(ids) for ids in tokens)
+        names = ", ".join(f"{candidate!r:.60}" for candidate in self.candidates[:_NAMED])
+        if tokens and only_marks and len(self.unknown_candidates()) == len(tokens):
+            raise InputError(
+                f"the tokenizer knows none of the candidates {names}: the model would be asked for "
+                f"its mark of unknown words, {self.tokenizer.unk_token}; give candidates in words "
+                "that it knows",
+                parameter="candidates",
+            )
+        if len(tokens) > 1 and len(set(tokens)) == 1:
+            raise InputError(
+                f"the candidates {names} are the same tokens to the model, so that it cannot "
+                "choose; give candidates that differ within what it reads",
+                parameter="candidates",
+            )
 
     @abstractmethod
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:

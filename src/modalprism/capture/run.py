@@ -171,9 +171,16 @@ def _sites(adapter: Adapter, config: RunConfig) -> tuple[Site, ...]:
 def description_of(
     adapter: Adapter, config: RunConfig, metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Say what the store is; all that makes other bytes stands here, and nothing else."""
+    """Say what the store is; all that makes other bytes stands here, and nothing else.
+
+    Raises
+    ------
+    InputError
+        If the model cannot tell the candidates apart.
+    """
     sites = _sites(adapter, config)
     layers = sorted({site.layer for site in sites})
+    adapter.check_candidates()
     optional = {
         "unknown_candidates": adapter.unknown_candidates(),
         "same_candidates": adapter.same_candidates(),

@@ -230,7 +230,7 @@ def _run_and_report(
 
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:
-    from modalprism.look.readings import Readings
+    from modalprism.plotting.readings import Readings
     from modalprism.reports import (
         answer_table,
         embedding_faults,

@@ -125,7 +125,7 @@ def _check_labels(what: str, labels: NDArray[Any]) -> None:
             )
     try:
         np.unique(labels)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # arrays and matrices have no order at all
         raise InputError(f"{what} mixes values that have no order ({error})") from error
 
 

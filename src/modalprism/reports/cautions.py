@@ -150,9 +150,7 @@ def embedding_faults(readings: Readings) -> list[str]:
 
 def _where(readings: Readings, fault: str, modality: str = "") -> list[str]:
     return [
-        f"{name} ({view})"
-        for view in VIEWS
-        for name in _beyond(readings, view, fault, 0, modality)
+        f"{name} ({view})" for view in VIEWS for name in _beyond(readings, view, fault, 0, modality)
     ]
 
 

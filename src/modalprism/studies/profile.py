@@ -79,8 +79,8 @@ QUANTITIES: Final = {
     "repeated_rows": "rows whose whole example stands in an earlier row; kept in one fold with it",
     "copied_columns": "1 where all columns of one modality are copies of the other's, up to order "
     "and units: redundant by construction",
-    "constant_source": "1 where this modality's embedding is the same in every row: it tells nothing "
-    "by construction",
+    "constant_source": "1 where this modality's embedding is the same in every row: it tells "
+    "nothing by construction",
     "accuracy": "fraction of examples that the model answers correctly",
     "chance": "accuracy of always giving the commonest answer",
 }

@@ -73,6 +73,7 @@ def test_clip_answers_by_candidates(clip, emoji_examples, states_of):
 
 def test_candidates_do_not_stand_where_the_examples_texts_do(clip, emoji_examples, tmp_path):
     settings = RunConfig(dtype="float32")
+    clip.candidates = ("yes", "no")
     store = run_capture(clip, emoji_examples, tmp_path / "with", metadata={}, config=settings)
     clip.candidates = ()
     without = run_capture(clip, emoji_examples, tmp_path / "none", metadata={}, config=settings)
