@@ -489,7 +489,7 @@ def test_workers_that_die_are_no_wrong_use(run, monkeypatch):
 
     write_store()
     write_study()
-    monkeypatch.setattr("modalprism.studies.study.run_tasks", die)
+    monkeypatch.setattr("modalprism.studies.study.run_analyses", die)
     code, _, err = run("run", "study.yaml")
     words = (
         "error: the worker of a died 4 times; finished work is kept, and the same command resumes"

@@ -12,9 +12,9 @@ import pytest
 import modalprism
 
 WORK = """
-from modalprism.engines import Job, engine_named
+from modalprism.engines import Job, engine_for
 if __name__ == "__main__":
-    engine = engine_named({engine!r}, workers=2)
+    engine = engine_for({engine!r}, workers=2)
     jobs = [Job(str(n), pow, (n, 2)) for n in range(4)]
     print(sorted(dict(engine.run(jobs, track=lambda i, **_: i, description="")).values()))
 """

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from modalprism.engines.orphans import end_with
+from modalprism.engines.local import end_with
 from modalprism.errors import InputError, escaped
 
 Trial = Callable[[int], None]

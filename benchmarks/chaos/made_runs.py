@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import yaml
 
-from modalprism.engines.orphans import end_with
+from modalprism.engines.local import end_with
 
 N: Final = 60
 RESULTS: Final = ("profile.parquet", "evidence.safetensors", "examples.parquet", "study.yaml")

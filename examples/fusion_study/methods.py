@@ -9,7 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from modalprism.baselines import baseline_named
+from modalprism.baselines import BASELINES
 from modalprism.baselines.ablation import ModalityAblation
 from modalprism.baselines.interface import Baseline
 from modalprism.baselines.mm_shap import MmShap
@@ -81,20 +81,18 @@ METHODS: Final = {
         ModalityAblation(("zero", "mean", "another")),
     ),
     "perceptual": Method(
-        "Perceptual Score", _of_both("perceptual score"), baseline_named("perceptual")()
+        "Perceptual Score", _of_both("perceptual score"), BASELINES["perceptual"]()
     ),
-    "input_x_gradient": Method(
-        "input × gradient", _told("share"), baseline_named("input_x_gradient")()
-    ),
+    "input_x_gradient": Method("input × gradient", _told("share"), BASELINES["input_x_gradient"]()),
     "integrated_gradients": Method(
-        "integrated gradients", _told("share"), baseline_named("integrated_gradients")(), DEAR
+        "integrated gradients", _told("share"), BASELINES["integrated_gradients"](), DEAR
     ),
-    "attention": Method("attention mass", _told("attention mass"), baseline_named("attention")()),
+    "attention": Method("attention mass", _told("attention mass"), BASELINES["attention"]()),
     "mm_shap": Method("MM-SHAP", _told("share"), MmShap(permutations=2), DEAR),
     "intershap": Method(
-        "InterSHAP, main effects", _of_both("main effect"), baseline_named("intershap")()
+        "InterSHAP, main effects", _of_both("main effect"), BASELINES["intershap"]()
     ),
-    "paper": Method("the paper's protocol", _told("contribution"), baseline_named("paper")(), DEAR),
+    "paper": Method("the paper's protocol", _told("contribution"), BASELINES["paper"](), DEAR),
 }
 """By name, in the order of every table. Attention is read of `concat` alone: see its adapter."""
 

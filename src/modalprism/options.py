@@ -9,13 +9,14 @@ from textwrap import fill
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from modalprism.errors import InputError
 from modalprism.foreign import repeated_name
 from modalprism.mistakes import words_of
+from modalprism.registry import Registry
 from modalprism.suggest import suggestion
 
 _Values = TypeVar("_Values", bound=tuple[Any, ...] | None)
@@ -65,6 +66,16 @@ def each_once(values: _Values) -> _Values:
     if values is not None and (twice := repeated_name(values)) is not None:
         raise ValueError(f"{twice} is named more than once")
     return values
+
+
+def name_in(registry: Registry[Any]) -> AfterValidator:
+    """Return what refuses a name that a registry lacks, or whose object has no version."""
+
+    def known(name: str) -> str:
+        registry.version(name)
+        return name
+
+    return AfterValidator(known)
 
 
 def documented(options: type[Options]) -> Callable[[_Function], _Function]:

@@ -1,7 +1,7 @@
-"""Tables as parquet: to bytes, which `write_whole` writes, and back with an error in words.
+"""Tables as the content of parquet files, and back.
 
-pyarrow reads a relative path that begins with ``~`` in the home folder, and takes ``s3:/x`` for an
-address. It gets absolute paths only, here and elsewhere, so that it reads the file that was named.
+pyarrow is given contents and no paths: it would read a relative path that begins with ``~`` in the
+home folder, and take ``s3:/x`` for an address.
 """
 
 from __future__ import annotations
@@ -37,4 +37,10 @@ def read_parquet(path: Path) -> pa.Table:
         If it is damaged.
     """
     with guarded(path, "if it is damaged, run the study again"):
-        return pq.ParquetFile(require_file(path).absolute()).read()
+        return parquet_table(require_file(path).read_bytes(), path)
+
+
+def parquet_table(content: bytes, what: str | Path) -> pa.Table:
+    """Read the content of a parquet file; an `InputError` about `what` if it is damaged."""
+    with guarded(what, "if it is damaged, run the study again"):
+        return pq.ParquetFile(pa.BufferReader(content)).read()

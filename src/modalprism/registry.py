@@ -45,6 +45,11 @@ mean 'counter'?
     def __init__(self, kind: str, group: str, builtin: Mapping[str, Entry | str]) -> None:
         self.kind, self.group, self._builtin = kind, group, dict(builtin)
 
+    @property
+    def builtin(self) -> tuple[str, ...]:
+        """The names of this package's own objects; `names` looks for those of others too."""
+        return tuple(self._builtin)
+
     def names(self) -> list[str]:
         """Return all names: built-in ones first, then those of other packages."""
         others = {entry.name for entry in entry_points(group=self.group)}
@@ -69,6 +74,29 @@ mean 'counter'?
         choice = ", ".join(map(repr, known))
         hint = suggestion(str(name), known)
         raise InputError(f"there is no {self.kind} {name!r}: choose one of {choice}{hint}")
+
+    def version(self, name: str) -> int:
+        """Return the number of the version of an object's results: its attribute ``version``.
+
+        Raises
+        ------
+        InputError
+            If there is no object of that name, or it has no version.
+
+        Examples
+        --------
+        >>> Registry("shape", "example.shapes", {"round": "collections:Counter"}).version("round")
+        Traceback (most recent call last):
+        modalprism.errors.InputError: the shape 'round' has no version, by which finished results \
+are known: give it version = 1, and raise the number when its results change
+        """
+        version = getattr(self[name], "version", None)
+        if not isinstance(version, int):
+            raise InputError(
+                f"the {self.kind} {name!r} has no version, by which finished results are known: "
+                "give it version = 1, and raise the number when its results change"
+            )
+        return version
 
     def _loaded(self, registered: EntryPoint) -> Entry:
         """Import the object that another package registers."""

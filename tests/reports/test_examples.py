@@ -162,6 +162,6 @@ def test_a_figure_that_would_be_the_same_is_left_alone(profile, tmp_path, monkey
     drawn = path.read_bytes()
     write_figures(profile, tmp_path, [made(texts=(None, "another name"))])
     assert path.read_bytes() != drawn
-    (tmp_path / "examples.json").write_text("[")
+    path.with_suffix(".json").write_text("[")
     write_figures(profile, tmp_path, [made()])
     assert path.read_bytes() == drawn

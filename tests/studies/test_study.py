@@ -322,7 +322,7 @@ SOURCE = {"kind": "embeddings", "path": "store.npz"}
         ({"colour": "red"}, r"line \d+: colour: there is no such key; the keys are "),
         (
             {"views": ["question"]},
-            r"line \d+: views\.0: give 'answer', 'stream'",
+            r"line \d+: views\.0: there is no view 'question': choose one of 'answer'",
         ),
         ({"views": []}, r"line \d+: views: give a list of at least 1"),
         (
@@ -338,7 +338,10 @@ SOURCE = {"kind": "embeddings", "path": "store.npz"}
         ({"base": 1}, r"line \d+: base: give a number above 1"),
         ({"base": float("inf")}, r"line \d+: base: give a finite number"),
         ({"folds": 2}, r"line \d+: folds: give a number of at least 3"),
-        ({"estimator": "neural"}, "estimator: give 'posterior' or 'codebook'"),
+        (
+            {"estimator": "neural"},
+            "estimator: there is no estimator 'neural': choose one of 'posterior', 'codebook'",
+        ),
         ({"permutations": 0}, "permutations: give a number of at least 1"),
         ({"seed": -1}, r"line \d+: seed: give a number of at least 0"),
         (

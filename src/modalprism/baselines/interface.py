@@ -1,8 +1,8 @@
-"""What every baseline takes and gives, so that they stand side by side in one table.
+"""The interface of baselines: a subject in, scores with intervals and the cost out.
 
-A baseline is a way of telling how much each modality contributes that people use today. It takes a
-model and examples (`Subject`), says beforehand what that costs (`Cost`), and gives scores with
-intervals (`Result`). Whatever was run is counted, not estimated.
+A baseline scores how much each modality contributes, in a way that people use today. It takes a
+model and examples (`Subject`), estimates the cost beforehand (`Cost`), and returns a `Result`, in
+which passes are counted.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class Cost:
 
     forward: int
     backward: int = 0
+
+    def __str__(self) -> str:
+        backward = f" + {self.backward:,} backward" if self.backward else ""
+        return f"{self.forward:,}{backward}"
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.forward + other.forward, self.backward + other.backward)
@@ -122,6 +126,8 @@ class Baseline(ABC):
 
     Attributes
     ----------
+    version : int
+        Raised in a commit that changes scores: those that studies cached are then computed anew.
     name : str
         In the registry, in tables and on the command line.
     title : str
@@ -134,6 +140,7 @@ class Baseline(ABC):
         Those that say which part is each modality's, from 0 to 1; none where nothing does.
     """
 
+    version: ClassVar[int] = 1
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]

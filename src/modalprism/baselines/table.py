@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from modalprism.baselines import baseline_named
+from modalprism.baselines import BASELINES
 from modalprism.baselines.interface import Result
 
 COLUMNS: Final = (
@@ -31,7 +31,7 @@ def frame_of(results: Iterable[Result]) -> pd.DataFrame:
     """
     rows = []
     for result in results:
-        of = baseline_named(result.baseline)
+        of = BASELINES[result.baseline]
         rows += [
             (
                 *(result.model, result.dataset, result.baseline, of.title),

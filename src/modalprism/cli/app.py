@@ -32,7 +32,7 @@ from modalprism.cli.init import init
 from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
-from modalprism.engines import ENGINES, Engine, RayEngine, engine_named
+from modalprism.engines import ENGINES, Engine, RayEngine, engine_for
 from modalprism.errors import DataWarning, InputError
 from modalprism.suggest import suggestion
 
@@ -63,13 +63,13 @@ Baselines = Annotated[
     str | None,
     typer.Option(
         help="Also score by what people use today, on the same examples: all, or names with commas "
-        f"between, of {', '.join(BASELINES)}. What they cost is said before they begin.",
+        f"between, of {', '.join(BASELINES.builtin)}. What they cost is said before they begin.",
     ),
 ]
 
 Where = Annotated[
     str,
-    typer.Option("--engine", help=f"Where analyses are done, one of {', '.join(ENGINES)}."),
+    typer.Option("--engine", help=f"Where analyses are done, one of {', '.join(ENGINES.builtin)}."),
 ]
 Address = Annotated[
     str | None,
@@ -192,9 +192,9 @@ def _engine(name: str, address: str | None, workers: int | None) -> Callable[[An
 
     def make(study: Any) -> Engine:
         if name == "serial":
-            return engine_named(name, workers=workers or 0, address=address)
+            return engine_for(name, workers=workers or 0, address=address)
         default = study.workers if address is None else 0  # the study's are those of one machine
-        return engine_named(name, workers=default if workers is None else workers, address=address)
+        return engine_for(name, workers=default if workers is None else workers, address=address)
 
     return make
 

@@ -14,7 +14,7 @@ from modalprism.capture.config import CaptureConfig
 from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
 from modalprism.cli.options import Flag, with_options
 from modalprism.datasets.config import DatasetConfig
-from modalprism.engines import Engine, RayEngine, engine_named
+from modalprism.engines import Engine, RayEngine, engine_for
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
 from modalprism.options import Options
@@ -196,7 +196,7 @@ def _engine(name: str, address: str | None, workers: int) -> Engine:
     if name not in {"serial", "ray"}:
         hint = suggestion(name, ("serial", "ray"))
         raise InputError(f"a capture knows no engine {name!r}; choose serial or ray{hint}")
-    return engine_named(name, workers=workers, address=address)
+    return engine_for(name, workers=workers, address=address)
 
 
 def _answers(flags: list[str] | None) -> dict[str, str] | Literal["letters"] | None:

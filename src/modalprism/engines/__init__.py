@@ -1,41 +1,46 @@
-"""Where work runs: in this process, in local processes, on a Ray cluster.
+"""Engines: where jobs run. In this process, in local processes, on a Ray cluster, or elsewhere.
 
-What runs gives the same bytes wherever it ran.
+What runs gives the same bytes wherever it ran. Packages register engines of their own under a name
+in the entry point group ``modalprism.engines``.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Callable
+from inspect import signature
+from typing import Final
 
 from modalprism.engines.interface import Engine, Job, Needs
-from modalprism.engines.local import LocalEngine
+from modalprism.engines.local import LocalEngine, SerialEngine
 from modalprism.engines.ray import RayEngine
-from modalprism.engines.serial import SerialEngine
 from modalprism.errors import InputError
-from modalprism.suggest import suggestion
+from modalprism.registry import Registry
 
-EngineName = Literal["serial", "local", "ray"]
-ENGINES: Final = ("serial", "local", "ray")
+ENGINES: Final[Registry[Callable[..., Engine]]] = Registry(
+    "engine",
+    "modalprism.engines",
+    {"serial": SerialEngine, "local": LocalEngine, "ray": RayEngine},
+)
+"""Engines by name. Each is called with `workers` and `address` where it has such parameters."""
 
 __all__ = [
     "ENGINES",
     "Engine",
-    "EngineName",
     "Job",
     "LocalEngine",
     "Needs",
     "RayEngine",
     "SerialEngine",
-    "engine_named",
+    "engine_for",
 ]
 
 
-def engine_named(name: str, *, workers: int = 0, address: str | None = None) -> Engine:
-    """Make an engine from words.
+def engine_for(engine: str | Engine, *, workers: int = 0, address: str | None = None) -> Engine:
+    """Return the engine of a name, or the engine itself.
 
     Parameters
     ----------
-    name : {"serial", "local", "ray"}
+    engine : {"serial", "local", "ray"}, another name, or Engine
     workers : int
         Jobs that run at once; 0 means as many as there are CPUs for.
     address : str, optional
@@ -44,30 +49,33 @@ def engine_named(name: str, *, workers: int = 0, address: str | None = None) -> 
     Raises
     ------
     InputError
-        If there is no such engine, or it takes no such option.
+        If there is no engine of that name, it takes no such option, or the object is no engine.
 
     Examples
     --------
-    >>> engine_named("ray", address="auto")
+    >>> engine_for("ray", address="auto")
     RayEngine(address='auto', workers=0)
-    >>> engine_named("local", address="auto")
+    >>> engine_for("local", address="auto")
     Traceback (most recent call last):
     modalprism.errors.InputError: address is that of a Ray cluster; it goes with the engine ray
     """
-    if name not in ENGINES:
-        hint = suggestion(name, ENGINES)
-        raise InputError(f"there is no engine {name!r}; choose from {', '.join(ENGINES)}{hint}")
-    if address is not None and name != "ray":
+    if not isinstance(engine, str):
+        if isinstance(engine, type) or not hasattr(engine, "run") or not hasattr(engine, "ready"):
+            raise InputError(
+                f"engine is {engine!r}: pass one of {', '.join(map(repr, ENGINES.names()))}, or an "
+                "object with the methods of modalprism.engines.Engine"
+            )
+        return engine
+    make = ENGINES[engine]
+    taken = signature(make).parameters
+    if address is not None and "address" not in taken:
         raise InputError(
             "address is that of a Ray cluster; it goes with the engine ray", parameter="address"
         )
-    if name == "ray":
-        return RayEngine(address, workers)
-    if name == "local":
-        return LocalEngine(workers)
-    if workers > 1:
+    if workers > 1 and "workers" not in taken:
         raise InputError(
-            "the engine serial has one worker; leave workers out, or choose another engine",
+            f"the engine {engine} has one worker; leave workers out, or choose another engine",
             parameter="workers",
         )
-    return SerialEngine()
+    options = {"workers": workers, "address": address}
+    return make(**{name: option for name, option in options.items() if name in taken})

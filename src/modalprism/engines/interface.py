@@ -1,6 +1,6 @@
-"""What an engine is: it runs independent jobs, and yields what each returns as soon as it is done.
+"""The protocol of engines, which run independent jobs and yield each result as soon as it is there.
 
-An engine knows no study. What it runs is a function that can be pickled, with its arguments.
+A job is a function that can be pickled, with its arguments; an engine knows no study.
 """
 
 from __future__ import annotations

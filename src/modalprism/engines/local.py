@@ -1,9 +1,11 @@
-"""Jobs in processes of this machine, of one thread each."""
+"""Jobs on this machine: in this process, or in processes of one thread each."""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -11,21 +13,43 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from modalprism.engines.here import check_here
 from modalprism.engines.interface import ONE_CPU, TRIES, Job, Needs
-from modalprism.engines.orphans import end_with
-from modalprism.engines.serial import SerialEngine
-from modalprism.errors import WorkerError
+from modalprism.errors import InputError, WorkerError
 from modalprism.progress import Track
 from modalprism.search_path import SAFE_PATH, variable
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger("modalprism.engines")
+POLL_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class SerialEngine:
+    """Runs jobs in this process; a debugger sees them, and nothing is pickled.
+
+    Examples
+    --------
+    >>> from modalprism.progress import silent
+    >>> jobs = [Job("a", pow, (2, 3)), Job("b", pow, (3, 2))]
+    >>> dict(SerialEngine().run(jobs, track=silent, description="raising"))
+    {'a': 8, 'b': 9}
+    """
+
+    def ready(self) -> None:
+        """Do nothing: this process is always there."""
+
+    def run(
+        self, jobs: Sequence[Job[T]], *, track: Track, description: str, needs: Needs = ONE_CPU
+    ) -> Generator[tuple[str, T], None, None]:
+        """Run jobs in their order; see `Engine.run`."""
+        _check_gpus(needs)
+        results = ((job.key, job.function(*job.arguments)) for job in jobs)
+        yield from track(results, total=len(jobs), description=description)
 
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Runs jobs in local processes; where there is one job or one worker, in this process.
+    """Runs jobs in local processes; one job, or the jobs of one worker, in this process.
 
     Attributes
     ----------
@@ -36,28 +60,34 @@ class LocalEngine:
     workers: int = 0
 
     def ready(self) -> None:
-        """Find nothing missing: this machine is here."""
+        """Do nothing: this machine is always there."""
 
     def run(
         self, jobs: Sequence[Job[T]], *, track: Track, description: str, needs: Needs = ONE_CPU
     ) -> Generator[tuple[str, T], None, None]:
-        """Run jobs in processes, and what is left once more where a process dies.
-
-        Raises
-        ------
-        InputError
-            If this machine has not what is needed. What a job itself raises comes as it is.
-        WorkerError
-            If the process of a job dies every time.
-        """
+        """Run jobs in processes; where one dies, run what is unfinished again. See `Engine.run`."""
         workers = min(self.workers or _cores(), len(jobs))
         if workers < 2:
             serial = SerialEngine()
             yield from serial.run(jobs, track=track, description=description, needs=needs)
             return
-        check_here(needs)
+        _check_gpus(needs)
         with closing(_results(jobs, workers)) as results:
             yield from track(results, total=len(jobs), description=description)
+
+
+def _check_gpus(needs: Needs) -> None:
+    """Refuse jobs that need more GPUs than this machine has."""
+    if needs.gpus == 0:
+        return
+    import torch
+
+    found = torch.cuda.device_count()
+    if needs.gpus > found:
+        raise InputError(
+            f"a job needs {needs.gpus} GPUs, and this machine has {found}; run it where there are "
+            "as many, or ask for none"
+        )
 
 
 def _cores() -> int:
@@ -126,3 +156,26 @@ def _round(tried: dict[int, Job[T]], workers: int) -> Generator[tuple[int, T], N
 
 def _numbered(number: int, job: Job[T]) -> tuple[int, T]:
     return number, job.function(*job.arguments)
+
+
+def end_with(parent: int) -> None:
+    """Exit as soon as the parent of this process has ended.
+
+    An idle worker waits for its next job on a pipe. A killed parent cannot tell it to stop, and the
+    trackers of a pool live as long as any of its workers. The system hands the children of a dead
+    process to another one, so the parent's id changes. Windows does not; idle workers end after
+    five minutes there. Linux's ``PR_SET_PDEATHSIG`` is no alternative: it signals when the *thread*
+    that started the worker ends, which is not the end of the process in a notebook or a server.
+
+    Parameters
+    ----------
+    parent : int
+        The parent's process id, from the parent itself: it may have ended before this call.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(POLL_SECONDS)
+        os._exit(1)  # at once, whatever the job is doing: nobody waits for its result
+
+    threading.Thread(target=watch, name="modalprism-parent-watch", daemon=True).start()

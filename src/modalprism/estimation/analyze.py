@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import signature
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from numpy.typing import ArrayLike
 
@@ -21,11 +21,13 @@ from modalprism.estimation.validation import Groups, Seed, check_options, seed_n
 from modalprism.progress import Progress, tracking
 from modalprism.registry import Registry
 
-EstimatorName = Literal["posterior", "codebook"]
-
 
 class Estimator(Protocol):
-    """A function from a checked sample to its analysis, such as `PosteriorEstimator()`."""
+    """A function from a checked sample to its analysis, such as `PosteriorEstimator()`.
+
+    A study also reads the attribute ``version`` of what a name stands for, a whole number. It is
+    raised whenever the estimator's results change: those that studies cached are computed anew.
+    """
 
     def __call__(self, sample: Sample, /) -> Analysis:
         """Analyse a sample, whose modalities are in the order of their names."""

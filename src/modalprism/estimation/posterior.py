@@ -8,7 +8,7 @@ decomposition's marginals: every row is a state, and the states are coupled by f
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -73,6 +73,9 @@ class PosteriorEstimator:
     >>> round(estimate(check_sample(embeddings, y, None, folds=3)).unique[1].value, 1)
     1.0
     """
+
+    version: ClassVar[int] = 1
+    """Raised in a commit that changes results: those that studies cached are then computed anew."""
 
     folds: int = 5
     replicates: int = 1000

@@ -37,11 +37,11 @@ from modalprism.serve import pages
 from modalprism.serve.answers import Answers
 from modalprism.serve.comparison import comparison_page, files_compared
 from modalprism.serve.comparison_summaries import files_of_comparison, summary_of
+from modalprism.serve.file_cache import PATIENCE, FileCache
 from modalprism.serve.files import TYPES, content, has, offered
 from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import label, read_status, state_of
-from modalprism.serve.remembered import PATIENCE, Remembered
 from modalprism.serve.summaries import Summaries, Summary, files_of_profile
 from modalprism.strict_json import dumps
 from modalprism.studies.profile import Profile
@@ -105,28 +105,28 @@ class _Views:
         self._root = root
         self._listings = Listings()
         self._summaries = Summaries()
-        self._statuses = Remembered(_status_file, read_status)
-        self._csv = Remembered(files_of_profile, _csv, most=20)
-        self._compared = Remembered(files_of_comparison, summary_of)
-        self._compared_now = Remembered(files_compared, _compared_page, most=10)
+        self._statuses = FileCache(_status_file, read_status)
+        self._csv = FileCache(files_of_profile, _csv, most=20)
+        self._compared = FileCache(files_of_comparison, summary_of)
+        self._compared_now = FileCache(files_compared, _compared_page, most=10)
 
     def _found(self) -> Found:
         return find_runs(self._root, listed=self._listings)
 
     def _status(self, run: Run) -> RunStatus | None:
-        status = self._statuses.of(run)
+        status = self._statuses.get(run)
         return None if status is None else status.checked()
 
     def read_ahead(self) -> None:
         found = self._found()
-        self._summaries.of_many(found.runs, math.inf)
-        self._compared.of_many(found.comparisons, math.inf)
+        self._summaries.get_many(found.runs, math.inf)
+        self._compared.get_many(found.comparisons, math.inf)
 
     def runs(self, request: Request) -> Response:
         words = request.query_params.get("q", "")
         found = self._found()
-        summaries = self._summaries.of_many(found.runs)
-        compared = self._compared.of_many(found.comparisons, PATIENCE)
+        summaries = self._summaries.get_many(found.runs)
+        compared = self._compared.get_many(found.comparisons, PATIENCE)
         unread = sum(summary is None for summary in summaries.values())
         waiting = unread or None in compared.values()
         return _page(
@@ -151,7 +151,7 @@ class _Views:
             run=run,
             label=label(run, status),
             says=status,
-            summary=self._summaries.of(run),
+            summary=self._summaries.get(run),
             words=self._summaries.sentences(run),
             state=None if run.finished else state_of(run),
             files=list(offered(run)),
@@ -177,7 +177,7 @@ class _Views:
         run = self._run(request.path_params["id"])
         self._check(run)
         return Response(
-            self._csv.of(run),
+            self._csv.get(run),
             media_type="text/csv; charset=utf-8",
             headers=_to_be_kept("profile.csv"),
         )
@@ -195,7 +195,7 @@ class _Views:
             raise InputError("tick the runs in the list that are to be compared")
         for run in runs:
             self._check(run)
-        return _report(self._compared_now.of(tuple(runs)))
+        return _report(self._compared_now.get(tuple(runs)))
 
     def comparison(self, request: Request) -> Response:
         comparison = self._comparison(request.path_params["id"])
@@ -204,7 +204,7 @@ class _Views:
         return _page(
             "comparison.html",
             comparison=comparison,
-            summary=self._compared.of(comparison),
+            summary=self._compared.get(comparison),
             files=files,
             figure=next((name for name in foremost if name in files), ""),
             refresh=0 if comparison.finished else WATCH_MILLISECONDS,
@@ -234,7 +234,7 @@ class _Views:
 
     def _check(self, run: Run) -> None:
         """Refuse a run that is damaged, even where its files can be read."""
-        problem = self._summaries.of(run).problem
+        problem = self._summaries.get(run).problem
         if problem:
             raise InputError(problem)
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 from modalprism.errors import InputError
 from modalprism.plotting.readings import Readings
 from modalprism.reports import cautions, headlines, summary_sentences
+from modalprism.serve.file_cache import PATIENCE, FileCache
 from modalprism.serve.files import content, offered
 from modalprism.serve.folder import STUDY_FILE, Run
-from modalprism.serve.remembered import PATIENCE, Remembered
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
 from modalprism.yaml_files import parse_yaml
 
@@ -73,25 +73,27 @@ class Summaries:
     """Summaries of runs, each read once for each state of its files."""
 
     def __init__(self) -> None:
-        self._finished = Remembered(files_of_profile, _summarise)
-        self._sentences = Remembered(files_of_profile, _sentences, most=200)
+        self._finished = FileCache(files_of_profile, _summarise)
+        self._sentences = FileCache(files_of_profile, _sentences, most=200)
 
-    def of(self, run: Run) -> Summary:
+    def get(self, run: Run) -> Summary:
         """Return the summary of a run, however long it takes."""
         if not run.finished:
             return Summary(_planned_title(run) or run.path.name)
-        return self._finished.of(run)
+        return self._finished.get(run)
 
     def sentences(self, run: Run) -> list[str]:
         """Return all the words of a run's report; none where it cannot be read."""
-        if not run.finished or self.of(run).problem:
+        if not run.finished or self.get(run).problem:
             return []
-        return self._sentences.of(run)
+        return self._sentences.get(run)
 
-    def of_many(self, runs: Sequence[Run], patience: float = PATIENCE) -> dict[Run, Summary | None]:
+    def get_many(
+        self, runs: Sequence[Run], patience: float = PATIENCE
+    ) -> dict[Run, Summary | None]:
         """Return the summaries of runs; None for those that there was no time to read yet."""
-        read = self._finished.of_many([run for run in runs if run.finished], patience)
-        return {run: read[run] if run.finished else self.of(run) for run in runs}
+        read = self._finished.get_many([run for run in runs if run.finished], patience)
+        return {run: read[run] if run.finished else self.get(run) for run in runs}
 
 
 def files_of_profile(run: Run) -> tuple[Path, ...]:

@@ -1,34 +1,30 @@
-"""Baselines beside a study: what people use today, of the same models on the same examples."""
+"""Baselines beside a study: scores of the same models on the same examples."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import pandas as pd
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from modalprism.baselines import BASELINES, baseline_named
+from modalprism.baselines import BASELINES
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.baselines.table import COLUMNS, frame_of
+from modalprism.cache import Cache, Entry, Key
 from modalprism.errors import InputError
-from modalprism.files import file_name, write_whole
-from modalprism.foreign import parse_json, require_file
-from modalprism.options import Options
+from modalprism.files import write_whole
+from modalprism.options import Options, name_in
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
-from modalprism.strict_json import dumps
-from modalprism.studies.runner import code_digest
 from modalprism.studies.study_store import Origin, StudyStore
 
 BASELINES_FILE: Final = "baselines.parquet"
-_ROOMS: Final = ("baselines", "capture", "datasets", "estimation", "pid", "studies")
 _BACKWARD: Final = 2
 """Forward passes that a backward pass takes, about."""
 
@@ -44,25 +40,25 @@ class BaselinesAsked(Options):
         How many of every store's examples, drawn with the study's seed; all where there are fewer.
     """
 
-    names: tuple[str, ...] = Field(default=tuple(BASELINES), min_length=1)
+    names: tuple[Annotated[str, name_in(BASELINES)], ...] = Field(
+        default_factory=lambda: tuple(BASELINES.names()), min_length=1
+    )
     examples: int = Field(default=200, ge=2)
 
     @field_validator("names", mode="before")
     @classmethod
     def _all(cls, names: Any) -> Any:
-        return tuple(BASELINES) if names == "all" else names
+        return tuple(BASELINES.names()) if names == "all" else names
 
     @field_validator("names")
     @classmethod
-    def _known_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [name for name in names if name not in BASELINES]:
-            baseline_named(unknown[0])
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What baselines found in a study.
+    """Scores of the baselines of a study.
 
     Attributes
     ----------
@@ -79,11 +75,10 @@ class Scored:
 def run_baselines(
     stores: Sequence[StudyStore],
     asked: BaselinesAsked | None,
-    folder: Path,
+    cache: Cache,
     *,
     seed: int,
     replicates: int,
-    fresh: bool,
     track: Track,
     announce: Announce,
 ) -> Scored:
@@ -94,15 +89,13 @@ def run_baselines(
     stores : sequence of StudyStore
     asked : BaselinesAsked, optional
         Without, nothing is scored.
-    folder : Path
-        Where finished results are kept, and taken up again.
+    cache : Cache
+        Finished results.
     seed, replicates : int
-    fresh : bool
-        Score again what was scored before.
     track : Track
         Shows progress.
     announce : Announce
-        Hears what every model's baselines will cost, before they begin.
+        Called with the cost of every model's baselines, before they begin.
 
     Returns
     -------
@@ -112,7 +105,7 @@ def run_baselines(
     Raises
     ------
     InputError
-        If a model cannot be loaded; what was finished is kept.
+        If a model cannot be loaded.
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
@@ -126,25 +119,22 @@ def run_baselines(
                 "model and its data among the sources, kind: capture"
             )
             continue
-        keys = {
-            name: _key(name, study_store, asked.examples, seed, replicates) for name in asked.names
-        }
-        kept = {} if fresh else {name: _read(folder, key) for name, key in keys.items()}
-        known = {name: found for name, found in kept.items() if found is not None}
-        missing = [name for name in asked.names if name not in known]
-        if missing:
+        options = {"examples": asked.examples, "seed": seed, "replicates": replicates}
+        keys = {name: _key(name, study_store, options) for name in asked.names}
+        found = {name: cache.find(key) for name, key in keys.items()}
+        if missing := [name for name, entry in found.items() if entry is None]:
             subject = _subject(study_store, study_store.origin, asked, seed, missing, track)
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
             for name in missing:
-                known[name] = _score(subject, name, seed, replicates, track)
-                write_whole(folder / f"{keys[name]}.json", dumps(known[name]))
-        for name in asked.names:
-            found = known[name]
-            rows += found["rows"]
-            if found["left_out"]:
-                title = baseline_named(name).title
-                left_out.append(f"{title} of {where}: {found['left_out']}")
-    # Of scores that were kept, NaN comes back as null.
+                entry = Entry(_score(subject, name, seed, replicates, track))
+                found[name] = cache.put(keys[name], entry)
+        for name, entry in found.items():
+            if entry is None:
+                continue
+            rows += entry.value["rows"]
+            if why := entry.value["left_out"]:
+                left_out.append(f"{BASELINES[name].title} of {where}: {why}")
+    # JSON has null for NaN.
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return Scored(frame.astype(dict.fromkeys(("value", "low", "high"), float)), tuple(left_out))
 
@@ -157,35 +147,29 @@ def _subject(
     names: Sequence[str],
     track: Track,
 ) -> Subject:
-    count = len(
-        study_store.store.array("answer" if "answer" in study_store.store.names else "label")
-    )
+    store = study_store.store
+    count = len(store.array("answer" if "answer" in store.names else "label"))
     rows = drawn_rows(count, asked.examples, seed)
     subject = origin.subject(rows, attention="attention" in names, track=track)
     return replace(subject, model=study_store.model, dataset=study_store.dataset)
 
 
 def _estimate(subject: Subject, names: Sequence[str]) -> str:
-    """Say what baselines cost, in passes of one example, and in time, after a first batch."""
+    """Return the cost of baselines in passes of one example, and in time, after a first batch."""
     costs = {}
     for name in names:
         try:
-            costs[name] = baseline_named(name)().cost(subject)
-        except InputError:  # it cannot score this model, and will say so
+            costs[name] = BASELINES[name]().cost(subject)
+        except InputError:  # it cannot score this model; `_score` keeps the reason
             continue
     if not costs:
         return "nothing to run"
     a_pass = _seconds_a_pass(subject)
     whole = sum(costs.values(), Cost(0))
     seconds = (whole.forward + _BACKWARD * whole.backward) * a_pass
-    each = ", ".join(f"{name} {_passes(cost)}" for name, cost in costs.items())
+    each = ", ".join(f"{name} {cost}" for name, cost in costs.items())
     time_taken = f"at least {_duration(seconds)} at {a_pass * 1000:.2g} ms a pass"
-    return f"{each}; {_passes(whole)} passes, {time_taken}"
-
-
-def _passes(cost: Cost) -> str:
-    backward = f" + {cost.backward:,} backward" if cost.backward else ""
-    return f"{cost.forward:,}{backward}"
+    return f"{each}; {whole} passes, {time_taken}"
 
 
 def _seconds_a_pass(subject: Subject) -> float:
@@ -211,31 +195,18 @@ def _duration(seconds: float) -> str:
 
 
 def _score(subject: Subject, name: str, seed: int, replicates: int, track: Track) -> dict[str, Any]:
+    baseline = BASELINES[name]()
     try:
-        result = baseline_named(name)().score(
-            subject, seed=seed, replicates=replicates, track=track
-        )
+        result = baseline.score(subject, seed=seed, replicates=replicates, track=track)
     except InputError as error:
         return {"rows": [], "left_out": str(error)}
     return {"rows": frame_of([result]).to_dict("records"), "left_out": ""}
 
 
-def _key(name: str, study_store: StudyStore, examples: int, seed: int, replicates: int) -> str:
-    """Name a result for people to read, and by all that it depends on."""
-    content = f"{code_digest(_ROOMS)} {study_store.store.digest()} {examples} {seed} {replicates}"
-    words = f"{study_store.model}-{study_store.dataset}-{name}"
-    return f"{file_name(words)}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-
-
-def _read(folder: Path, key: str) -> dict[str, Any] | None:
-    """Read a result that was finished; None where it was not, or its file is damaged."""
-    try:
-        path = require_file(folder / f"{key}.json")
-        found = parse_json(path.read_bytes(), path)
-    except (OSError, InputError):
-        return None
-    whole = isinstance(found, dict) and found.keys() >= {"rows", "left_out"}
-    return found if whole else None
+def _key(name: str, study_store: StudyStore, options: dict[str, int]) -> Key:
+    names = {"model": study_store.model, "dataset": study_store.dataset, "baseline": name}
+    inputs = {**names, "store": study_store.store.digest(), **options}
+    return Key("-".join(names.values()), {f"{name} baseline": BASELINES.version(name)}, inputs)
 
 
 def write_baselines(folder: Path, frame: pd.DataFrame) -> None:

@@ -1,7 +1,7 @@
-"""The evidence of a run: one file of replicates and rows, by analysis.
+"""The evidence of a run: replicates and rows of each analysis, in one file.
 
-It lets two runs be compared with an interval of the difference, and examples be shown by what they
-tell, without any analysis done again.
+Evidence lets two runs be compared with an interval of the difference, and examples be chosen by
+their pointwise atoms, without any analysis run again.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from safetensors import safe_open
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
 from modalprism.files import write_whole
-from modalprism.foreign import guarded, parse_json
+from modalprism.foreign import guarded, parse_json, require_file
 from modalprism.strict_json import dumps
 
 EVIDENCE_FILE: Final = "evidence.safetensors"
@@ -25,7 +24,7 @@ _INDEX: Final = "modalprism"
 
 
 class AnalysisKey(NamedTuple):
-    """Which analysis of a run: as in the profile's columns."""
+    """One analysis of a run: a view of one store at one layer, as in the profile's columns."""
 
     model: str
     dataset: str
@@ -50,31 +49,34 @@ def pack(stored: Mapping[AnalysisKey, StoredEvidence]) -> bytes:
     """Return the content of a file of evidence."""
     arrays = {}
     index = []
-    for number, (place, one) in enumerate(stored.items()):
+    for number, (key, one) in enumerate(stored.items()):
         arrays[f"{number}/resampled"] = one.evidence.resampled
         arrays[f"{number}/learnt"] = one.evidence.learnt
         if one.evidence.rows is not None:
             arrays[f"{number}/rows"] = one.evidence.rows
-        index.append([*place, one.sample, one.evidence.resolution])
+        index.append([*key, one.sample, one.evidence.resolution])
     content: bytes = save(arrays, {_INDEX: dumps(index)})
     return content
 
 
-def unpack(path: Path) -> dict[AnalysisKey, StoredEvidence]:
-    """Read a file of evidence.
+def unpack(content: bytes, what: str | Path) -> dict[AnalysisKey, StoredEvidence]:
+    """Read the content of a file of evidence.
 
     Raises
     ------
     InputError
-        If it is damaged.
+        If it is damaged; the message calls it `what`.
     """
-    with guarded(path, "if it is damaged, run the study again"):
-        with safe_open(path, framework="np") as file:
-            index = parse_json((file.metadata() or {})[_INDEX], f"the index of {path}")
-        arrays = load_file(path)
+    with guarded(what, "if it is damaged, run the study again"):
+        arrays = load(content)
+        end = 8 + int.from_bytes(content[:8], "little")  # of the header of a safetensors file
+        metadata = parse_json(content[8:end], f"the header of {what}")["__metadata__"]
         found = {}
-        for number, (model, dataset, view, pairs, layer, sample, resolution) in enumerate(index):
-            if not (str(view).isalpha() and str(pairs).isalpha()):  # files are named after them
+        for number, (*key, sample, resolution) in enumerate(
+            parse_json(metadata[_INDEX], f"the index of {what}")
+        ):
+            model, dataset, view, pairs, layer = key
+            if not (str(view).isidentifier() and str(pairs).isidentifier()):  # they name figures
                 raise ValueError(f"it has no view {view!r} of pairs {pairs!r}")
             evidence = Evidence(
                 arrays[f"{number}/resampled"],
@@ -82,14 +84,13 @@ def unpack(path: Path) -> dict[AnalysisKey, StoredEvidence]:
                 arrays.get(f"{number}/rows"),
                 float(resolution),
             )
-            found[AnalysisKey(model, dataset, view, pairs, int(layer))] = StoredEvidence(
-                evidence, str(sample)
-            )
+            place = AnalysisKey(model, dataset, view, pairs, int(layer))
+            found[place] = StoredEvidence(evidence, str(sample))
         return found
 
 
 def write_evidence(folder: Path, stored: Mapping[AnalysisKey, StoredEvidence]) -> None:
-    """Write a run's evidence; it appears whole or not at all."""
+    """Write a run's evidence; the file appears whole or not at all."""
     write_whole(folder / EVIDENCE_FILE, pack(stored))
 
 
@@ -107,4 +108,4 @@ def read_evidence(folder: Path) -> dict[AnalysisKey, StoredEvidence]:
             f"{folder} has no {EVIDENCE_FILE}: it was run before comparisons could be made; run "
             "its study again"
         )
-    return unpack(path)
+    return unpack(require_file(path).read_bytes(), path)

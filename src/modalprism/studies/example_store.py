@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
-from modalprism.foreign import parse_json
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.plotting.examples import ShownExample
-from modalprism.strict_json import dumps
 
 EXAMPLES_FILE: Final = "examples.parquet"
-_KEYS: Final = b"modalprism"
 
 _ATOMS: Final = ("redundancy", "first_unique", "second_unique", "synergy")
 SCHEMA: Final = pa.schema(
@@ -45,27 +41,31 @@ SCHEMA: Final = pa.schema(
 )
 
 
-def write_examples(
-    folder: Path, examples: Sequence[ShownExample], keys: Mapping[str, str] | None = None
-) -> None:
-    """Write a run's examples, whole or not at all; where there are none, there is no file.
+def examples_table(examples: Sequence[ShownExample]) -> pa.Table:
+    """Return examples as a table, one row each."""
+    return pa.Table.from_pylist([_record(example) for example in examples], schema=SCHEMA)
 
-    Parameters
-    ----------
-    folder : Path
-    examples : sequence of ShownExample
-    keys : mapping, optional
-        By case, see `case_of`, what its examples were made of.
+
+def examples_of(table: pa.Table, path: str | Path) -> list[ShownExample]:
+    """Return the examples of a table.
+
+    Raises
+    ------
+    InputError
+        If the table, which is at `path`, lacks columns.
     """
+    if not table.schema.equals(SCHEMA):
+        raise InputError(f"{path} lacks columns of examples; run the study again")
+    return [_example(record) for record in table.to_pylist()]
+
+
+def write_examples(folder: Path, examples: Sequence[ShownExample]) -> None:
+    """Write a run's examples, whole or not at all; without examples there is no file."""
     path = folder / EXAMPLES_FILE
-    if not examples:
+    if examples:
+        write_whole(path, parquet_bytes(examples_table(examples)))
+    else:
         path.unlink(missing_ok=True)
-        return
-    words = {_KEYS: dumps(dict(keys or {}), sort_keys=True).encode()}
-    table = pa.Table.from_pylist(
-        [_record(example) for example in examples], schema=SCHEMA.with_metadata(words)
-    )
-    write_whole(path, parquet_bytes(table))
 
 
 def read_examples(folder: Path) -> list[ShownExample]:
@@ -79,31 +79,7 @@ def read_examples(folder: Path) -> list[ShownExample]:
     path = folder / EXAMPLES_FILE
     if not path.is_file():
         return []
-    table = read_parquet(path)
-    if not table.schema.equals(SCHEMA):
-        raise InputError(f"{path} lacks columns of examples; run the study again")
-    return [_example(record) for record in table.to_pylist()]
-
-
-def written_before(folder: Path) -> dict[str, list[ShownExample]]:
-    """Return what an earlier run wrote, by what it was made of; what it could not read is left."""
-    try:
-        examples = read_examples(folder)
-        words = pq.read_schema((folder / EXAMPLES_FILE).absolute()).metadata if examples else {}
-        keys = parse_json((words or {}).get(_KEYS, b"{}"), folder / EXAMPLES_FILE)
-    except InputError:
-        return {}
-    before: dict[str, list[ShownExample]] = {}
-    for example in examples:
-        key = keys.get(case_of(example.model, example.dataset))
-        if key is not None:
-            before.setdefault(key, []).append(example)
-    return {key: shown for key, shown in before.items() if not any(one.note for one in shown)}
-
-
-def case_of(model: str, dataset: str) -> str:
-    """Name a case among the keys of the file."""
-    return dumps([model, dataset])
+    return examples_of(read_parquet(path), path)
 
 
 def _record(example: ShownExample) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from modalprism.capture.notices import notices_in
-from modalprism.estimation.analyze import EstimatorName
 from modalprism.foreign import redacted
 from modalprism.studies.baselines import Scored
 from modalprism.studies.profile import FORMAT_VERSION
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from modalprism.studies.study import Study
 
 _VERSIONED: Final = ("modalprism", "torch", "numpy", "scipy", "scikit-learn")
-_INTERVALS: Final[dict[EstimatorName, str]] = {
+_INTERVALS: Final = {
     "posterior": "Intervals are 95 % and come from a first-order bootstrap over groups, with what "
     "probes of other rows, and of more rows, would read.",
     "codebook": "Intervals are 95 % and come from tables resampled over groups with the codes as "
@@ -79,7 +78,7 @@ def manifest_of(
             if (said := notices_in(study_store.store.metadata).said())
         ],
         "notes": [
-            _INTERVALS[study.estimator],
+            *([_INTERVALS[study.estimator]] if study.estimator in _INTERVALS else ()),
             "Where a layer view tests the same at several layers, q-values are those of "
             "Benjamini and Hochberg.",
             *dict.fromkeys(note for given in study.sources for note in given.notes()),

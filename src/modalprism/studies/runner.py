@@ -1,170 +1,234 @@
-"""Have a study's analyses done, each once, and keep every one as soon as it is done.
+"""Plan a study's analyses and run them, each once; finished ones are cached.
 
-Analyses may be done anywhere: what does one sends back the content of its two files, and this
-process writes them. So results need no disk that all machines share, and none is lost with one.
-
-A run that is killed takes up again what it had finished, where that was made from the same store,
-with the same settings, by the same code.
+Analyses may run anywhere. A worker sends back the content of an entry, and this process writes it,
+so results need no disk that all machines share.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import socket
+import warnings
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from modalprism.cache import Cache, Entry, Key
 from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import Engine, Job
-from modalprism.errors import InputError
+from modalprism.errors import DataWarning, InputError
+from modalprism.estimation.analyze import ESTIMATORS
 from modalprism.estimation.threads import one_thread
-from modalprism.files import file_name, write_whole
-from modalprism.foreign import parse_json
 from modalprism.progress import Track
-from modalprism.strict_json import dumps
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, pack, unpack
-from modalprism.studies.views import Settings, Task, run_task
+from modalprism.studies.study_store import StudyStore
+from modalprism.studies.views import NO_LAYER, VIEWS, Pairs, RedrawnView, Settings, View
 
-Rows = list[dict[str, Any]]
-_ROOMS: Final = ("pid", "estimation", "studies")
-
-
-class Packed(NamedTuple):
-    """An analysis as it travels: the content of its two files."""
-
-    rows: str
-    evidence: bytes
+_EVIDENCE: Final = "safetensors"
+Planned = tuple[AnalysisKey, EmbeddingStore]
 
 
 class Finished(NamedTuple):
-    """An analysis's rows of the profile, and the evidence that it rests on."""
+    """Rows of the profile, and the evidence that they rest on."""
 
-    rows: Rows
+    rows: list[dict[str, Any]]
     evidence: dict[AnalysisKey, StoredEvidence]
 
 
-def run_tasks(
-    planned: Sequence[tuple[Task, EmbeddingStore]],
+def plan_analyses(
+    stores: Sequence[StudyStore],
+    *,
+    views: Sequence[str],
+    pairs: Sequence[Pairs],
+    modalities: tuple[str, str],
+    layers: Sequence[int] | None,
+) -> list[Planned]:
+    """List the analyses that a study asks for, with the store that each reads.
+
+    Raises
+    ------
+    InputError
+        If two stores have the same names, or a store lacks what a view reads or a layer that was
+        asked for.
+    """
+    names = [(one.model, one.dataset) for one in stores]
+    if len(set(names)) < len(names):
+        raise InputError("two inputs have the same model and dataset names; rename one")
+    planned: list[Planned] = []
+    for study_store in stores:
+        store = study_store.store
+        _check_layers(store, modalities, layers)
+        for view in views:
+            for reading in pairs if view == "answer" else ("observed",):
+                chosen = _view(view, reading).layers(store, modalities, layers)
+                if not chosen:
+                    raise InputError(
+                        f"{store.path} has nothing for the {view} view at the layers asked for"
+                    )
+                where = (study_store.model, study_store.dataset, view, reading)
+                planned += [(AnalysisKey(*where, layer), store) for layer in chosen]
+    return planned
+
+
+def _check_layers(
+    store: EmbeddingStore, modalities: tuple[str, str], layers: Sequence[int] | None
+) -> None:
+    known = store.layers(modalities)
+    if not known:
+        raise InputError(f"{store.path} has no layer with both {modalities[0]} and {modalities[1]}")
+    if unknown := set(layers or ()) - set(known) - set(store.fused_layers):
+        raise InputError(
+            f"{store.path} has no layer {min(unknown)}; it has {', '.join(map(str, known))}"
+        )
+
+
+def _view(name: str, pairs: str) -> View:
+    return RedrawnView() if pairs == "redrawn" else VIEWS[name]()
+
+
+def run_analyses(
+    planned: Sequence[Planned],
     settings: Settings,
-    folder: Path,
+    cache: Cache,
     *,
     engine: Engine,
-    fresh: bool,
     track: Track,
 ) -> Finished:
-    """Have every analysis done that is not done yet, each in one thread.
+    """Run every analysis that is not cached, each in one thread.
 
     Parameters
     ----------
-    planned : sequence of (Task, EmbeddingStore)
+    planned : sequence of (AnalysisKey, EmbeddingStore)
     settings : Settings
-    folder : Path
-        Where finished analyses are kept.
+    cache : Cache
+        Finished analyses.
     engine : Engine
-        Where they are done; the same bytes come out of all.
-    fresh : bool
-        Do again what was done before.
+        Where analyses run; the bytes are the same everywhere.
     track : Track
         Shows progress.
 
     Returns
     -------
     Finished
-        The rows of every task, in the order planned, and the evidence of all.
+        The rows of every analysis, in the order planned, and the evidence of all.
 
     Raises
     ------
     InputError
-        If a store cannot be analysed, or read where the work is done; what was finished is kept.
+        If a store cannot be analysed, or read where the work is done.
     WorkerError
-        If what does the work dies every time; what was finished is kept.
+        If the process of an analysis dies every time.
     """
     digests = {store.path: store.digest() for _, store in planned}
-    keys = [_key(task, digests[store.path], settings) for task, store in planned]
-    known = {} if fresh else {key: _read(folder, key) for key in keys}
+    keys = [_cache_key(one, digests[store.path], settings) for one, store in planned]
+    found = {key.name: _cached(cache, key) for key in keys}
     here = socket.gethostname()
-    missing = {
-        # A worker may stand in another folder: the store's whole path travels.
-        key: (task, replace(store, path=store.path.absolute()), digests[store.path], here)
-        for key, (task, store) in zip(keys, planned, strict=True)
-        if known.get(key) is None
+    # A worker may stand in another folder: the store's whole path travels.
+    jobs = {
+        key.name: Job(
+            key.name,
+            _analyse,
+            (
+                *(one, replace(store, path=store.path.absolute())),
+                *(digests[store.path], here, settings),
+            ),
+        )
+        for key, (one, store) in zip(keys, planned, strict=True)
+        if found[key.name] is None
     }
-    jobs = [Job(key, _analyse, (*what, settings)) for key, what in missing.items()]
-    with closing(engine.run(jobs, track=track, description="analysing")) as results:
-        for key, packed in results:
-            known[key] = _written(folder, key, packed)
-    done = [finished for key in keys if (finished := known[key]) is not None]
+    of_name = {key.name: key for key in keys}
+    running = engine.run(list(jobs.values()), track=track, description="analysing")
+    with closing(running) as results:
+        for name, entry in results:
+            found[name] = _finished(cache.put(of_name[name], entry))
+    done = [finished for key in keys if (finished := found[key.name]) is not None]
     return Finished(
         [row for finished in done for row in finished.rows],
-        {place: one for finished in done for place, one in finished.evidence.items()},
+        {one: stored for finished in done for one, stored in finished.evidence.items()},
     )
 
 
-@cache
-def code_digest(rooms: tuple[str, ...]) -> str:
-    """Digest of the code that makes something: what another code made is not taken up."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for room in rooms:
-        for module in sorted((package / room).rglob("*.py")):
-            digest.update(module.read_bytes())
-    return digest.hexdigest()
-
-
-def _key(task: Task, store_digest: str, settings: Settings) -> str:
-    """Name an analysis for people to read, and by all that it depends on."""
-    content = "\n".join([code_digest(_ROOMS), store_digest, repr(task), repr(settings)])
-    words = "-".join((task.model, task.dataset, task.view, task.pairs, str(task.layer)))
-    return f"{file_name(words)}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-
-
-def _read(folder: Path, key: str) -> Finished | None:
-    """Read an analysis that was finished; None where it was not, or its files are damaged."""
-    path, evidence = folder / f"{key}.json", folder / f"{key}.safetensors"
-    if not (path.is_file() and evidence.is_file()):
-        return None
+def _cached(cache: Cache, key: Key) -> Finished | None:
     try:
-        rows, evidence_of = parse_json(path.read_bytes(), path), unpack(evidence)
-    except InputError:
+        entry = cache.find(key)
+        return None if entry is None else _finished(entry)
+    except InputError:  # evidence in a form that is no longer read
         return None
-    return Finished(rows, evidence_of) if isinstance(rows, list) else None
 
 
-def _written(folder: Path, key: str, packed: Packed) -> Finished:
-    """Write an analysis, and read it as a run that takes it up again would."""
-    write_whole(folder / f"{key}.safetensors", packed.evidence)
-    write_whole(folder / f"{key}.json", packed.rows)  # last: it says that all is there
-    finished = _read(folder, key)
-    if finished is None:
-        path = folder / f"{key}.json"
-        raise OSError(errno.EIO, "what was written there cannot be read again", str(path))
-    return finished
+def _finished(entry: Entry) -> Finished:
+    return Finished(entry.value, unpack(entry.files[_EVIDENCE], "the evidence of an analysis"))
+
+
+def _cache_key(analysis: AnalysisKey, store_digest: str, settings: Settings) -> Key:
+    """Name an analysis by all that it depends on."""
+    redrawn = analysis.pairs == "redrawn"
+    version = RedrawnView.version if redrawn else VIEWS.version(analysis.view)
+    makers = {f"{'redrawn' if redrawn else analysis.view} view": version}
+    if not redrawn:
+        makers[f"{settings.estimator} estimator"] = ESTIMATORS.version(settings.estimator)
+    inputs = {**analysis._asdict(), "store": store_digest, **asdict(settings)}
+    return Key("-".join(map(str, analysis)), makers, inputs)
 
 
 def _analyse(
-    task: Task, store: EmbeddingStore, digest: str, asked_from: str, settings: Settings
-) -> Packed:
-    """Do one analysis, wherever this runs."""
+    analysis: AnalysisKey,
+    store: EmbeddingStore,
+    digest: str,
+    asked_from: str,
+    settings: Settings,
+) -> Entry:
+    """Run one analysis, wherever this is."""
     try:
         if socket.gethostname() != asked_from:
             store = store.on_this_machine()
             _check_store_there(store, digest)
-        with one_thread():
-            rows, one = run_task(task, store, settings)
+        # The profile records what is warned of, and the report says so once for all layers.
+        with (
+            one_thread(),
+            warnings.catch_warnings(action="ignore", category=DataWarning),
+        ):
+            view = _view(analysis.view, analysis.pairs)
+            found = view.analysis(store, analysis.layer, settings)
     except InputError as error:
-        raise InputError(f"{task.model} on {task.dataset}, {task.view} view: {error}") from error
-    place = AnalysisKey(task.model, task.dataset, task.view, task.pairs, task.layer)
-    return Packed(dumps(rows), pack({} if one is None else {place: one}))
+        where = f"{analysis.model} on {analysis.dataset}, {analysis.view} view"
+        raise InputError(f"{where}: {error}") from error
+    layer = analysis.layer
+    name = "whole model" if layer == NO_LAYER else store.layer_name(layer)
+    where_it_is = analysis._asdict() | {"layer_name": name, "q_value": float("nan")}
+    rows = [where_it_is | record for record in found.records()]
+    evidence = found.evidence
+    if evidence is None:
+        return Entry(rows, {_EVIDENCE: pack({})})
+    if analysis.view != "answer":  # rows of every layer would be too many
+        evidence = replace(evidence, rows=None)
+    stored = StoredEvidence(evidence, _digest_of_sample(analysis.pairs, store, settings))
+    return Entry(rows, {_EVIDENCE: pack({analysis: stored})})
+
+
+def _digest_of_sample(pairs: str, store: EmbeddingStore, settings: Settings) -> str:
+    """Return a digest of the examples, their groups, and how they are resampled."""
+    if pairs == "redrawn":
+        names = [f"redrawn/{modality}" for modality in sorted(settings.modalities)]
+    else:
+        known = ("id", "label", *(f"group/{column}" for column in sorted(store.groups())))
+        names = [name for name in known if name in store.names]
+    if not names:  # nothing says which examples they are: only the same store is the same
+        return store.digest()[:16]
+    digest = hashlib.sha256(f"{settings.seed} {settings.replicates}".encode())
+    for name in names:
+        values = store.array(name)
+        digest.update(f"{name} {values.shape}".encode())
+        digest.update("\0".join(map(str, values.ravel().tolist())).encode())
+    return digest.hexdigest()[:16]
 
 
 @cache
 def _digest_there(path: Path) -> str:
-    """Read a store's digest once in a worker, which does many layers of it."""
+    """Read a store's digest once in a worker, which analyses many layers of it."""
     return EmbeddingStore.open(path).digest()
 
 

@@ -1,37 +1,40 @@
-"""The examples of a run that tell most of each atom, with what a person sees of them.
+"""The examples of a run that carry most of each atom, with what a person sees of them.
 
-They are chosen of the answer view on observed pairs, where a row is an example, by the pointwise
-atoms that its evidence has of every row. Only the few that are chosen are looked up in the dataset;
-a run that is taken up again looks up those that it had not.
+They are chosen by the pointwise atoms of the answer view on observed pairs, where a row is an
+example. Only chosen examples are looked up in the dataset; a later run takes them from a cache.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modalprism.cache import Cache, Entry, Key
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
+from modalprism.parquet import parquet_bytes, parquet_table
 from modalprism.plotting.examples import OBSERVED, ShownExample, owners
 from modalprism.progress import Track, silent
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_rows import chosen_rows, standing
-from modalprism.studies.example_store import case_of, write_examples, written_before
+from modalprism.studies.example_store import examples_of, examples_table, write_examples
 from modalprism.studies.study_store import Origin, StudyStore
 from modalprism.studies.views import NO_LAYER
 
 EACH: Final = 4
 """Examples of an atom."""
-_FORMAT: Final = "2"  # of how examples are chosen and made
+EXAMPLES_FOLDER: Final = "examples"
+"""Cached examples, in the folder of a run."""
+_VERSION: Final = 2
+"""Raised when examples are looked up or shown otherwise."""
 _LONGEST_ANSWER: Final = 80
 Told = Callable[[int], dict[str, Any]]
 """What is known of a row, by the names of `ShownExample`."""
@@ -60,18 +63,38 @@ def gather_examples(
     track : Track
         Shows progress.
     """
-    before = written_before(folder)
-    keys: dict[str, str] = {}
+    cache = Cache(folder / EXAMPLES_FOLDER)
     examples: list[ShownExample] = []
     for study_store in track(stores, total=len(stores), description="looking up examples"):
-        place = AnalysisKey(study_store.model, study_store.dataset, "answer", OBSERVED, NO_LAYER)
-        stored = evidence.get(place)
+        case = AnalysisKey(study_store.model, study_store.dataset, "answer", OBSERVED, NO_LAYER)
+        stored = evidence.get(case)
         if stored is None or stored.evidence.rows is None:  # not asked for, or of tables: no rows
             continue
         chosen = _chosen(study_store, stored.evidence.row_atoms, modalities, unit)
-        key = keys[case_of(*place[:2])] = _key(study_store, stored, chosen)
-        examples += before[key] if key in before else _looked_up(study_store, chosen)
-    write_examples(folder, examples, keys)
+        examples += _shown(study_store, stored, chosen, cache) if chosen else ()
+    write_examples(folder, examples)
+
+
+def _shown(
+    study_store: StudyStore, stored: StoredEvidence, chosen: Sequence[ShownExample], cache: Cache
+) -> Sequence[ShownExample]:
+    """Add what a person sees of examples, from the cache where they are the same."""
+    if study_store.origin is None:
+        return chosen
+    inputs = {
+        "sample": stored.sample,
+        "fingerprint": study_store.store.metadata.get("fingerprint", ""),
+        "chosen": [asdict(example) for example in chosen],
+    }
+    key = Key(f"{study_store.model}-{study_store.dataset}", {"examples": _VERSION}, inputs)
+    if entry := cache.find(key):
+        return examples_of(parquet_table(entry.files["parquet"], "cached examples"), "the cache")
+    rows = sorted({example.row for example in chosen})
+    found = _read(study_store.origin, rows, chosen[0].modalities)
+    shown = [replace(example, **found[example.row]) for example in chosen]
+    if not any(example.note for example in shown):  # what cannot be read is tried again
+        cache.put(key, Entry(None, {"parquet": parquet_bytes(examples_table(shown))}))
+    return shown
 
 
 def _chosen(
@@ -144,17 +167,6 @@ def _word(value: Any, candidates: Sequence[str]) -> str | None:
     return clipped(str(value), _LONGEST_ANSWER)
 
 
-def _looked_up(study_store: StudyStore, chosen: Sequence[ShownExample]) -> Iterator[ShownExample]:
-    """Add what a person sees of examples; what cannot be read says why."""
-    if study_store.origin is None or not chosen:
-        yield from chosen
-        return
-    rows = sorted({example.row for example in chosen})
-    found = _read(study_store.origin, rows, chosen[0].modalities)
-    for example in chosen:
-        yield replace(example, **found[example.row])
-
-
 def _read(origin: Origin, rows: list[int], modalities: tuple[str, str]) -> dict[int, Any]:
     try:
         shown = origin.shown(rows)
@@ -169,9 +181,3 @@ def _read(origin: Origin, rows: list[int], modalities: tuple[str, str]) -> dict[
 def _said(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, Any]:
     first, second = (seen(shown[name]) if name in shown else (None, None) for name in modalities)
     return {"pictures": (first[0], second[0]), "texts": (first[1], second[1])}
-
-
-def _key(study_store: StudyStore, stored: StoredEvidence, chosen: Sequence[ShownExample]) -> str:
-    """Tell these examples from all that would be shown otherwise."""
-    said = [_FORMAT, stored.sample, study_store.store.metadata.get("fingerprint", ""), repr(chosen)]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

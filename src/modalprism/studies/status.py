@@ -25,7 +25,9 @@ from modalprism.progress import Track
 STATUS_FILE: Final = "run-status.json"
 _SECONDS_BETWEEN: Final = 1.0
 """Progress is written this often at most."""
-_LEFT_BEHIND: Final = ("*.partial", "analyses/*.partial", "baselines/*.partial")
+_LEFT_BEHIND: Final = tuple(
+    f"{folder}*.partial" for folder in ("", "analyses/", "baselines/", "examples/")
+)
 T = TypeVar("T")
 
 

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from modalprism.capture.store import EmbeddingStore
+from modalprism.cache import Cache
 from modalprism.engines import Engine, LocalEngine
 from modalprism.errors import InputError
-from modalprism.estimation.analyze import EstimatorName
+from modalprism.estimation.analyze import ESTIMATORS
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import write_whole
 from modalprism.foreign import reason_of, redacted
 from modalprism.mistakes import first_mistake
-from modalprism.options import Options, each_once
+from modalprism.options import Options, each_once, name_in
 from modalprism.pid.information import unit_of
 from modalprism.progress import Announce, Progress, Track, forwarding, silent, tracking, unheard
 from modalprism.studies.baselines import (
     BASELINES_FILE,
     BaselinesAsked,
-    Scored,
     run_baselines,
     write_baselines,
 )
@@ -39,11 +39,11 @@ from modalprism.studies.inputs import Input
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, frame_of
 from modalprism.studies.q_values import with_q_values
-from modalprism.studies.runner import run_tasks
+from modalprism.studies.runner import plan_analyses, run_analyses
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.status import STATUS_FILE, reported
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.views import Pairs, Settings, Task, View, plan_tasks
+from modalprism.studies.views import VIEWS, Pairs, Settings
 from modalprism.yaml_files import read_yaml, yaml_text
 
 STUDY_FILE: Final = "study.yaml"
@@ -100,11 +100,11 @@ class Study(Options):
     title: str = "study"
     sources: tuple[Input, ...] = Field(min_length=1)
     modalities: tuple[str, str] = ("image", "text")
-    views: tuple[View, ...] = Field(default=("answer",), min_length=1)
+    views: tuple[Annotated[str, name_in(VIEWS)], ...] = Field(default=("answer",), min_length=1)
     pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
     layers: tuple[int, ...] | None = None
     base: float = Field(default=2, gt=1, allow_inf_nan=False)
-    estimator: EstimatorName = "posterior"
+    estimator: Annotated[str, name_in(ESTIMATORS)] = "posterior"
     folds: int = Field(default=5, ge=3)
     replicates: int = Field(default=1000, ge=1)
     permutations: int = Field(default=199, ge=1)
@@ -189,6 +189,10 @@ class Study(Options):
         """Return the study, every default spelled out, with absolute paths."""
         study = self._relative_to(Path.cwd())
         return yaml_text(study.model_dump(mode="json"))
+
+    def settings(self) -> Settings:
+        """Return the options of every analysis."""
+        return Settings(**{field.name: getattr(self, field.name) for field in fields(Settings)})
 
     def code(self) -> tuple[Code, ...]:
         """Return the code that the study would run, which the user has to allow."""
@@ -305,25 +309,30 @@ class Study(Options):
         start = time.perf_counter()
         stores = self.stores(engine=engine, track=track, allow_code=allow_code)
         captured = time.perf_counter()
-        settings = Settings(
-            self.modalities,
-            self.base,
-            self.estimator,
-            self.folds,
-            self.replicates,
-            self.permutations,
-            self.seed,
+        planned = plan_analyses(
+            stores,
+            views=self.views,
+            pairs=self.pairs,
+            modalities=self.modalities,
+            layers=self.layers,
         )
-        finished = run_tasks(
-            self._plan(stores),
-            settings,
-            self.out / "analyses",
+        finished = run_analyses(
+            planned,
+            self.settings(),
+            Cache(self.out / "analyses", fresh=fresh),
             engine=engine,
-            fresh=fresh,
             track=track,
         )
         analysed = time.perf_counter()
-        scored = self._scored(stores, fresh, track, announce)
+        scored = run_baselines(
+            stores,
+            self.baselines,
+            Cache(self.out / "baselines", fresh=fresh),
+            seed=self.seed,
+            replicates=self.replicates,
+            track=track,
+            announce=announce,
+        )
         timings = {
             "capture": captured - start,
             "analysis": analysed - captured,
@@ -345,39 +354,6 @@ class Study(Options):
         )
         profile.write(self.out)
         return profile
-
-    def _scored(
-        self, stores: list[StudyStore], fresh: bool, track: Track, announce: Announce
-    ) -> Scored:
-        return run_baselines(
-            stores,
-            self.baselines,
-            self.out / "baselines",
-            seed=self.seed,
-            replicates=self.replicates,
-            fresh=fresh,
-            track=track,
-            announce=announce,
-        )
-
-    def _plan(self, stores: list[StudyStore]) -> list[tuple[Task, EmbeddingStore]]:
-        """List every analysis with the store that it reads."""
-        names = [(study_store.model, study_store.dataset) for study_store in stores]
-        if len(set(names)) < len(names):
-            raise InputError("two inputs have the same model and dataset names; rename one")
-        return [
-            (task, study_store.store)
-            for study_store in stores
-            for task in plan_tasks(
-                study_store.store,
-                study_store.model,
-                study_store.dataset,
-                views=self.views,
-                pairs=self.pairs,
-                modalities=self.modalities,
-                layers=self.layers,
-            )
-        ]
 
 
 def _since(start: float) -> float:

@@ -1,4 +1,4 @@
-"""Views: which embeddings are the sources, what is the target, and at which layer.
+"""Views: which embeddings are the sources, what is the target, and at which layers.
 
 ==========  ==============================  ================================  ===========
 view        sources                         target                            results
@@ -7,131 +7,226 @@ answer      each modality before fusion     the model's answer                on
 stream      both spans' states at a layer   the label                         one a layer
 encoding    each modality before fusion     the fused state at a layer, coded one a layer
 ==========  ==============================  ================================  ===========
+
+A study names its views. Packages register views of their own under a name in the entry point group
+``modalprism.views``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from modalprism.capture.store import EmbeddingStore
-from modalprism.errors import DataWarning, InputError
+from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
-from modalprism.estimation.analyze import EstimatorName, analyze
+from modalprism.estimation.analyze import analyze
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
-from modalprism.studies.evidence_store import StoredEvidence
+from modalprism.registry import Registry
 
-View = Literal["answer", "stream", "encoding"]
 Pairs = Literal["observed", "redrawn"]
 
 NO_LAYER: Final = -1
+"""The layer of an analysis of the whole model."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How every analysis of a study is done."""
+    """Options that all analyses of a study share; see `modalprism.analyze`."""
 
     modalities: tuple[str, str]
     base: float = 2
-    estimator: EstimatorName = "posterior"
+    estimator: str = "posterior"
     folds: int = 5
     replicates: int = 1000
     permutations: int = 199
     seed: int = 0
 
-
-@dataclass(frozen=True)
-class Task:
-    """One analysis of a study: a view of one store at one layer."""
-
-    model: str
-    dataset: str
-    view: View
-    pairs: Pairs
-    layer: int
-    layer_name: str
+    def analyze(self, embeddings: Mapping[str, Any], y: ArrayLike, **options: Any) -> Analysis:
+        """Analyse embeddings with these settings; `options` of `modalprism.analyze` go first."""
+        own = asdict(self)
+        del own["modalities"]
+        return analyze(embeddings, y, **(own | options))
 
 
-def plan_tasks(
-    store: EmbeddingStore,
-    model: str,
-    dataset: str,
-    *,
-    views: Sequence[View],
-    pairs: Sequence[Pairs],
-    modalities: tuple[str, str],
-    layers: Sequence[int] | None,
-) -> list[Task]:
-    """List the analyses that a store allows and a study asks for.
+class View(Protocol):
+    """What is read of a store: sources, target and layers.
+
+    Attributes
+    ----------
+    version : int
+        Raised when the view reads something else, so that cached results are computed anew.
+    """
+
+    version: ClassVar[int]
+
+    def layers(
+        self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
+    ) -> Sequence[int]:
+        """Return the layers to analyse; `NO_LAYER` stands for the whole model.
+
+        Parameters
+        ----------
+        store : EmbeddingStore
+        modalities : (str, str)
+        wanted : collection of int, optional
+            The layers that the study names; all by default.
+
+        Raises
+        ------
+        InputError
+            If the store lacks what the view reads.
+        """
+        ...
+
+    def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:
+        """Analyse a store at one of these layers."""
+        ...
+
+
+class AnswerView:
+    """The model's answer, by the embeddings before fusion."""
+
+    version: ClassVar[int] = 1
+
+    def layers(
+        self,
+        store: EmbeddingStore,
+        modalities: tuple[str, str],
+        wanted: Collection[int] | None,  # noqa: ARG002
+    ) -> Sequence[int]:
+        """Return no layer: the view is of the whole model."""
+        require_different(store, modalities, 0)
+        return (NO_LAYER,)
+
+    def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:  # noqa: ARG002
+        """Analyse the answer, and add the model's accuracy."""
+        y, target = model_answer(store)
+        analysis = settings.analyze(
+            _spans(store, settings, 0), y, groups=store.groups(), target=target
+        )
+        extra = _accuracy(store, settings)
+        return replace(analysis, diagnostics=analysis.diagnostics | extra)
+
+
+class RedrawnView:
+    """The model's answer on re-paired inputs, without probes: ``pairs: [redrawn]``."""
+
+    version: ClassVar[int] = 1
+
+    def layers(
+        self,
+        store: EmbeddingStore,
+        modalities: tuple[str, str],  # noqa: ARG002
+        wanted: Collection[int] | None,  # noqa: ARG002
+    ) -> Sequence[int]:
+        """Return no layer: the view is of the whole model."""
+        if "redrawn/answer" not in store.names:
+            raise InputError(
+                f"{store.path} has no runs on redrawn pairs; ask for pairs: [observed]"
+            )
+        return (NO_LAYER,)
+
+    def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:  # noqa: ARG002
+        """Decompose the answers on redrawn pairs."""
+        runs = store.redrawn(settings.modalities)
+        return analyze_redrawn(
+            runs.probability,
+            *runs.inputs,
+            modalities=settings.modalities,
+            base=settings.base,
+            replicates=settings.replicates,
+            seed=settings.seed,
+        )
+
+
+class StreamView:
+    """The label, by both spans' states at a layer."""
+
+    version: ClassVar[int] = 1
+
+    def layers(
+        self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
+    ) -> Sequence[int]:
+        """Return the layers that have states of both modalities."""
+        layers = _among(store.layers(modalities), wanted)
+        for layer in layers:
+            require_different(store, modalities, layer)
+        return layers
+
+    def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:
+        """Analyse the label."""
+        y, target = right_answer(store)
+        return settings.analyze(
+            _spans(store, settings, layer), y, groups=store.groups(), target=target
+        )
+
+
+class EncodingView:
+    """Codes of the fused state at a layer, by the embeddings before fusion."""
+
+    version: ClassVar[int] = 1
+
+    def layers(
+        self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
+    ) -> Sequence[int]:
+        """Return the layers that have a fused state."""
+        layers = _among(store.fused_layers, wanted)
+        if not layers:
+            raise InputError(
+                f"{store.path} has nothing for the encoding view at the layers asked for; it needs "
+                "arrays fused/1, fused/2, …"
+            )
+        require_different(store, modalities, 0)
+        return layers
+
+    def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:
+        """Analyse the codes, and add how much depends on their number."""
+        states = store.array(f"fused/{layer}")
+        y = code_states(states, seed=settings.seed)
+        ask = partial(settings.analyze, _spans(store, settings, 0), groups=store.groups())
+        analysis = ask(y, target=f"the fused state, {int(y.max()) + 1} codes")
+        values_alone = partial(ask, replicates=1, permutations=1)
+        extra = code_sensitivity(analysis, states, values_alone, seed=settings.seed)
+        return replace(analysis, diagnostics=analysis.diagnostics | extra)
+
+
+VIEWS: Final[Registry[Callable[[], View]]] = Registry(
+    "view",
+    "modalprism.views",
+    {"answer": AnswerView, "stream": StreamView, "encoding": EncodingView},
+)
+"""Views by name: what makes each."""
+
+
+def require_different(store: EmbeddingStore, modalities: tuple[str, str], layer: int) -> None:
+    """Refuse a layer at which both modalities have the same array.
 
     Raises
     ------
     InputError
-        If the store lacks what a view reads, or a layer that was asked for, or both modalities
-        have the same array at a layer.
+        If all states are equal.
     """
-    known = store.layers(modalities)
-    if not known:
-        raise InputError(f"{store.path} has no layer with both {modalities[0]} and {modalities[1]}")
-    available = {"stream": known, "encoding": store.fused_layers}
-    unknown = set(layers or ()) - set(known) - set(store.fused_layers)
-    if unknown:
+    if layer in store.layers(modalities) and store.same_states(modalities, layer):
+        also = ", or leave the layer out by layers" if layer else ""
         raise InputError(
-            f"{store.path} has no layer {min(unknown)}; it has {', '.join(map(str, known))}"
+            f"{store.path} has the same array for {modalities[0]} and {modalities[1]} at layer "
+            f"{layer}, so that nothing can tell them apart; read each from a module of its own"
+            + also
         )
-    tasks = []
-    for view in views:
-        if view == "answer":
-            if "redrawn" in pairs and "redrawn/answer" not in store.names:
-                raise InputError(
-                    f"{store.path} has no runs on redrawn pairs; ask for pairs: [observed]"
-                )
-            tasks += [
-                Task(model, dataset, view, reading, NO_LAYER, "whole model") for reading in pairs
-            ]
-            continue
-        wanted = [layer for layer in available[view] if layers is None or layer in layers]
-        if not wanted:
-            raise InputError(
-                f"{store.path} has nothing for the {view} view at the layers asked for"
-                + ("; it needs arrays fused/1, fused/2, …" if view == "encoding" else "")
-            )
-        tasks += [
-            Task(model, dataset, view, "observed", layer, store.layer_name(layer))
-            for layer in wanted
-        ]
-    _refuse_same_states(store, modalities, tasks)
-    return tasks
-
-
-def _refuse_same_states(
-    store: EmbeddingStore, modalities: tuple[str, str], tasks: Sequence[Task]
-) -> None:
-    """Refuse a layer at which both modalities have one array: its atoms would say nothing."""
-    observed = [task for task in tasks if task.pairs == "observed"]
-    for layer in sorted({task.layer if task.view == "stream" else 0 for task in observed}):
-        if layer in store.layers(modalities) and store.same_states(modalities, layer):
-            also = ", or leave the layer out by layers" if layer else ""
-            raise InputError(
-                f"{store.path} has the same array for {modalities[0]} and {modalities[1]} at layer "
-                f"{layer}, so that nothing can tell them apart; read each from a module of its own"
-                + also
-            )
 
 
 def right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
-    """Return the target of the stream view, and what it is called."""
+    """Return the target of the stream view, and its name."""
     if "label" in store.names:
         return store.array("label"), "label"
     if "answer" in store.names:
@@ -140,14 +235,22 @@ def right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
 
 
 def model_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
-    """Return the target of the answer view, and what it is called."""
+    """Return the target of the answer view, and its name."""
     if "answer" in store.names:
         return store.array("answer"), "the model's answer"
     return right_answer(store)
 
 
+def _among(layers: Sequence[int], wanted: Collection[int] | None) -> list[int]:
+    return [layer for layer in layers if wanted is None or layer in wanted]
+
+
+def _spans(store: EmbeddingStore, settings: Settings, layer: int) -> dict[str, Any]:
+    return {one: store.mapped_span(one, layer) for one in settings.modalities}
+
+
 def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
-    """Return the model's accuracy and that of the commonest answer, where the store tells them."""
+    """Return the model's accuracy and that of the commonest answer, where the store has both."""
     if not {"label", "answer"} <= set(store.names):
         return {}
     label, answer = _numbered(store.array("label"), store.metadata), store.array("answer")
@@ -170,97 +273,8 @@ def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:
 
 
 def _numbered(label: NDArray[Any], metadata: Mapping[str, str]) -> NDArray[Any]:
-    """Return right answers as numbers of the candidates that the model chose from.
-
-    Words stay words where one of them was no candidate, or nobody says what the candidates were.
-    """
+    """Return labels as numbers of the candidates; as they are where one is no candidate."""
     candidates = json.loads(metadata.get("candidates", "[]"))
     if label.dtype.kind != "U" or not set(label.tolist()) <= set(candidates):
         return label
     return np.array([candidates.index(word) for word in label.tolist()])
-
-
-def run_task(
-    task: Task, store: EmbeddingStore, settings: Settings
-) -> tuple[list[dict[str, Any]], StoredEvidence | None]:
-    """Do one analysis and return its rows of the profile, without q-values, and its evidence."""
-    if task.pairs == "redrawn":
-        analysis = _redrawn(store, settings)
-    else:
-        # The profile records copied columns, and the report says so once for all layers.
-        with warnings.catch_warnings(action="ignore", category=DataWarning):
-            analysis = _observed(task, store, settings)
-    where = {
-        "model": task.model,
-        "dataset": task.dataset,
-        "view": task.view,
-        "pairs": task.pairs,
-        "layer": task.layer,
-        "layer_name": task.layer_name,
-        "q_value": float("nan"),
-    }
-    evidence = analysis.evidence
-    if evidence is not None and task.view != "answer":  # rows of every layer would be too many
-        evidence = replace(evidence, rows=None)
-    rows = [where | record for record in analysis.records()]
-    if evidence is None:
-        return rows, None
-    return rows, StoredEvidence(evidence, _digest_of_sample(task, store, settings))
-
-
-def _digest_of_sample(task: Task, store: EmbeddingStore, settings: Settings) -> str:
-    """Tell these examples, and how they are resampled, from all others."""
-    if task.pairs == "redrawn":
-        names = [f"redrawn/{modality}" for modality in sorted(settings.modalities)]
-    else:
-        known = ("id", "label", *(f"group/{column}" for column in sorted(store.groups())))
-        names = [name for name in known if name in store.names]
-    if not names:  # nothing says which examples they are: only the same store is the same
-        return store.digest()[:16]
-    digest = hashlib.sha256(f"{settings.seed} {settings.replicates}".encode())
-    for name in names:
-        values = store.array(name)
-        digest.update(f"{name} {values.shape}".encode())
-        digest.update("\0".join(map(str, values.ravel().tolist())).encode())
-    return digest.hexdigest()[:16]
-
-
-def _redrawn(store: EmbeddingStore, settings: Settings) -> Analysis:
-    runs = store.redrawn(settings.modalities)
-    return analyze_redrawn(
-        runs.probability,
-        *runs.inputs,
-        modalities=settings.modalities,
-        base=settings.base,
-        replicates=settings.replicates,
-        seed=settings.seed,
-    )
-
-
-def _observed(task: Task, store: EmbeddingStore, settings: Settings) -> Analysis:
-    layer = task.layer if task.view == "stream" else 0
-    ask = partial(
-        analyze,
-        {modality: store.mapped_span(modality, layer) for modality in settings.modalities},
-        groups=store.groups(),
-        base=settings.base,
-        estimator=settings.estimator,
-        folds=settings.folds,
-        replicates=settings.replicates,
-        permutations=settings.permutations,
-        seed=settings.seed,
-    )
-    if task.view == "encoding":
-        states = store.array(f"fused/{task.layer}")
-        y = code_states(states, seed=settings.seed)
-        analysis = ask(y, target=f"the fused state, {int(y.max()) + 1} codes")
-        values_alone = partial(ask, replicates=1, permutations=1)
-        extra = code_sensitivity(analysis, states, values_alone, seed=settings.seed)
-    elif task.view == "answer":
-        y, target = model_answer(store)
-        analysis = ask(y, target=target)
-        extra = _accuracy(store, settings)
-    else:
-        y, target = right_answer(store)
-        return ask(y, target=target)
-    return replace(analysis, diagnostics=analysis.diagnostics | extra)

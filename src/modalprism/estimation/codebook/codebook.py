@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,9 @@ class CodebookEstimator:
     >>> round(analysis.synergy.value, 1), round(analysis.synergy.p_value, 2)
     (1.0, 0.02)
     """
+
+    version: ClassVar[int] = 1
+    """Raised in a commit that changes results: those that studies cached are then computed anew."""
 
     replicates: int = 1000
     permutations: int = 199

@@ -26,6 +26,7 @@ _METADATA: Final[dict[str, dict[str, Any]]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": "modalprism", "Producer": None},
 }
+ENDINGS: Final = tuple(_METADATA)
 _DPI: Final = 200
 
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from modalprism.cache import Cache, Entry, Key
 from modalprism.engines import Job, LocalEngine
 from modalprism.plotting.examples import ShownExample, by_case
 from modalprism.plotting.figures import (
@@ -19,14 +22,16 @@ from modalprism.plotting.figures import (
     prism_figure,
 )
 from modalprism.plotting.figures.beside import beside_figure
-from modalprism.plotting.figures.canvas import save_drawn
+from modalprism.plotting.figures.canvas import ENDINGS, save_drawn
 from modalprism.plotting.figures.examples import examples_figure, figure_names
 from modalprism.plotting.readings import Readings
 from modalprism.plotting.scores import Scoring
 from modalprism.plotting.settings import user_fonts
 from modalprism.progress import Track, silent
-from modalprism.reports.figures.figure_cache import key_of, remember, unchanged
 from modalprism.studies.profile import Profile
+
+_DRAWN_BY: Final = {"examples figure": 1, "matplotlib": mpl.__version__}
+"""What draws figures of examples; raise the number when they come to look different."""
 
 __all__ = ["Drawing", "contribution_figure", "depth_figure", "prism_figure", "write_figures"]
 
@@ -111,24 +116,27 @@ def write_figures(
     if any(one.share for one in scored):
         jobs["baselines"] = partial(beside_figure, scored, readings, seed)
     of_page = list(jobs)
-    keys: dict[str, str] = {}
+    keys: dict[str, Key] = {}
     found = by_case(examples)
     for case, name in figure_names(readings, examples).items():
         jobs[name] = partial(examples_figure, readings, case, found[case], seed)
         atoms = [readings.atoms(case, "answer"), readings.modalities, readings.unit("answer")]
-        keys[name] = key_of(case, found[case], atoms, seed)
+        drawn = {"case": list(case), "examples": repr(found[case]), "atoms": repr(atoms)}
+        keys[name] = Key(name, _DRAWN_BY, {**drawn, "seed": seed})
     folder = folder.resolve()  # a process that draws may have begun in another folder
     folder.mkdir(parents=True, exist_ok=True)
-    standing = unchanged(folder, keys)
-    remember(folder, standing)  # before others are drawn anew, lest they are taken for the old
-    jobs = {name: job for name, job in jobs.items() if name not in standing}
+    cache = Cache(folder, one_each=True)
+    cached = {name for name, key in keys.items() if cache.find(key)}
+    jobs = {name: job for name, job in jobs.items() if name not in cached}
     # Figures are drawn in processes, which start without what tables and pages need: `save_drawn`
     # imports the look's room alone.
     drawing = [
         Job(name, save_drawn, (job, folder / name, user_fonts())) for name, job in jobs.items()
     ]
     texts = dict(LocalEngine().run(drawing, track=track, description="drawing figures"))
-    remember(folder, keys)
+    for name in texts.keys() & keys.keys():
+        files = {ending: (folder / f"{name}.{ending}").read_bytes() for ending in ENDINGS}
+        cache.put(keys[name], Entry(None, files))
     return {
         name: Drawing(name, f"{descriptions[name]}. The tables give every number.", texts[name])
         for name in of_page

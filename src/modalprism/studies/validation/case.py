@@ -15,7 +15,6 @@ from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import DataWarning, InputError
 from modalprism.estimation.analysis import Analysis
-from modalprism.estimation.analyze import analyze
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track
 from modalprism.studies.study_store import StudyStore
@@ -43,21 +42,10 @@ class Question:
 
     def answer(self) -> Analysis | str:
         """Ask the estimator; where it cannot answer, return its words."""
-        how = self.settings
         try:
             # Some checks pass one modality twice on purpose.
             with warnings.catch_warnings(action="ignore", category=DataWarning):
-                return analyze(
-                    self.embeddings,
-                    self.target,
-                    groups=self.groups,
-                    base=how.base,
-                    estimator=how.estimator,
-                    folds=how.folds,
-                    replicates=how.replicates,
-                    permutations=how.permutations,
-                    seed=how.seed,
-                )
+                return self.settings.analyze(self.embeddings, self.target, groups=self.groups)
         except InputError as error:
             return str(error)
 

@@ -86,10 +86,16 @@ def validate(
     if min(examples, runs) < 2:
         raise InputError("checks need two examples or more, and two of them to be run again")
     begin = time.perf_counter()
+    own = study.settings()
+    settings = replace(  # fewer draws suffice to tell zero from more
+        own,
+        replicates=min(own.replicates, REPLICATES),
+        permutations=min(own.permutations, PERMUTATIONS),
+    )
     with tracking(progress) as track:
         validation = validate_stores(
             study.stores(track=track, allow_code=allow_code),
-            _settings(study),
+            settings,
             examples=examples,
             runs=runs,
             workers=study.workers,
@@ -99,19 +105,6 @@ def validate(
     validation = replace(validation, seconds=time.perf_counter() - begin)
     validation.write(study.out)
     return validation
-
-
-def _settings(study: Study) -> Settings:
-    """Return the study's own settings; fewer draws do where only zero and more are told apart."""
-    return Settings(
-        study.modalities,
-        study.base,
-        study.estimator,
-        study.folds,
-        min(study.replicates, REPLICATES),
-        min(study.permutations, PERMUTATIONS),
-        study.seed,
-    )
 
 
 def validate_stores(
