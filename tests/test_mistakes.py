@@ -52,7 +52,7 @@ def written(folder, text):
         ("seed: ~", "line 1: seed: give a whole number, not nothing$"),
         ("title: [a]", "line 1: title: give a word or a text, not a list of 1$"),
         ("estimator: 3", "line 1: estimator: .*put .3. in quotes"),
-        ("estimator: [a]", "estimator: give 'posterior' or 'codebook', not a list of 1$"),
+        ("estimator: [a]", "estimator: give a word or a text, not a list of 1$"),
     ],
 )
 def test_a_mistake_is_said_with_its_line_and_what_to_write(tmp_path, text, words):

@@ -204,7 +204,7 @@ class MemoryCache(Generic[KeyT, ValueT]):
                 value = self.find(key, missing)
                 if value is missing:
                     value = make()
-                    self.put(key, value)  # type: ignore[arg-type]
+                    self.put(key, value)
         return value  # type: ignore[return-value]
 
     def find(self, key: KeyT, default: DefaultT) -> ValueT | DefaultT:

@@ -120,7 +120,7 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
     kept = [path for path in before if {"cache", "store", "analyses"} & set(path.parts)]
     (store,) = (study.out / "store").glob("concat-pictured-*")
     stored = [path for path in kept if store in path.parents]
-    assert len(kept) == 2 + len(stored) + 2 * 3  # features of the encoders, a capture, analyses
+    assert len(kept) == 2 * 2 + len(stored) + 2 * 3  # features of the encoders, a capture, analyses
     assert all(path.stat().st_mtime_ns == before[path] for path in kept)
     assert set(tmp_path.rglob("*")) >= set(before)
 

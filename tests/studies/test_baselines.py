@@ -126,7 +126,7 @@ def test_embeddings_alone_cannot_be_scored(make_study):
 
 
 def test_a_name_that_is_none_is_said_at_once(make_study):
-    with pytest.raises(InputError, match=r"baselines: there is no baseline 'shap'.*mm_shap"):
+    with pytest.raises(InputError, match=r"baselines\.0: there is no baseline 'shap'.*mm_shap"):
         Study.from_yaml(make_study(baselines=["shap"]))
     with pytest.raises(InputError, match=r"baselines\.examples: .*give a number of at least 2"):
         Study.from_yaml(make_study(baselines={"examples": 1}))
@@ -154,5 +154,5 @@ def test_names_may_be_given_for_one_run(study_of):
         "names": ("paper", "ablation"),
         "examples": 30,
     }
-    with pytest.raises(InputError, match=r"baselines: names: there is no baseline ''"):
+    with pytest.raises(InputError, match=r"baselines: names\.0: there is no baseline ''"):
         study.with_baselines("")

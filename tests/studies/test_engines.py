@@ -16,9 +16,10 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.engines import LocalEngine, RayEngine, SerialEngine
 from modalprism.errors import InputError
 from modalprism.progress import ProgressEvent
+from modalprism.studies.evidence_store import AnalysisKey
 from modalprism.studies.runner import _analyse, _digest_there
 from modalprism.studies.study import Study
-from modalprism.studies.views import Settings, Task
+from modalprism.studies.views import Settings
 
 pytestmark = pytest.mark.slow
 MOST = {"views": ["answer", "stream", "encoding"], "pairs": ["observed", "redrawn"]}
@@ -136,7 +137,7 @@ def test_a_store_that_cannot_be_analysed_is_refused_in_the_same_words(make_study
 def test_a_machine_that_does_not_see_the_store_says_so(make_study):
     folder = make_study().parent
     store = EmbeddingStore.open(folder / "store.npz")
-    task = Task("model", "dataset", "answer", "observed", -1, "whole model")
+    task = AnalysisKey("model", "dataset", "answer", "observed", -1)
     settings = Settings(("image", "text"), replicates=2, permutations=1)
     there = socket.gethostname()
     gone = replace(store, path=folder / "elsewhere.npz")
@@ -146,5 +147,5 @@ def test_a_machine_that_does_not_see_the_store_says_so(make_study):
         _analyse(task, gone, store.digest(), "another machine", settings)
     with pytest.raises(InputError, match=rf"the machine {there} has another store at .*store\.npz"):
         _analyse(task, store, "another digest", "another machine", settings)
-    assert _analyse(task, store, store.digest(), "another machine", settings).rows
+    assert _analyse(task, store, store.digest(), "another machine", settings).value
     _digest_there.cache_clear()

@@ -10,12 +10,11 @@ import pytest
 
 import modalprism
 from modalprism.baselines.ablation import ModalityAblation
-from modalprism.cache import Cache
 from modalprism.estimation.posterior import PosteriorEstimator
-from modalprism.studies.baselines import BaselinesAsked, run_baselines
-from modalprism.studies.runner import _cache_key
-from modalprism.studies.views import AnswerView, Settings
+from modalprism.studies.baselines import _key
+from modalprism.studies.runner import _cache_key, plan_analyses
 from modalprism.studies.study import Study
+from modalprism.studies.views import AnswerView
 
 RUN = """
 import sys
@@ -71,15 +70,17 @@ def test_an_edited_comment_keeps_finished_analyses(make_study, tmp_path):
 def test_a_raised_version_is_another_key(make_study, monkeypatch, of):
     study = Study.from_yaml(make_study())
     (store,) = study.stores()
-    ((analysis, _),) = plan(study, store)
+    options = {"views": study.views, "pairs": study.pairs, "modalities": study.modalities}
+    ((analysis, _),) = plan_analyses([store], **options, layers=None)
     before = _cache_key(analysis, "digest", study.settings())
     monkeypatch.setattr(of, "version", of.version + 1)
     assert _cache_key(analysis, "digest", study.settings()).name != before.name
 
 
-def plan(study, store):
-    from modalprism.studies.runner import plan_analyses
-
-    return plan_analyses(
-        [store], views=study.views, pairs=study.pairs, modalities=study.modalities, layers=None
-    )
+def test_a_raised_version_of_a_baseline_is_another_key(make_study, monkeypatch):
+    (store,) = Study.from_yaml(make_study()).stores()
+    before = [_key(name, store, {"seed": 0}).name for name in ("ablation", "perceptual")]
+    monkeypatch.setattr(ModalityAblation, "version", ModalityAblation.version + 1)
+    after = [_key(name, store, {"seed": 0}).name for name in ("ablation", "perceptual")]
+    assert after[0] != before[0]
+    assert after[1] == before[1]

@@ -7,7 +7,6 @@ packages.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +14,23 @@ from typing import Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
+from modalprism.cache import Cache, Entry, Key
 from modalprism.errors import InputError
-from modalprism.files import cache_folder, write_whole
+from modalprism.files import cache_folder
 from modalprism.progress import Track, silent
 
 PICTURE_SIZE: Final = 128
 IMAGE_TOKENS: Final = 16
 IMAGE_CHANNELS: Final = 1280
 TEXT_CHANNELS: Final = 384
-_ENCODERS_VERSION: Final = "efficientnet-lite0 0.1.0, all-minilm-l6-v2 0.1.0, features 1"
+_ENCODERS: Final[dict[str, int | str]] = {
+    "efficientnet-lite0": "0.1.0",
+    "all-minilm-l6-v2": "0.1.0",
+    "features": 1,
+}
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
 
@@ -51,17 +54,10 @@ class TextStates:
 def _cached(
     kind: str, inputs: Sequence[str], compute: Callable[[], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Return the features of `inputs`, computed once; a damaged cache file is computed anew."""
-    key = hashlib.sha256("\n".join([_ENCODERS_VERSION, kind, *inputs]).encode()).hexdigest()[:16]
-    path = cache_folder() / f"{kind}-{key}.safetensors"
-    if path.is_file():
-        try:
-            return load_file(path)
-        except SafetensorError:
-            path.unlink()
-    features = compute()
-    write_whole(path, save(features))
-    return features
+    """Return the features of `inputs`, computed once."""
+    key = Key(kind, _ENCODERS, {"inputs": list(inputs)})
+    entry = Cache(cache_folder()).get(key, lambda: Entry(None, {"safetensors": save(compute())}))
+    return load(entry.files["safetensors"])
 
 
 def _missing(package: str, error: ImportError) -> InputError:

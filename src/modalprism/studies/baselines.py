@@ -126,8 +126,8 @@ def run_baselines(
             subject = _subject(study_store, study_store.origin, asked, seed, missing, track)
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
             for name in missing:
-                entry = Entry(_score(subject, name, seed, replicates, track))
-                found[name] = cache.put(keys[name], entry)
+                scored = Entry(_score(subject, name, seed, replicates, track))
+                found[name] = cache.put(keys[name], scored)
         for name, entry in found.items():
             if entry is None:
                 continue

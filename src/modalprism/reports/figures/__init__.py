@@ -30,7 +30,7 @@ from modalprism.plotting.settings import user_fonts
 from modalprism.progress import Track, silent
 from modalprism.studies.profile import Profile
 
-_DRAWN_BY: Final = {"examples figure": 1, "matplotlib": mpl.__version__}
+_DRAWN_BY: Final[dict[str, int | str]] = {"examples figure": 1, "matplotlib": mpl.__version__}
 """What draws figures of examples; raise the number when they come to look different."""
 
 __all__ = ["Drawing", "contribution_figure", "depth_figure", "prism_figure", "write_figures"]

@@ -16,6 +16,7 @@ from modalprism.baselines.interface import Subject
 from modalprism.baselines.moments import Moments, moments_of, noting, with_noise
 from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
 from modalprism.baselines.states import filled
+from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.interventions import others
 from modalprism.capture.knockout import span_hidden
@@ -68,7 +69,7 @@ class Rerun:
             raise InputError(f"the store's states were pooled by {pool!r}, which is not known here")
         self.subject, self.pool, self.seed, self.track = subject, pool, seed, track
         self.passes = 0
-        self._done: dict[tuple[Any, ...], Read] = {}
+        self._done: MemoryCache[tuple[Any, ...], Read] = MemoryCache()
         self._moments: dict[bytes, Mapping[str, Moments]] = {}
 
     def own(self, places: Places) -> Read:
@@ -80,11 +81,11 @@ class Rerun:
             self._moments[places.tobytes()] = moments
             return read
 
-        return self._once(("own", places.tobytes()), run)
+        return self._done.get(("own", places.tobytes()), run)
 
     def exchanged(self, modality: str, places: Places, draw: int) -> Read:
         """Run examples with a modality that each has from another one of them."""
-        return self._once(
+        return self._done.get(
             ("exchanged", modality, places.tobytes(), draw),
             lambda: self._run(
                 places, f"with other {modality}", change=self._exchange(modality, places, draw)
@@ -121,7 +122,7 @@ class Rerun:
                 {modality: with_noise(moments, batch.places, self.seed + draw, sigma=sigma)},
             )
 
-        return self._once(
+        return self._done.get(
             ("noisy", modality, sigma, places.tobytes(), draw, other),
             lambda: self._run(
                 places,
@@ -149,7 +150,7 @@ class Rerun:
         """
         if self.pool == ATTENTION:
             raise InputError("states are pooled by attention, which is what would be cut")
-        return self._once(
+        return self._done.get(
             ("hidden", modality, places.tobytes(), layer, draw),
             lambda: self._run(
                 places,
@@ -165,11 +166,6 @@ class Rerun:
     def _exchange(self, modality: str, places: Places, draw: int) -> Change:
         examples = [self.subject.examples[place] for place in places]
         return with_inputs_of(examples, modality, self.donors(places, draw))
-
-    def _once(self, key: tuple[Any, ...], run: Callable[[], Read]) -> Read:
-        if key not in self._done:
-            self._done[key] = run()
-        return self._done[key]
 
     def _run(
         self,
