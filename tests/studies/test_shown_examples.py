@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from modalprism.capture.store import EmbeddingStore
+from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
 from modalprism.plotting.examples import ShownExample
-from modalprism.studies.capture_origin import CaptureOrigin
+from modalprism.studies.capture_input import _shown
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform
 from modalprism.studies.example_rows import chosen_rows, standing
@@ -287,8 +288,8 @@ def test_a_study_writes_its_examples_and_takes_them_up(finished, tmp_path):
 
 def test_a_captures_recording_comes_with_its_rate():
     columns = SimpleNamespace(modalities={"speech": SimpleNamespace(kind="audio")})
-    origin = object.__new__(CaptureOrigin)
-    vars(origin)["examples"] = SimpleNamespace(columns=columns, sampling_rate=8000)
-    samples = np.zeros(16_000, np.float32)
-    assert seen(origin._seen("speech", samples))[1] == "a recording of 2.0 s"
-    assert origin._seen("text", "words") == "words"
+    examples = SimpleNamespace(columns=columns, sampling_rate=8000)
+    example = Example("1", {"speech": np.zeros(16_000, np.float32), "text": "words"})
+    shown = _shown(examples, example)
+    assert seen(shown["speech"])[1] == "a recording of 2.0 s"
+    assert shown["text"] == "words"
