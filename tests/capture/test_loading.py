@@ -17,7 +17,7 @@ from transformers import (
 from transformers.utils import logging
 
 from modalprism.capture.adapter import Adapter
-from modalprism.capture.families.registry import REGISTRY, adapter_class
+from modalprism.capture.families.registry import FAMILIES, adapter_class
 from modalprism.capture.families.towers import ClipAdapter
 from modalprism.capture.loading import load_adapter
 from modalprism.errors import InputError
@@ -146,7 +146,7 @@ def test_an_architecture_goes_before_the_type():
         adapter_class("blip")
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", FAMILIES.names())
 def test_every_adapter_of_the_registry_says_where_modalities_meet(name):
     found = adapter_class(name)
     assert issubclass(found, Adapter)

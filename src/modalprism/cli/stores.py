@@ -122,11 +122,11 @@ def families(as_json: Json = False) -> None:
     Any other model: describe it with modalprism.capture.generic.ModuleAdapter, or write an adapter
     (docs/adapters.md does so in fifteen lines).
     """
-    from modalprism.capture.families.registry import REGISTRY, adapter_class
+    from modalprism.capture.families.registry import FAMILIES
 
     known: dict[str, Any] = {}
-    for model_type in sorted(REGISTRY):
-        chosen = adapter_class(model_type)
+    for model_type in sorted(FAMILIES.names()):
+        chosen = FAMILIES[model_type]
         known[model_type] = {"modalities": list(chosen.modalities), "fusion": chosen.fusion}
     if as_json:
         print_json(known)

@@ -113,13 +113,6 @@ def test_llava_spans_are_the_picture_and_the_words(llava, emoji_examples, states
     assert not (spans["text"] & ~inputs["attention_mask"].bool()).any()
 
 
-def test_the_answer_is_a_distribution_over_the_candidates(llava, emoji_examples, states_of):
-    inputs, _, _, output = states_of(llava, emoji_examples)
-    answer = llava.answer(output, inputs)
-    assert answer.shape == (8, 2)
-    torch.testing.assert_close(answer.sum(1), torch.ones(8))
-
-
 def test_candidates_that_begin_alike_are_refused(tokenizer_of):
     with pytest.raises(InputError, match="begin with the same token"):
         first_tokens(tokenizer_of(), ("yes please", "yes"))
@@ -227,14 +220,6 @@ def test_spans_of_tiles_follow_the_pictures_shape(request, unequal_examples, fam
         assert spans["text"][row].nonzero().flatten().tolist() == list(range(middle, end))
         image = list(range(middle - count, middle))
         assert spans["image"][row].nonzero().flatten().tolist() == image
-
-
-def test_states_do_not_depend_on_the_examples_beside(tiled, unequal_examples, states_of):
-    _, states, _, _ = states_of(tiled, unequal_examples)
-    _, alone, _, _ = states_of(tiled, unequal_examples[1:2])
-    assert len(alone) == 4 * 3 - 1  # both spans at four layers, and the last position behind three
-    for name, state in alone.items():
-        torch.testing.assert_close(states[name][1:2], state, rtol=0, atol=1e-5)
 
 
 def test_attention_weighs_positions_by_what_they_receive(llava, emoji_examples, pooled):

@@ -138,25 +138,6 @@ def test_spans_are_the_crops_and_the_words(cropping, unequal_examples, split):
             assert spans[modality][row].sum() == sum(kept)  # before the picture there is nothing
 
 
-def test_the_picture_never_sees_the_words(cropping, unequal_examples, states_of):
-    example = unequal_examples[1]
-    other = replace(example, inputs=example.inputs | {"text": unequal_examples[3].inputs["text"]})
-    _, states, _, _ = states_of(cropping, [example])
-    _, others, _, _ = states_of(cropping, [other])
-    for layer in range(4):
-        name = f"image/{layer}"
-        torch.testing.assert_close(states[name], others[name], rtol=0, atol=1e-6)
-        assert not torch.allclose(states[f"text/{layer}"], others[f"text/{layer}"], atol=1e-4)
-
-
-def test_states_do_not_depend_on_the_examples_beside(cropping, unequal_examples, states_of):
-    _, states, _, _ = states_of(cropping, unequal_examples)
-    _, alone, _, _ = states_of(cropping, unequal_examples[1:2])
-    assert len(alone) == 4 * 3 - 1  # both spans at four layers, and the last position behind three
-    for name, state in alone.items():
-        torch.testing.assert_close(states[name][1:2], state, rtol=0, atol=1e-5)
-
-
 def test_candidates_follow_the_prompt_with_a_space(cropping):
     vocabulary = {"yes": 1, " yes": 2, "no": 3, " no": 4, "<unk>": 0}
     whole = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - no password

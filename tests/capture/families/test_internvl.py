@@ -106,22 +106,3 @@ def test_the_chat_template_of_the_model_says_the_same(internvl):
     own = internvl.prompt("camera")
     internvl.processor.chat_template = CHAT
     assert internvl.prompt("camera") == own
-
-
-def test_the_picture_never_sees_the_words(internvl, unequal_examples, states_of):
-    example = unequal_examples[1]
-    other = replace(example, inputs=example.inputs | {"text": unequal_examples[3].inputs["text"]})
-    _, states, _, _ = states_of(internvl, [example])
-    _, others, _, _ = states_of(internvl, [other])
-    for layer in range(4):
-        name = f"image/{layer}"
-        torch.testing.assert_close(states[name], others[name], rtol=0, atol=1e-6)
-        assert not torch.allclose(states[f"text/{layer}"], others[f"text/{layer}"], atol=1e-4)
-
-
-def test_states_do_not_depend_on_the_examples_beside(internvl, unequal_examples, states_of):
-    _, states, _, _ = states_of(internvl, unequal_examples)
-    _, alone, _, _ = states_of(internvl, unequal_examples[1:2])
-    assert len(alone) == 4 * 3 - 1  # both spans at four layers, and the last position behind three
-    for name, state in alone.items():
-        torch.testing.assert_close(states[name][1:2], state, rtol=0, atol=1e-5)

@@ -90,11 +90,3 @@ def test_the_picture_sees_the_words_from_layer_1(paligemma, emoji_examples, stat
     assert torch.equal(states["image/0"], others["image/0"])
     for layer in (1, 2, 3):
         assert not torch.allclose(states[f"image/{layer}"], others[f"image/{layer}"], atol=1e-4)
-
-
-def test_states_do_not_depend_on_the_examples_beside(paligemma, emoji_examples, states_of):
-    _, states, _, _ = states_of(paligemma, emoji_examples)
-    _, alone, _, _ = states_of(paligemma, emoji_examples[1:2])
-    assert len(alone) == 4 * 3 - 1  # both spans at four layers, and the last position behind three
-    for name, state in alone.items():
-        torch.testing.assert_close(states[name][1:2], state, rtol=0, atol=1e-5)

@@ -256,14 +256,6 @@ def test_clap_answers_by_candidates(clap, sounds, states_of):
     assert clap.answer(output, inputs) is None
 
 
-def test_a_recordings_state_does_not_depend_on_those_beside_it(clap, sounds, states_of):
-    _, states, _, _ = states_of(clap, sounds)
-    _, alone, _, _ = states_of(clap, sounds[:1])
-    for layer in (0, 1, 2, 3, 4):
-        expected = states[f"audio/{layer}"][:1]
-        torch.testing.assert_close(alone[f"audio/{layer}"], expected, rtol=0, atol=1e-5)
-
-
 @pytest.mark.parametrize("samples", [0, RATE + 1])
 def test_a_recording_longer_than_clap_hears_is_refused(clap, sounds, samples):
     inputs = {"audio": np.ones(samples, dtype=np.float32), "text": "a"}

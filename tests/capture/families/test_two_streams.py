@@ -90,23 +90,6 @@ def test_lxmert_spans_are_words_and_regions(lxmert_of, region_examples, states_o
     assert answer.shape == (8, 3)
 
 
-def test_lxmert_does_not_see_padding(lxmert_of, region_examples, states_of):
-    lxmert = lxmert_of()
-    _, states, _, _ = states_of(lxmert, region_examples)
-    _, alone, _, _ = states_of(lxmert, region_examples[:1])
-    for name, state in alone.items():
-        torch.testing.assert_close(states[name][:1], state, rtol=0, atol=1e-5)
-
-
-def test_before_fusion_neither_stream_knows_the_other(lxmert_of, region_examples, states_of):
-    lxmert = lxmert_of()
-    _, states, _, _ = states_of(lxmert, region_examples)
-    other = [replace(e, inputs=e.inputs | {"text": "A B"}) for e in region_examples]
-    _, changed, _, _ = states_of(lxmert, other)
-    assert torch.equal(states["image/0"], changed["image/0"])
-    assert not torch.allclose(states["image/1"], changed["image/1"], atol=1e-5)
-
-
 def test_lxmert_takes_no_candidates(lxmert_of):
     with pytest.raises(InputError, match="give no candidates"):
         lxmert_of(candidates=("cat",))
@@ -169,15 +152,6 @@ def test_bridgetower_spans_are_the_words_and_the_whole_picture(
     answer = bridgetower.answer(output, inputs)
     torch.testing.assert_close(answer, torch.softmax(output.logits, 1))
     assert answer.shape == (8, 2)
-
-
-def test_bridgetower_does_not_see_padding(bridgetower_of, emoji_examples, states_of):
-    bridgetower = bridgetower_of()
-    _, states, _, _ = states_of(bridgetower, emoji_examples)
-    for row in range(8):
-        _, alone, _, _ = states_of(bridgetower, emoji_examples[row : row + 1])
-        for name, state in alone.items():
-            torch.testing.assert_close(states[name][row : row + 1], state, rtol=0, atol=1e-5)
 
 
 def test_bridgetower_without_its_head_is_refused(bridgetower_of):

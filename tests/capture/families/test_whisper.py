@@ -128,15 +128,6 @@ def test_the_prompt_has_whispers_own_marks(whisper_of, examples, generation, aft
     ]  # fmt: skip
 
 
-def test_what_a_batch_holds_beside_changes_no_state(whisper, examples, states_of):
-    _, together, _, output = states_of(whisper, examples)
-    for row, example in enumerate(examples):
-        _, alone, _, single = states_of(whisper, [example])
-        for name, state in alone.items():
-            torch.testing.assert_close(together[name][row], state[0], rtol=0, atol=1e-5)
-        assert single.logits.shape[1] <= output.logits.shape[1]
-
-
 def test_the_answer_is_a_distribution_read_where_the_transcript_begins(
     whisper, examples, states_of
 ):

@@ -1,17 +1,19 @@
-"""Which adapter reads which model: data, so that nothing is imported before it is wanted."""
+"""Adapters by ``config.model_type``, imported when a model of the type is loaded.
+
+Where models of one type differ in what they answer, the names of their architectures stand in its
+place: each class reads the weights of its own head, and none is given a head without training.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Final
 
 from modalprism.capture.adapter import Adapter
 from modalprism.errors import InputError
+from modalprism.registry import Registry
 
-_HOME: Final = "modalprism.capture.families"
-REGISTRY: Final[dict[str, str]] = {
-    # config.model_type, or the architecture where one type has several: module and class
+_CLASSES: Final = {
     "clip": "towers.ClipAdapter",
     "siglip": "towers.SiglipAdapter",
     "siglip2": "towers.Siglip2Adapter",
@@ -37,11 +39,12 @@ REGISTRY: Final[dict[str, str]] = {
     "internvl": "internvl.InternVlAdapter",
     "whisper": "whisper.WhisperAdapter",
 }
-"""``config.model_type`` → module in this folder and class.
-
-Where models of one type differ in what they answer, their architectures stand here instead: each
-reads the weights of its own head, and none is given a head that was never trained.
-"""
+FAMILIES: Final[Registry[type[Adapter]]] = Registry(
+    "family",
+    "modalprism.families",
+    {name: f"{__package__}.{place.replace('.', ':')}" for name, place in _CLASSES.items()},
+)
+"""Model types and architectures; other packages add theirs by the entry point of the same name."""
 
 
 def adapter_class(model_type: str, architectures: Sequence[str] | None = ()) -> type[Adapter]:
@@ -66,14 +69,11 @@ def adapter_class(model_type: str, architectures: Sequence[str] | None = ()) -> 
     >>> adapter_class("blip", ["BlipForQuestionAnswering"]).__name__
     'BlipQuestionAdapter'
     """
-    names = tuple(architectures or ())
-    for name in (*names, model_type):
-        if name in REGISTRY:
-            module, found = REGISTRY[name].rsplit(".", 1)
-            adapter: type[Adapter] = getattr(import_module(f"{_HOME}.{module}"), found)
-            return adapter
+    names, known = tuple(architectures or ()), FAMILIES.names()
+    if found := next((name for name in (*names, model_type) if name in known), None):
+        return FAMILIES[found]
     named = f" ({', '.join(names)})" if names else ""
     raise InputError(
         f"there is no adapter for models of type {model_type!r}{named}; there are "
-        f"{', '.join(sorted(REGISTRY))}; docs/adapters.md shows how to write one"
+        f"{', '.join(sorted(known))}; docs/adapters.md shows how to write one"
     )
