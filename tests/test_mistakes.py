@@ -1,8 +1,11 @@
 """Mistakes in a study file: one sentence each, with the line and what to write."""
 
+import re
+
 import pytest
 
 from modalprism.errors import InputError
+from modalprism.studies.embeddings_input import EmbeddingsInput
 from modalprism.studies.study import Study
 
 
@@ -100,3 +103,27 @@ def test_keys_of_answers_are_the_words_that_are_written(tmp_path):
     path = written(tmp_path, f"sources: [{{{source}, answers: {answers}}}]")
     (source,) = Study.from_yaml(path).sources
     assert list(source.answers) == ["on", "off2", "0", "010", "true"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words", "parameter"),
+    [
+        ({"seed": -1}, "seed: give a number of at least 0, not -1", "seed"),
+        ({"sedd": 1}, "sedd: there is no such key; did you mean 'seed'?", "sedd"),
+        ({"sources": []}, "sources: give a list of at least 1", "sources"),
+        ({"sources": [{"pth": "e.npz"}]}, "say where the embeddings are", "sources"),
+        ({"layers": ["all"]}, "layers.0: give a whole number, not 'all'", "layers"),
+        ({"modalities": ("text", "text")}, "the two modalities are both called 'text'", ""),
+    ],
+)
+def test_a_study_made_in_python_is_refused_in_one_sentence(wrong, words, parameter):
+    asked = {"sources": [{"path": "e.npz"}], "modalities": ("image", "text"), "out": "run"}
+    with pytest.raises(InputError, match=re.escape(words)) as caught:
+        Study(**asked | wrong)
+    assert caught.value.parameter == parameter
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_part_made_in_python_is_refused_in_one_sentence():
+    with pytest.raises(InputError, match="path"):
+        EmbeddingsInput(kind="embeddings")

@@ -6,6 +6,8 @@ sentence: what was wrong, where, and what to do. The command line turns it into 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 _LONGEST: Final = 1_500
@@ -61,6 +63,26 @@ class InputError(ValueError):
 
 class DataWarning(UserWarning):
     """The data make the numbers misleading; `modalprism.Analysis.cautions` says so too."""
+
+
+@contextmanager
+def concerning(parameter: str) -> Iterator[None]:
+    """Name the parameter that every `InputError` of the block is about, where it names none.
+
+    Examples
+    --------
+    >>> try:
+    ...     with concerning("columns"):
+    ...         raise InputError("there is no column 'scan'")
+    ... except InputError as error:
+    ...     error.parameter
+    'columns'
+    """
+    try:
+        yield
+    except InputError as error:
+        error.parameter = error.parameter or parameter
+        raise
 
 
 class WorkerError(RuntimeError):

@@ -18,6 +18,7 @@ from typing import Final
 import platformdirs
 
 from modalprism.errors import InputError
+from modalprism.foreign import reason_of
 
 _LONGEST_NAME: Final = 255
 """Bytes of one name that file systems take."""
@@ -62,6 +63,23 @@ def write_whole(path: Path, content: bytes | str) -> None:
     finally:
         if partial.is_file():
             partial.unlink()
+
+
+def make_folder(folder: Path, what: str = "the folder") -> None:
+    """Make a folder that the user named, and those above it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made, such as below a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{what} {folder} cannot be made: {reason_of(error)}; give another folder",
+            parameter="out",
+        ) from error
 
 
 def check_names(names: Collection[str], *, one_case: bool = False) -> None:

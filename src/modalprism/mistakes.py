@@ -52,7 +52,7 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
         Where the study was read from; the sentence then begins with the file and the line.
     """
     first = error.errors()[0]
-    words = words_of(first, file)
+    words = _words_of(first, file)
     place = _place(first)
     if file is None:
         return f"{_dotted(place) or 'the study'}: {words}"
@@ -72,7 +72,7 @@ def _place(mistake: ErrorDetails) -> Place:
     return mistake["loc"] if key is None else (*mistake["loc"], key)
 
 
-def words_of(mistake: ErrorDetails, file: YamlFile | None = None) -> str:
+def _words_of(mistake: ErrorDetails, file: YamlFile | None = None) -> str:
     """Return what is wrong with a value, and what to write instead."""
     kind, given, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     words = mistake["msg"].removeprefix("Value error, ")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from textwrap import fill
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from modalprism.errors import InputError
 from modalprism.foreign import repeated_name
-from modalprism.mistakes import words_of
+from modalprism.mistakes import first_mistake
 from modalprism.registry import Registry
 from modalprism.suggest import suggestion
 
@@ -23,7 +23,28 @@ _Values = TypeVar("_Values", bound=tuple[Any, ...] | None)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class Options(BaseModel):
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _Checked(ModelMetaclass):
+    """Makes options whose mistakes are an `InputError` where Python code calls the class.
+
+    Pydantic itself does not call it: from YAML, `ValidationError` tells where the mistake stands.
+    """
+
+    def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as error:
+            mistake = error.errors()[0]
+            name = str(mistake.get("ctx", {}).get("key") or next(iter(mistake["loc"]), ""))
+            raise InputError(first_mistake(error), parameter=name) from error
+
+
+class Options(BaseModel, metaclass=_Checked):
     """A frozen model that refuses unknown keys and truth values in place of numbers.
 
     Pydantic reads True as the number 1: ``layers: [yes]`` of a YAML file would be layer 1.
@@ -42,23 +63,6 @@ class Options(BaseModel):
             if not wanted and any(isinstance(item, bool) for item in items):
                 raise _mistake("truth_value", key, "a truth value is no number and no word")
         return content
-
-    @classmethod
-    def checked(cls, **values: Any) -> Self:
-        """Return the options with these values, given as arguments of a function.
-
-        Raises
-        ------
-        InputError
-            If a value cannot be used; the error names the parameter.
-        """
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            mistake = error.errors()[0]
-            name = str(mistake.get("ctx", {}).get("key") or next(iter(mistake["loc"]), ""))
-            place = f"{name}: " if name else ""
-            raise InputError(f"{place}{words_of(mistake)}", parameter=name) from error
 
 
 def each_once(values: _Values) -> _Values:

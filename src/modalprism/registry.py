@@ -73,7 +73,9 @@ mean 'counter'?
         known = self.names()
         choice = ", ".join(map(repr, known))
         hint = suggestion(str(name), known)
-        raise InputError(f"there is no {self.kind} {name!r}: choose one of {choice}{hint}")
+        raise InputError(
+            f"there is no {self.kind} {name!r}: choose one of {choice}{hint}", parameter=self.kind
+        )
 
     def version(self, name: str) -> int:
         """Return the number of the version of an object's results: its attribute ``version``.
@@ -106,5 +108,6 @@ are known: give it version = 1, and raise the number when its results change
             package = registered.dist.name if registered.dist else registered.module
             raise InputError(
                 f"the {self.kind} {registered.name!r} of the package {package} cannot be imported:"
-                f" {reason_of(error)}; repair or remove that package"
+                f" {reason_of(error)}; repair or remove that package",
+                parameter=self.kind,
             ) from error

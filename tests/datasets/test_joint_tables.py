@@ -160,7 +160,7 @@ def test_files_are_refused(tmp_path, name, write, message):
         ({"target": "z"}, "no column 'z'; its columns are 'a', 'b', 'y'"),
         ({"count": "z"}, "no column 'z'"),
         ({"sources": ["a", "a"]}, "different names; 'a', 'a' were named"),
-        ({"target": "a"}, "different columns; 'a', 'b', 'a' are"),
+        ({"sources": ["a", "b"], "target": "a"}, "different names; 'a', 'b', 'a' were named"),
         ({"target": "y", "count": "y"}, "different columns.*'y' the counts"),
         ({"sources": ["a"]}, "two sources; 1 were named"),
     ],
@@ -258,9 +258,10 @@ def test_other_counts_of_parquet_are_refused(tmp_path, counts):
 
 def test_a_column_called_count_may_be_a_variable(tmp_path):
     XOR.assign(count=[*"kllk"], n=[1, 2, 3, 4]).to_csv(tmp_path / "x.csv", index=False)
-    table = read_joint(tmp_path / "x.csv", target="count")
+    table = read_joint(tmp_path / "x.csv", sources=["a", "b"], target="count")
     assert (table.target, table.count, table.tables[0].sum()) == ("count", "", 4)
-    assert read_joint(tmp_path / "x.csv", target="count", count="n").tables[0].sum() == 10
+    table = read_joint(tmp_path / "x.csv", sources=["a", "b"], target="count", count="n")
+    assert table.tables[0].sum() == 10
 
 
 def test_counts_whose_sum_is_beyond_a_float_are_relative(tmp_path):
@@ -286,7 +287,31 @@ def test_a_key_that_is_the_index_is_read_as_columns(tmp_path, columns, normalize
 def test_an_index_of_names_is_no_default_variable(tmp_path):
     XOR.assign(id=[*"wxyz"]).set_index("id").to_parquet(tmp_path / "x.parquet")
     assert read_joint(tmp_path / "x.parquet").sources == ("a", "b")
-    assert read_joint(tmp_path / "x.parquet", sources=["id", "b"]).tables[0].shape == (4, 2, 2)
+    named = read_joint(tmp_path / "x.parquet", sources=["id", "b"], target="y")
+    assert named.tables[0].shape == (4, 2, 2)
+
+
+@pytest.mark.parametrize("more", ["id", "probability", "weight", "n"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_nothing_is_chosen_among_more_than_three_columns(tmp_path, suffix, more):
+    table = XOR.assign(**{more: [1, 2, 3, 4]})
+    path = tmp_path / f"x.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    for options in ({}, {"target": "y"}, {"sources": ["a", "b"]}):
+        with pytest.raises(InputError, match=f"'a', 'b', 'y', '{more}': name the sources"):
+            read_joint(path, **options)
+    named = read_joint(path, sources=["a", "b"], target="y")
+    assert (named.count, named.tables[0].sum()) == ("", 4)
+    counted = read_joint(path, count=more)
+    assert (counted.sources, counted.target, counted.count) == (("a", "b"), "y", more)
+    assert counted.tables[0].sum() == 10
+
+
+def test_the_columns_that_are_left_are_taken(tmp_path):
+    XOR.to_csv(tmp_path / "x.csv", index=False)
+    table = read_joint(tmp_path / "x.csv", target="a")
+    assert (table.sources, table.target) == (("b", "y"), "a")
+    assert read_joint(tmp_path / "x.csv", sources=["y", "b"]).target == "a"
 
 
 @pytest.mark.parametrize(

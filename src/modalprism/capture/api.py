@@ -27,6 +27,7 @@ from modalprism.datasets.labels import Labels, label_from, no_match, unmatched
 from modalprism.datasets.lazy import group_of
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
+from modalprism.files import make_folder
 from modalprism.locks import exclusive
 from modalprism.options import documented
 from modalprism.progress import Progress, Track, tracking
@@ -103,7 +104,7 @@ def capture(
         If an option is wrong, the model cannot be loaded or has no adapter, an example cannot be
         used, `out` holds another capture, or another process captures into it now.
     """
-    config = RunConfig.checked(
+    config = RunConfig(
         candidates=candidates,
         layers=layers,
         pool=pool,
@@ -131,6 +132,7 @@ def capture(
     labels = Labels.of(config.candidates or own)
     if isinstance(examples, list | tuple):  # now, and not when all has been captured
         _refuse_unmatched((one.label for one in _examples(examples, labels)), labels)
+    make_folder(out)
     with (
         tracking(progress) as track,
         _capturer(spec, config, engine, track) as capture_into,

@@ -109,11 +109,12 @@ def adapter_named(words: str) -> type[Adapter]:
     except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise InputError(
             f"the adapter {words!r} cannot be imported ({reason_of(error)}); write it as "
-            "module:Class"
+            "module:Class",
+            parameter="adapter",
         ) from error
     finally:
         if here in sys.path:  # the last one
             del sys.path[len(sys.path) - 1 - sys.path[::-1].index(here)]
     if not (isinstance(found, type) and issubclass(found, Adapter)):
-        raise InputError(f"{words!r} is no class that derives from Adapter")
+        raise InputError(f"{words!r} is no class that derives from Adapter", parameter="adapter")
     return found

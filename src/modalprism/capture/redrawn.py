@@ -118,5 +118,6 @@ def check_redrawn(count: int, partners: int, rows: int) -> None:
     if not 2 <= partners < count <= rows:
         raise InputError(
             f"redrawn pairs need 2 ≤ partners < examples ≤ {rows}, the rows that there are; "
-            f"not {partners} partners and {count} examples"
+            f"not {partners} partners and {count} examples",
+            parameter="partners" if 2 <= count <= rows else "redrawn",
         )

@@ -54,7 +54,9 @@ def device_named(name: str) -> torch.device:
         except (RuntimeError, AssertionError) as error:
             words = str(error).splitlines()[0]
             raise InputError(
-                f"the device {name!r} cannot be used ({words}); auto takes a GPU where there is one"
+                f"the device {name!r} cannot be used ({words}); auto takes a GPU where there is "
+                "one",
+                parameter="device",
             ) from error
         return torch.device(name)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

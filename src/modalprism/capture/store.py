@@ -229,7 +229,8 @@ class EmbeddingStore:
         if modality not in self._spans:
             raise InputError(
                 f"{shown(self.path)} has no modality {modality!r}; "
-                f"it has {_listed(self.modalities) or 'none'}{suggestion(modality, self._spans)}"
+                f"it has {_listed(self.modalities) or 'none'}{suggestion(modality, self._spans)}",
+                parameter="modality",
             )
         return self._spans[modality]
 
@@ -258,7 +259,8 @@ class EmbeddingStore:
         if layer not in layers:
             known = ", ".join(map(str, sorted(layers)))
             raise InputError(
-                f"{modality!r} has no layer {layer} in {shown(self.path)}; it has {known}"
+                f"{modality!r} has no layer {layer} in {shown(self.path)}; it has {known}",
+                parameter="layer",
             )
         return layers[layer]
 

@@ -33,7 +33,7 @@ from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
 from modalprism.engines import ENGINES, Engine, RayEngine, engine_for
-from modalprism.errors import DataWarning, InputError
+from modalprism.errors import DataWarning, InputError, concerning
 from modalprism.suggest import suggestion
 
 
@@ -159,16 +159,17 @@ def analyze(
         from modalprism.estimation.analyze import analyze as analyze_embeddings
 
         store = EmbeddingStore.open(embeddings)
+        with concerning("target"):
+            labels = store.array(target)
         names = tuple(modality or [name for name in store.modalities if name != target])
         if len(names) != 2:
             known = ", ".join(store.modalities) or "none"
             raise InputError(f"name two modalities, --modality once each; {embeddings} has {known}")
-        first, second = names
         # The analysis repeats the warning as a caution, which is printed.
         with warnings.catch_warnings(action="ignore", category=DataWarning):
             analysis = analyze_embeddings(
-                {name: store.mapped_span(name, layer) for name in (first, second)},
-                store.array(target),
+                {name: store.mapped_span(name, layer) for name in names},
+                labels,
                 groups=store.groups(),
                 target=target,
                 base=base_of(base),

@@ -15,7 +15,7 @@ from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
 from modalprism.cli.options import Flag, with_options
 from modalprism.datasets.config import DatasetConfig
 from modalprism.engines import Engine, RayEngine, engine_for
-from modalprism.errors import InputError
+from modalprism.errors import InputError, concerning
 from modalprism.foreign import redacted
 from modalprism.options import Options
 from modalprism.suggest import suggestion
@@ -144,9 +144,13 @@ def capture(
     if options["layers"] is not None:
         options["layers"] = options["layers"].split(",")
     prompt = options.pop("prompt")
+    with concerning("prompt"):
+        asked = None if prompt is None else Prompt.of(prompt)
+    with concerning("column"):
+        columns = Columns.from_flags(column or []).with_prompt(asked)
     examples = open_examples(
         data,
-        Columns.from_flags(column or []).with_prompt(None if prompt is None else Prompt.of(prompt)),
+        columns,
         labels=Labels.of(candidates, _answers(answer), "candidates" if only_candidates else None),
         seed=seed,
         **{name: options.pop(name) for name in ("split", "limit", "streaming")},
@@ -195,7 +199,9 @@ def capture(
 def _engine(name: str, address: str | None, workers: int) -> Engine:
     if name not in {"serial", "ray"}:
         hint = suggestion(name, ("serial", "ray"))
-        raise InputError(f"a capture knows no engine {name!r}; choose serial or ray{hint}")
+        raise InputError(
+            f"a capture knows no engine {name!r}; choose serial or ray{hint}", parameter="engine"
+        )
     return engine_for(name, workers=workers, address=address)
 
 

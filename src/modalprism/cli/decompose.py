@@ -136,7 +136,8 @@ def _decompose_file(
 
     with _solved(solve, as_json) as result:
         if as_json:
-            print_json(_named(result, table.sources, table.target))
+            named = _named(result, table.sources, table.target)
+            print_json(named | ({"count": table.count} if table.count else {}))
             return
         first, second, target = map(printable, (*table.sources, table.target))
         counts = f"; counts: {printable(table.count)}" if table.count else ""

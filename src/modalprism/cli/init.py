@@ -39,7 +39,7 @@ def init(
 
     Of a model: modalprism init llava-hf/llava-1.5-7b-hf vqa.csv --target answer
     """
-    from modalprism.files import write_whole
+    from modalprism.files import make_folder, write_whole
     from modalprism.studies.drafts import draft_of_capture, draft_of_embeddings
 
     if out.is_dir():
@@ -53,5 +53,6 @@ def init(
         text = draft_of_embeddings(what, out, modalities=chosen, target=target)
     else:
         text = draft_of_capture(what, data, out, modalities=chosen, target=target)
+    make_folder(out.parent)
     write_whole(out, text)
     OUT.print(f"{out} written. Next: modalprism run {out}", markup=False, highlight=False)

@@ -201,7 +201,10 @@ class Columns:
         if missing := [name for name in self.names if name not in available]:
             whose = " that the prompt names" if missing[0] in asked else ""
             hint = suggestion(missing[0], available)
-            raise InputError(f"there is no column {missing[0]!r}{whose}; {found}{hint}")
+            raise InputError(
+                f"there is no column {missing[0]!r}{whose}; {found}{hint}",
+                parameter="prompt" if whose else "columns",
+            )
         given = {name for one in self.modalities.values() for name in one.columns}
         given |= {self.label or "", self.id or ""}
         free = {name.casefold(): name for name in reversed(available) if name not in given}
@@ -221,7 +224,8 @@ class Columns:
                 modalities[kind] = Modality(column, kind)
         if not modalities:
             raise InputError(
-                f"no column is known to be a modality; say which are, image=… text=…: {found}"
+                f"no column is known to be a modality; say which are, image=… text=…: {found}",
+                parameter="columns",
             )
         return Columns(
             modalities,

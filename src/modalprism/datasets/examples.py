@@ -175,9 +175,9 @@ def open_examples(
         candidates and no label is one of them.
     """
     if limit is not None and limit < 1:
-        raise InputError(f"the limit is {limit}; take 1 or more")
+        raise InputError(f"the limit is {limit}; take 1 or more", parameter="limit")
     if seed < 0:
-        raise InputError(f"the seed is {seed}; give 0 or more")
+        raise InputError(f"the seed is {seed}; give 0 or more", parameter="seed")
     if sampling_rate < 1:
         raise InputError(f"the sampling rate is {sampling_rate} Hz; give 1 or more")
     labels = labels or Labels()

@@ -76,9 +76,10 @@ def read_joint(
         ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.parquet``: one observation a row, or one
         combination and how often it was seen. The case of the suffix does not matter.
     sources : two of str, optional
-        Names of the sources; columns of a table. By default its first two columns.
+        Names of the sources; columns of a table. By default the first two of a table that has
+        three columns beside that of the counts.
     target : str, optional
-        Name of the target; a column of a table. By default its third column.
+        Name of the target; a column of a table. By default the third of such a table.
     count : str, optional
         Column that holds how often each row was seen: non-negative numbers such as 12, 0.25 or
         1e3. By default the column ``count`` or ``proportion``, if there is one that is neither
@@ -96,22 +97,27 @@ def read_joint(
 
     Notes
     -----
-    The levels of a named pandas index in parquet are columns. The three default columns are the
-    first three levels of such an index, or else the first three ordinary columns, or else both
-    together in this order.
+    Columns are not chosen among more than are needed: a table with further ones needs `sources`
+    and `target`. The levels of a named pandas index in parquet are columns, and may be left over:
+    such an index may number the rows.
     """
     path = require_file(Path(path))
     if sources is not None and len(sources) != 2:
-        raise InputError(f"a decomposition has two sources; {len(sources)} were named")
+        raise InputError(
+            f"a decomposition has two sources; {len(sources)} were named", parameter="sources"
+        )
     given = [name for name in (*(sources or ()), target) if name is not None]
     if len(set(given)) < len(given):
         raise InputError(
-            f"sources and target must have different names; {_listed(given)} were named"
+            f"sources and target must have different names; {_listed(given)} were named",
+            parameter="target" if len(set(sources or ())) == len(sources or ()) else "sources",
         )
     suffix = path.suffix.lower()
     if suffix in {".npy", ".npz"}:
         if count is not None:
-            raise InputError(f"{path} holds arrays, which have no columns; leave count out")
+            raise InputError(
+                f"{path} holds arrays, which have no columns; leave count out", parameter="count"
+            )
         return _read_arrays(path, suffix, sources, target)
     if suffix in SEPARATORS or suffix in LINES:
         return _read_written(path, sources, target, count)
@@ -195,28 +201,52 @@ def _wanted(
     given = {*(sources or ()), target, count}
     counts = [name for name in COUNT_COLUMNS if name in columns and name not in given]
     if count is None and len(counts) > 1:
-        raise InputError(f"{path} has the columns {' and '.join(counts)}: name one with count=")
+        raise InputError(
+            f"{path} has the columns {' and '.join(counts)}: name one with count=",
+            parameter="count",
+        )
+    named = {"sources": [*(sources or ())], "target": [target or ""], "count": [count or ""]}
+    for parameter, names in named.items():
+        if missing := [name for name in names if name and name not in columns]:
+            raise InputError(
+                f"{path} has no column {missing[0]!r}{suggestion(missing[0], columns)}; "
+                f"its columns are {_listed(columns)}",
+                parameter=parameter,
+            )
     chosen = [count] if count else counts
-    free = [name for name in columns if name not in chosen and not _UNNAMED.fullmatch(name)]
-    levels, others = [n for n in free if n in key], [n for n in free if n not in key]
-    usual = next((some for some in (levels, others) if len(some) >= 3), [*levels, *others])
-    roles = [*(sources or usual[:2]), target or (usual[2] if len(usual) > 2 else "")]
-    if missing := [name for name in [*roles, *chosen] if name and name not in columns]:
-        raise InputError(
-            f"{path} has no column {missing[0]!r}{suggestion(missing[0], columns)}; "
-            f"its columns are {_listed(columns)}"
-        )
-    if len(roles) < 3 or not all(roles):
-        raise InputError(
-            f"{path} needs two source columns and a target column; its columns are "
-            f"{_listed(columns)}"
-        )
+    free = [n for n in columns if n not in {*given, *chosen} and not _UNNAMED.fullmatch(n)]
+    guessed = _guessed(path, columns, free, key, 2 * (not sources) + (not target))
+    roles = [*(sources or guessed[:2]), target or guessed[-1]]
     if len({*roles, *chosen}) < len(roles) + len(chosen):
         raise InputError(
             f"{path}: sources, target and counts must be different columns; {_listed(roles)} are "
             f"the sources and the target{f', {chosen[0]!r} the counts' if chosen else ''}"
         )
     return (*roles, *chosen)
+
+
+def _guessed(
+    path: Path, columns: Sequence[str], free: list[str], key: Sequence[str], wanted: int
+) -> list[str]:
+    """Return the free columns where they are as many as are wanted: none is chosen among more."""
+    others = [name for name in free if name not in key]
+    for some in (free, others):  # a named index may number the rows
+        if len(some) == wanted:
+            return some
+    if not wanted:
+        return []
+    if len(free) < wanted:
+        raise InputError(
+            f"{path} needs two source columns and a target column; its columns are "
+            f"{_listed(columns)}",
+            parameter="sources",
+        )
+    raise InputError(
+        f"{path} has more columns than two sources and a target, {_listed(columns)}: name the "
+        "sources and the target, and as count the column that holds how often each row was seen, "
+        "if there is one",
+        parameter="sources",
+    )
 
 
 def _listed(names: Sequence[str], most: int = 20) -> str:

@@ -80,28 +80,41 @@ class Labels:
         """
         for candidate, times in Counter(candidates).items():
             if is_empty(candidate):
-                raise InputError("candidates: one is empty; give a word")
+                raise InputError("candidates: one is empty; give a word", parameter="candidates")
             if times > 1:
-                raise InputError(f"candidates: {candidate!r} is given twice; give each once")
+                raise InputError(
+                    f"candidates: {candidate!r} is given twice; give each once",
+                    parameter="candidates",
+                )
         if only is not None and not candidates:
-            raise InputError("only: candidates, but there are none; give candidates")
+            raise InputError(
+                "only: candidates, but there are none; give candidates", parameter="candidates"
+            )
         if answers == AS_LETTERS:
             return cls(tuple(candidates), letters=True, only=only is not None)
         values: dict[str, str] = {}
         for value, answer in (answers or {}).items():
             if not isinstance(answer, str):
                 raise InputError(
-                    f"answers: {value!r} is {answer!r}, no word; put yes and no in quotes"
+                    f"answers: {value!r} is {answer!r}, no word; put yes and no in quotes",
+                    parameter="answers",
                 )
             if candidates and answer not in candidates:
                 raise InputError(
                     f"answers: {value!r} is {answer!r}, which is none of the candidates "
-                    f"{', '.join(candidates)}"
+                    f"{', '.join(candidates)}",
+                    parameter="answers",
                 )
             if is_empty(value):
-                raise InputError(f"answers: {value!r} is empty, and an empty label is missing")
+                raise InputError(
+                    f"answers: {value!r} is empty, and an empty label is missing",
+                    parameter="answers",
+                )
             if values.setdefault(_key(value), answer) != answer:
-                raise InputError(f"answers: {value!r} stands twice, with different candidates")
+                raise InputError(
+                    f"answers: {value!r} stands twice, with different candidates",
+                    parameter="answers",
+                )
         return cls(tuple(candidates), values, only=only is not None)
 
     def read(self, label: int | str) -> int | str:

@@ -66,7 +66,8 @@ def _refuse_split(data: str | Path, split: str | None) -> None:
     if split is not None:
         raise InputError(
             f"{data} has no splits, as datasets of the hub have; give the file or folder of the "
-            f"split {split!r}"
+            f"split {split!r}",
+            parameter="split",
         )
 
 

@@ -63,7 +63,8 @@ def engine_for(engine: str | Engine, *, workers: int = 0, address: str | None = 
         if isinstance(engine, type) or not hasattr(engine, "run") or not hasattr(engine, "ready"):
             raise InputError(
                 f"engine is {engine!r}: pass one of {', '.join(map(repr, ENGINES.names()))}, or an "
-                "object with the methods of modalprism.engines.Engine"
+                "object with the methods of modalprism.engines.Engine",
+                parameter="engine",
             )
         return engine
     make = ENGINES[engine]

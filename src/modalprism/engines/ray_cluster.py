@@ -96,7 +96,8 @@ def _knock(address: str) -> None:
     if place is None or int(place["port"]) > 65535:
         raise InputError(
             f"{address!r} is no address of a Ray cluster; give {AUTO}, or host:port as ray start "
-            "printed it"
+            "printed it",
+            parameter="address",
         )
     try:
         host = place["host"].strip("[]")

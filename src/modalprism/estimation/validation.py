@@ -42,7 +42,9 @@ def check_options(base: float, replicates: int, permutations: int = 1) -> None:
 def _check_count(value: int, least: int, name: str, what: str) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least:
-        raise InputError(f"{name}, {what}, is {value!r}: pass a whole number of at least {least}")
+        raise InputError(
+            f"{name}, {what}, is {value!r}: pass a whole number of at least {least}", parameter=name
+        )
 
 
 def seed_number(seed: Seed) -> int:
@@ -70,7 +72,8 @@ def seed_number(seed: Seed) -> int:
     if not isinstance(seed, int | np.integer) or not 0 <= seed <= LARGEST_SEED:
         raise InputError(
             f"the seed must be a whole number from 0 to {LARGEST_SEED}, not {seed!r}; None, a "
-            "numpy.random.Generator or a SeedSequence draws one"
+            "numpy.random.Generator or a SeedSequence draws one",
+            parameter="seed",
         )
     return int(seed)
 

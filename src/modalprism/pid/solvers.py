@@ -270,6 +270,7 @@ def solver_for(solver: str | Solver) -> Solver:
     if isinstance(solver, type) or not callable(solver) or not hasattr(solver, "needed_bytes"):
         raise InputError(
             f"solver is {solver!r}: pass one of {', '.join(map(repr, SOLVERS.names()))}, or an"
-            " object with the methods of modalprism.pid.solvers.Solver"
+            " object with the methods of modalprism.pid.solvers.Solver",
+            parameter="solver",
         )
     return solver

@@ -77,7 +77,10 @@ def check_tolerance(tolerance: float | None, *marginals: ArrayLike) -> float:
     if tolerance is None:
         return max(_LEAST_TOLERANCE, 4 * max(map(resolution, marginals)))
     if not (_is_real(tolerance) and 0 <= tolerance < 1):
-        raise InputError(f"marginal_tolerance is {tolerance!r}: pass a number in [0, 1)")
+        raise InputError(
+            f"marginal_tolerance is {tolerance!r}: pass a number in [0, 1)",
+            parameter="marginal_tolerance",
+        )
     return float(tolerance)
 
 
@@ -149,7 +152,8 @@ def _share_classes(
             f"p(y) differs between p_x1y and p_x2y by {difference[worst]:.2g} at class {worst}"
             f" ({p_y1[worst]:.9g} and {p_y2[worst]:.9g}), and marginal_tolerance is"
             f" {tolerance:.2g}: compute both from the same examples, or raise marginal_tolerance"
-            " above the difference to have p(y) averaged"
+            " above the difference to have p(y) averaged",
+            parameter="marginal_tolerance",
         )
     # A class that one of them lacks altogether cannot be scaled up: it is left out of both.
     p_y = np.where((p_y1 > 0) & (p_y2 > 0), (p_y1 + p_y2) / 2, 0.0)
@@ -184,22 +188,33 @@ def check_informations(information: Sequence[float], n: int) -> list[float]:
 def check_base(base: float) -> float:
     """Check the base of the logarithm and return it as a float."""
     if not (_is_finite(base) and base > 1):
-        raise InputError(f"base is {_shown(base)}: pass a number above 1, such as 2 for bits")
+        raise InputError(
+            f"base is {_shown(base)}: pass a number above 1, such as 2 for bits", parameter="base"
+        )
     return float(base)
 
 
 def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None) -> int:
     """Check the tolerance, the number of iterations and the time; return the second as an int."""
     if not (_is_finite(tol) and tol > 0):
-        raise InputError(f"tol is {_shown(tol)}: pass a positive number, the gap to stop at")
+        raise InputError(
+            f"tol is {_shown(tol)}: pass a positive number, the gap to stop at", parameter="tol"
+        )
     if isinstance(max_iter, bool) or not hasattr(max_iter, "__index__"):
-        raise InputError(f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1")
+        raise InputError(
+            f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1",
+            parameter="max_iter",
+        )
     if operator.index(max_iter) < 1:
-        raise InputError(f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1")
+        raise InputError(
+            f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1",
+            parameter="max_iter",
+        )
     unlimited = time_limit is None or time_limit == math.inf
     if not unlimited and not (_is_finite(time_limit) and cast(float, time_limit) > 0):
         raise InputError(
-            f"time_limit is {_shown(time_limit)}: pass seconds above 0, or None for no limit"
+            f"time_limit is {_shown(time_limit)}: pass seconds above 0, or None for no limit",
+            parameter="time_limit",
         )
     return min(operator.index(max_iter), sys.maxsize)
 
@@ -220,7 +235,8 @@ def check_device(device: str | torch.device | None) -> torch.device:
         if checked.type == "cuda" and not torch.cuda.is_available():
             raise InputError(
                 f"device {str(device)!r} asks for a GPU and torch finds none here: leave device"
-                ' out, or pass "auto" to take a GPU only where there is one'
+                ' out, or pass "auto" to take a GPU only where there is one',
+                parameter="device",
             )
         torch.zeros(1, dtype=torch.float64, device=checked).item()  # "meta" holds no numbers.
     except (RuntimeError, TypeError, AssertionError) as error:
@@ -229,7 +245,8 @@ def check_device(device: str | torch.device | None) -> torch.device:
         reason = "there is no such kind" if "Expected one of" in reason else reason
         raise InputError(
             f'device {device!r} cannot be used ({reason}): pass "cpu", "cuda", or "auto" for a'
-            " GPU where there is one"
+            " GPU where there is one",
+            parameter="device",
         ) from error
     return checked
 

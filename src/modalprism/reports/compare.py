@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from modalprism.files import write_whole
+from modalprism.files import make_folder, write_whole
 from modalprism.plotting.figures import depth_figure, prism_figure
 from modalprism.plotting.figures.before_after import before_after_figure, changes
 from modalprism.plotting.figures.canvas import inline_svg, save, to_svg
@@ -76,6 +76,7 @@ def write_comparison(
     Path
         The page: self-contained, no request to any network.
     """
+    make_folder(out)
     figures = {}
     wanted = _figures(runs, differences)
     with tracking(progress) as track:

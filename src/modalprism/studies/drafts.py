@@ -200,7 +200,8 @@ def _target_in(store: EmbeddingStore, place: str | Path, target: str | None) -> 
     raise InputError(
         f"the target of a study is an array called 'label' or 'answer', target is {shown}, and "
         f"{redacted(str(place))} has {_some(store.names)}; rename the array"
-        f"{suggestion(target or 'label', held)}"
+        f"{suggestion(target or 'label', held)}",
+        parameter="target",
     )
 
 
@@ -211,13 +212,15 @@ def _modalities_in(
     if missing := [name for name in wanted if name not in held]:
         raise InputError(
             f"{redacted(str(place))} has no modality {missing[0]!r}; it has {_some(held)}"
-            f"{suggestion(missing[0], held)}"
+            f"{suggestion(missing[0], held)}",
+            parameter="modality",
         )
     chosen = tuple(dict.fromkeys(wanted)) or held
     if len(chosen) != 2:
         raise InputError(
             f"a study has two modalities, and there are {len(chosen)}: {_some(chosen)}; name two "
-            "by modality"
+            "by modality",
+            parameter="modality",
         )
     return chosen[0], chosen[1]
 
@@ -228,13 +231,15 @@ def _two_of(found: Sequence[str], wanted: Sequence[str], data: str) -> tuple[str
     if unknown := [name for name in names if name not in found]:
         raise InputError(
             f"{data} has no modality {unknown[0]!r}; found are {_some(found)}; say which column it "
-            f"is, {unknown[0]}=column{suggestion(unknown[0], found)}"
+            f"is, {unknown[0]}=column{suggestion(unknown[0], found)}",
+            parameter="modality",
         )
     chosen = list(dict.fromkeys([*names, *found]))
     if len(chosen) < 2 or (len(names) < 2 < len(chosen)):
         raise InputError(
             f"a study has two modalities, and in {data} found are {_some(found)}; name two by "
-            "modality, image=column and text=column"
+            "modality, image=column and text=column",
+            parameter="modality",
         )
     return chosen[0], chosen[1]
 

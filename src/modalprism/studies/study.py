@@ -19,8 +19,8 @@ from modalprism.engines import Engine, LocalEngine
 from modalprism.errors import InputError
 from modalprism.estimation.analyze import ESTIMATORS
 from modalprism.estimation.validation import LARGEST_SEED
-from modalprism.files import write_whole
-from modalprism.foreign import reason_of, redacted
+from modalprism.files import make_folder, write_whole
+from modalprism.foreign import redacted
 from modalprism.mistakes import first_mistake
 from modalprism.options import Options, each_once, name_in
 from modalprism.pid.information import unit_of
@@ -182,7 +182,7 @@ class Study(Options):
         try:
             again = BaselinesAsked.model_validate({"names": chosen, "examples": asked.examples})
         except ValidationError as error:
-            raise InputError(f"baselines: {first_mistake(error)}") from error
+            raise InputError(f"baselines: {first_mistake(error)}", parameter="baselines") from error
         return self.model_copy(update={"baselines": again})
 
     def to_yaml(self) -> str:
@@ -361,13 +361,11 @@ def _since(start: float) -> float:
 
 
 def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"the run's folder {folder} cannot be made: {reason_of(error)}") from error
+    make_folder(folder, "the run's folder")
     of_a_run = any((folder / name).exists() for name in (STATUS_FILE, PROFILE_FILE))
     if not of_a_run and (lost := [name for name in _WRITTEN if (folder / name).exists()]):
         raise InputError(
             f"the folder {folder} is not that of a run, and a run there would replace its "
-            f"{lost[0]}; give another folder as out, such as out: runs/{folder.resolve().name}"
+            f"{lost[0]}; give another folder as out, such as out: runs/{folder.resolve().name}",
+            parameter="out",
         )

@@ -61,7 +61,8 @@ def gate(name: str) -> Gate:
     if (key := _key(name)) in THREE_SOURCE_GATES:
         raise InputError(
             f"the gate {name!r} has three sources: take three_source_gate({key!r}) in Python, or"
-            f" choose one of {', '.join(GATES)}"
+            f" choose one of {', '.join(GATES)}",
+            parameter="gate",
         )
     return _found(name, GATES)
 
@@ -87,4 +88,6 @@ def _found(name: str, gates: Mapping[str, Found]) -> Found:
     if (key := _key(name)) in gates:
         return gates[key]
     hint = suggestion(key, gates)
-    raise InputError(f"there is no gate {name!r}: choose one of {', '.join(gates)}{hint}")
+    raise InputError(
+        f"there is no gate {name!r}: choose one of {', '.join(gates)}{hint}", parameter="gate"
+    )

@@ -83,8 +83,9 @@ def validate(
     CodeRefusedError
         If the study would run code that is not allowed.
     """
-    if min(examples, runs) < 2:
-        raise InputError("checks need two examples or more, and two of them to be run again")
+    for name, number in (("examples", examples), ("runs", runs)):
+        if number < 2:
+            raise InputError(f"{name} is {number}: checks need 2 or more", parameter=name)
     begin = time.perf_counter()
     own = study.settings()
     settings = replace(  # fewer draws suffice to tell zero from more
