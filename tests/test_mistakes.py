@@ -86,7 +86,10 @@ def test_a_mistake_is_said_with_its_line_and_what_to_write(tmp_path, text, words
         ("model: m\n    data: d\n    join: {data: x, bye: {a: b}}", "did you mean 'by'"),
         ("e.npz", "line 2: sources.0: give keys with their values, such as {key: value}, not 'e.n"),
         ("data: d", "line 2: sources.0.model: this key is missing$"),
-        ("path: e.npz\n    kind: x", "there is no kind 'x'; choose from 'embeddings', 'capture',"),
+        (
+            "path: e.npz\n    kind: x",
+            "there is no kind of input 'x': choose one of 'embeddings', 'capture',",
+        ),
         ("kind: embedding\n    path: e.npz", "line 2: .* did you mean 'embeddings'"),
         ("kind: emoji_questions\n    fusions: [concta]", "line 3: .* did you mean 'concat'"),
     ],

@@ -21,7 +21,7 @@ from modalprism.capture.store import EmbeddingStore, local_path, write_store
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.remote import is_address
-from modalprism.studies.embeddings_input import EmbeddingsInput
+from modalprism.studies.inputs import EmbeddingsInput
 
 ARRAYS = {"image": np.eye(4, 3, dtype=np.float32), "text": np.ones((4, 2)), "label": np.arange(4)}
 

@@ -11,11 +11,6 @@ from pydantic_core import ErrorDetails
 from modalprism.suggest import suggestion
 from modalprism.yaml_files import Place, YamlFile
 
-_KINDS_OF_SOURCES: Final = (
-    "say where the embeddings are, path: file.npz, or what makes them, kind: capture with model: "
-    "and data:, or kind: emoji_questions"
-)
-
 _A_LIST: Final = "give a list, such as [a, b]"
 _KEYS: Final = "give keys with their values, such as {{key: value}}"
 _WHOLE: Final = "give a whole number"
@@ -51,7 +46,7 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
     file : YamlFile, optional
         Where the study was read from; the sentence then begins with the file and the line.
     """
-    first = error.errors()[0]
+    first = _innermost(error.errors()[0])
     words = _words_of(first, file)
     place = _place(first)
     if file is None:
@@ -61,6 +56,14 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
     missing_key = first["type"] == "missing" and isinstance(place[-1], str)
     where = _dotted((*known, place[-1]) if missing_key else known)
     return f"{file.name}, line {file.line_of(place)}: {where or 'the study'}: {words}"
+
+
+def _innermost(mistake: ErrorDetails) -> ErrorDetails:
+    """Return the mistake inside an input of a study, with its whole place."""
+    inner: ErrorDetails | None = mistake.get("ctx", {}).get("inner")
+    if inner is None:
+        return mistake
+    return _innermost({**inner, "loc": (*mistake["loc"], *inner["loc"])})
 
 
 def _dotted(place: Place) -> str:
@@ -76,11 +79,6 @@ def _words_of(mistake: ErrorDetails, file: YamlFile | None = None) -> str:
     """Return what is wrong with a value, and what to write instead."""
     kind, given, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     words = mistake["msg"].removeprefix("Value error, ")
-    if kind == "union_tag_not_found":
-        return _KINDS_OF_SOURCES
-    if kind == "union_tag_invalid":
-        tag, tags = context["tag"], context["expected_tags"]
-        return f"there is no kind {tag!r}; choose from {tags}{suggestion(tag, _quoted_in(tags))}"
     if kind == "path_type":
         return "it is no path; give the path of a file or folder in quotes"
     if kind == "missing":

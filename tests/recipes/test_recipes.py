@@ -29,7 +29,6 @@ from transformers import (
 )
 
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.examples import open_examples
 from modalprism.studies.study import Study
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*/*.yaml"))
@@ -157,16 +156,7 @@ FAMILIES = {
 
 def examples_of(study):
     (source,) = study.sources
-    return list(
-        open_examples(
-            source.data,
-            source._columns(),
-            labels=source._labels(),
-            join=source.join and source.join.join(source.split),
-            split=source.split,
-            limit=source.limit,
-        )
-    )
+    return list(source.open_examples(source.data, source.candidates, study.seed))
 
 
 @pytest.fixture(scope="session")

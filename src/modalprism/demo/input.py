@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -20,10 +20,10 @@ from modalprism.demo.features import EncodedEmojis, encode_emojis
 from modalprism.demo.fusion_network import Fusion, FusionNetwork
 from modalprism.demo.questions import QUESTIONS, PairedExamples, observed_pairs, question_named
 from modalprism.engines import Engine
-from modalprism.options import Options, each_once
+from modalprism.options import each_once
 from modalprism.progress import Track, forwarding, silent
 from modalprism.studies.capture_origin import CaptureOrigin
-from modalprism.studies.code import Code
+from modalprism.studies.inputs import Input
 from modalprism.studies.study_store import StudyStore
 
 _BATCH: Final = 128
@@ -36,7 +36,7 @@ _DESCRIPTIONS: Final[dict[str, str]] = {
 }
 
 
-class EmojiInput(Options):
+class EmojiInput(Input):
     """The bundled demo: fusion networks answer questions about emoji pictures and names.
 
     Attributes
@@ -71,10 +71,6 @@ class EmojiInput(Options):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(question_named(name).name for name in names)
-
-    def code(self) -> tuple[Code, ...]:
-        """Return the code that would run: none."""
-        return ()
 
     def stores(
         self,
@@ -140,7 +136,7 @@ class EmojiInput(Options):
         digest.update(repr(settings).encode())
         return digest.hexdigest()[:8]
 
-    def relative_to(self, folder: Path) -> EmojiInput:
+    def relative_to(self, folder: Path) -> Self:
         """Return the input with its checkpoints named from this folder."""
         if self.checkpoints is None:
             return self

@@ -27,6 +27,7 @@ from modalprism.progress import Track, forwarding, silent
 from modalprism.strict_json import dumps
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
+from modalprism.studies.inputs import Input
 from modalprism.studies.study_store import Recording, StudyStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -34,7 +35,7 @@ _CHANGES_NO_BYTE: Final = {"kind", "name", "dataset", "batch_size", "device"}
 _LATER: Final = frozenset({"prompt", "answers", "only", "join"})
 
 
-class CaptureInput(DatasetConfig, CaptureConfig):
+class CaptureInput(Input, DatasetConfig, CaptureConfig):
     """A model that is run on a dataset, in inference only.
 
     The other keys are those of `DatasetConfig` and `CaptureConfig`. Code of the user's runs only
@@ -62,7 +63,7 @@ class CaptureInput(DatasetConfig, CaptureConfig):
         self.roles()
         return self
 
-    def relative_to(self, folder: Path) -> CaptureInput:
+    def relative_to(self, folder: Path) -> Self:
         """Return the input with what lies in this folder named from there."""
         update: dict[str, Any] = {
             key: _from(folder, value) for key, value in (("model", self.model), ("data", self.data))
@@ -130,22 +131,9 @@ class CaptureInput(DatasetConfig, CaptureConfig):
     def _folder_name(self) -> str:
         return file_name(f"{self.model_label}-{self.dataset_label}", longest=200)
 
-    def check_model(self, folder: Path, engine: Engine | None) -> None:
-        """Refuse a model that is not there, before any input is captured.
-
-        Parameters
-        ----------
-        folder : Path
-            Of captured stores. The hub is not asked for a model that has one.
-        engine : Engine, optional
-            Workers of a Ray cluster may see other folders: nothing is checked here then.
-
-        Raises
-        ------
-        InputError
-            If there is no such model.
-        """
-        if isinstance(engine, RayEngine):
+    def check(self, folder: Path, engine: Engine | None) -> None:
+        """Refuse a model that is not there; the hub is not asked for one that has a store."""
+        if isinstance(engine, RayEngine):  # its workers may see other folders
             return
         if any(folder.glob(f"{glob.escape(self._folder_name())}-*")):
             check_model_folder(self.model)
@@ -161,12 +149,12 @@ class CaptureInput(DatasetConfig, CaptureConfig):
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Say a line about every model and every dataset."""
+        """Describe the model, and name the dataset."""
         how = f"{self.model}, spans pooled by {self.pool}"
         return {self.model_label: how}, {self.dataset_label: self.data}
 
     def notes(self) -> tuple[str, ...]:
-        """Say what every report on these embeddings has to."""
+        """Return a note on rows that were left out."""
         if self.only is None:
             return ()
         return (

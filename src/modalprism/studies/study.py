@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from modalprism.cache import Cache
-from modalprism.engines import Engine, LocalEngine
+from modalprism.engines import Engine, LocalEngine, engine_for
 from modalprism.errors import InputError
 from modalprism.estimation.analyze import ESTIMATORS
 from modalprism.estimation.validation import LARGEST_SEED
@@ -31,11 +31,10 @@ from modalprism.studies.baselines import (
     run_baselines,
     write_baselines,
 )
-from modalprism.studies.capture_input import CaptureInput
 from modalprism.studies.code import Code, require_allowed
 from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
 from modalprism.studies.example_store import EXAMPLES_FILE
-from modalprism.studies.inputs import Input
+from modalprism.studies.inputs import AnyInput
 from modalprism.studies.manifest import manifest_of
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, frame_of
 from modalprism.studies.q_values import with_q_values
@@ -98,7 +97,7 @@ class Study(Options):
     """
 
     title: str = "study"
-    sources: tuple[Input, ...] = Field(min_length=1)
+    sources: tuple[AnyInput, ...] = Field(min_length=1)
     modalities: tuple[str, str] = ("image", "text")
     views: tuple[Annotated[str, name_in(VIEWS)], ...] = Field(default=("answer",), min_length=1)
     pairs: tuple[Pairs, ...] = Field(default=("observed",), min_length=1)
@@ -114,19 +113,6 @@ class Study(Options):
     out: Path
 
     _each_once = field_validator("views", "pairs", "layers")(each_once)
-
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _kinds_that_go_without_saying(cls, sources: Any) -> Any:
-        """Spare people ``kind:`` where a path, or a model and its data, say as much."""
-        if not isinstance(sources, list | tuple):
-            return sources
-        return tuple(
-            {"kind": "embeddings" if "path" in source else "capture", **source}
-            if isinstance(source, dict) and source.keys() & {"path", "data"}
-            else source
-            for source in sources
-        )
 
     @field_validator("baselines", mode="before")
     @classmethod
@@ -228,8 +214,7 @@ class Study(Options):
         require_allowed(self.code(), allow_code)
         folder = self.out / "store"
         for given in self.sources:
-            if isinstance(given, CaptureInput):
-                given.check_model(folder, engine)
+            given.check(folder, engine)
         return [
             study_store
             for given in self.sources
@@ -239,7 +224,7 @@ class Study(Options):
     def run(
         self,
         *,
-        engine: Engine | None = None,
+        engine: str | Engine | None = None,
         progress: Progress = False,
         announce: Announce = unheard,
         fresh: bool = False,
@@ -250,10 +235,10 @@ class Study(Options):
 
         Parameters
         ----------
-        engine : Engine, optional
-            Where analyses are done, of `modalprism.engines`: the same bytes come out of all. Local
-            processes by default, as many as `workers` says. On a Ray cluster, models that are
-            captured run there too.
+        engine : Engine or str, optional
+            Where analyses run: an engine of `modalprism.engines`, or the name of one, which stands
+            for its default object. The bytes are the same everywhere. By default, as many local
+            processes as `workers` says. On a Ray cluster, models that are captured run there too.
         progress : bool or callable
             True shows bars on standard error; a callable takes every
             `modalprism.progress.ProgressEvent`.
@@ -284,7 +269,7 @@ class Study(Options):
         WorkerError
             If what does the work dies every time; work finished before is kept.
         """
-        engine = engine or LocalEngine(self.workers)
+        engine = LocalEngine(self.workers) if engine is None else engine_for(engine)
         with tracking(progress) as asked:
             require_allowed(self.code(), allow_code)  # before a folder is made or a cluster joined
             engine.ready()
