@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.studies.embeddings_input import EmbeddingsInput
+from modalprism.studies.inputs import EmbeddingsInput
 from modalprism.studies.study import Study
 
 
