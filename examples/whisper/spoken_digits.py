@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 from scipy.signal import resample_poly
+from whisper_weights import whisper_tiny_english
 
 import modalprism as mp
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.store import EmbeddingStore
-from modalprism.capture.whisper_weights import whisper_tiny_english
 from modalprism.datasets.example import Example
 
 DIGITS: Final = (

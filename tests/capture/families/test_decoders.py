@@ -23,7 +23,8 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-from modalprism.capture.families.decoders import first_tokens, pictures_only
+from modalprism.capture.families.decoders import pictures_only
+from modalprism.capture.families.tokens import first_tokens
 from modalprism.capture.interventions import exchanged
 from modalprism.capture.knockout import span_hidden
 from modalprism.capture.pooling import POOLS

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.families.decoders import LlavaAdapter, first_tokens
+from modalprism.capture.families.decoders import LlavaAdapter
+from modalprism.capture.families.tokens import FirstTokenAdapter
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -87,7 +88,7 @@ class BlipAdapter(Adapter):
         return torch.softmax(output.itm_score.float(), 1)
 
 
-class BlipQuestionAdapter(BlipAdapter):
+class BlipQuestionAdapter(FirstTokenAdapter, BlipAdapter):
     """BLIP that answers: a picture, a question, and the first token of a candidate.
 
     A decoder of its own answers. In its first step, given nothing but the mark that begins an
@@ -97,14 +98,6 @@ class BlipQuestionAdapter(BlipAdapter):
 
     auto_class: ClassVar[str] = "BlipForQuestionAnswering"
     fused = "spans"
-
-    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
-        super().__init__(model, processor, candidates)
-        self._first_tokens = first_tokens(processor.tokenizer, self.candidates)
-
-    def candidate_tokens(self) -> list[list[int]]:
-        """Return the token that begins each candidate."""
-        return [[token] for token in self._first_tokens]
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
         """Run the parts of the model one by one: as a whole it does not hand out the answer."""
@@ -125,11 +118,10 @@ class BlipQuestionAdapter(BlipAdapter):
             logits[rows] = decoded.logits[:, -1]
         return logits
 
-    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:  # noqa: ARG002
-        """Return the candidates' first tokens' probabilities, relative to each other."""
-        if not self.candidates:
-            return None
-        return torch.softmax(output[:, self._first_tokens].float(), 1)
+    def next_logits(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
+        """Return the logits of the first token, (b, vocabulary): the output of `forward`."""
+        logits: Tensor = output
+        return logits
 
 
 class Blip2Adapter(LlavaAdapter):
@@ -144,6 +136,7 @@ class Blip2Adapter(LlavaAdapter):
     )
     decoder: ClassVar[str] = "language_model.model.decoder"
     template: ClassVar[str] = "Question: {text} Answer:"
+    before_candidates: ClassVar[str] = " "
 
     def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
         config: Any = model.config
@@ -153,9 +146,6 @@ class Blip2Adapter(LlavaAdapter):
                 f"{config.text_config.model_type!r}: derive an adapter from Blip2Adapter"
             )
         super().__init__(model, processor, candidates)
-        # As they follow the prompt, which ends without a space.
-        words = [f" {candidate.strip()}" for candidate in candidates]
-        self._first_tokens = first_tokens(processor.tokenizer, words)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Put every text into the prompt; the processor puts the queries before it."""

@@ -9,9 +9,9 @@ of the last position, from which the answer is read.
 The state of layer k is what leaves it; that of the last layer is taken after the final norm, as
 ``output_hidden_states`` of the library has it.
 
-LLaVA-NeXT and LLaVA-OneVision cut a picture into tiles of a grid that its shape chooses, so that
-their image tokens vary in number from picture to picture. All of them stand together, where the
-prompt has its one image token.
+Many families cut a picture into tiles or crops, or keep it in its own shape, so that its image
+tokens vary in number from picture to picture. All of them stand where the prompt has its one image
+token. Marks and line breaks between them, which say how the picture was cut, are of no modality.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from modalprism.capture.adapter import Adapter, Site
+from modalprism.capture.adapter import Site
+from modalprism.capture.families.tokens import FirstTokenAdapter
 from modalprism.datasets.example import Example
-from modalprism.errors import InputError
 
 
-class LlavaAdapter(Adapter):
+class LlavaAdapter(FirstTokenAdapter):
     """LLaVA: a picture, then a question; the answer is the first token of a candidate.
 
     Attributes
@@ -47,10 +48,6 @@ class LlavaAdapter(Adapter):
     fused = "last"
     decoder: ClassVar[str] = "model.language_model"
     template: ClassVar[str] = "USER: <image>\n{text} ASSISTANT:"
-
-    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
-        super().__init__(model, processor, candidates)
-        self._first_tokens = first_tokens(processor.tokenizer, self.candidates)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Put every picture and text into the prompt."""
@@ -76,10 +73,6 @@ class LlavaAdapter(Adapter):
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
         return said
-
-    def candidate_tokens(self) -> list[list[int]]:
-        """Return the token that begins each candidate."""
-        return [[token] for token in self._first_tokens]
 
     def sites(self) -> tuple[Site, ...]:
         """What enters the decoder, what leaves its layers, and its final norm."""
@@ -118,22 +111,12 @@ class LlavaAdapter(Adapter):
         words = inputs["attention_mask"].bool() & ~torch.isin(ids, marks) & ~image
         return {"image": image, "text": words}
 
-    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
-        """Return the candidates' first tokens' probabilities, relative to each other."""
-        if not self.candidates:
-            return None
-        rows = torch.arange(len(output.logits), device=output.logits.device)
-        logits = output.logits[rows, self.last_position(inputs)]
-        return torch.softmax(logits[:, self._first_tokens].float(), 1)
-
 
 class LlavaNextAdapter(LlavaAdapter):
-    """LLaVA-NeXT: the whole picture, then its tiles row by row, then a question.
+    """LLaVA-NeXT: the whole picture, then the tiles of a grid that its shape chooses, row by row.
 
-    Layers are pre-fusion and fused where LLaVA's are: the picture's span is of one modality through
-    all layers, the text's is fused from layer 1 on, and the last layer is read after the final
-    norm. Every row of patches ends in a learned vector that stands for a line break; it is at an
-    image token, too, and so is pooled with the picture.
+    Every row of patches ends in a learned vector that stands for a line break; it is at an image
+    token, too, and so is pooled with the picture.
     """
 
 
@@ -148,6 +131,164 @@ class LlavaOnevisionAdapter(LlavaNextAdapter):
         return pictures_only(library.LlavaOnevisionProcessor).from_pretrained(model, **options)
 
 
+class Qwen2VlAdapter(LlavaAdapter):
+    """Qwen2-VL: a picture in its own shape, then a question.
+
+    A picture has as many image tokens as squares of merged patches (``image_grid_thw``), between
+    two marks. Of the chat template it sees what stands before it, the same for every example.
+
+    Attributes
+    ----------
+    processor_class : str
+        Name of the family's processor in ``transformers``.
+    """
+
+    template: ClassVar[str] = (
+        "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{text}<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+    processor_class: ClassVar[str] = "Qwen2VLProcessor"
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load the processor without its part for videos."""
+        processor = getattr(library, cls.processor_class)
+        return pictures_only(processor).from_pretrained(model, **options)
+
+
+class Qwen25VlAdapter(Qwen2VlAdapter):
+    """Qwen2.5-VL: as Qwen2-VL, with windows of attention within the vision tower."""
+
+    processor_class: ClassVar[str] = "Qwen2_5_VLProcessor"
+
+
+class Qwen3VlAdapter(Qwen2VlAdapter):
+    """Qwen3-VL: as Qwen2-VL, and deeper features of the picture are added in early layers.
+
+    These features, of inner layers of the vision tower, are added behind the first layers of the
+    decoder, at image positions only. The state of such a layer is what leaves it, before they are
+    added, as the library's hidden states have it; they are in the state of the next layer.
+    """
+
+    fusion: ClassVar[str] = (
+        "in the text's span and at the last position, from layer 1; the picture stands first and "
+        "never sees the text; deeper features of the picture enter behind early layers, but only "
+        "at image positions, so that the picture's span is still of its own modality there"
+    )
+    processor_class: ClassVar[str] = "Qwen3VLProcessor"
+
+
+class InternVlAdapter(LlavaAdapter):
+    """InternVL, as transformers has it: tiles, the whole picture, then a question.
+
+    The tiles follow the picture's shape; a picture of one tile has no whole picture beside.
+    """
+
+    template: ClassVar[str] = (
+        "<|im_start|>user\n<IMG_CONTEXT>\n{text}<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load the processor without its part for videos."""
+        return pictures_only(library.InternVLProcessor).from_pretrained(model, **options)
+
+
+class Idefics3Adapter(LlavaAdapter):
+    """Idefics3: crops of a picture, the whole picture, then a question.
+
+    Crops stand row by row, each behind a mark of its row and column; the whole picture, shrunk,
+    stands last.
+
+    Attributes
+    ----------
+    border : str
+        The token before each crop and behind the last.
+    """
+
+    decoder: ClassVar[str] = "model.text_model"
+    template: ClassVar[str] = "User:<image>{text}<end_of_utterance>\nAssistant:"
+    border: ClassVar[str] = "<fake_token_around_image>"
+    before_candidates: ClassVar[str] = " "  # the prompt ends in "Assistant:"
+
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Image tokens of all crops, and words; nothing between the first border and the last."""
+        spans = super().spans(inputs)
+        border = inputs["input_ids"] == self.processor.tokenizer.convert_tokens_to_ids(self.border)
+        begun = border.cumsum(1) > 0
+        to_come = border.flip(1).cumsum(1).flip(1) > 0
+        return spans | {"text": spans["text"] & ~(begun & to_come)}
+
+
+class SmolVlmAdapter(Idefics3Adapter):
+    """SmolVLM: Idefics3 in small, and for videos, too, which are not read here."""
+
+    template: ClassVar[str] = "<|im_start|>User:<image>{text}<end_of_utterance>\nAssistant:"
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load the processor of Idefics3, which writes the same marks.
+
+        SmolVLM's own wants torchvision and num2words, both of them for videos alone.
+        """
+        return library.Idefics3Processor.from_pretrained(model, **options)
+
+
+class Gemma3Adapter(LlavaAdapter):
+    """Gemma 3: a picture, then a question; the answer is the first token of a candidate.
+
+    Image tokens see all image tokens of their picture, those behind them, too; everything else sees
+    what stands before it, most layers only a window of it. A picture is seen whole, as the
+    library's processor has it (no pan and scan). The line breaks around it are of no modality.
+    """
+
+    fusion: ClassVar[str] = (
+        "in the text's span and at the last position, from layer 1; the picture stands first, its "
+        "tokens see each other in both directions, and it never sees the text"
+    )
+    template: ClassVar[str] = (
+        "<bos><start_of_turn>user\n<start_of_image>{text}<end_of_turn>\n<start_of_turn>model\n"
+    )
+
+    def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Image tokens, and words; the mark and the line break on each side are neither."""
+        spans = super().spans(inputs)
+        near = spans["image"]
+        for _ in range(2):
+            near = near | near.roll(1, 1) | near.roll(-1, 1)
+        return spans | {"text": spans["text"] & ~near}
+
+
+class PaliGemmaAdapter(LlavaAdapter):
+    """PaliGemma: a picture and a question in one prefix; the answer is a candidate's first token.
+
+    Attention runs both ways in the prefix (image tokens, words, and a line break, at which the
+    answer is read), so that only layer 0 is of one modality: from layer 1 on both spans are fused.
+    The line break is a word of the text's span.
+    """
+
+    fusion: ClassVar[str] = (
+        "in both spans and at the last position, from layer 1: attention runs both ways within the "
+        "prefix, so that the picture sees the text; only layer 0 is of one modality"
+    )
+    template: ClassVar[str] = "<image>{text}"
+
+    def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Put every picture and text into the prefix; the processor ends it."""
+        prepared = self.processor(
+            text=[self.prompt(example.inputs["text"]) for example in examples],
+            images=[[example.inputs["image"]] for example in examples],
+            padding=True,
+        )
+        # Made tensors here: the processor takes them for labels, too, which are none without an
+        # answer, in a way that numpy warns of.
+        return {
+            name: torch.as_tensor(np.asarray(value))
+            for name, value in prepared.items()
+            if name != "labels"
+        }
+
+
 def pictures_only(processor: type[Any]) -> type[Any]:
     """Return a class of processors without its part for videos.
 
@@ -157,33 +298,3 @@ def pictures_only(processor: type[Any]) -> type[Any]:
     # The library loads the parts that the class names here, and lets others be None.
     parts = ["image_processor", "tokenizer"]
     return type(processor.__name__, (processor,), {"get_attributes": classmethod(lambda _: parts)})
-
-
-def first_tokens(tokenizer: Any, candidates: Sequence[str]) -> list[int]:
-    """Return the token that begins each candidate.
-
-    Raises
-    ------
-    InputError
-        If two candidates begin alike, so that one token cannot tell them apart, or the tokenizer
-        makes no token of one.
-    """
-    first: dict[int, str] = {}
-    for candidate in candidates:
-        ids = tokenizer(candidate, add_special_tokens=False)["input_ids"]
-        if not ids:
-            raise InputError(f"the tokenizer makes no token of the candidate {candidate!r}")
-        token = int(ids[0])
-        if token in first and token == getattr(tokenizer, "unk_token_id", None):
-            raise InputError(
-                f"the tokenizer knows neither {first[token]!r} nor {candidate!r}: both begin with "
-                f"its mark of what it does not know, {tokenizer.unk_token}; ask for letters (A, B, "
-                "…) instead"
-            )
-        if token in first:
-            raise InputError(
-                f"the candidates {first[token]!r} and {candidate!r} begin with the same token; ask "
-                "for letters (A, B, …) instead"
-            )
-        first[token] = candidate
-    return list(first)

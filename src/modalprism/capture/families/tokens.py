@@ -1,13 +1,16 @@
-"""Texts as tokens, for families whose models have positions for so many tokens and no more."""
+"""Texts and answers as tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from modalprism.capture.adapter import Adapter
 from modalprism.datasets.example import Example
+from modalprism.errors import InputError
 
 
 def tokens(
@@ -41,3 +44,67 @@ def tokens(
 def texts_of(examples: Sequence[Example]) -> list[str]:
     """Return the examples' texts."""
     return [example.inputs["text"] for example in examples]
+
+
+class FirstTokenAdapter(Adapter):
+    """A model that answers with text: the answer is the first token of a candidate.
+
+    Attributes
+    ----------
+    before_candidates : str
+        What stands between the prompt and an answer, such as a space.
+    """
+
+    before_candidates: ClassVar[str] = ""
+
+    def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
+        super().__init__(model, processor, candidates)
+        before = self.before_candidates
+        words = [f"{before}{one.strip()}" if before else one for one in self.candidates]
+        self._first_tokens = first_tokens(processor.tokenizer, words)
+
+    def candidate_tokens(self) -> list[list[int]]:
+        """Return the token that begins each candidate."""
+        return [[token] for token in self._first_tokens]
+
+    def next_logits(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the logits of the token that begins the answer, (b, vocabulary)."""
+        rows = torch.arange(len(output.logits), device=output.logits.device)
+        logits: Tensor = output.logits[rows, self.last_position(inputs)]
+        return logits
+
+    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
+        """Return the candidates' first tokens' probabilities, relative to each other."""
+        if not self.candidates:
+            return None
+        return torch.softmax(self.next_logits(output, inputs)[:, self._first_tokens].float(), 1)
+
+
+def first_tokens(tokenizer: Any, candidates: Sequence[str]) -> list[int]:
+    """Return the token that begins each candidate.
+
+    Raises
+    ------
+    InputError
+        If two candidates begin alike, so that one token cannot tell them apart, or the tokenizer
+        makes no token of one.
+    """
+    first: dict[int, str] = {}
+    for candidate in candidates:
+        ids = tokenizer(candidate, add_special_tokens=False)["input_ids"]
+        if not ids:
+            raise InputError(f"the tokenizer makes no token of the candidate {candidate!r}")
+        token = int(ids[0])
+        if token in first and token == getattr(tokenizer, "unk_token_id", None):
+            raise InputError(
+                f"the tokenizer knows neither {first[token]!r} nor {candidate!r}: both begin with "
+                f"its mark of what it does not know, {tokenizer.unk_token}; ask for letters (A, B, "
+                "…) instead"
+            )
+        if token in first:
+            raise InputError(
+                f"the candidates {first[token]!r} and {candidate!r} begin with the same token; ask "
+                "for letters (A, B, …) instead"
+            )
+        first[token] = candidate
+    return list(first)

@@ -25,15 +25,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.families.decoders import first_tokens
+from modalprism.capture.adapter import BEFORE_FUSION, Site
+from modalprism.capture.families.tokens import FirstTokenAdapter
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
 _FRAMES_A_POSITION = 2  # the stride of the encoder's second convolution
 
 
-class WhisperAdapter(Adapter):
+class WhisperAdapter(FirstTokenAdapter):
     """Whisper: a recording, and what was said before; the answer is the next word's first token.
 
     A multilingual model transcribes in the language of its generation config, or in English.
@@ -46,11 +46,10 @@ class WhisperAdapter(Adapter):
         "encoder's output at every layer and never sees the text"
     )
     fused = "last"
+    before_candidates: ClassVar[str] = " "  # as in a transcript
 
     def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
         super().__init__(model, processor, candidates)
-        words = [f" {candidate.strip()}" for candidate in candidates]  # as in a transcript
-        self._first_tokens = first_tokens(processor.tokenizer, words)
         self._prefix = self._marks_before_a_transcript()
 
     def _marks_before_a_transcript(self) -> list[int]:
@@ -111,10 +110,6 @@ class WhisperAdapter(Adapter):
         """Return the number of tokens of a prompt before it is cut."""
         return len(self.processor.tokenizer.get_prompt_ids(text)) + len(self._prefix)
 
-    def candidate_tokens(self) -> list[list[int]]:
-        """Return the token that begins each candidate."""
-        return [[token] for token in self._first_tokens]
-
     def sites(self) -> tuple[Site, ...]:
         """The encoder's output at every layer, what enters the decoder, and what leaves layers."""
         audio, text = self.modalities
@@ -146,11 +141,3 @@ class WhisperAdapter(Adapter):
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
         """Run encoder and decoder once, keeping nothing for a next token."""
         return self.model(**inputs, use_cache=False)
-
-    def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
-        """Return the candidates' first tokens' probabilities, relative to each other."""
-        if not self.candidates:
-            return None
-        rows = torch.arange(len(output.logits), device=output.logits.device)
-        logits = output.logits[rows, self.last_position(inputs)]
-        return torch.softmax(logits[:, self._first_tokens].float(), 1)

@@ -5,6 +5,7 @@ import re
 import struct
 import sys
 import wave
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,18 @@ from tokenizers import pre_tokenizers
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.utils import logging
 
-from modalprism.capture import whisper_weights
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.run import RunConfig, run_capture
-from modalprism.capture.whisper_weights import converted, read_arrays, whisper_tiny_english
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "whisper" / "whisper_weights.py"
+spec = spec_from_file_location("whisper_weights", EXAMPLE)
+whisper_weights = module_from_spec(spec)
+sys.modules["whisper_weights"] = whisper_weights  # dataclasses look their module up
+spec.loader.exec_module(whisper_weights)
+converted, read_arrays = whisper_weights.converted, whisper_weights.read_arrays
+whisper_tiny_english = whisper_weights.whisper_tiny_english
 
 RECORDINGS = Path("/usr/share/pocketsphinx/test/data")
 # As the package's transcripts and grammar have it, numbers in digits.
