@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from modalprism.plotting.examples import ShownExample
 from modalprism.reports import write_report
+from modalprism.results.examples import ShownExample
+from modalprism.results.table import COLUMNS
 from modalprism.studies.example_store import write_examples
-from modalprism.studies.profile import FORMAT_VERSION, SCHEMA, Profile
+from modalprism.studies.profile import FORMAT_VERSION, Profile
 from modalprism.studies.shown_examples import EACH
 
 MODALITIES = ("image", "text")
@@ -60,7 +61,7 @@ def drawn_profile(layers: int, studies: int, seed: int = 0) -> Profile:
                 rows += [where | row for row in quantities(rng.gamma(1.0, 0.3, 4))]
     manifest = {"format_version": FORMAT_VERSION, "title": "drawn", "modalities": list(MODALITIES),
                 "seed": seed}  # fmt: skip
-    return Profile(pd.DataFrame(rows, columns=SCHEMA.names), manifest)
+    return Profile(pd.DataFrame(rows, columns=list(COLUMNS)), manifest)
 
 
 def drawn_examples(studies: int, seed: int = 0) -> list[ShownExample]:

@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 from modalprism.cli import validate as command
-from modalprism.reports.tables.validation import ValidationTable, validation_sentences
+from modalprism.reports.validation import ValidationTable, validation_sentences
+from modalprism.results.estimate import Estimate
 from modalprism.studies import validation
 from modalprism.studies.validation import Finding, Rest, Validation
 
-REST = Rest("J image", 0.41, 0.35, 0.5, "bit")
+REST = Rest("J image", Estimate(0.41, 0.35, 0.5, unit="bit"))
 PASSED = Finding("net", "data", "random labels", "all at zero", "I 0.000", "pass", REST, 1)
 FAILED = Finding("net", "data", "rows belong together", "they do", "of 9: 0", "fail", REST, 1)
 SKIPPED = Finding("net", "more", "noise over the text", "it falls", "no model", "not run")

@@ -50,6 +50,15 @@ def test_capture_is_a_function():
     assert pickle.loads(pickle.dumps(mp.capture)) is mp.capture  # noqa: S301
 
 
+def test_results_load_what_draws_them_when_they_draw():
+    modules = (
+        "import sys, modalprism.pid, modalprism.estimation.analyze, modalprism.studies.study; "
+    )
+    above = "('modalprism.plotting', 'modalprism.reports')"
+    found = python(f"{modules} print([m for m in sys.modules if m.startswith({above})])")
+    assert found == "[]\n"
+
+
 IMPORTS = {
     "function": "import modalprism as mp; mp.capture",
     "from": "from modalprism import capture; assert callable(capture)",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     __version__: str
     from modalprism.capture.api import capture
     from modalprism.errors import InputError
-    from modalprism.estimation.analysis import Analysis, Estimate
+    from modalprism.estimation.analysis import Analysis
     from modalprism.estimation.analyze import analyze
     from modalprism.pid import (
         Decomposition,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         decompose_marginals,
     )
     from modalprism.reports.page import write_report
+    from modalprism.results.estimate import Estimate
     from modalprism.studies.profile import Profile
     from modalprism.studies.study import Study
 
@@ -52,7 +53,7 @@ __all__ = [
 _HOMES = {
     "Analysis": "modalprism.estimation.analysis",
     "Decomposition": "modalprism.pid",
-    "Estimate": "modalprism.estimation.analysis",
+    "Estimate": "modalprism.results.estimate",
     "InputError": "modalprism.errors",
     "Profile": "modalprism.studies.profile",
     "Study": "modalprism.studies.study",

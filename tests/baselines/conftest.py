@@ -149,7 +149,7 @@ def value_of():
 
     def find(result, quantity, modality=None):
         (found,) = [s for s in result.scores if (s.quantity, s.modality) == (quantity, modality)]
-        return found.value
+        return found.estimate.value
 
     return find
 
@@ -162,7 +162,8 @@ def same(one, other, exactly=True):
         tolerance = 0 if exactly else 1e-4
         np.testing.assert_allclose(other.per_example[name], values, rtol=tolerance, atol=tolerance)
     for mine, its in zip(one.scores, other.scores, strict=True):
-        assert (mine.quantity, mine.modality, mine.unit) == (its.quantity, its.modality, its.unit)
+        assert (mine.quantity, mine.modality) == (its.quantity, its.modality)
+        assert mine.estimate.unit == its.estimate.unit
         if exactly:
             assert repr(mine) == repr(its)
 

@@ -57,9 +57,9 @@ def result_of(function, signs=((-1.0, 1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, -1.0
 )
 def test_by_hand(function, expected):
     result = result_of(function)
-    assert [score.value for score in result.scores] == pytest.approx(expected, abs=1e-4)
+    assert [score.estimate.value for score in result.scores] == pytest.approx(expected, abs=1e-4)
     assert [score.modality for score in result.scores] == [None, "image", "text"]
-    assert {score.unit for score in result.scores} == {"%"}
+    assert {score.estimate.unit for score in result.scores} == {"%"}
     assert sum(result.per_example.values()) == pytest.approx(100)
     assert result.cost == Cost(16)
     assert result.n == 4
@@ -72,8 +72,8 @@ def test_swapped_modalities_swap_the_main_effects():
     signs = [(-1.0, 1.0), (1.0, 0.5), (0.2, -1.0)]
     given = result_of(one, signs).scores
     swapped = result_of(lambda a, b: one(b, a), [(b, a) for a, b in signs]).scores
-    assert given[0].value == pytest.approx(swapped[0].value, abs=1e-4)
-    assert given[1].value == pytest.approx(swapped[2].value, abs=1e-4)
+    assert given[0].estimate.value == pytest.approx(swapped[0].estimate.value, abs=1e-4)
+    assert given[1].estimate.value == pytest.approx(swapped[2].estimate.value, abs=1e-4)
 
 
 def test_same_seed_same_intervals():
@@ -83,6 +83,6 @@ def test_same_seed_same_intervals():
 
 def test_what_does_not_move_has_no_parts():
     result = result_of(lambda a, _: 0.7 + 0 * a)
-    assert all(np.isnan(score.value) for score in result.scores)
+    assert all(np.isnan(score.estimate.value) for score in result.scores)
     half = np.array([0.5])
     assert np.isnan(behaviour(half, half, half, half)).all()

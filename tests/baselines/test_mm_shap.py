@@ -103,11 +103,13 @@ def test_an_additive_model_by_hand(subject_of):
         )
         shares.append(parts[0] / sum(parts))
     assert result.per_example["share (image)"] == pytest.approx(shares, abs=1e-5)
-    assert score_of(result, "share", "image").value == pytest.approx(np.mean(shares), abs=1e-5)
-    both = [score_of(result, "share", modality).value for modality in ("image", "text")]
+    assert score_of(result, "share", "image").estimate.value == pytest.approx(
+        np.mean(shares), abs=1e-5
+    )
+    both = [score_of(result, "share", modality).estimate.value for modality in ("image", "text")]
     assert sum(both) == pytest.approx(1)
     found = score_of(result, "share", "image")
-    assert found.low <= found.value <= found.high
+    assert found.estimate.low <= found.estimate.value <= found.estimate.high
 
 
 def groups_of(row, players):
@@ -192,7 +194,7 @@ def test_an_empty_span_has_no_share(subject_of):
     assert (
         np.isnan(result.per_example["share (text)"]).tolist() == [False] * 2 + [True] + [False] * 3
     )
-    assert np.isfinite(score_of(result, "share", "text").value)
+    assert np.isfinite(score_of(result, "share", "text").estimate.value)
 
 
 def test_players_are_even_groups_in_order():
@@ -232,7 +234,7 @@ def test_fusion_networks_and_towers_are_explained(clip_folder, emoji_examples):
     result = MmShap(players=3, permutations=1).score(
         Subject(adapter, examples, "net", "numbers"), replicates=20
     )
-    assert 0 < score_of(result, "share", "text").value < 1
+    assert 0 < score_of(result, "share", "text").estimate.value < 1
 
     clip = load_adapter(clip_folder, candidates=("face", "button"))
     with torch.no_grad():

@@ -195,9 +195,9 @@ def test_a_fusion_network_layer_by_layer(subject):
     both = value + one.per_example["contribution at layer 2 (text)"]
     assert both[np.isfinite(both)] == pytest.approx(1)
     (score,) = (s for s in last.scores if (s.quantity, s.modality) == ("contribution", "image"))
-    assert score.value == pytest.approx(np.nanmean(value))
-    assert score.low <= score.value <= score.high
-    assert {s.unit for s in last.scores} == {"1", "bit"}
+    assert score.estimate.value == pytest.approx(np.nanmean(value))
+    assert score.estimate.low <= score.estimate.value <= score.estimate.high
+    assert {s.estimate.unit for s in last.scores} == {"1", "bit"}
 
 
 def test_fused_tokens_are_those_of_both_streams(subject):

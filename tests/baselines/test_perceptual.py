@@ -35,7 +35,10 @@ def test_the_score_by_hand(pair_of, number_examples, value_of):
         assert value_of(result, f"perceptual score{words}", "image") == pytest.approx(lost / norm)
         assert value_of(result, f"perceptual score{words}", "text") == 0
     for score in result.scores:
-        assert score.low <= score.value <= score.high or score.quantity.endswith("normalized")
+        assert (
+            score.estimate.low <= score.estimate.value <= score.estimate.high
+            or score.quantity.endswith("normalized")
+        )
     assert result.cost == Cost(20 * 7) == PerceptualScore(permutations=3).cost(subject)
     assert result.n == 20
     assert all(len(values) == 20 for values in result.per_example.values())

@@ -79,9 +79,9 @@ def test_an_intervals_width_is_that_of_theory():
     values = np.random.default_rng(0).standard_normal(400)
     weights = sample_weights({place: {} for place in range(400)}, replicates=2000, seed=0)
     score = scored("mean", None, average(weights, values))
-    assert score.value == pytest.approx(values.mean())
+    assert score.estimate.value == pytest.approx(values.mean())
     width = 2 * 1.96 * values.std() / 20
-    assert score.high - score.low == pytest.approx(width, rel=0.08)
+    assert score.estimate.high - score.estimate.low == pytest.approx(width, rel=0.08)
 
 
 def test_examples_without_a_value_do_not_count():

@@ -66,8 +66,8 @@ def spell():
 
     def make(analysis):
         numbers = {
-            (quantity, modality): (repr(estimate), unit)
-            for quantity, modality, estimate, unit in analysis.quantities()
+            (quantity, modality): repr(estimate)
+            for quantity, modality, estimate in analysis.quantities()
         }
         rest = dataclasses.asdict(analysis)
         return numbers, [rest[key] for key in ("n", "gap", "estimator", "target", "families")]

@@ -131,7 +131,7 @@ def test_constant_embeddings_tell_nothing(ask):
 def test_the_frame_names_the_modality_of_a_constant_embedding(ask):
     with pytest.warns(DataWarning, match=CONSTANT_SAID):
         found = ask({"text": GOOD["text"], "image": np.full((N, 2), 0.1, np.float16)})
-    (row,) = [row for row in found.records() if row["quantity"] == "constant_source"]
+    (row,) = [row for row in found.table().rows() if row["quantity"] == "constant_source"]
     assert (row["modality"], row["value"], row["unit"]) == ("image", 1.0, "1")
     assert "caution: the embedding of 'image' is the same in every row, so" in str(found)
 

@@ -54,7 +54,7 @@ def test_json_is_strict_and_has_every_quantity(analysis):
     assert content == analysis.to_dict()
     assert content["seed"] == 5
     assert "evidence" not in content
-    for quantity, modality, estimate, _unit in analysis.quantities():
+    for quantity, modality, estimate in analysis.quantities():
         found = content[quantity] if quantity in content else content["diagnostics"][quantity]
         value = (found[modality] if modality else found)["value"]
         assert value == estimate.value or (value is None and math.isnan(estimate.value))

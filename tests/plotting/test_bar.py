@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.bar import atoms_axes, draw_bar, segments
-from modalprism.plotting.reading import Reading
+from modalprism.results.estimate import Estimate
 
 AMOUNTS = st.floats(-5, 5).filter(lambda value: value == 0 or abs(value) > 1e-6)
 STYLES = atom_styles(("image", "text"))
@@ -37,7 +37,7 @@ def test_segments_touch_each_other_and_lose_no_length(values):
 @given(st.lists(AMOUNTS, min_size=4, max_size=4), st.floats(0, 1))
 def test_a_bar_reaches_as_far_as_its_whiskers(values, half):
     axes = Figure().subplots()
-    atoms = [Reading(value, value - half, value + half) for value in values]
+    atoms = [Estimate(value, value - half, value + half) for value in values]
     left, right = draw_bar(axes, 0.0, atoms, None, STYLES)
     ends = [x for line in axes.lines for x in line.get_xdata()]
     assert left == pytest.approx(min(0.0, *(e for e in ends if e <= 0), *_lows(axes)))
@@ -57,7 +57,9 @@ def _highs(axes):
 
 
 def test_a_bar_alone_has_the_house_s_colours_hatches_and_order():
-    axes = bar([Reading(v, v - 0.1, v + 0.1) for v in (0.4, 0.3, 0.2, 0.1)], Reading(1.0, 0.9, 1.1))
+    axes = bar(
+        [Estimate(v, v - 0.1, v + 0.1) for v in (0.4, 0.3, 0.2, 0.1)], Estimate(1.0, 0.9, 1.1)
+    )
     assert [to_hex(p.get_facecolor()).upper() for p in axes.patches] == [s.colour for s in STYLES]
     assert [patch.get_hatch() or "" for patch in axes.patches] == [s.hatch for s in STYLES]
     said = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -68,7 +70,7 @@ def test_a_bar_alone_has_the_house_s_colours_hatches_and_order():
 
 
 def test_what_is_unknown_has_no_segment_and_is_said():
-    axes = bar([Reading(0.5), Reading(math.nan), Reading(0.2), None])
+    axes = bar([Estimate(0.5), Estimate(math.nan), Estimate(0.2), None])
     assert len(axes.patches) == 2
     said = [text.get_text() for text in axes.get_legend().get_texts()]
     assert "unique image: unknown" in said
@@ -80,7 +82,7 @@ def test_what_is_unknown_has_no_segment_and_is_said():
 def test_given_axes_are_drawn_into_and_come_back():
     before, settings = plt.get_fignums(), dict(mpl.rcParams)
     axes = Figure(figsize=(3, 2)).subplots()
-    assert bar([Reading(0.25)] * 4, axes=axes) is axes
+    assert bar([Estimate(0.25)] * 4, axes=axes) is axes
     assert len(axes.patches) == 4
     assert plt.get_fignums() == before
     assert dict(mpl.rcParams) == settings
@@ -88,7 +90,7 @@ def test_given_axes_are_drawn_into_and_come_back():
 
 def test_nothing_fails_where_there_is_no_information_and_no_room():
     axes = Figure(figsize=(0.5, 0.5)).subplots()
-    bar([Reading(0.0)] * 4, Reading(0.0), axes=axes, title="$x_{", quantity="\\frac{ $")
+    bar([Estimate(0.0)] * 4, Estimate(0.0), axes=axes, title="$x_{", quantity="\\frac{ $")
     axes.figure.draw_without_rendering()
     assert axes.get_xlim()[0] == 0
 

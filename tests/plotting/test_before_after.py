@@ -12,22 +12,21 @@ from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.figures.before_after import before_after_figure, changes
 from modalprism.plotting.figures.canvas import save
 from modalprism.plotting.figures.difference import MOST_ROWS
-from modalprism.plotting.readings import ATOM_QUANTITIES, Readings
 from modalprism.plotting.settings import drawing
+from modalprism.results.quantities import ATOMS, keys
 
 MODALITIES = ("image", "text")
-KEYS = [*zip(ATOM_QUANTITIES, ("", *MODALITIES, ""), strict=True), ("contribution", "image")]
+KEYS = [*keys(ATOMS, MODALITIES), ("contribution", "image")]
 
 
-def compared(readings, told=(), paired=True):
+def compared(results, told=(), paired=True):
     """Compare every two runs as `studies.comparison.compare` does, but with q-values as told."""
-    rows, names = [], list(readings)
+    rows, names = [], list(results)
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
-            for case in readings[one].cases("answer"):
+            for case in results[one].cases("answer"):
                 ends = [
-                    [readings[run].get(case, "answer", *key) for run in (one, other)]
-                    for key in KEYS
+                    [results[run].get(case, "answer", *key) for run in (one, other)] for key in KEYS
                 ]
                 for key, (first, second) in zip(KEYS, ends, strict=True):
                     if None in (first, second) or not (first.determined and second.determined):
@@ -57,7 +56,7 @@ def make(make_profile):
             frame = profile.frame
             moved = (frame["quantity"] == "unique") & (frame["modality"] == "image")
             frame.loc[moved, ["value", "low", "high"]] += more * step
-            found[name] = Readings(profile)
+            found[name] = profile.table
         return found
 
     return runs
@@ -69,10 +68,10 @@ def pair(make):
     return make("before", "after", models={"late": ""}, datasets=("kind", "match"))
 
 
-def draw(readings, *, pairs="observed", seed=3, **options):
-    frame = changes(compared(readings, **options))
+def draw(results, *, pairs="observed", seed=3, **options):
+    frame = changes(compared(results, **options))
     with drawing():
-        return before_after_figure(frame[frame["pairs"] == pairs], readings, seed)
+        return before_after_figure(frame[frame["pairs"] == pairs], results, seed)
 
 
 def texts(artist):
@@ -123,11 +122,11 @@ def test_a_contribution_that_nobody_knows_has_a_band_and_no_marker(pair):
     panel = draw(pair).axes[-1]
     bands = [one for one in panel.patches if isinstance(one, Rectangle) and one.get_hatch()]
     undetermined = [
-        reading
+        estimate
         for run in pair.values()
         for case in run.cases("answer")
         if case.pairs == "observed"
-        and not (reading := run.get(case, "answer", "contribution", "image")).determined
+        and not (estimate := run.get(case, "answer", "contribution", "image")).determined
     ]
     assert len(undetermined) == 2  # of one dataset, before and after: one band for both
     assert len(bands) == texts(panel).count("undetermined") == 1
@@ -136,10 +135,11 @@ def test_a_contribution_that_nobody_knows_has_a_band_and_no_marker(pair):
 
 
 def test_where_one_end_is_unknown_the_other_keeps_its_marker(make):
-    readings = make("before", "after", models={"concat": ""}, datasets=("kind",))
-    key = (readings["before"].cases("answer")[0], "answer", -1, "contribution", "image")
-    readings["before"]._readings[key] = type(readings["before"]._readings[key])(math.nan)
-    panel = draw(readings).axes[-1]
+    results = make("before", "after", models={"concat": ""}, datasets=("kind",))
+    before = results["before"]
+    key = (before.cases("answer")[0], "answer", -1, "contribution", "image")
+    before.columns["value"][before._rows[key]] = math.nan
+    panel = draw(results).axes[-1]
     assert texts(panel).count("undetermined") == 1
     assert markers(panel, "white") == []
     assert sum(line.get_marker() == "s" for line in panel.lines) == 1
@@ -167,20 +167,20 @@ def test_other_examples_and_other_seeds_are_said(pair):
 
 
 def test_the_first_of_several_runs_is_before_and_every_other_after(make):
-    readings = make("a", "b", "c", models={"concat": "", "late": ""}, datasets=("kind",))
-    frame = changes(compared(readings))
+    results = make("a", "b", "c", models={"concat": "", "late": ""}, datasets=("kind",))
+    frame = changes(compared(results))
     assert set(zip(frame["run_1"], frame["run_2"], strict=True)) == {("a", "b"), ("a", "c")}
-    said = texts(draw(readings))
+    said = texts(draw(results))
     assert {"concat\non kind\n→ b", "late\non kind\n→ c"} <= set(said)
     assert {"before: a", "after"} <= set(said)
 
 
 def test_before_is_the_first_run_that_holds_the_model(make):
-    readings = make("b", "c", models={"concat": "", "late": ""}, datasets=("kind",))
-    readings = make("a", models={"late": ""}, datasets=("kind",)) | readings
+    results = make("b", "c", models={"concat": "", "late": ""}, datasets=("kind",))
+    results = make("a", models={"late": ""}, datasets=("kind",)) | results
     frame = compared(make("b", "c", models={"concat": ""}, datasets=("kind",)))
-    whole = {name: readings[name] for name in ("a", "b", "c")}
-    of_late = compared({"a": readings["a"], **make("b", "c", models={"late": ""})})
+    whole = {name: results[name] for name in ("a", "b", "c")}
+    of_late = compared({"a": results["a"], **make("b", "c", models={"late": ""})})
     frame = pd.concat([frame, of_late[of_late["dataset_1"] == "kind"]])
     with drawing():
         figure = before_after_figure(changes(frame).query("pairs == 'observed'"), whole)
@@ -189,8 +189,8 @@ def test_before_is_the_first_run_that_holds_the_model(make):
 
 
 def test_a_small_difference_keeps_its_first_digit(make):
-    readings = make("before", "after", more=0.0004, models={"late": ""}, datasets=("kind",))
-    assert "+0.0004" in texts(draw(readings, told=[("unique", "image")]))
+    results = make("before", "after", more=0.0004, models={"late": ""}, datasets=("kind",))
+    assert "+0.0004" in texts(draw(results, told=[("unique", "image")]))
 
 
 def test_nothing_changes_between_other_models_datasets_views_or_in_one_run(pair):
@@ -211,8 +211,8 @@ def test_the_rows_that_differ_most_are_drawn_and_the_rest_is_said(make):
 @pytest.mark.parametrize("pairs", ["observed", "redrawn"])
 def test_no_words_leave_the_figure_or_lie_on_each_other(make, pairs):
     models = {"HuggingFaceTB/SmolVLM-256M-Instruct": "", "llava-hf/llava-v1.6-mistral-7b-hf": ""}
-    readings = make("runs/before-fine-tuning", "runs/after-fine-tuning", models=models, half=0.2)
-    figure = draw(readings, told=KEYS, pairs=pairs)
+    results = make("runs/before-fine-tuning", "runs/after-fine-tuning", models=models, half=0.2)
+    figure = draw(results, told=KEYS, pairs=pairs)
     figure.draw_without_rendering()
     boxes = [
         (text.get_text(), text.get_window_extent())

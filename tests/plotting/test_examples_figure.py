@@ -6,10 +6,10 @@ import pytest
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from modalprism.plotting.examples import ShownExample, by_case, owners
 from modalprism.plotting.figures.examples import examples_figure, figure_names
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.settings import drawing
+from modalprism.results.examples import ShownExample, by_case
+from modalprism.results.quantities import ATOMS, keys
 
 
 def webp(size):
@@ -40,14 +40,14 @@ def made(**changes):
 
 
 @pytest.fixture
-def readings(make_profile):
-    return Readings(make_profile(models={"concat": ""}, datasets=("pictured",), views=("answer",)))
+def results(make_profile):
+    return make_profile(models={"concat": ""}, datasets=("pictured",), views=("answer",)).table
 
 
-def drawn(readings, examples):
+def drawn(results, examples):
     ((case, found),) = by_case(examples).items()
     with drawing():
-        figure = examples_figure(readings, case, found, 3)
+        figure = examples_figure(results, case, found, 3)
         figure.draw_without_rendering()
     return figure
 
@@ -56,8 +56,8 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 
-def test_it_says_what_was_seen_answered_and_told(readings):
-    said = "\n".join(texts(drawn(readings, [made()])))
+def test_it_says_what_was_seen_answered_and_told(results):
+    said = "\n".join(texts(drawn(results, [made()])))
     for words in (
         "Examples that tell most of each atom: concat on pictured",
         "Most unique to the image",
@@ -72,9 +72,9 @@ def test_it_says_what_was_seen_answered_and_told(readings):
         assert words in said, words
 
 
-def test_a_picture_keeps_its_shape_and_bars_share_a_scale(readings):
+def test_a_picture_keeps_its_shape_and_bars_share_a_scale(results):
     examples = [made(), made(rank=1, atoms=(1.0, 0.0, 0.0, 0.0), pictures=(webp((8, 90)), None))]
-    figure = drawn(readings, examples)
+    figure = drawn(results, examples)
     (axes,) = figure.axes
     shapes = []
     for image in axes.images:
@@ -87,13 +87,13 @@ def test_a_picture_keeps_its_shape_and_bars_share_a_scale(readings):
     assert axes.get_ylim()[1] == 0
 
 
-def test_all_stands_inside_the_figure(readings):
+def test_all_stands_inside_the_figure(results):
     examples = [
         made(atom=atom, modality=modality, rank=rank, label="a very long answer " * 5)
-        for atom, modality in owners(("image", "text"))
+        for atom, modality in keys(ATOMS, ("image", "text"))
         for rank in range(4)
     ]
-    figure = drawn(readings, examples)
+    figure = drawn(results, examples)
     frame = figure.bbox
     for text in figure.findobj(matplotlib.text.Text):
         if text.get_text() and text.get_visible() and text.axes is not None:
@@ -105,21 +105,21 @@ def test_all_stands_inside_the_figure(readings):
                 assert box.y1 <= frame.y1
 
 
-def test_an_atom_that_is_not_told_from_zero_has_no_examples(readings):
-    figure = drawn(readings, [made(), made(atom="unique", modality="text")])
+def test_an_atom_that_is_not_told_from_zero_has_no_examples(results):
+    figure = drawn(results, [made(), made(atom="unique", modality="text")])
     assert len(figure.axes[0].images) == 1
     assert any("Most unique to the text: over the dataset" in text for text in texts(figure))
 
 
-def test_embeddings_alone_have_their_row(readings):
-    figure = drawn(readings, [made(pictures=(None, None), texts=(None, None))])
+def test_embeddings_alone_have_their_row(results):
+    figure = drawn(results, [made(pictures=(None, None), texts=(None, None))])
     assert "row 7" in texts(figure)
     assert not figure.axes[0].images
 
 
 def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile):
     models = {"a/b": "", "a_b": "", "c": "", "llava-1.5": ""}
-    readings = Readings(make_profile(models=models, datasets=("pictured",), views=("answer",)))
+    results = make_profile(models=models, datasets=("pictured",), views=("answer",)).table
     examples = [
         made(model="llava-1.5"),
         made(model="a/b"),
@@ -127,7 +127,7 @@ def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile):
         made(model="c", modality="text"),  # not told from zero
         made(model="of another run"),
     ]
-    names = figure_names(readings, examples)
+    names = figure_names(results, examples)
     assert {case.model: name for case, name in names.items()} == {
         "a/b": "examples-a_b-pictured",
         "a_b": "examples-a_b-pictured-2",

@@ -3,9 +3,8 @@ import matplotlib.text
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.plotting.figures import FIGURES, draw, figure_of
+from modalprism.plotting.figures import FIGURES, draw
 from modalprism.plotting.figures.canvas import save
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.settings import drawing
 from modalprism.reports import write_figures
 
@@ -21,7 +20,7 @@ def test_the_first_view_that_there_is_is_drawn(make_profile):
         ("encoding",): "What the fused state keeps of each modality, at each depth",
     }
     for views, title in titles.items():
-        figure = figure_of(make_profile(models={"m": ""}, datasets=("kind",), views=views))
+        figure = make_profile(models={"m": ""}, datasets=("kind",), views=views).plot()
         assert title in texts(figure)
 
 
@@ -30,7 +29,7 @@ def test_the_figures_by_name_are_those_of_the_report(make_profile, tmp_path):
     drawn = write_figures(profile, tmp_path)
     assert list(drawn) == [name for name, view in FIGURES.items() if view == "stream"]
     with mpl.rc_context({"figure.dpi": 200}):
-        figure = figure_of(profile, "stream")
+        figure = profile.plot("stream")
     with drawing():
         assert save(figure, tmp_path / "again") == drawn["stream"].svg
 
@@ -39,15 +38,15 @@ def test_a_figure_that_cannot_be_drawn_is_refused(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("kind",), views=("answer",))
     for name in ("stream", "prismm", ""):
         with pytest.raises(InputError, match=r"no figure .*; it has prism, prism-per"):
-            figure_of(profile, name)
+            profile.plot(name)
     with pytest.raises(InputError, match="no view that a figure shows"):
-        figure_of(make_profile(views=()))
+        make_profile(views=()).plot()
 
 
 def test_a_notebook_shows_it_at_its_own_resolution(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("kind",), views=("stream",))
     with mpl.rc_context({"figure.dpi": 50, "savefig.dpi": "figure"}):
-        figure = figure_of(profile)
+        figure = profile.plot()
         png = figure._repr_png_()
     width = int.from_bytes(png[16:20])
     assert width == pytest.approx(50 * figure.get_figwidth(), abs=1)
@@ -58,7 +57,7 @@ def test_a_notebook_shows_it_at_its_own_resolution(make_profile):
 def test_title_key_and_footer_of_few_panels_are_inside_the_figure(make_profile, name, datasets):
     profile = make_profile(models={"late": "", "cross_attention": ""}, datasets=datasets)
     with drawing():
-        figure = draw(Readings(profile), name, profile.manifest)
+        figure = draw(profile.table, name, profile.manifest)
         figure.draw_without_rendering()
     words = [*figure.legends, *(text for text in figure.texts if text.get_text())]
     for artist in words:

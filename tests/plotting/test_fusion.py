@@ -5,7 +5,6 @@ import math
 import pytest
 
 from modalprism.plotting.fusion import FusionSpan, fusion_span
-from modalprism.plotting.readings import Readings
 from modalprism.studies.profile import Profile
 
 
@@ -17,9 +16,9 @@ def spanned(make_profile, redundancy, half=0.03):
     for layer, value in enumerate(redundancy):
         at = (frame["quantity"] == "redundancy") & (frame["layer"] == layer)
         frame.loc[at, ["value", "low", "high"]] = [value, value - half, value + half]
-    readings = Readings(Profile(frame, profile.manifest))
-    (case,) = readings.cases("stream")
-    return fusion_span(readings, case)
+    results = Profile(frame, profile.manifest).table
+    (case,) = results.cases("stream")
+    return fusion_span(results, case)
 
 
 @pytest.mark.parametrize(

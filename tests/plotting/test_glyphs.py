@@ -13,10 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from modalprism.plotting import glyphs
-from modalprism.plotting.figures import figure_of
 from modalprism.plotting.glyphs import cover, font_caution
-from modalprism.plotting.notation import label, shortened
 from modalprism.plotting.settings import drawing, user_fonts
+from modalprism.results.notation import label, shortened
 
 RARE = "\U0010ff0d"  # a private letter, in no font but that of these tests
 FAMILY = "Rare Letters"
@@ -126,7 +125,7 @@ LONG = ("left " + "x" * 300, "left " + "x" * 150 + "y" + "x" * 149)
 @pytest.mark.parametrize("name", ["prism", "contribution", "stream", "stream-contribution"])
 def test_no_word_of_a_long_name_leaves_the_figure(make_profile, name):
     profile = make_profile(modalities=LONG, models={"m" * 300: ""}, datasets=("kind", "match"))
-    figure = figure_of(profile, name)
+    figure = profile.plot(name)
     FigureCanvasAgg(figure).draw()
     edges = figure.bbox.padded(2)
     for text in figure.findobj(Text):

@@ -4,8 +4,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notebook import MOST_ROWS, grid_html, profile_html
+from modalprism.plotting.grid import MOST_ROWS, Cell, Grid, grid_html
 
 
 class Reader(HTMLParser):
@@ -50,7 +49,7 @@ def test_every_text_is_shown_letter_by_letter(title, head, text):
 
 
 def test_it_sets_no_colour_of_text_or_ground_and_asks_for_nothing(demo):
-    text = profile_html(demo)
+    text = demo._repr_html_()
     assert set(re.findall(r"[;\"]color:([^;\"]+)", text)) == {
         "inherit", "#009E73", "#E69F00", "#0072B2", "#CC79A7",
     }  # fmt: skip
@@ -59,7 +58,7 @@ def test_it_sets_no_colour_of_text_or_ground_and_asks_for_nothing(demo):
 
 
 def test_a_profile_tells_its_views_with_intervals_p_values_and_what_is_undetermined(demo):
-    text = profile_html(demo)
+    text = demo._repr_html_()
     said = Reader(text).text
     for words in (
         "image and text, n = 2,000; brackets are 95 % intervals",
@@ -85,4 +84,4 @@ def test_long_tables_are_cut_and_say_so():
 
 
 def test_a_profile_without_atoms_says_that(make_profile):
-    assert "Nothing is decomposed" in profile_html(make_profile(views=()))
+    assert "Nothing is decomposed" in make_profile(views=())._repr_html_()

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from modalprism.plotting.figures.beside import beside_figure
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.scores import OURS, cost_grid, score_grid, scorings
 from modalprism.plotting.settings import drawing
 
@@ -14,7 +13,7 @@ from modalprism.plotting.settings import drawing
 def scores(demo):
     """Make scores of two baselines for every model and dataset of a profile."""
     rows = []
-    cases = {(c.model, c.dataset) for c in Readings(demo).cases("answer")}
+    cases = {(c.model, c.dataset) for c in demo.table.cases("answer")}
     for model, dataset in sorted(cases):
         for title, quantity, values, headline, share in (
             ("Gradient", "share", (0.7, 0.3), True, True),
@@ -40,7 +39,7 @@ def texts(grid):
 
 
 def test_ours_stands_above_theirs_case_by_case(demo, scores):
-    scored = scorings(scores, Readings(demo))
+    scored = scorings(scores, demo.table)
     for case in {(one.model, one.dataset) for one in scored}:
         methods = [one.method for one in scored if (one.model, one.dataset) == case]
         ours = [method.startswith(OURS) for method in methods]
@@ -49,7 +48,7 @@ def test_ours_stands_above_theirs_case_by_case(demo, scores):
 
 
 def test_short_tables_hold_headlines_alone(demo, scores):
-    scored = scorings(scores, Readings(demo))
+    scored = scorings(scores, demo.table)
     short, full = (
         score_grid(scored, demo.modalities, headlines=wanted) for wanted in (True, False)
     )
@@ -62,18 +61,18 @@ def test_short_tables_hold_headlines_alone(demo, scores):
 
 
 def test_passes_are_told_an_example(demo, scores):
-    rows = texts(cost_grid(scores, Readings(demo)))
+    rows = texts(cost_grid(scores, demo.table))
     assert rows[0][0].startswith(OURS)
     assert rows[0][2:4] == ["1", "0"]
     assert rows[1] == ["Gradient", "50", "10", "1", "40"]
 
 
 def test_the_figure_has_a_row_a_method_that_shares_out(demo, scores):
-    readings = Readings(demo)
+    results = demo.table
     with drawing():
-        figure = beside_figure(scorings(scores, readings), readings, 0)
+        figure = beside_figure(scorings(scores, results), results, 0)
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert len(shown) == len(readings.datasets("answer"))
+    assert len(shown) == len(results.datasets("answer"))
     names = [text.get_text() for text in shown[0].get_yticklabels()]
     assert "Gradient" in names
     assert "Interaction" not in names
@@ -81,10 +80,10 @@ def test_the_figure_has_a_row_a_method_that_shares_out(demo, scores):
 
 
 def test_a_share_beyond_its_range_is_an_arrow_at_the_edge(demo, scores):
-    readings = Readings(demo)
+    results = demo.table
     scores.loc[scores["quantity"] == "share", "value"] = [3.0, -2.0] * (len(scores) // 5)
     with drawing():
-        figure = beside_figure(scorings(scores, readings), readings, 0)
+        figure = beside_figure(scorings(scores, results), results, 0)
     marks = [line for axes in figure.axes for line in axes.lines if line.get_marker() == ">"]
     assert marks
     assert all(line.get_xdata()[0] <= 1.2 for line in marks)

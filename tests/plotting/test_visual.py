@@ -29,7 +29,6 @@ from matplotlib.transforms import Affine2D
 from PIL import Image
 
 from modalprism.plotting.bar import atoms_axes
-from modalprism.plotting.examples import ShownExample
 from modalprism.plotting.figures import FIGURES, draw
 from modalprism.plotting.figures.before_after import before_after_figure
 from modalprism.plotting.figures.beside import beside_figure
@@ -37,10 +36,12 @@ from modalprism.plotting.figures.difference import difference_figure
 from modalprism.plotting.figures.examples import examples_figure
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.scatter import scatter_figure
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import ATOM_QUANTITIES, Case, Readings
 from modalprism.plotting.scores import Scoring
 from modalprism.plotting.settings import drawing
+from modalprism.results.estimate import Estimate
+from modalprism.results.examples import ShownExample
+from modalprism.results.quantities import ATOMS, keys
+from modalprism.results.table import Case
 
 # The root of the mean square of the difference, of 255. One atom's colour makes 2.5 to 24, points
 # that move by a tenth of an axis 4.5 to 15, and numbers that grow by two points 9 to 22.
@@ -81,16 +82,16 @@ def profile(make_profile):
 
 
 @pytest.fixture(scope="module")
-def readings(profile):
-    return Readings(profile)
+def results(profile):
+    return profile.table
 
 
-def one_bar(readings):
+def one_bar(results):
     case = Case("cross_attention", "pictured", "observed")
     axes = atoms_axes(
-        readings.atoms(case, "answer"),
-        readings.get(case, "answer", "information"),
-        modalities=readings.modalities,
+        results.atoms(case, "answer"),
+        results.get(case, "answer", "information"),
+        modalities=results.modalities,
         title="One decomposition",
         quantity="information (bit)",
     )
@@ -98,44 +99,42 @@ def one_bar(readings):
     return axes.figure
 
 
-def two_differences(readings):
+def two_differences(results):
     rows = []
-    owners = ("", *readings.modalities, "")
-    for place, (quantity, modality) in enumerate(zip(ATOM_QUANTITIES, owners, strict=True)):
+    for place, (quantity, modality) in enumerate(keys(ATOMS, results.modalities)):
         for dataset, value in (("pictured", 0.4 - 0.3 * place), ("match", 0.05)):
             row = {f"{name}_{side}": dataset for side in "12" for name in ("run", "dataset")}
             row |= {"model_1": "late", "model_2": "cross_attention", "n_1": 2000, "unit": "bit"}
             row |= {"quantity": quantity, "modality": modality, "difference": value}
             row |= {"low": value - 0.1, "high": value + 0.1, "q_value": float(abs(value) < 0.1)}
             rows.append(row)
-    return difference_figure(pd.DataFrame(rows), readings.modalities)
+    return difference_figure(pd.DataFrame(rows), results.modalities)
 
 
-def every_method(readings):
+def every_method(results):
     """Shares of one baseline beside ours; one lies beyond its range, one is undetermined."""
     scored = [
         Scoring(case.model, case.dataset, f"Modalprism, {case.pairs} pairs", "contribution",
-                {"image": readings.get(case, "answer", "contribution", "image")}, True, True)
-        for case in readings.cases("answer")
+                {"image": results.get(case, "answer", "contribution", "image")}, True, True)
+        for case in results.cases("answer")
         if case.pairs == "observed"
     ]  # fmt: skip
     values = iter((0.7, 0.2, math.nan, 0.5, 1.4, 0.9))
     for ours in list(scored):
         value = next(values)
-        reading = Reading(value, value - 0.1, value + 0.1, n=200)
-        scored.append(ours._replace(method="MM-SHAP", readings={"image": reading}))
-    return beside_figure(scored, readings, 0)
+        estimate = Estimate(value, value - 0.1, value + 0.1, n=200)
+        scored.append(ours._replace(method="MM-SHAP", estimates={"image": estimate}))
+    return beside_figure(scored, results, 0)
 
 
-def two_runs(readings):
+def two_runs(results):
     """The same run twice, of which the unique atoms are said to differ."""
-    runs = {"before": readings, "after": readings}
+    runs = {"before": results, "after": results}
     rows = []
-    owners = ("", *readings.modalities, "")
-    for case in readings.cases("answer"):
+    for case in results.cases("answer"):
         if case.pairs != "observed":
             continue
-        for quantity, modality in zip(ATOM_QUANTITIES, owners, strict=True):
+        for quantity, modality in keys(ATOMS, results.modalities):
             told = quantity == "unique"
             row = {f"{name}_{side}": getattr(case, name) for side in "12"
                    for name in ("model", "dataset")}  # fmt: skip
@@ -146,16 +145,16 @@ def two_runs(readings):
     return before_after_figure(pd.DataFrame(rows), runs, 0)
 
 
-def two_examples(readings):
+def two_examples(results):
     buffer = io.BytesIO()
     Image.new("RGB", (48, 32), "teal").save(buffer, "WEBP", lossless=True)
     case = Case("late", "pictured", "observed")
     example = ShownExample(
-        case.model, case.dataset, "unique", "image", 0, 7, "", readings.modalities,
+        case.model, case.dataset, "unique", "image", 0, 7, "", results.modalities,
         (0.1, 2.0, -0.5, 0.2), "bit", "cat", "dog", 0.93, (buffer.getvalue(), None), (None, "cat"),
     )  # fmt: skip
     other = replace(example, rank=1, atoms=(1.0, 0.2, 0.0, 0.1), answer="cat")
-    return examples_figure(readings, case, {("unique", "image"): [example, other]}, 0)
+    return examples_figure(results, case, {("unique", "image"): [example, other]}, 0)
 
 
 ACROSS = {
@@ -171,13 +170,13 @@ ACROSS = {
 
 @pytest.mark.mpl_image_compare(tolerance=TOLERANCE)
 @pytest.mark.parametrize("name", FIGURES)
-def test_profile(profile, readings, name):
+def test_profile(profile, results, name):
     with drawing():
-        return Drawn(draw(readings, name, profile.manifest))
+        return Drawn(draw(results, name, profile.manifest))
 
 
 @pytest.mark.mpl_image_compare(tolerance=TOLERANCE)
 @pytest.mark.parametrize("name", ACROSS)
-def test_readings(readings, name):
+def test_readings(results, name):
     with drawing():
-        return Drawn(ACROSS[name](readings))
+        return Drawn(ACROSS[name](results))

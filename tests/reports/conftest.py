@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from modalprism.studies.profile import SCHEMA, Profile
+from modalprism.results.table import COLUMNS
+from modalprism.studies.profile import Profile
 
 NAN = math.nan
 # R, U first, U second, S in bits.
@@ -158,7 +159,7 @@ def build(
                     rows.add(where, "matching_distance", 0.02)
                     if view == "encoding":
                         rows.add(where, "code_sensitivity", 0.04)
-    frame = pd.DataFrame(rows.rows, columns=SCHEMA.names)
+    frame = pd.DataFrame(rows.rows, columns=list(COLUMNS))
     described = {
         "format_version": 1,
         "title": "Emoji questions",

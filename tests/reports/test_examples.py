@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from modalprism.plotting.examples import ShownExample, owners
 from modalprism.reports import write_figures, write_report
 from modalprism.reports.page import render
+from modalprism.results.examples import ShownExample
+from modalprism.results.quantities import ATOMS, keys
 from modalprism.studies.example_store import write_examples
 
 EVIL = "<script>alert(1)</script>"
@@ -105,7 +106,7 @@ def test_the_page_may_load_its_pictures_and_nothing_else(profile):
 
 
 def test_what_is_not_told_from_zero_is_folded_and_says_so(profile):
-    examples = [made(*owner) for owner in owners(("image", "text"))]
+    examples = [made(*owner) for owner in keys(ATOMS, ("image", "text"))]
     cards = section(render(profile, {}, examples))
     folded = re.findall(r'<details class="noise">(.*?)</details>', cards, re.DOTALL)
     assert any("Most unique to the text: over the dataset" in part for part in folded)

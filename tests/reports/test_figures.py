@@ -18,7 +18,6 @@ from modalprism.plotting.figures.canvas import inline_svg
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.fusion import fusion_span
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.settings import drawing
 from modalprism.reports.figures import write_figures
 from modalprism.studies.profile import Profile
@@ -30,7 +29,7 @@ def texts(figure):
 
 def draw(function, profile, *arguments):
     with drawing():
-        figure = function(Readings(profile), *arguments)
+        figure = function(profile.table, *arguments)
         figure.draw_without_rendering()
     return figure
 
@@ -65,7 +64,7 @@ def test_prism_draws_negative_atoms_left_of_zero_and_loses_no_length(make_profil
     profile = make_profile(models={"m": ""}, datasets=("pictured",), views=("answer",))
     observed, _ = panels(draw(prism_figure, profile, {}))
     boxes = [patch.get_bbox() for patch in seen(observed)]
-    values = [a.value for a in Readings(profile).atoms(("m", "pictured", "observed"), "answer")]
+    values = [a.value for a in profile.table.atoms(("m", "pictured", "observed"), "answer")]
     assert [box.x1 - box.x0 for box in boxes] == pytest.approx(values)
     assert values[2] < 0
     assert (boxes[2].x0, boxes[2].x1) == pytest.approx((0, values[2]))
@@ -234,14 +233,14 @@ def test_fusion_is_marked_where_redundancy_rises_beyond_intervals(make_profile):
     for layer, value in enumerate((0.1, 0.2, 1.5, 1.6)):
         at = rows & (profile.frame["layer"] == layer)
         profile.frame.loc[at, ["value", "low", "high"]] = [value, value - 0.06, value + 0.06]
-    readings = Readings(profile)
-    (case,) = readings.cases("stream")
-    assert fusion_span(readings, case) == (2, 2)
+    results = profile.table
+    (case,) = results.cases("stream")
+    assert fusion_span(results, case) == (2, 2)
     assert "between the dashed lines: fusion, redundancy rises" in " ".join(
         texts(draw(depth_figure, profile, "stream"))
     )
     profile.frame.loc[rows, ["low", "high"]] = [-5.0, 5.0]
-    assert fusion_span(Readings(profile), case) is None
+    assert fusion_span(profile.table, case) is None
 
 
 def test_contribution_over_depth_shades_what_nobody_can_tell(make_profile):
@@ -260,7 +259,7 @@ def test_contribution_over_depth_shades_what_nobody_can_tell(make_profile):
 def test_the_map_hatches_the_undetermined_and_names_all(demo):
     figure = draw(heat_figure, demo)
     axes = panels(figure)
-    kinds = len(Readings(demo).pairs("answer"))
+    kinds = len(demo.table.pairs("answer"))
     assert len(axes) == 3 * kinds
     hatched = sum(patch.get_hatch() == "////" for panel in axes for patch in seen(panel))
     undetermined = demo.frame.query(
@@ -273,8 +272,8 @@ def test_the_map_hatches_the_undetermined_and_names_all(demo):
 
 
 def test_accuracy_is_set_beside_synergy_where_enough_answers_have_one(demo, make_profile):
-    readings = Readings(demo)
-    assert accurate(readings)
+    results = demo.table
+    assert accurate(results)
     figure = draw(scatter_figure, demo)
     synergy, contribution = panels(figure)
     models = [text.get_text() for text in synergy.texts]
@@ -284,7 +283,7 @@ def test_accuracy_is_set_beside_synergy_where_enough_answers_have_one(demo, make
         "and quantity == 'contribution'"
     )["value"].notna()
     assert len(contribution.texts) == determined.sum()
-    assert not accurate(Readings(make_profile(models={"m": ""}, datasets=("kind",))))
+    assert not accurate(make_profile(models={"m": ""}, datasets=("kind",)).table)
 
 
 @pytest.mark.slow

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from modalprism.plotting.readings import Readings
 from modalprism.reports import headlines, summary_sentences
 from modalprism.reports.groups import groups, where
-from modalprism.studies.profile import SCHEMA, Profile
+from modalprism.results.table import COLUMNS
+from modalprism.studies.profile import Profile
 
 IMAGE, TEXT = (0.1, 2.0, 0.1, 0.1), (0.1, 0.1, 2.0, 0.1)  # R, U image, U text, S
 BOTH, SAME, NOTHING = (0.1, 0.0, 0.0, 1.0), (2.0, 0.5, 0.1, 0.1), (0.0, 0.01, 0.0, 0.0)
@@ -66,8 +66,8 @@ def accuracy(value, chance=0.5, half=0.02, **where):
 
 
 def said(rows, modalities=("image", "text")):
-    frame = pd.DataFrame(rows, columns=SCHEMA.names)
-    return headlines(Readings(Profile(frame, {"modalities": list(modalities)})))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return headlines(Profile(frame, {"modalities": list(modalities)}).table)
 
 
 def of(table, **more):
@@ -300,12 +300,12 @@ def test_groups_take_the_way_that_needs_fewer():
 
 
 def test_the_words_of_a_run_begin_with_its_headlines(demo):
-    lines = headlines(Readings(demo))
-    everything = summary_sentences(demo)
+    lines = headlines(demo.table)
+    everything = summary_sentences(demo.table)
     assert everything[: len(lines)] == lines
     assert len(everything) > len(lines)
-    assert summary_sentences(demo, most=len(everything)) == everything
-    assert summary_sentences(demo, most=len(lines)) == lines
+    assert summary_sentences(demo.table, most=len(everything)) == everything
+    assert summary_sentences(demo.table, most=len(lines)) == lines
     assert lines[0] == (
         "Accuracy is not above chance: on match in late. "
         "Nothing shows that this was learnt, so it is left out of what follows."

@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.plotting.readings import Readings
 from modalprism.reports import headlines, write_report
 from modalprism.reports.page import render
 from modalprism.studies.profile import Profile
@@ -66,7 +65,7 @@ def test_the_page_says_everything_in_words_and_numbers(page, demo):
 
 def test_the_page_begins_with_what_is_true_over_all_and_folds_many_cases(page, demo, small):
     text = Reader(page).text
-    places = [text.index(" ".join(line.split())) for line in headlines(Readings(demo))]
+    places = [text.index(" ".join(line.split())) for line in headlines(demo.table)]
     assert places == sorted(places)
     assert places[-1] < text.index("Case by case:") < text.index("late on match: accuracy")
     assert text.index("late on match: accuracy") < text.index("Before you trust these numbers")

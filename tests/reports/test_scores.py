@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from modalprism.baselines.table import COLUMNS
-from modalprism.plotting.readings import Readings
+from modalprism.plotting.scores import scores_of
 from modalprism.reports.page import write_report
-from modalprism.reports.scores import scores_of
 from modalprism.studies.baselines import write_baselines
 
 
@@ -23,7 +22,7 @@ def frame(small):
     """Shares of one baseline for every model and dataset, and a name that must be escaped."""
     rows = []
     for model, dataset in dict.fromkeys(
-        (case.model, case.dataset) for case in Readings(small).cases("answer")
+        (case.model, case.dataset) for case in small.table.cases("answer")
     ):
         rows += [
             dict(zip(COLUMNS, (
@@ -61,7 +60,7 @@ def test_without_baselines_there_is_no_such_section(small, tmp_path):
 def test_what_was_left_out_is_said(small, frame, tmp_path):
     why = "Attention mass of late on match: it names no attention"
     told = replace(small, manifest=small.manifest | {"baselines": {"left_out": [why]}})
-    assert scores_of(told, frame).left_out == [why]
+    assert scores_of(told.table, frame, [why]).left_out == [why]
     told.write(tmp_path)
     page = write_report(tmp_path).read_text("utf-8")
     assert why in page
@@ -69,7 +68,7 @@ def test_what_was_left_out_is_said(small, frame, tmp_path):
 
 
 def test_ours_is_beside_theirs_in_the_short_table(small, frame):
-    scores = scores_of(small, frame)
+    scores = scores_of(small.table, frame, [])
     methods = {row[2].text for row in scores.short.rows}
     assert "MM-SHAP <b>" in methods
     assert any(method.startswith("Modalprism") for method in methods)

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.studies.profile import SCHEMA, Profile
+from modalprism.results.table import schema
+from modalprism.studies.profile import Profile
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def test_a_profile_comes_back_as_it_was_written(finished, folder):
     profile = Profile.read(str(folder))
     pd.testing.assert_frame_equal(profile.frame, finished[1].frame, check_exact=True)
     assert profile.manifest == finished[1].manifest
-    assert pq.read_schema(folder / "profile.parquet").equals(SCHEMA)
+    assert pq.read_schema(folder / "profile.parquet").equals(schema())
     assert not list(folder.glob("*.partial"))
 
 

@@ -16,7 +16,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
-from modalprism.plotting.examples import ShownExample
+from modalprism.results.examples import ShownExample
 from modalprism.studies.capture_input import _shown
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform

@@ -12,8 +12,10 @@ import torch
 import yaml
 
 from modalprism.errors import InputError
+from modalprism.results.quantities import BY_NAME
+from modalprism.results.table import COLUMNS
 from modalprism.studies.evidence_store import AnalysisKey, read_evidence, write_evidence
-from modalprism.studies.profile import QUANTITIES, SCHEMA, Profile
+from modalprism.studies.profile import Profile
 from modalprism.studies.study import Study
 
 MOST = {"views": ["answer", "stream", "encoding"], "pairs": ["observed", "redrawn"]}
@@ -53,8 +55,8 @@ def test_a_run_leaves_its_files_and_no_others(finished):
 
 def test_the_profile_has_every_view_once(finished):
     frame = finished[1].frame
-    assert list(frame.columns) == SCHEMA.names
-    assert set(frame["quantity"]) <= set(QUANTITIES)
+    assert list(frame.columns) == list(COLUMNS)
+    assert set(frame["quantity"]) <= set(BY_NAME)
     keys = ["model", "dataset", "view", "pairs", "layer"]
     parts = [tuple(part) for part in frame[keys].drop_duplicates().to_numpy().tolist()]
     assert parts == [
@@ -247,7 +249,7 @@ def test_a_study_may_ask_for_codes(make_study):
     profile = study.run()
     frame = profile.frame
     assert set(frame["estimator"]) == {"codebook", "model"}
-    assert set(frame["quantity"]) <= set(QUANTITIES)
+    assert set(frame["quantity"]) <= set(BY_NAME)
     observed = frame[(frame["quantity"] == "information") & (frame["estimator"] == "codebook")]
     assert observed["p_value"].tolist() == pytest.approx([1 / 20] * 2)
     assert profile.manifest["estimator"]["name"] == "codebook"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from modalprism.capture.adapter import Adapter
 from modalprism.datasets.example import Example
 from modalprism.progress import Track, silent
+from modalprism.results.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,20 @@ class Cost:
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a baseline, with a 95 % interval.
+    """One number of a baseline.
 
     Attributes
     ----------
     quantity : str
         Such as ``accuracy drop (noise)``.
     modality : str, optional
-        Whose number it is; none where it is of both.
-    value, low, high : float
-        nan where the examples do not determine it.
-    unit : str
-        ``1`` for a number without one, ``bit``, …
+        None for a number of both.
+    estimate : Estimate
     """
 
     quantity: str
     modality: str | None
-    value: float
-    low: float
-    high: float
-    unit: str
+    estimate: Estimate
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""From values of single examples to scores with intervals, by the bootstrap over groups.
+"""Compute scores with intervals from values of single examples, by the bootstrap over groups.
 
-A statistic is kept as one array: first its value, then that of every replicate. Whatever follows
-from statistics (a drop, a share) follows entry by entry, and so has its interval at once.
+A statistic is one array: its value, then its value in every replicate. What is computed from
+statistics (a drop, a share) is computed entry by entry, and thereby has an interval too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Score
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import percentile_interval
 from modalprism.estimation.bootstrap import pigeonhole_weights
+from modalprism.results.estimate import Estimate, percentile_interval
 
 Array = NDArray[np.float64]
 
 
 def sample_weights(groups: Mapping[int, Mapping[str, str]], replicates: int, seed: int) -> Array:
-    """Weigh the examples: all alike, and then as in every replicate of the bootstrap.
+    """Return the weights of the examples: equal, and then those of every replicate.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def sample_weights(groups: Mapping[int, Mapping[str, str]], replicates: int, see
 
 
 def average(weights: Array, values: NDArray[Any]) -> Array:
-    """Average values over examples; those that are nan do not count.
+    """Average values over examples, without those that are nan.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def average(weights: Array, values: NDArray[Any]) -> Array:
 
 
 def ratio(above: Array, below: Array) -> Array:
-    """Divide statistics; nan where that by which they are divided is 0.
+    """Divide statistics; nan where the divisor is 0.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def _quotient(above: Array, below: Array, where: NDArray[np.bool]) -> Array:
 
 
 def parts(first: Array, second: Array) -> tuple[Array, Array]:
-    """Part a sum between two modalities; undetermined where its interval holds 0.
+    """Divide two statistics by their sum; undetermined where the interval of the sum holds 0.
 
     Returns
     -------
@@ -120,14 +120,15 @@ def parts(first: Array, second: Array) -> tuple[Array, Array]:
 
 
 def scored(quantity: str, modality: str | None, drawn: Array, unit: str = "1") -> Score:
-    """Say a statistic as a score, with the central 95 % of its replicates.
+    """Return a statistic as a score, with the central 95 % of its replicates.
 
     Examples
     --------
-    >>> scored("accuracy", None, np.array([0.5, 0.5, 0.5]))
-    Score(quantity='accuracy', modality=None, value=0.5, low=0.5, high=0.5, unit='1')
+    >>> print(scored("accuracy", None, np.array([0.5, 0.5, 0.5])).estimate)
+    0.500 [0.500, 0.500]
     """
     value, replicates = float(drawn[0]), drawn[1:][np.isfinite(drawn[1:])]
     if not (math.isfinite(value) and len(replicates)):
-        return Score(quantity, modality, value, math.nan, math.nan, unit)
-    return Score(quantity, modality, value, *percentile_interval(replicates), unit)
+        return Score(quantity, modality, Estimate(value, unit=unit))
+    ends = percentile_interval(replicates)
+    return Score(quantity, modality, Estimate(value, *ends, unit=unit))

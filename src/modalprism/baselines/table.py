@@ -1,4 +1,4 @@
-"""Results of baselines → one tidy table."""
+"""The tidy table of baselines' results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def frame_of(results: Iterable[Result]) -> pd.DataFrame:
                 *(result.model, result.dataset, result.baseline, of.title),
                 *(score.quantity, score.modality or ""),
                 *(score.quantity in of.headlines, score.quantity in of.shares),
-                *(score.value, score.low, score.high, score.unit),
+                *(vars(score.estimate)[name] for name in ("value", "low", "high", "unit")),
                 *(result.n, result.cost.forward, result.cost.backward),
                 *(result.seconds, result.seed),
             )

@@ -231,25 +231,21 @@ def _run_and_report(
 
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:
-    from modalprism.plotting.readings import Readings
-    from modalprism.reports import (
-        answer_table,
-        embedding_faults,
-        layer_table,
-        summary_sentences,
-    )
+    from modalprism.plotting.terminal import TerminalTable, layer_table
+    from modalprism.plotting.views import answer_grid
+    from modalprism.reports import embedding_faults, summary_sentences
 
     if as_json:
         print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
         return
-    if (profile.frame["view"] == "answer").any():
-        OUT.print(answer_table(profile))
-    for view in ("stream", "encoding"):
-        if (profile.frame["view"] == view).any():
-            OUT.print(layer_table(profile, view))
-    for sentence in summary_sentences(profile, most=_MOST_SENTENCES):
+    results = profile.table
+    if results.cases("answer"):
+        OUT.print(TerminalTable(answer_grid(results)))
+    for view in filter(results.cases, ("stream", "encoding")):
+        OUT.print(layer_table(results, view))
+    for sentence in summary_sentences(results, most=_MOST_SENTENCES):
         OUT.print(f"• {sentence}", markup=False, highlight=False)
-    for sentence in embedding_faults(Readings(profile)):
+    for sentence in embedding_faults(results):
         ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
 

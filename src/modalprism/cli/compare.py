@@ -28,7 +28,6 @@ def compare(
     Example: modalprism compare runs/before runs/after
     """
     with show_progress(as_json) as bars:
-        from modalprism.plotting.readings import Readings
         from modalprism.reports import embedding_faults, headlines
         from modalprism.reports.compare import (
             difference_sentences,
@@ -44,9 +43,9 @@ def compare(
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return
-    readings = Readings(together(found))
-    for sentence in (*headlines(readings), *difference_sentences(differences)):
+    results = together(found).table
+    for sentence in (*headlines(results), *difference_sentences(differences)):
         OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
-    for sentence in embedding_faults(readings):
+    for sentence in embedding_faults(results):
         ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
     OUT.print(f"\nThe page: {page}", markup=False, highlight=False, soft_wrap=True)

@@ -49,7 +49,7 @@ def validate(
     Example: modalprism validate study.yaml --examples 300
     """
     with show_progress(as_json) as bars:
-        from modalprism.reports.tables.validation import ValidationTable, validation_sentences
+        from modalprism.reports.validation import ValidationTable, validation_sentences
         from modalprism.studies.study import Study
         from modalprism.studies.validation import VALIDATION_FILE
         from modalprism.studies.validation import validate as check

@@ -1,4 +1,4 @@
-"""The answer of an estimator: every quantity with its interval."""
+"""The result of an estimator: every quantity with its interval."""
 
 from __future__ import annotations
 
@@ -6,87 +6,26 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from rich.cells import cell_len, set_cell_size
 
 from modalprism.estimation.evidence import Evidence
 from modalprism.files import write_whole
-from modalprism.plotting.atoms import atom_styles
-from modalprism.plotting.bar import atoms_axes
-from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notation import interval, number, significance
-from modalprism.plotting.notebook import grid_html
-from modalprism.plotting.reading import Reading
+from modalprism.results.estimate import Estimate
+from modalprism.results.quantities import QUANTITIES, row_title, unit_of
+from modalprism.results.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
-
-LEVEL: Final = 0.95
-# What a notebook shows; the frame has all.
-_SHOWN: Final = frozenset(
-    {"redundancy", "unique", "synergy", "information", "contribution", "imbalance"}
-)
-_RATIOS: Final = frozenset(
-    {
-        "recovered",
-        "accuracy",
-        "chance",
-        "code_sensitivity",
-        "constant_source",
-        "matching_distance",
-        "copied_columns",
-        "repeated_rows",
-        "learnt_rows",
-        "tested_rows",
-    }
-)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval.
-
-    Attributes
-    ----------
-    value : float
-        NaN where the data do not determine it.
-    low, high : float
-        Bounds of the 95 % interval; NaN where there is none.
-    p_value : float
-        Of the null that the quantity is zero; NaN where no null was run.
-    """
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    p_value: float = math.nan
-
-    def __post_init__(self) -> None:
-        for name in ("value", "low", "high", "p_value"):
-            value = float(getattr(self, name))
-            # One NaN object, so that equal estimates compare equal.
-            object.__setattr__(self, name, math.nan if math.isnan(value) else value)
-
-    @property
-    def determined(self) -> bool:
-        """Whether the data determine the value."""
-        return not math.isnan(self.value)
-
-    def __str__(self) -> str:
-        if not self.determined:
-            return "undetermined"
-        if math.isnan(self.low):
-            return f"{self.value:z.3f}"
-        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What two sources tell about a target, in atoms, with intervals.
+    """The information of two sources about a target, split into atoms, with intervals.
+
+    Every estimate gets its `unit` and the `n` and `gap` of the analysis.
 
     Attributes
     ----------
@@ -163,73 +102,58 @@ class Analysis:
     seed: int | None = None
     cautions: tuple[str, ...] = ()
 
-    def quantities(self) -> Iterator[tuple[str, str | None, Estimate, str]]:
-        """Yield (quantity, modality or None, estimate, unit) in the order of a profile."""
-        yield "redundancy", None, self.redundancy, self.unit
-        for modality, estimate in zip(self.modalities, self.unique, strict=True):
-            yield "unique", modality, estimate, self.unit
-        yield "synergy", None, self.synergy, self.unit
-        yield "information", None, self.information, self.unit
-        for modality, estimate in zip(self.modalities, self.marginal_information, strict=True):
-            yield "marginal_information", modality, estimate, self.unit
-        yield "union_information", None, self.union_information, self.unit
-        for modality, estimate in zip(self.modalities, self.contribution, strict=True):
-            yield "contribution", modality, estimate, "1"
-        yield "imbalance", None, self.imbalance, "1"
-        for modality, estimate in zip(self.modalities, self.share, strict=True):
-            yield "share", modality, estimate, "1"
-        yield "redundancy_fraction", None, self.redundancy_fraction, "1"
-        for modality, estimate in zip(self.modalities, self.unique_fraction, strict=True):
-            yield "unique_fraction", modality, estimate, "1"
-        yield "synergy_fraction", None, self.synergy_fraction, "1"
+    def __post_init__(self) -> None:
+        def complete(name: str, estimate: Estimate) -> Estimate:
+            return replace(estimate, unit=unit_of(name, self.unit), n=self.n, gap=self.gap)
+
+        for quantity in QUANTITIES:
+            found = getattr(self, quantity.name)
+            if quantity.per_modality:
+                found = tuple(complete(quantity.name, each) for each in found)
+            else:
+                found = complete(quantity.name, found)
+            object.__setattr__(self, quantity.name, found)
+        diagnostics = {
+            key: complete(key.partition("/")[0], each) for key, each in self.diagnostics.items()
+        }
+        object.__setattr__(self, "diagnostics", diagnostics)
+
+    def quantities(self) -> Iterator[tuple[str, str | None, Estimate]]:
+        """Yield (quantity, modality or None, estimate) in the order of a profile."""
+        for quantity in QUANTITIES:
+            found = getattr(self, quantity.name)
+            if quantity.per_modality:
+                for modality, estimate in zip(self.modalities, found, strict=True):
+                    yield quantity.name, modality, estimate
+            else:
+                yield quantity.name, None, found
         for key, estimate in self.diagnostics.items():
-            name, _, of = key.partition("/")
-            yield name, of or None, estimate, "1" if name in _RATIOS else self.unit
+            name, _, modality = key.partition("/")
+            yield name, modality or None, estimate
 
     def in_order(self, modalities: tuple[str, str]) -> Analysis:
         """Return the same analysis with its modalities in this order."""
         if modalities == self.modalities:
             return self
+        pairs = {q.name: getattr(self, q.name)[::-1] for q in QUANTITIES if q.per_modality}
+        evidence = self.evidence and self.evidence.swapped()
+        return replace(self, modalities=modalities, evidence=evidence, **pairs)
 
-        def swapped(pair: tuple[Estimate, Estimate]) -> tuple[Estimate, Estimate]:
-            return pair[1], pair[0]
-
-        return replace(
-            self,
-            modalities=modalities,
-            unique=swapped(self.unique),
-            marginal_information=swapped(self.marginal_information),
-            contribution=swapped(self.contribution),
-            share=swapped(self.share),
-            unique_fraction=swapped(self.unique_fraction),
-            evidence=self.evidence and self.evidence.swapped(),
-        )
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return a row a quantity, in the words of a profile."""
-        return [
-            {
-                "target": self.target,
-                "estimator": self.estimator,
-                "quantity": quantity,
-                "modality": modality,
-                "value": estimate.value,
-                "low": estimate.low,
-                "high": estimate.high,
-                "p_value": estimate.p_value,
-                "unit": unit,
-                "n": self.n,
-                "gap": self.gap,
-            }
-            for quantity, modality, estimate, unit in self.quantities()
+    def table(self) -> Table:
+        """Return the tidy table: a row a quantity, with the columns of a profile that apply."""
+        facts = {"target": self.target, "estimator": self.estimator}
+        rows = [
+            {**facts, "quantity": quantity, "modality": modality, **vars(estimate)}
+            for quantity, modality, estimate in self.quantities()
         ]
+        return Table.of_rows(rows, self.modalities)
 
     def frame(self) -> pd.DataFrame:
         """Return a tidy table, a row a quantity, with unit, n and gap beside each value."""
-        return pd.DataFrame(self.records())
+        return self.table().to_frame()
 
     def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
-        """Return the analysis in numbers, strings, lists, dicts and None, as JSON has them.
+        """Return the analysis as numbers, strings, lists, dicts and None, the types of JSON.
 
         Parameters
         ----------
@@ -239,8 +163,8 @@ class Analysis:
         Returns
         -------
         dict
-            Estimates are ``{"value", "low", "high", "p_value"}``. Those of a modality stand under
-            its name. What is undetermined or was not computed is None.
+            Estimates are ``{"value", "low", "high", "p_value"}``, keyed by modality where each
+            modality has its own. None stands for what is undetermined or was not computed.
         """
         from modalprism.estimation import saved
 
@@ -263,6 +187,7 @@ class Analysis:
         Examples
         --------
         >>> import tempfile
+        >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(90, 4))
         >>> y = (x[:, 0] > 0).astype(int)
         >>> from modalprism import analyze
@@ -307,9 +232,11 @@ class Analysis:
         matplotlib.axes.Axes
             The axes; `axes.figure.savefig` saves them.
         """
+        from modalprism.plotting.bar import atoms_axes
+
         return atoms_axes(
-            [_reading(e) for e in (self.redundancy, *self.unique, self.synergy)],
-            _reading(self.information),
+            [self.redundancy, *self.unique, self.synergy],
+            self.information,
             modalities=self.modalities,
             title=f"{' and '.join(self.modalities)} about {self.target}, n = {self.n:,}",
             quantity=f"information about {self.target} ({self.unit}); thin lines: 95 % intervals",
@@ -318,44 +245,20 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
-        redundancy, first, second, synergy = (s.colour for s in atom_styles(self.modalities))
-        colours = {
-            ("redundancy", None): redundancy,
-            ("unique", self.modalities[0]): first,
-            ("unique", self.modalities[1]): second,
-            ("synergy", None): synergy,
-        }
-        rows = [
-            [
-                Cell(
-                    quantity.replace("_", " ") + (f" ({modality})" if modality else ""),
-                    colour=colours.get((quantity, modality), ""),
-                ),
-                Cell(number(estimate.value, 3), interval(_reading(estimate), digits=3)),
-                Cell("" if unit == "1" else unit),
-                Cell(significance(estimate.p_value)),
-            ]
-            for quantity, modality, estimate, unit in self.quantities()
-            if quantity in _SHOWN
-        ]
-        head = f"{' and '.join(self.modalities)} about {self.target}"
-        notes = [
-            f"n = {self.n:,}, {self.estimator}, gap {self.gap:.1e} {self.unit}",
-            "brackets are 95 % intervals",
-            ".frame() has every quantity",
-            *self.cautions,
-        ]
-        return grid_html(Grid(head, ["quantity", "value", "unit", "p-value"], rows, 1, notes))
+        from modalprism.plotting.grid import grid_html
+        from modalprism.plotting.views import analysis_grid
+
+        return grid_html(analysis_grid(self))
 
     def __str__(self) -> str:
         rows = [
             (
-                quantity.replace("_", " ") + (f" ({modality})" if modality else ""),
+                row_title(quantity, modality),
                 str(estimate),
-                "" if unit == "1" else unit,
+                "" if estimate.unit == "1" else estimate.unit,
                 "" if math.isnan(estimate.p_value) else f"p = {estimate.p_value:.3f}",
             )
-            for quantity, modality, estimate, unit in self.quantities()
+            for quantity, modality, estimate in self.quantities()
         ]
         # In cells of a terminal: a Japanese letter and an emoji take two.
         widths = [max(cell_len(row[column]) for row in rows) for column in range(3)]
@@ -365,37 +268,3 @@ class Analysis:
         )
         lines = ("  ".join(["", *map(set_cell_size, row, widths), row[3]]).rstrip() for row in rows)
         return "\n".join([head, *lines, *(f"  caution: {each}" for each in self.cautions)])
-
-
-def _reading(estimate: Estimate) -> Reading:
-    return Reading(estimate.value, estimate.low, estimate.high, estimate.p_value)
-
-
-def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the central 95 % of the replicates."""
-    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def interval_around(
-    value: float, replicates: NDArray[np.float64], *, resolution: float = 0.0
-) -> tuple[float, float]:
-    """Return the central 95 % of the replicates, with the value and what is too near to tell.
-
-    Parameters
-    ----------
-    value : float
-    replicates : ndarray, shape (R,)
-    resolution : float
-        The interval reaches as far to both sides of the value, but not for that below 0.
-
-    Examples
-    --------
-    >>> interval_around(0.0, np.array([1.0, 1.0, 1.0]))
-    (0.0, 1.0)
-    >>> interval_around(0.25, np.array([0.25, 0.25]), resolution=0.5)
-    (0.0, 0.75)
-    """
-    low, high = percentile_interval(replicates)
-    nearest = max(value - resolution, min(value, 0.0))
-    return min(low, float(nearest)), max(high, float(value + resolution))

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from numpy.typing import ArrayLike
 
 from modalprism.errors import DataWarning, InputError
-from modalprism.estimation.analysis import Analysis, Estimate
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.codebook.codebook import CodebookEstimator
 from modalprism.estimation.inputs import check_index, named_columns
 from modalprism.estimation.posterior import PosteriorEstimator
@@ -20,6 +20,7 @@ from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.validation import Groups, Seed, check_options, seed_number
 from modalprism.progress import Progress, tracking
 from modalprism.registry import Registry
+from modalprism.results.estimate import Estimate
 
 
 class Estimator(Protocol):

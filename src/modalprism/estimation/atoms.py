@@ -26,19 +26,12 @@ from numpy.typing import NDArray
 from modalprism.estimation.states import States
 from modalprism.pid.information import mutual_information
 from modalprism.pid.solve import solve_union_information
+from modalprism.results.quantities import AMOUNTS, keys
 
 Array = NDArray[np.float64]
 
-ATOMS: Final = (
-    "redundancy",
-    "unique_1",
-    "unique_2",
-    "synergy",
-    "information",
-    "marginal_information_1",
-    "marginal_information_2",
-    "union_information",
-)
+ATOMS: Final = tuple("_".join(filter(None, key)) for key in keys(AMOUNTS, ("1", "2")))
+"""Redundancy, unique_1, unique_2, synergy, and the informations that they are made of."""
 MOST_ITERATIONS: Final = 2_000
 _NOTHING: Final = 1e-9  # nats
 

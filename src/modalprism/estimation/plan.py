@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.estimation.analysis import Estimate
 from modalprism.estimation.learning import Logits
 from modalprism.estimation.readout import HeldOut
 from modalprism.estimation.sample import Sample
 from modalprism.progress import Step, no_step
+from modalprism.results.estimate import Estimate
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from modalprism.estimation.analysis import Analysis, Estimate
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.atoms import Coupling, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.evidence import row_informations
@@ -29,6 +29,7 @@ from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.target import Target
 from modalprism.estimation.threads import one_thread
 from modalprism.progress import Step, Track, counted_steps, silent
+from modalprism.results.estimate import Estimate
 
 _STEPS: Final = 4
 """Beside those of a plan: the read-out, the learning curve, intervals, and p-values."""

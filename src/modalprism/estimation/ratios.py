@@ -4,51 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.estimation.analysis import Estimate, interval_around
+from modalprism.results.estimate import Estimate, interval_around
 
 Array = NDArray[np.float64]
 Pair = tuple[Estimate, Estimate]
-
-
-@dataclass(frozen=True)
-class Contributions:
-    """How the unique information parts.
-
-    Attributes
-    ----------
-    parts : (Estimate, Estimate)
-        U_m / (U₁+U₂), by modality.
-    imbalance : Estimate
-        |U₁−U₂| / (U₁+U₂).
-    """
-
-    parts: Pair
-    imbalance: Estimate
-
-
-@dataclass(frozen=True)
-class Fractions:
-    """What part of the information each atom is, and each modality's Shapley share.
-
-    Attributes
-    ----------
-    share : (Estimate, Estimate)
-    redundancy : Estimate
-    unique : (Estimate, Estimate)
-    synergy : Estimate
-        The atoms over I.
-    """
-
-    share: Pair
-    redundancy: Estimate
-    unique: Pair
-    synergy: Estimate
 
 
 def contributions(
@@ -57,8 +21,8 @@ def contributions(
     *,
     determined: bool,
     p_value: float,
-) -> Contributions:
-    """Part the unique information.
+) -> tuple[Pair, Estimate]:
+    """Return each modality's part of the unique information, and the imbalance |C₁−C₂|.
 
     Parameters
     ----------
@@ -67,18 +31,18 @@ def contributions(
     drawn : mapping of str to ndarray, shape (R,)
         Their replicates.
     determined : bool
-        Whether there is anything to part.
+        Whether there is unique information to divide.
     p_value : float
         Of the null that neither modality contributes more.
     """
     if not determined:
         nothing = Estimate(math.nan, p_value=p_value)
-        return Contributions((nothing, nothing), nothing)
+        return (nothing, nothing), nothing
     parts = _parts(_contribution(point), _contribution(drawn), p_value)
     value, low, high = (2 * side - 1 for side in (parts[0].value, parts[0].low, parts[0].high))
     far = max(abs(low), abs(high))
     near = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-    return Contributions(parts, Estimate(abs(value), near, far, p_value))
+    return parts, Estimate(abs(value), near, far, p_value)
 
 
 def fractions(
@@ -87,36 +51,36 @@ def fractions(
     slack: Mapping[str, tuple[float, float]],
     *,
     determined: bool,
-) -> Fractions:
-    """Divide the atoms by the information.
+) -> dict[str, Any]:
+    """Divide the atoms by the information; the keys of the result are fields of `Analysis`.
 
     Parameters
     ----------
     point, drawn
         As in `contributions`.
     slack : mapping of str to (float, float)
-        How far an atom may lie below and above what was found. The information may not, and
-        neither may a share, in which R + S loses what U_m gains.
+        How far an atom may lie below and above its value. The information has no slack, and
+        neither has a share, in which R + S loses what U_m gains.
     determined : bool
         Whether there is any information.
     """
-    if not determined:
-        nothing = Estimate(math.nan)
-        return Fractions((nothing, nothing), nothing, (nothing, nothing), nothing)
 
     def fraction(atom: str) -> Estimate:
+        if not determined:
+            return Estimate(math.nan)
         below, above = slack[atom]
         value = float(point[atom] / point["information"])
         low, _ = _interval(value, (drawn[atom] - below) / drawn["information"])
         _, high = _interval(value, (drawn[atom] + above) / drawn["information"])
         return Estimate(value, low, high)
 
-    return Fractions(
-        share=_parts(_share(point), _share(drawn)),
-        redundancy=fraction("redundancy"),
-        unique=(fraction("unique_1"), fraction("unique_2")),
-        synergy=fraction("synergy"),
-    )
+    nothing = Estimate(math.nan)
+    return {
+        "share": _parts(_share(point), _share(drawn)) if determined else (nothing, nothing),
+        "redundancy_fraction": fraction("redundancy"),
+        "unique_fraction": (fraction("unique_1"), fraction("unique_2")),
+        "synergy_fraction": fraction("synergy"),
+    }
 
 
 def _parts(value: Any, replicates: Any, p_value: float = math.nan) -> Pair:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis, Estimate
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.atoms import Coupling, RowTerms, couple, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.inputs import check_index, read_labels, read_numbers
@@ -26,6 +26,7 @@ from modalprism.estimation.states import merge_rows
 from modalprism.estimation.summary import summarize
 from modalprism.estimation.threads import one_thread
 from modalprism.estimation.validation import Seed, check_options, seed_number
+from modalprism.results.estimate import Estimate
 
 Array = NDArray[np.float64]
 

@@ -1,42 +1,35 @@
-"""Analyses as JSON: strict, readable by any program, and checked when they are read back.
+"""Analyses as strict JSON, validated when they are read back.
 
-JSON has no NaN: a number that is undetermined, or was not computed, is null.
+A number that is undetermined, or was not computed, is null, since JSON has no NaN.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis, Estimate
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.evidence import Evidence
 from modalprism.foreign import guarded, reason_of, require_file
+from modalprism.results.estimate import Estimate
+from modalprism.results.quantities import QUANTITIES
 from modalprism.strict_json import dumps
 
-SINGLE: Final = (
-    "redundancy",
-    "synergy",
-    "information",
-    "union_information",
-    "imbalance",
-    "redundancy_fraction",
-    "synergy_fraction",
-)
-"""Quantities of both modalities together."""
-BY_MODALITY: Final = (
-    "unique",
-    "marginal_information",
-    "contribution",
-    "share",
-    "unique_fraction",
-)
+SINGLE: Final = tuple(quantity.name for quantity in QUANTITIES if not quantity.per_modality)
+BY_MODALITY: Final = tuple(quantity.name for quantity in QUANTITIES if quantity.per_modality)
 _PLAIN: Final = ("target", "estimator", "unit", "n", "seed")
 _INFORMATIONS: Final = 4
 
@@ -73,8 +66,8 @@ class _Evidence(_Model):
         return self
 
 
-class _Saved(_Model):
-    """The file's content; see `Analysis` for its meaning."""
+class _Facts(_Model):
+    """The file's content but for the quantities; see `Analysis` for its meaning."""
 
     format: Literal["modalprism.Analysis"]
     version: Literal[1]
@@ -85,29 +78,24 @@ class _Saved(_Model):
     n: Annotated[int, Field(ge=1)]
     gap: Number
     seed: Annotated[int, Field(ge=0)] | None
-    redundancy: _Estimate
-    synergy: _Estimate
-    information: _Estimate
-    union_information: _Estimate
-    imbalance: _Estimate
-    redundancy_fraction: _Estimate
-    synergy_fraction: _Estimate
-    unique: dict[str, _Estimate]
-    marginal_information: dict[str, _Estimate]
-    contribution: dict[str, _Estimate]
-    share: dict[str, _Estimate]
-    unique_fraction: dict[str, _Estimate]
     diagnostics: dict[str, _Estimate]
     families: dict[str, tuple[str, ...]]
     cautions: tuple[str, ...]
     evidence: _Evidence | None = None
 
     @model_validator(mode="after")
-    def _named_by_modality(self) -> _Saved:
+    def _named_by_modality(self) -> _Facts:
         for name in BY_MODALITY:
             if set(getattr(self, name)) != set(self.modalities):
                 raise ValueError(f"{name} does not have one estimate for each modality")
         return self
+
+
+_QUANTITIES: Final[dict[str, Any]] = {
+    **dict.fromkeys(SINGLE, (_Estimate, ...)),
+    **dict.fromkeys(BY_MODALITY, (dict[str, _Estimate], ...)),
+}
+_Saved = create_model("_Saved", __base__=_Facts, **_QUANTITIES)
 
 
 def to_dict(analysis: Analysis, *, evidence: bool) -> dict[str, Any]:
@@ -187,11 +175,12 @@ def _float(value: float | None) -> float:
 
 
 def _plain(estimate: Estimate) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in asdict(estimate).items()}
+    return {name: _number(getattr(estimate, name)) for name in _Estimate.model_fields}
 
 
 def _estimate(saved: _Estimate) -> Estimate:
-    return Estimate(*map(_float, (saved.value, saved.low, saved.high, saved.p_value)))
+    value, low, high, p_value = map(_float, (saved.value, saved.low, saved.high, saved.p_value))
+    return Estimate(value, low, high, p_value)
 
 
 def _evidence(saved: _Evidence) -> Evidence:

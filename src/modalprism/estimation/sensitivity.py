@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis, Estimate
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.codes import code_states, half_and_double
+from modalprism.results.estimate import Estimate
 
 
 def code_sensitivity(

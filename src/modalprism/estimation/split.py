@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Estimate
 from modalprism.estimation.fold_model import FoldModel, TrainingData, fit_fold
 from modalprism.estimation.learning import Logits
 from modalprism.estimation.plan import Predictions
@@ -24,6 +23,7 @@ from modalprism.estimation.source import stretches
 from modalprism.estimation.splits import Splits
 from modalprism.estimation.streaming import Streaming
 from modalprism.progress import Step, no_step
+from modalprism.results.estimate import Estimate
 
 
 @dataclass(frozen=True)

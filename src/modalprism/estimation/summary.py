@@ -1,30 +1,31 @@
-"""Atoms and their replicates → an `Analysis`."""
+"""Make an `Analysis` from atoms and their replicates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from modalprism.estimation.analysis import (
-    Analysis,
-    Estimate,
-    interval_around,
-    percentile_interval,
-)
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.atoms import ATOMS
 from modalprism.estimation.evidence import Evidence
 from modalprism.estimation.ratios import contributions, fractions
 from modalprism.pid.information import unit_of
+from modalprism.results.estimate import (
+    SIGNIFICANCE,
+    Estimate,
+    interval_around,
+    percentile_interval,
+)
+from modalprism.results.quantities import AMOUNTS, BY_NAME
 
 Array = NDArray[np.float64]
 
 NO_NULLS: Final[Mapping[str, float]] = {}
-SIGNIFICANT: Final = 0.05
 
 # The union information may lie below the value found by the solver's gap and what was given back
 # for merging, and above it by what was not. Its interval and those of the unique atoms widen so;
@@ -41,11 +42,11 @@ def _slack(atom: str, below: float, above: float) -> tuple[float, float]:
 
 
 def resolution_of(classes: int, n: int) -> float:
-    """Return what no sample of n rows resolves, in nats.
+    """Return the detection limit of information about the target for n rows, in nats.
 
-    A binary source of noise seems to tell up to χ²/2n nats of C classes in 95 % of all samples (the
-    likelihood ratio of independence, C−1 degrees of freedom). A source that is read to tell nothing
-    has no spread of its own to show how much it might have told.
+    A binary source of noise appears to carry up to χ²/2n nats about C classes in 95 % of samples
+    (the likelihood ratio of independence, C−1 degrees of freedom). A source that is estimated to
+    carry nothing has no spread of its own, which would show how much it might carry.
 
     Examples
     --------
@@ -126,33 +127,28 @@ def summarize(
 
     unique_low, _ = percentile_interval(drawn["unique_1"] + drawn["unique_2"])
     with np.errstate(divide="ignore", invalid="ignore"):
-        unique = contributions(
+        contribution, imbalance = contributions(
             point,
             drawn,
-            determined=unique_low > floor and p_values.get("determined", 0.0) <= SIGNIFICANT,
+            determined=unique_low > floor and p_values.get("determined", 0.0) <= SIGNIFICANCE,
             p_value=p_values.get("imbalance", math.nan),
         )
         of_information = fractions(
             point, drawn, slack, determined=estimates["information"].low * nat > floor
         )
+    amounts: dict[str, Any] = {
+        name: (estimates[f"{name}_1"], estimates[f"{name}_2"])
+        if BY_NAME[name].per_modality
+        else estimates[name]
+        for name in AMOUNTS
+    }
     return Analysis(
         modalities=modalities,
         target=target,
-        redundancy=estimates["redundancy"],
-        unique=(estimates["unique_1"], estimates["unique_2"]),
-        synergy=estimates["synergy"],
-        information=estimates["information"],
-        marginal_information=(
-            estimates["marginal_information_1"],
-            estimates["marginal_information_2"],
-        ),
-        union_information=estimates["union_information"],
-        contribution=unique.parts,
-        imbalance=unique.imbalance,
-        share=of_information.share,
-        redundancy_fraction=of_information.redundancy,
-        unique_fraction=of_information.unique,
-        synergy_fraction=of_information.synergy,
+        **amounts,
+        contribution=contribution,
+        imbalance=imbalance,
+        **of_information,
         unit=unit_of(base),
         n=n,
         gap=gap / nat,

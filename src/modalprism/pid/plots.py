@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.bar import atoms_axes
-from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notation import number
-from modalprism.plotting.notebook import grid_html
-from modalprism.plotting.reading import Reading
+from modalprism.plotting.grid import Cell, Grid, grid_html
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +28,8 @@ def plot_atoms(
 ) -> Axes:
     """Draw R, U₁, U₂ and S, each (value, low, high) or None, and I(X₁X₂;Y) as one stacked bar."""
     return atoms_axes(
-        [None if atom is None else Reading(*atom) for atom in atoms],
-        None if information is None else Reading(information),
+        [None if atom is None else Estimate(*atom) for atom in atoms],
+        None if information is None else Estimate(information),
         modalities=_SOURCES,
         title="Sources 1 and 2 about the target",
         quantity=f"information about the target ({unit}); thin lines: proven bounds",

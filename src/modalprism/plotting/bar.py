@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.glyphs import cover
-from modalprism.plotting.notation import interval, label, number, shortened
-from modalprism.plotting.reading import Reading
 from modalprism.plotting.settings import drawing
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import label, shortened, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,8 @@ def segments(values: Sequence[float]) -> Iterator[tuple[float, float]]:
 def draw_bar(
     axes: Axes,
     height: float,
-    atoms: Sequence[Reading | None],
-    information: Reading | None,
+    atoms: Sequence[Estimate | None],
+    information: Estimate | None,
     styles: Sequence[AtomStyle],
     *,
     text: str | None = None,
@@ -58,9 +58,9 @@ def draw_bar(
     axes : matplotlib.axes.Axes
     height : float
         Where the bar stands.
-    atoms : sequence of Reading or None
+    atoms : sequence of Estimate or None
         R, U of the first modality, U of the second, S; what is unknown has no segment.
-    information : Reading or None
+    information : Estimate or None
         Their sum; where it is None, it is taken from the atoms, if all are known.
     styles : sequence of AtomStyle
         The looks of the atoms, in the same order.
@@ -96,12 +96,12 @@ def draw_bar(
         reach = [min(reach[0], *ends), max(reach[1], *ends)]
     total = information
     if total is None or not total.determined:
-        total = Reading(sum(a.value for a, _ in known)) if len(known) == len(styles) else None
+        total = Estimate(sum(a.value for a, _ in known)) if len(known) == len(styles) else None
     if total is not None:
         half = _BAR / 2 + 0.08
         axes.plot([total.value] * 2, [height - half, height + half], color=INK, linewidth=1.3)
         reach[1] = max(reach[1], total.value)
-        said = f"{number(total.value)} {interval(total)}".rstrip()
+        said = written(total, unit=False)
     else:
         said = "I unknown"
     axes.annotate(
@@ -128,8 +128,8 @@ def leave_room(axes: Axes, left: float, right: float, inches: float) -> None:
 
 
 def atoms_axes(
-    atoms: Sequence[Reading | None],
-    information: Reading | None,
+    atoms: Sequence[Estimate | None],
+    information: Estimate | None,
     *,
     modalities: tuple[str, str],
     title: str,
@@ -140,9 +140,9 @@ def atoms_axes(
 
     Parameters
     ----------
-    atoms : sequence of Reading or None
+    atoms : sequence of Estimate or None
         R, U of the first modality, U of the second, S.
-    information : Reading or None
+    information : Estimate or None
         Their sum.
     modalities : (str, str)
         Names of the sources, in order.

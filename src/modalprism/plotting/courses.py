@@ -9,10 +9,9 @@ from typing import Final
 
 from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notation import NOISE_MARK, number
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
-from modalprism.plotting.views import ABSENT, VIEW_TITLES, amount
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import ABSENT, NOISE_MARK, number
+from modalprism.results.table import VIEW_TITLES, Case, Table
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 NOISE: Final = "·"
@@ -20,31 +19,31 @@ UNKNOWN: Final = "?"
 _NO_STEP: Final = "none"
 
 
-def sparkline(course: Sequence[Reading | None], top: float) -> str:
+def sparkline(course: Sequence[Estimate | None], top: float) -> str:
     """Draw values over depth with one character each.
 
     Parameters
     ----------
-    course : sequence of Reading or None
+    course : sequence of Estimate or None
         One atom at each depth.
     top : float
         The value that fills a character's height; what is below zero has the lowest.
 
     Examples
     --------
-    >>> sparkline([Reading(0.0), Reading(0.5), Reading(1.0), Reading(0.1, -0.2, 0.4)], 1.0)
+    >>> sparkline([Estimate(0.0), Estimate(0.5), Estimate(1.0), Estimate(0.1, -0.2, 0.4)], 1.0)
     '▁▅█·'
     """
-    return "".join(_character(reading, top) for reading in course)
+    return "".join(_character(estimate, top) for estimate in course)
 
 
-def course_grid(readings: Readings, view: str, detail: bool = False) -> Grid:
+def course_grid(results: Table, view: str, detail: bool = False) -> Grid:
     """Lay out a layer view, one row per model, dataset and atom.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile.
+    results : Table
+        The results of a profile.
     view : str
         ``stream`` or ``encoding``.
     detail : bool
@@ -56,12 +55,12 @@ def course_grid(readings: Readings, view: str, detail: bool = False) -> Grid:
         First and last value, a sparkline whose height is common to the view, and the largest of
         the steps between neighbouring layers that their intervals bear out.
     """
-    cases = readings.cases(view)
-    several = len(readings.pairs(view)) > 1
+    cases = results.cases(view)
+    several = len(results.pairs(view)) > 1
     names = ["model", "dataset", *(["pairs"] if several else []), "atom"]
     courses = {
         case: list(
-            zip(*(readings.atoms(case, view, k) for k in readings.layers(case, view)), strict=True)
+            zip(*(results.atoms(case, view, k) for k in results.layers(case, view)), strict=True)
         )
         for case in cases
     }
@@ -69,36 +68,39 @@ def course_grid(readings: Readings, view: str, detail: bool = False) -> Grid:
     top = max((value for value in known if math.isfinite(value)), default=0.0)
     rows = []
     for case in cases:
-        layers = readings.layers(case, view)
-        depths = [readings.layer_name(case, view, layer) for layer in layers]
-        for style, course in zip(atom_styles(readings.modalities), courses[case], strict=True):
+        layers = results.layers(case, view)
+        depths = [results.layer_name(case, view, layer) for layer in layers]
+        for style, course in zip(atom_styles(results.modalities), courses[case], strict=True):
             cells = [Cell(case.model), Cell(case.dataset)]
             cells += [Cell(case.pairs or ABSENT)] if several else []
             cells.append(Cell(style.symbol))
-            first, last = (amount(reading, detail) for reading in (course[0], course[-1]))
+            first, last = (
+                Cell.of(estimate, noise=True, p_value=detail)
+                for estimate in (course[0], course[-1])
+            )
             cells += [first, last] if detail else [Cell(f"{first.text} → {last.text}")]
             cells.append(Cell(sparkline(course, top), colour=style.colour))
             rows.append([*cells, Cell(_largest_step(course, depths))])
-    start, end = _ends(readings, cases, view)
+    start, end = _ends(results, cases, view)
     values = [start, end] if detail else [f"{start}\n→ {end}"]
     title = (
-        f"{VIEW_TITLES.get(view, view)} (target: {readings.target(view)}, "
-        f"atoms in {readings.unit(view)})"
+        f"{VIEW_TITLES.get(view, view)} (target: {results.target(view)}, "
+        f"atoms in {results.unit(view)})"
     )
     columns = [*names, *values, "over depth", "largest step"]
-    return Grid(title, columns, rows, len(names), _notes(rows, top, readings.unit(view)))
+    return Grid(title, columns, rows, len(names), _notes(rows, top, results.unit(view)))
 
 
-def _character(reading: Reading | None, top: float) -> str:
-    if reading is None or not reading.determined:
+def _character(estimate: Estimate | None, top: float) -> str:
+    if estimate is None or not estimate.determined:
         return UNKNOWN
-    if reading.noise or (reading.bounded and reading.low <= 0 <= reading.high):
+    if estimate.noise or estimate.holds(0):
         return NOISE
-    height = reading.value / top if top > 0 else 0.0
+    height = estimate.value / top if top > 0 else 0.0
     return BARS[round(min(max(height, 0.0), 1.0) * (len(BARS) - 1))]
 
 
-def _largest_step(course: Sequence[Reading | None], depths: list[str]) -> str:
+def _largest_step(course: Sequence[Estimate | None], depths: list[str]) -> str:
     """Say which step is largest, and to which depth it leads."""
     if len(course) < 2:
         return ""
@@ -114,10 +116,10 @@ def _largest_step(course: Sequence[Reading | None], depths: list[str]) -> str:
     return f"{'+' if step > 0 else ''}{number(step)} at {depth}"
 
 
-def _ends(readings: Readings, cases: list[Case], view: str) -> tuple[str, str]:
+def _ends(results: Table, cases: list[Case], view: str) -> tuple[str, str]:
     """Name the first and the last depth: by their names, where all cases share them."""
     named = {
-        tuple(readings.layer_name(case, view, readings.layers(case, view)[k]) for k in (0, -1))
+        tuple(results.layer_name(case, view, results.layers(case, view)[k]) for k in (0, -1))
         for case in cases
     }
     if len(named) != 1:

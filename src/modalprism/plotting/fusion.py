@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from modalprism.plotting.readings import Case, Readings
+from modalprism.results.table import Case, Table
 
 
 class FusionSpan(NamedTuple):
@@ -27,22 +27,22 @@ class FusionSpan(NamedTuple):
         return f"layer {self.first}" if one else f"layers {self.first}–{self.last}"
 
 
-def fusion_span(readings: Readings, case: Case) -> FusionSpan | None:
+def fusion_span(results: Table, case: Case) -> FusionSpan | None:
     """Return where the streams of a case fuse; None where no rise is beyond its intervals.
 
     Streams fuse where what one of them held alone, or neither, becomes known to both: redundancy
     rises. Both ends are told by whole intervals, so that noise moves neither. Copies do not fuse.
     """
-    if readings.copied(case, "stream"):
+    if results.copied(case, "stream"):
         return None
-    layers = readings.layers(case, "stream")
-    course = [(k, readings.atoms(case, "stream", k)[0]) for k in layers]
-    known = [(k, reading) for k, reading in course if reading is not None and reading.bounded]
+    layers = results.layers(case, "stream")
+    course = [(k, results.atoms(case, "stream", k)[0]) for k in layers]
+    known = [(k, estimate) for k, estimate in course if estimate is not None and estimate.bounded]
     if len(known) < 2:
         return None
-    highest = max((reading for _, reading in known), key=lambda reading: reading.value)
-    risen = [k for k, reading in known if reading.above(known[0][1])]
+    highest = max((estimate for _, estimate in known), key=lambda estimate: estimate.value)
+    risen = [k for k, estimate in known if estimate.above(known[0][1])]
     if not risen:
         return None
-    level = [k for k, reading in known if k >= risen[0] and reading.overlaps(highest)]
+    level = [k for k, estimate in known if k >= risen[0] and estimate.overlaps(highest)]
     return FusionSpan(risen[0], level[0])

@@ -12,8 +12,8 @@ from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from modalprism.plotting.notation import plain, shortened
 from modalprism.plotting.settings import drawing
+from modalprism.results.notation import plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

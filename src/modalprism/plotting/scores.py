@@ -1,4 +1,4 @@
-"""What baselines say, beside our own reading, as grids: their scores, and what they cost."""
+"""What baselines say, beside our own estimate, as grids: their scores, and what they cost."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notation import UNDETERMINED, interval, number
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
-from modalprism.plotting.views import ABSENT
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import ABSENT, UNDETERMINED
+from modalprism.results.table import Case, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +23,7 @@ class Scoring(NamedTuple):
     Attributes
     ----------
     model, dataset, method, quantity : str
-    readings : dict of modality to Reading
+    estimates : dict of modality to Estimate
         That of an empty name is of both.
     headline, share : bool
         Whether it stands for its method in short tables; whether it is a part from 0 to 1.
@@ -34,19 +33,58 @@ class Scoring(NamedTuple):
     dataset: str
     method: str
     quantity: str
-    readings: dict[str, Reading]
+    estimates: dict[str, Estimate]
     headline: bool
     share: bool
 
 
-def scorings(scores: pd.DataFrame, readings: Readings) -> list[Scoring]:
+class Scores(NamedTuple):
+    """The baselines of a run, laid out.
+
+    Attributes
+    ----------
+    scored : list of Scoring
+        Ours and theirs, case by case; empty without baselines.
+    short, full, cost : Grid
+    left_out : list of str
+        Which baseline could not score which model, a sentence each.
+    """
+
+    scored: list[Scoring]
+    short: Grid
+    full: Grid
+    cost: Grid
+    left_out: list[str]
+
+
+def scores_of(results: Table, scores: pd.DataFrame, left_out: list[str]) -> Scores | None:
+    """Lay out the baselines of a run; None without any, and none left out.
+
+    Parameters
+    ----------
+    results : Table
+        Of the same run.
+    scores : DataFrame
+        Columns as in `modalprism.baselines.table.COLUMNS`.
+    left_out : list of str
+    """
+    if scores.empty and not left_out:
+        return None
+    scored = scorings(scores, results)
+    short, full = (
+        score_grid(scored, results.modalities, headlines=alone) for alone in (True, False)
+    )
+    return Scores(scored, short, full, cost_grid(scores, results), left_out)
+
+
+def scorings(scores: pd.DataFrame, results: Table) -> list[Scoring]:
     """Put every quantity of every baseline beside our own, case by case.
 
     Parameters
     ----------
     scores : DataFrame
         As `modalprism.baselines.table.COLUMNS` has it.
-    readings : Readings
+    results : Table
         Of the same run. Ours are the contribution, and the redundant and synergistic part of the
         information, of the answer view.
     """
@@ -56,35 +94,35 @@ def scorings(scores: pd.DataFrame, readings: Readings) -> list[Scoring]:
         key = (row["model"], row["dataset"], row["title"], row["quantity"])
         scoring = found.setdefault(key, Scoring(*key, {}, row["headline"], row["share"]))
         value, low, high = row["value"], row["low"], row["high"]
-        reading = Reading(value, low, high, unit=row["unit"], n=row["n"])
-        scoring.readings[row["modality"]] = reading
+        estimate = Estimate(value, low, high, unit=row["unit"], n=row["n"])
+        scoring.estimates[row["modality"]] = estimate
     theirs = list(found.values())
     wanted = dict.fromkeys((one.model, one.dataset) for one in theirs)
     ours = [
         scoring
-        for case in readings.cases("answer")
+        for case in results.cases("answer")
         if (case.model, case.dataset) in wanted
-        for scoring in _ours(readings, case)
+        for scoring in _ours(results, case)
     ]
     return [one for case in wanted for one in (*ours, *theirs) if (one.model, one.dataset) == case]
 
 
-def _ours(readings: Readings, case: Case) -> list[Scoring]:
+def _ours(results: Table, case: Case) -> list[Scoring]:
     method = f"{OURS}, {case.pairs} pairs" if case.pairs else OURS
     where = (case.model, case.dataset, method)
     contribution = {
-        modality: reading
-        for modality in readings.modalities
-        if (reading := readings.get(case, "answer", "contribution", modality)) is not None
+        modality: estimate
+        for modality in results.modalities
+        if (estimate := results.get(case, "answer", "contribution", modality)) is not None
     }
     made = [Scoring(*where, "contribution", contribution, True, True)]
     for quantity, words in (
         ("redundancy_fraction", "redundant part"),
         ("synergy_fraction", "synergistic part"),
     ):
-        reading = readings.get(case, "answer", quantity)
-        if reading is not None:
-            made.append(Scoring(*where, words, {_BOTH: reading}, True, False))
+        estimate = results.get(case, "answer", quantity)
+        if estimate is not None:
+            made.append(Scoring(*where, words, {_BOTH: estimate}, True, False))
     return made
 
 
@@ -101,8 +139,8 @@ def score_grid(scored: list[Scoring], modalities: tuple[str, str], *, headlines:
     rows = [
         [
             *map(Cell, (one.model, one.dataset, one.method, one.quantity)),
-            *(_cell(one.readings.get(name)) for name in (*modalities, _BOTH)),
-            Cell(next(iter(one.readings.values())).unit if one.readings else ABSENT),
+            *(Cell.of(one.estimates.get(name)) for name in (*modalities, _BOTH)),
+            Cell(next(iter(one.estimates.values())).unit if one.estimates else ABSENT),
         ]
         for one in scored
         if one.headline or not headlines
@@ -112,25 +150,22 @@ def score_grid(scored: list[Scoring], modalities: tuple[str, str], *, headlines:
     if any(cell.text == UNDETERMINED for row in rows for cell in row):
         notes.append("undetermined: the data do not determine this value")
     sizes = {
-        reading.n for one in scored if OURS not in one.method for reading in one.readings.values()
+        estimate.n
+        for one in scored
+        if OURS not in one.method
+        for estimate in one.estimates.values()
     }
     of = f", baselines on {min(sizes):,} examples" if len(sizes) == 1 else ""
     return Grid(f"Scores of each method ([95 % intervals]{of})", columns, rows, 4, notes)
 
 
-def _cell(reading: Reading | None) -> Cell:
-    if reading is None:
-        return Cell(ABSENT)
-    return Cell(number(reading.value), interval(reading) if reading.bounded else "")
-
-
-def cost_grid(scores: pd.DataFrame, readings: Readings) -> Grid:
+def cost_grid(scores: pd.DataFrame, results: Table) -> Grid:
     """Say what every method cost: passes of the model an example, and seconds.
 
     Ours is what a capture takes; redrawn pairs run the model on pairs beside, and are left out.
     """
     runs = scores.drop_duplicates(["model", "dataset", "baseline"])
-    smallest, largest = readings.sizes("answer")
+    smallest, largest = results.sizes("answer")
     observed = f"{smallest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
     rows = [[Cell(f"{OURS}, observed pairs"), Cell(observed), Cell("1"), Cell("0"), Cell(ABSENT)]]
     for title, of in runs.groupby("title", sort=False):

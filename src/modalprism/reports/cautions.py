@@ -8,8 +8,8 @@ from typing import Final
 
 from modalprism.capture.notices import Notices
 from modalprism.plotting.glyphs import font_caution
-from modalprism.plotting.notation import counts, number
-from modalprism.plotting.readings import Readings
+from modalprism.results.notation import counts, number
+from modalprism.results.table import Table
 from modalprism.studies.profile import Profile
 
 FEW_EXAMPLES: Final = 200
@@ -37,18 +37,18 @@ def cautions(profile: Profile) -> list[str]:
     list of str
         One sentence per kind of warning, with the cases it concerns; empty if there is none.
     """
-    readings = Readings(profile)
-    first = readings.modalities[0]
+    results = profile.table
+    first = results.modalities[0]
     undetermined: dict[str, list[str]] = {}
     unlearnt, unread = [], []
-    for case in readings.cases("answer"):
-        contribution = readings.get(case, "answer", "contribution", first)
+    for case in results.cases("answer"):
+        contribution = results.get(case, "answer", "contribution", first)
         if contribution is not None and not contribution.determined:
             undetermined.setdefault(case.name, []).extend([case.pairs] if case.pairs else [])
-        skill = readings.skill(case.model, case.dataset)
+        skill = results.skill(case.model, case.dataset)
         if skill is not None and not skill.above_chance:
             unlearnt.append(case.name)
-        recovered = readings.get(case, "answer", "recovered")
+        recovered = results.get(case, "answer", "recovered")
         if recovered is not None and recovered.value < LOW_RECOVERY:
             unread.append(f"{case.name} ({number(recovered.value)})")
     said = [
@@ -73,20 +73,20 @@ def cautions(profile: Profile) -> list[str]:
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
-    said += embedding_faults(readings)
-    said += _calibration(readings)
-    said += _codes(readings)
-    said += _gap(readings)
-    smallest, largest = readings.sizes()
+    said += embedding_faults(results)
+    said += _calibration(results)
+    said += _codes(results)
+    said += _gap(results)
+    smallest, largest = results.sizes()
     if smallest and smallest < FEW_EXAMPLES:
         said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
-    return said + _few_draws(profile) + _fonts(readings)
+    return said + _few_draws(profile) + _fonts(results)
 
 
-def _fonts(readings: Readings) -> list[str]:
-    names = [readings.target(view) for view in VIEWS]
-    names += [part for view in VIEWS for case in readings.cases(view) for part in case]
-    said = font_caution("".join([*readings.modalities, *names]))
+def _fonts(results: Table) -> list[str]:
+    names = [results.target(view) for view in VIEWS]
+    names += [part for view in VIEWS for case in results.cases(view) for part in case]
+    said = font_caution("".join([*results.modalities, *names]))
     return [f"{said[0].upper()}{said[1:]}."] if said else []
 
 
@@ -114,11 +114,11 @@ def _few_draws(profile: Profile) -> list[str]:
     ]
 
 
-def _calibration(readings: Readings) -> list[str]:
+def _calibration(results: Table) -> list[str]:
     far = {
         f"{name} ({view})": value
         for view in VIEWS
-        for name, value in _beyond(readings, view, "matching_distance", FAR_MOVED).items()
+        for name, value in _beyond(results, view, "matching_distance", FAR_MOVED).items()
     }
     if not far:
         return []
@@ -128,17 +128,17 @@ def _calibration(readings: Readings) -> list[str]:
     ]
 
 
-def embedding_faults(readings: Readings) -> list[str]:
+def embedding_faults(results: Table) -> list[str]:
     """Say where modalities are copies of each other, or an embedding is the same in every row."""
     said = []
-    if copied := _where(readings, "copied_columns"):
+    if copied := _where(results, "copied_columns"):
         said.append(
             f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They "
             "are redundant by construction, which shows no fusion; check that each modality has "
             "its own array or module."
         )
-    for modality in readings.modalities:
-        if constant := _where(readings, "constant_source", modality):
+    for modality in results.modalities:
+        if constant := _where(results, "constant_source", modality):
             said.append(
                 f"The embedding of {modality} is the same in every row: {_cases(constant)}. It "
                 "tells nothing about the target by construction, so that a contribution of 0 is "
@@ -148,14 +148,14 @@ def embedding_faults(readings: Readings) -> list[str]:
     return said
 
 
-def _where(readings: Readings, fault: str, modality: str = "") -> list[str]:
+def _where(results: Table, fault: str, modality: str = "") -> list[str]:
     return [
-        f"{name} ({view})" for view in VIEWS for name in _beyond(readings, view, fault, 0, modality)
+        f"{name} ({view})" for view in VIEWS for name in _beyond(results, view, fault, 0, modality)
     ]
 
 
-def _codes(readings: Readings) -> list[str]:
-    moved = _beyond(readings, "encoding", "code_sensitivity", MUCH_BY_CODES)
+def _codes(results: Table) -> list[str]:
+    moved = _beyond(results, "encoding", "code_sensitivity", MUCH_BY_CODES)
     if not moved:
         return []
     return [
@@ -165,15 +165,15 @@ def _codes(readings: Readings) -> list[str]:
 
 
 def _beyond(
-    readings: Readings, view: str, quantity: str, limit: float, modality: str = ""
+    results: Table, view: str, quantity: str, limit: float, modality: str = ""
 ) -> dict[str, float]:
     """Return the largest value over the layers of every case in which it is beyond a limit."""
     largest: dict[str, float] = {}
-    for case in readings.cases(view):
-        for layer in readings.layers(case, view):
-            reading = readings.get(case, view, quantity, modality, layer)
-            if reading is not None and reading.value > limit:
-                largest[case.name] = max(reading.value, largest.get(case.name, 0.0))
+    for case in results.cases(view):
+        for layer in results.layers(case, view):
+            estimate = results.get(case, view, quantity, modality, layer)
+            if estimate is not None and estimate.value > limit:
+                largest[case.name] = max(estimate.value, largest.get(case.name, 0.0))
     return largest
 
 
@@ -181,20 +181,20 @@ def _valued(values: dict[str, float]) -> str:
     return _cases(f"{name} ({number(value)})" for name, value in values.items())
 
 
-def _gap(readings: Readings) -> list[str]:
-    limit = WIDE_GAP_BITS * (math.log(2) if readings.unit() == "nat" else 1)
+def _gap(results: Table) -> list[str]:
+    limit = WIDE_GAP_BITS * (math.log(2) if results.unit() == "nat" else 1)
     wide, worst = [], 0.0
     for view in VIEWS:
-        for case in readings.cases(view):
-            for layer in readings.layers(case, view):
-                atom = readings.get(case, view, "redundancy", "", layer)
+        for case in results.cases(view):
+            for layer in results.layers(case, view):
+                atom = results.get(case, view, "redundancy", "", layer)
                 if atom is not None and atom.gap > limit:
                     wide.append(f"{case.name} ({view})")
                     worst = max(worst, atom.gap)
     if not wide:
         return []
     return [
-        f"The solver stopped early: its proven error reaches {worst:.2g} {readings.unit()}, "
+        f"The solver stopped early: its proven error reaches {worst:.2g} {results.unit()}, "
         f"more than {limit:.2g}: {_cases(wide)}."
     ]
 

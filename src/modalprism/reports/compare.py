@@ -12,25 +12,25 @@ from modalprism.files import make_folder, write_whole
 from modalprism.plotting.figures import depth_figure, prism_figure
 from modalprism.plotting.figures.before_after import before_after_figure, changes
 from modalprism.plotting.figures.canvas import inline_svg, save, to_svg
-from modalprism.plotting.figures.difference import SIGNIFICANCE, difference_figure, side_name
+from modalprism.plotting.figures.difference import difference_figure, difference_of, side_name
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notation import number, significance
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.settings import drawing
 from modalprism.plotting.views import answer_grid
 from modalprism.progress import Progress, tracking
 from modalprism.reports.cautions import embedding_faults
 from modalprism.reports.headlines import headlines
 from modalprism.reports.shell import render_page
+from modalprism.results.estimate import SIGNIFICANCE
+from modalprism.results.notation import number, parts, significance
+from modalprism.results.quantities import ATOMS, title
 from modalprism.studies.comparison import FinishedRun, compare
 from modalprism.studies.profile import Profile
 
 PAGE: Final = "comparison.html"
 TABLE: Final = "differences.csv"
 FIGURES: Final = "figures"
-_ATOMS: Final = ("redundancy", "unique", "synergy")
 _MOST_SENTENCES: Final = 12
 
 
@@ -125,26 +125,26 @@ def together(runs: Mapping[str, FinishedRun]) -> Profile:
 
 def _figures(runs: Mapping[str, FinishedRun], differences: pd.DataFrame) -> dict[str, Any]:
     profile = together(runs)
-    readings, seed = Readings(profile), profile.manifest["seed"]
+    results, seed = profile.table, profile.manifest["seed"]
     wanted: dict[str, Any] = {}
     changed = changes(differences)
-    of_each = {} if changed.empty else {n: Readings(run.profile) for n, run in runs.items()}
+    of_each = {} if changed.empty else {n: run.profile.table for n, run in runs.items()}
     for pairs, frame in changed.groupby("pairs", sort=False):
         wanted[f"before-after-{pairs}"] = lambda frame=frame: before_after_figure(
             frame, of_each, seed
         )
-    if readings.cases("answer"):
-        wanted["map"] = lambda: heat_figure(readings, seed)
-        wanted["prism"] = lambda: prism_figure(readings, profile.manifest["datasets"], seed)
-    if accurate(readings):
-        wanted["accuracy"] = lambda: scatter_figure(readings, seed)
+    if results.cases("answer"):
+        wanted["map"] = lambda: heat_figure(results, seed)
+        wanted["prism"] = lambda: prism_figure(results, profile.manifest["datasets"], seed)
+    if accurate(results):
+        wanted["accuracy"] = lambda: scatter_figure(results, seed)
     for view, pairs, frame in _answers(differences):
         wanted[f"differences-{view}-{pairs}"] = lambda frame=frame: difference_figure(
             frame, profile.modalities
         )
     for view in ("stream", "encoding"):
-        if readings.cases(view):
-            wanted[view] = lambda view=view: depth_figure(readings, view, seed)
+        if results.cases(view):
+            wanted[view] = lambda view=view: depth_figure(results, view, seed)
     return wanted
 
 
@@ -168,7 +168,7 @@ def _foremost(differences: pd.DataFrame) -> pd.DataFrame:
 
 def difference_sentences(differences: pd.DataFrame) -> list[str]:
     """Say which differences of answers are told apart from none, the largest first."""
-    of_answers = differences["quantity"].isin(_ATOMS) & (differences["view"] == "answer")
+    of_answers = differences["quantity"].isin(ATOMS) & (differences["view"] == "answer")
     atoms = _foremost(differences[of_answers])
     told = atoms[atoms["q_value"] <= SIGNIFICANCE]
     if atoms.empty:
@@ -180,12 +180,12 @@ def difference_sentences(differences: pd.DataFrame) -> list[str]:
         f"{len(told)} of {len(atoms)} differences of an atom are told apart from none (q ≤ .05)."
     ]
     for row in ordered.head(_MOST_SENTENCES).to_dict("records"):
-        atom = f"{row['quantity']} {row['modality'] or ''}".strip()
-        more = "more" if row["difference"] > 0 else "less"
+        difference = difference_of(row)
+        more = "more" if difference.value > 0 else "less"
         sentences.append(
-            f"{side_name(row, '2')} has {number(abs(row['difference']))} {row['unit']} {more} "
-            f"{atom} than {side_name(row, '1')} [{number(row['low'])}, {number(row['high'])}], "
-            f"{row['pairs']} pairs."
+            f"{side_name(row, '2')} has {number(abs(difference.value))} {difference.unit} {more} "
+            f"{title((row['quantity'], row['modality'] or ''))} than {side_name(row, '1')} "
+            f"{parts(difference)[1]}, {row['pairs']} pairs."
         )
     return sentences
 
@@ -197,16 +197,14 @@ def difference_grid(differences: pd.DataFrame) -> Grid:
     ordered = pd.concat([differences[~elsewhere], differences[elsewhere]])
     for row in ordered.to_dict("records"):
         layer = "" if row["layer"] < 0 else str(row["layer"])
-        quantity = f"{row['quantity']} {row['modality'] or ''}".strip()
         texts = (side_name(row, "1"), side_name(row, "2"), row["view"], row["pairs"], layer)
-        ends = f"[{number(row['low'])}, {number(row['high'])}]"
         rows.append(
             [
                 *map(Cell, map(str, texts)),
-                Cell(quantity),
+                Cell(title((row["quantity"], row["modality"] or ""))),
                 Cell(number(row["value_1"])),
                 Cell(number(row["value_2"])),
-                Cell(number(row["difference"]), ends),
+                Cell.of(difference_of(row)),
                 Cell(significance(row["q_value"]).removeprefix("p = ").removeprefix("p ")),
                 Cell(row["unit"] if row["unit"] != "1" else ""),
                 Cell("same" if row["paired"] else "other"),
@@ -214,8 +212,8 @@ def difference_grid(differences: pd.DataFrame) -> Grid:
         )
     columns = ["one", "other", "view", "pairs", "layer", "quantity", "one's value"]
     columns += ["other's value", "difference", "q", "unit", "examples"]
-    title = "Differences, the other less the one, with 95 % intervals"
-    return Grid(title, columns, rows, 6, [])
+    heading = "Differences, the other less the one, with 95 % intervals"
+    return Grid(heading, columns, rows, 6, [])
 
 
 def _page(
@@ -226,19 +224,19 @@ def _page(
     files: bool,
 ) -> str:
     profile = together(runs)
-    readings = Readings(profile)
+    results = profile.table
     return render_page(
         "compare.html",
         title=profile.manifest["title"],
-        first=readings.modalities[0],
-        second=readings.modalities[1],
+        first=results.modalities[0],
+        second=results.modalities[1],
         runs=list(runs),
-        headlines=headlines(readings),
-        sentences=[*embedding_faults(readings), *difference_sentences(differences)],
-        answers=answer_grid(readings, detail=True) if readings.cases("answer") else None,
+        headlines=headlines(results),
+        sentences=[*embedding_faults(results), *difference_sentences(differences)],
+        answers=answer_grid(results, detail=True) if results.cases("answer") else None,
         differences=difference_grid(differences),
         figures={name: {"svg": inline_svg(svg, name)} for name, svg in figures.items()},
         files=files,
         some_unpaired=not differences["paired"].all(),
-        unit=readings.unit(),
+        unit=results.unit(),
     )

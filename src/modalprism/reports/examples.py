@@ -1,158 +1,103 @@
-"""The examples that tell most of each atom, as the page shows them: by case, atom and card."""
+"""The examples section of the page: by case, atom and card."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from modalprism.plotting.atoms import AtomStyle, atom_styles
-from modalprism.plotting.examples import (
-    Owner,
-    ShownExample,
-    by_case,
-    most_words,
-    owners,
-    said_answer,
-)
-from modalprism.plotting.notation import amount, number
-from modalprism.plotting.readings import Case, Readings
+from modalprism.plotting.atoms import atom_styles
+from modalprism.results.examples import ShownExample, by_case, most_of
+from modalprism.results.notation import number, written
+from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.table import Case, Table
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a person sees of one modality: an address of a picture, words, or both."""
-
-    modality: str
-    address: str
-    alternative: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Told:
-    """One pointwise atom: its looks, its bar in per cent of the width, and its number."""
-
-    style: AtomStyle
-    start: float
-    width: float
-    said: str
-
-
-@dataclass(frozen=True)
-class Card:
-    """One example."""
-
-    name: str
-    seen: list[Seen]
-    label: str
-    answer: str
-    wrong: bool
-    told: list[Told]
-    zero: float
-    total: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Pile:
-    """The examples of one atom; those of an atom that is not told from zero stand folded."""
-
-    heading: str
-    noise: str
-    cards: list[Card]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The examples of a model on a dataset."""
-
-    name: str
-    information: str
-    unseen: bool
-    piles: list[Pile]
-    figure: str
-
-
-def shown_cases(
-    readings: Readings, examples: Sequence[ShownExample], figures: Mapping[Case, str]
-) -> list[Shown]:
-    """Lay out the examples of every case that was decomposed, in the order of the study.
+def example_cases(
+    results: Table, examples: Sequence[ShownExample], figures: Mapping[Case, str]
+) -> list[dict[str, Any]]:
+    """Lay out the examples of every case for ``examples.html``, in the order of the study.
 
     Parameters
     ----------
-    readings : Readings
+    results : Table
     examples : sequence of ShownExample
     figures : mapping of Case to str
-        Name of the figure that shows the same; where a case has none, no file is named.
+        Name of the figure that shows the same examples; the page names its files.
     """
     found = by_case(examples)
     return [
-        _shown(readings, case, found[case], figures.get(case, ""))
-        for case in readings.cases("answer")
+        _case(results, case, found[case], figures.get(case, ""))
+        for case in results.cases("answer")
         if case in found
     ]
 
 
-def _shown(
-    readings: Readings, case: Case, found: Mapping[Owner, list[ShownExample]], figure: str
-) -> Shown:
+def _case(
+    results: Table, case: Case, found: Mapping[Key, list[ShownExample]], figure: str
+) -> dict[str, Any]:
     everything = [example for shown in found.values() for example in shown]
     # One scale for all cards of a case, so that their bars can be compared.
     ends = [value for example in everything for value in example.atoms]
     low, high = min(0.0, *ends), max(0.0, *ends)
-    information = readings.get(case, "answer", "information")
-    piles = []
-    atoms = readings.atoms(case, "answer")
-    for owner, atom in zip(owners(readings.modalities), atoms, strict=True):
-        noise = "" if atom is None or atom.positive else amount(atom)
-        cards = [_card(example, low, high) for example in found.get(owner, ())]
-        piles.append(Pile(most_words(*owner), noise, cards))
-    return Shown(
-        case.name,
-        "" if information is None else amount(information),
-        not any((*one.pictures, *one.texts, one.note) != (None,) * 5 for one in everything),
-        piles,
-        figure,
-    )
+    information = results.get(case, "answer", "information")
+    atoms = results.atoms(case, "answer")
+    return {
+        "name": case.name,
+        "information": "" if information is None else written(information),
+        "unseen": not any(any((*one.pictures, *one.texts, one.note)) for one in everything),
+        "figure": figure,
+        "piles": [
+            {
+                "heading": most_of(key),
+                "noise": "" if atom is None or atom.positive else written(atom),
+                "cards": [_card(example, low, high) for example in found.get(key, ())],
+            }
+            for key, atom in zip(keys(ATOMS, results.modalities), atoms, strict=True)
+        ],
+    }
 
 
-def _card(example: ShownExample, low: float, high: float) -> Card:
-    width = (high - low) or 1.0
+def _card(example: ShownExample, low: float, high: float) -> dict[str, Any]:
+    percent = 100 / ((high - low) or 1.0)
 
     def place(value: float) -> float:
-        return round((value - low) / width * 100, 2)
+        return round((value - low) * percent, 2)
 
-    told = [
-        Told(
-            style,
-            place(min(value, 0.0)),
-            round(abs(value) / width * 100, 2),
-            f"{number(value)} {example.unit}",
+    styles = atom_styles(example.modalities)
+    return {
+        "name": example.name,
+        "seen": _seen(example),
+        "label": example.label or "",
+        "answer": example.said.replace(" %", "\N{NO-BREAK SPACE}%"),
+        "wrong": example.right is False,
+        "note": example.note or "",
+        "zero": place(0.0),
+        "total": f"{number(sum(example.atoms))} {example.unit}",
+        "atoms": [
+            {
+                "style": style,
+                "start": place(min(value, 0.0)),
+                "width": round(abs(value) * percent, 2),
+                "amount": f"{number(value)} {example.unit}",
+            }
+            for style, value in zip(styles, example.atoms, strict=True)
+        ],
+    }
+
+
+def _seen(example: ShownExample) -> list[dict[str, str]]:
+    """Return what a person sees of each modality: the address of a picture, a text, or both."""
+    return [
+        {
+            "modality": modality,
+            "address": (picture and f"data:image/webp;base64,{base64.b64encode(picture).decode()}")
+            or "",
+            "alternative": f"{modality} of example {example.name}",
+            "text": text or "",
+        }
+        for modality, picture, text in zip(
+            example.modalities, example.pictures, example.texts, strict=True
         )
-        for style, value in zip(atom_styles(example.modalities), example.atoms, strict=True)
+        if picture is not None or text
     ]
-    return Card(
-        example.name,
-        _seen(example),
-        example.label or "",
-        said_answer(example).replace(" %", "\N{NO-BREAK SPACE}%"),
-        example.right is False,
-        told,
-        place(0.0),
-        f"{number(sum(example.atoms))} {example.unit}",
-        example.note or "",
-    )
-
-
-def _seen(example: ShownExample) -> list[Seen]:
-    seen = []
-    parts = zip(example.modalities, example.pictures, example.texts, strict=True)
-    for modality, picture, text in parts:
-        address = ""
-        if picture is not None:
-            address = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
-        if address or text:
-            alternative = f"{modality} of example {example.name}"
-            seen.append(Seen(modality, address, alternative, text or ""))
-    return seen

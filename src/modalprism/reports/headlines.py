@@ -5,13 +5,11 @@ Each says of which model on which dataset it is true, and claims only what whole
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from modalprism.plotting.fusion import FusionSpan
-from modalprism.plotting.notation import number
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
 from modalprism.reports.groups import Group, Mark, Place, groups, listed, where
 from modalprism.reports.verdicts import (
     Lean,
@@ -24,6 +22,9 @@ from modalprism.reports.verdicts import (
     speaking,
     unlearnt,
 )
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import parts, written
+from modalprism.results.table import Case, Table
 
 _MOST_GROUPS: Final = 4  # of more, the largest are said and the rest counted
 _MOST_DENIED: Final = 3  # a longer list of models of which a claim is false tells nothing
@@ -34,12 +35,12 @@ _NOTHING: Final = "No atom is above zero within its interval"
 _NO_INTERVAL: Final = "Without intervals nothing can be compared"
 
 
-def headlines(readings: Readings) -> list[str]:
+def headlines(results: Table) -> list[str]:
     """Say what is true of which models on which datasets: answers first, then streams.
 
     Parameters
     ----------
-    readings : Readings
+    results : Table
         Those of a run, or of several.
 
     Returns
@@ -49,33 +50,33 @@ def headlines(readings: Readings) -> list[str]:
         of each other, or nothing shows that a dataset was learnt, that is said first, and counted
         nowhere else. Redrawn pairs speak where there are any.
     """
-    answers = _Answers(readings)
+    answers = _Answers(results)
     streams = {
         _place(case): case
-        for case in readings.cases("stream")
-        if len(readings.layers(case, "stream")) > 1
-        and not unlearnt(readings, case)
-        and not readings.copied(case, "stream")
+        for case in results.cases("stream")
+        if len(results.layers(case, "stream")) > 1
+        and not unlearnt(results, case)
+        and not results.copied(case, "stream")
     }
-    everything = {_place(case) for case in readings.cases("stream")}
+    everything = {_place(case) for case in results.cases("stream")}
     said = [*answers.by_largest(), *answers.without_synergy(), *answers.with_other_pairs()]
-    said += _streams(readings, streams, everything)
-    return [*_copies(readings), *answers.unlearnt(said), *said]
+    said += _streams(results, streams, everything)
+    return [*_copies(results), *answers.unlearnt(said), *said]
 
 
-def _copies(readings: Readings) -> list[str]:
+def _copies(results: Table) -> list[str]:
     """Say of which models on which datasets the two modalities are one."""
-    everything = [(view, case) for view in _VIEWS for case in readings.cases(view)]
+    everything = [(view, case) for view in _VIEWS for case in results.cases(view)]
     marks: dict[Place, tuple[str, ...]] = {}
     for view, case in everything:
-        if readings.copied(case, view):
-            of = f" of {case.pairs} pairs" if len(readings.pairs(view)) > 1 else ""
+        if results.copied(case, view):
+            of = f" of {case.pairs} pairs" if len(results.pairs(view)) > 1 else ""
             marks[_place(case)] = (*marks.get(_place(case), ()), f"{view} view{of}")
     if not marks:
         return []
     known = {_place(case) for _, case in everything}
     places = _phrases(groups(marks), lambda g: f"{where(g, known)} ({listed(g.mark)})")
-    first, second = readings.modalities
+    first, second = results.modalities
     return [
         f"The {first} and the {second} are copies of each other: {places}. They have the same "
         "columns, so that their atoms say nothing of two modalities."
@@ -94,13 +95,13 @@ class _Mark(NamedTuple):
 class _Answers:
     """The answers of a run: each model on each dataset is spoken of once."""
 
-    def __init__(self, readings: Readings) -> None:
-        self.readings = readings
-        self.cases = {_place(case): case for case in speaking(readings)}
-        two = {p: c for p, c in self.cases.items() if not readings.copied(c, "answer")}
-        self.lost = {p: None for p, case in two.items() if unlearnt(readings, case)}
+    def __init__(self, results: Table) -> None:
+        self.results = results
+        self.cases = {_place(case): case for case in speaking(results)}
+        two = {p: c for p, c in self.cases.items() if not results.copied(c, "answer")}
+        self.lost = {p: None for p, case in two.items() if unlearnt(results, case)}
         self.learnt = {p: case for p, case in two.items() if p not in self.lost}
-        self.leans = {place: lean(readings, case) for place, case in self.learnt.items()}
+        self.leans = {place: lean(results, case) for place, case in self.learnt.items()}
         self.verdicts = {place: self._verdict(case) for place, case in self.learnt.items()}
 
     def unlearnt(self, follows: Sequence[str]) -> list[str]:
@@ -113,8 +114,8 @@ class _Answers:
 
     def by_largest(self) -> list[str]:
         """Say of every answer which atom is the largest, or why that cannot be told."""
-        first, second = self.readings.modalities
-        redundancy, unique_first, unique_second, synergy = atom_names(self.readings)
+        first, second = self.results.modalities
+        redundancy, unique_first, unique_second, synergy = atom_names(self.results)
         claims = {
             unique_first: f"The answer leans on the {first} ({unique_first} is the largest atom)",
             unique_second: f"The answer leans on the {second} "
@@ -132,7 +133,7 @@ class _Answers:
 
     def without_synergy(self) -> list[str]:
         """Say that no answer needs both most of all, where that is told of every answer."""
-        smallest = all(smaller(self.readings, case, "synergy") for case in self.learnt.values())
+        smallest = all(smaller(self.results, case, "synergy") for case in self.learnt.values())
         if not self.learnt or not smallest:
             return []
         found = groups({place: _Mark(case.pairs) for place, case in self.learnt.items()})
@@ -142,10 +143,10 @@ class _Answers:
     def with_other_pairs(self) -> list[str]:
         """Say where another kind of pairs than the one that speaks has another largest atom."""
         marks: dict[Place, _Mark] = {}
-        for case in self.readings.cases("answer"):
+        for case in self.results.cases("answer"):
             told, other = self.verdicts.get(_place(case)), self._verdict(case)
-            one_of = {told, other} <= set(atom_names(self.readings))
-            if other != told and one_of and not self.readings.copied(case, "answer"):
+            one_of = {told, other} <= set(atom_names(self.results))
+            if other != told and one_of and not self.results.copied(case, "answer"):
                 marks[_place(case)] = _Mark(case.pairs, name=other)
         kinds = dict.fromkeys(mark.pairs for mark in marks.values())
         said = []
@@ -157,7 +158,7 @@ class _Answers:
         return said
 
     def _verdict(self, case: Case) -> str:
-        found = largest(self.readings, case)
+        found = largest(self.results, case)
         if found is None:
             return _UNTOLD
         if not found.atom.bounded:
@@ -178,7 +179,7 @@ class _Answers:
             denied = tuple(
                 model
                 for (model, dataset), case in self.learnt.items()
-                if dataset == place[1] and smaller(self.readings, case, verdict)
+                if dataset == place[1] and smaller(self.results, case, verdict)
             )
             marks[place] = _Mark(self.cases[place].pairs, aside, denied)
         places = self._places(groups(marks), lambda group: self._numbers(group, verdict))
@@ -199,7 +200,7 @@ class _Answers:
         return _phrases(found, phrase) + pairs
 
     def _numbers(self, group: Group[_Mark], verdict: str) -> str:
-        first, second = self.readings.modalities
+        first, second = self.results.modalities
         if verdict == f"unique {first}":
             return f"with {self._contribution(group, first) or self._part(group, verdict)}"
         if verdict == f"unique {second}":
@@ -216,36 +217,36 @@ class _Answers:
         return ", ".join(words for words in (part, aside) if words)
 
     def _contribution(self, group: Group[_Mark], modality: str) -> str:
-        first = self.readings.modalities[0]
+        first = self.results.modalities[0]
         known = []
         for place in group.places:
-            reading = self.readings.get(self.cases[place], "answer", "contribution", first)
-            if reading is None or not reading.determined:
+            estimate = self.results.get(self.cases[place], "answer", "contribution", first)
+            if estimate is None or not estimate.determined:
                 return ""
-            known.append(reading if modality == first else reading.complement)
+            known.append(estimate if modality == first else estimate.complement)
         return f"{_percent(known)} of the unique information"
 
     def _part(self, group: Group[_Mark], name: str) -> str:
         """Write an atom's part of the information; the atom itself where that is no part."""
         cases = [self.cases[place] for place in group.places]
-        parts = [part_of_all(self.readings, case, name) for case in cases]
+        parts = [part_of_all(self.results, case, name) for case in cases]
         known = [part for part in parts if part is not None and part.value <= 1]
         if len(known) == len(cases):
             return f"{_percent(known)} of the information"
-        index = atom_names(self.readings).index(name)
-        atoms = [self.readings.atoms(case, "answer")[index] for case in cases]
+        index = atom_names(self.results).index(name)
+        atoms = [self.results.atoms(case, "answer")[index] for case in cases]
         return _amount([atom for atom in atoms if atom is not None])
 
 
 def _streams(
-    readings: Readings, cases: Mapping[Place, Case], everything: Collection[Place]
+    results: Table, cases: Mapping[Place, Case], everything: Collection[Place]
 ) -> list[str]:
     """Say where streams fuse, in which no exchange is seen, and of which neither can be told."""
     fused: dict[Place, FusionSpan] = {}
     apart: dict[Place, None] = {}
     unknown: dict[Place, None] = {}
     for place, case in cases.items():
-        found = exchange(readings, case)
+        found = exchange(results, case)
         if found is None:
             unknown[place] = None
         elif found.span is None:
@@ -290,33 +291,34 @@ def _within(span: FusionSpan) -> str:
     return f"{'in' if span.first == span.last else 'within'} {span}"
 
 
-def _percent(readings: Sequence[Reading]) -> str:
+def _percent(estimates: Sequence[Estimate]) -> str:
     """Write ratios as their range in per cent, with what holds all their intervals.
 
     Examples
     --------
-    >>> _percent([Reading(0.95, 0.92, 0.99), Reading(0.96, 0.91, 1.0)])
+    >>> _percent([Estimate(0.95, 0.92, 0.99), Estimate(0.96, 0.91, 1.0)])
     '95 to 96 % [91, 100]'
     """
-    return _range(readings, "%", scale=100, digits=0)
+    return _range(estimates, percent=True)
 
 
-def _amount(readings: Sequence[Reading]) -> str:
+def _amount(estimates: Sequence[Estimate]) -> str:
     """Write atoms as their range, with what holds all their intervals.
 
     Examples
     --------
-    >>> _amount([Reading(0.31, 0.28, 0.34, unit="bit")])
+    >>> _amount([Estimate(0.31, 0.28, 0.34, unit="bit")])
     '0.31 bit [0.28, 0.34]'
     """
-    return _range(readings, readings[0].unit, scale=1, digits=2)
+    return _range(estimates, percent=False)
 
 
-def _range(readings: Sequence[Reading], unit: str, scale: float, digits: int) -> str:
-    ends = [f(r.value for r in readings) * scale for f in (min, max)]
-    values = dict.fromkeys(number(end, digits) for end in ends)
-    text = f"{' to '.join(values)} {unit}"
-    if not all(reading.bounded for reading in readings):
-        return text
-    low, high = min(r.low for r in readings), max(r.high for r in readings)
-    return f"{text} [{number(low * scale, digits)}, {number(high * scale, digits)}]"
+def _range(estimates: Sequence[Estimate], *, percent: bool) -> str:
+    lowest, highest = (f(e.value for e in estimates) for f in (min, max))
+    whole = all(estimate.bounded for estimate in estimates)
+    low, high = min(e.low for e in estimates), max(e.high for e in estimates)
+    top = Estimate(highest, low if whole else math.nan, high, unit=estimates[0].unit)
+    text = written(top, percent=percent)
+    least, most = (parts(Estimate(end), percent=percent)[0] for end in (lowest, highest))
+    least = least.removesuffix(" %")
+    return text if least == most.removesuffix(" %") else f"{least} to {text}"

@@ -8,34 +8,29 @@ from typing import Final
 
 from modalprism.files import write_whole
 from modalprism.plotting.atoms import atom_styles
-from modalprism.plotting.examples import ShownExample
 from modalprism.plotting.figures.canvas import inline_svg
 from modalprism.plotting.figures.examples import figure_names
-from modalprism.plotting.notation import counts
-from modalprism.plotting.readings import Readings
+from modalprism.plotting.grid import grid_markdown
+from modalprism.plotting.latex import grid_latex
+from modalprism.plotting.scores import Scores, scores_of
+from modalprism.plotting.views import view_grid
 from modalprism.progress import Progress, tracking
 from modalprism.reports.cautions import cautions, notices_of
-from modalprism.reports.examples import shown_cases
+from modalprism.reports.examples import example_cases
 from modalprism.reports.figures import write_figures
 from modalprism.reports.headlines import headlines
-from modalprism.reports.scores import Scores, scores_of
+from modalprism.reports.sentences import answer_sentences, stream_sentences
 from modalprism.reports.shell import render_page
-from modalprism.reports.tables import (
-    TABLES_FOLDER,
-    Grid,
-    answer_grid,
-    layer_grid,
-    write_tables,
-)
-from modalprism.reports.tables.markdown import grid_markdown
-from modalprism.reports.words import answer_sentences, stream_sentences
+from modalprism.results.examples import ShownExample
+from modalprism.results.notation import counts
+from modalprism.results.table import VIEW_TITLES
 from modalprism.studies.baselines import read_baselines
 from modalprism.studies.example_store import read_examples
 from modalprism.studies.profile import Profile
 
 REPORT_FILE: Final = "report.html"
 FIGURES_FOLDER: Final = "figures"
-_LAYER_VIEWS: Final = ("stream", "encoding")
+TABLES_FOLDER: Final = "tables"
 
 
 def write_report(run: str | Path, *, progress: Progress = False) -> Path:
@@ -61,8 +56,10 @@ def write_report(run: str | Path, *, progress: Progress = False) -> Path:
     """
     run = Path(run)
     profile = Profile.read(run)
-    examples = read_examples(run)
-    scores = scores_of(profile, read_baselines(run))
+    results, examples = profile.table, read_examples(run)
+    asked = profile.manifest.get("baselines")
+    left_out = asked.get("left_out", []) if isinstance(asked, dict) else []
+    scores = scores_of(results, read_baselines(run), [str(one) for one in left_out])
     scored = scores.scored if scores else ()
     with tracking(progress) as track:
         drawings = write_figures(profile, run / FIGURES_FOLDER, examples, scored, track=track)
@@ -74,6 +71,22 @@ def write_report(run: str | Path, *, progress: Progress = False) -> Path:
     page = run / REPORT_FILE
     write_whole(page, text)
     return page
+
+
+def write_tables(profile: Profile, folder: Path) -> None:
+    """Write the table of every view of a profile, as LaTeX and as Markdown.
+
+    Parameters
+    ----------
+    profile : Profile
+    folder : pathlib.Path
+        For ``answer.tex``, ``answer.md``, ``stream.tex`` and so on.
+    """
+    results, seed = profile.table, profile.manifest.get("seed")
+    for view in filter(results.cases, VIEW_TITLES):
+        grid = view_grid(results, view)
+        write_whole(folder / f"{view}.tex", grid_latex(grid, results, view, seed))
+        write_whole(folder / f"{view}.md", grid_markdown(grid))
 
 
 def render(
@@ -95,26 +108,22 @@ def render(
     scores : Scores, optional
         Of baselines; without, the page has no such section.
     """
-    readings = Readings(profile)
+    results = profile.table
     manifest = profile.manifest
-    views = [view for view in ("answer", *_LAYER_VIEWS) if readings.cases(view)]
-    tables: dict[str, Grid] = {
-        view: answer_grid(readings, detail=True) if view == "answer" else layer_grid(readings, view)
-        for view in views
-    }
+    views = list(filter(results.cases, VIEW_TITLES))
     return render_page(
         "template.html",
         title=str(manifest.get("title") or "Modalprism report"),
-        first=readings.modalities[0],
-        second=readings.modalities[1],
-        unit=readings.unit(),
-        sizes=counts(*readings.sizes()),
+        first=results.modalities[0],
+        second=results.modalities[1],
+        unit=results.unit(),
+        sizes=counts(*results.sizes()),
         seed=manifest.get("seed"),
-        styles=atom_styles(readings.modalities),
-        headlines=headlines(readings),
-        redrawn="redrawn" in readings.pairs("answer"),
-        answers=answer_sentences(profile),
-        streams=stream_sentences(profile),
+        styles=atom_styles(results.modalities),
+        headlines=headlines(results),
+        redrawn="redrawn" in results.pairs("answer"),
+        answers=answer_sentences(results),
+        streams=stream_sentences(results),
         warnings=cautions(profile),
         notes=[str(note) for note in manifest.get("notes", [])],
         descriptions={
@@ -125,14 +134,14 @@ def render(
             case: notices.prompt for case, notices in notices_of(profile).items() if notices.prompt
         },
         views=views,
-        targets={view: readings.target(view) for view in views},
-        tables=tables,
+        targets={view: results.target(view) for view in views},
+        tables={view: view_grid(results, view, detail=True) for view in views},
         figures={
             name: {"svg": inline_svg(svg, name), "description": description}
             for name, (svg, description) in figures.items()
         },
         files=True,
-        examples=shown_cases(readings, examples, figure_names(readings, examples)),
+        examples=example_cases(results, examples, figure_names(results, examples)),
         scores=scores,
         manifest=manifest,
     )

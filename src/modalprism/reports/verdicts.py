@@ -9,8 +9,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from modalprism.plotting.fusion import FusionSpan, fusion_span
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
+from modalprism.results.estimate import Estimate
+from modalprism.results.quantities import ATOMS, keys, title
+from modalprism.results.table import Case, Table
 
 
 class Lean(Enum):
@@ -31,9 +32,9 @@ class Largest(NamedTuple):
     ----------
     name : str
         ``redundancy``, ``unique`` and its modality, or ``synergy``.
-    atom : Reading
+    atom : Estimate
         Its value.
-    part : Reading or None
+    part : Estimate or None
         Its part of the information.
     rivals : tuple of str
         The atoms whose intervals it does not lie above.
@@ -42,8 +43,8 @@ class Largest(NamedTuple):
     """
 
     name: str
-    atom: Reading
-    part: Reading | None
+    atom: Estimate
+    part: Estimate | None
     rivals: tuple[str, ...]
     some_positive: bool
 
@@ -60,7 +61,7 @@ class Exchange(NamedTuple):
     ----------
     falls, rises : tuple of str
         The atoms that are lower, or higher, at the last depth than at the first.
-    ends : dict of str to (Reading, Reading)
+    ends : dict of str to (Estimate, Estimate)
         Each atom at the first and at the last depth.
     still : bool
         Whether no atom differs from that at the first depth anywhere.
@@ -70,52 +71,52 @@ class Exchange(NamedTuple):
 
     falls: tuple[str, ...]
     rises: tuple[str, ...]
-    ends: dict[str, tuple[Reading, Reading]]
+    ends: dict[str, tuple[Estimate, Estimate]]
     still: bool
     span: FusionSpan | None
 
 
-def speaking(readings: Readings) -> list[Case]:
+def speaking(results: Table) -> list[Case]:
     """Return the case that speaks for each model on each dataset.
 
     Redrawn pairs speak where the study has them: their atoms come from the model's own answers,
     without a probe.
     """
     chosen: dict[tuple[str, str], Case] = {}
-    for case in readings.cases("answer"):  # observed come before redrawn, so redrawn stay
+    for case in results.cases("answer"):  # observed come before redrawn, so redrawn stay
         chosen[case.model, case.dataset] = case
     return list(chosen.values())
 
 
-def unlearnt(readings: Readings, case: Case) -> bool:
+def unlearnt(results: Table, case: Case) -> bool:
     """Whether the accuracy of a case was measured and is not above chance."""
-    skill = readings.skill(case.model, case.dataset)
+    skill = results.skill(case.model, case.dataset)
     return skill is not None and not skill.above_chance
 
 
-def atom_names(readings: Readings) -> tuple[str, str, str, str]:
+def atom_names(results: Table) -> tuple[str, str, str, str]:
     """Name the four atoms in order, each unique one with its modality."""
-    first, second = readings.modalities
-    return ("redundancy", f"unique {first}", f"unique {second}", "synergy")
+    redundancy, first, second, synergy = map(title, keys(ATOMS, results.modalities))
+    return redundancy, first, second, synergy
 
 
-def lean(readings: Readings, case: Case) -> Lean:
+def lean(results: Table, case: Case) -> Lean:
     """Tell which modality contributes more of the unique information of an answer."""
-    reading = readings.get(case, "answer", "contribution", readings.modalities[0])
-    if reading is None:
+    estimate = results.get(case, "answer", "contribution", results.modalities[0])
+    if estimate is None:
         return Lean.UNMEASURED
-    if not reading.determined:
+    if not estimate.determined:
         return Lean.UNDETERMINED
-    if reading.above(0.5):
+    if estimate.above(0.5):
         return Lean.FIRST
-    if reading.complement.above(0.5):
+    if estimate.complement.above(0.5):
         return Lean.SECOND
-    return Lean.NEITHER if reading.bounded else Lean.UNBOUNDED
+    return Lean.NEITHER if estimate.bounded else Lean.UNBOUNDED
 
 
-def largest(readings: Readings, case: Case) -> Largest | None:
+def largest(results: Table, case: Case) -> Largest | None:
     """Return the largest atom of an answer; None where no atom is determined."""
-    known = _known_atoms(readings, case)
+    known = _known_atoms(results, case)
     if not known:
         return None
     name, most = max(known.items(), key=lambda item: item[1].value)
@@ -123,30 +124,30 @@ def largest(readings: Readings, case: Case) -> Largest | None:
     return Largest(
         name,
         most,
-        part_of_all(readings, case, name),
+        part_of_all(results, case, name),
         rivals,
         any(atom.positive for atom in known.values()),
     )
 
 
-def smaller(readings: Readings, case: Case, name: str) -> bool:
+def smaller(results: Table, case: Case, name: str) -> bool:
     """Whether another atom of an answer is told to be larger than the named one."""
-    known = _known_atoms(readings, case)
+    known = _known_atoms(results, case)
     return name in known and any(atom.above(known[name]) for atom in known.values())
 
 
-def part_of_all(readings: Readings, case: Case, name: str) -> Reading | None:
+def part_of_all(results: Table, case: Case, name: str) -> Estimate | None:
     """Return an atom's part of the information behind an answer, by the atom's name."""
     quantity, _, modality = name.partition(" ")
-    return readings.get(case, "answer", f"{quantity}_fraction", modality)
+    return results.get(case, "answer", f"{quantity}_fraction", modality)
 
 
-def exchange(readings: Readings, case: Case) -> Exchange | None:
+def exchange(results: Table, case: Case) -> Exchange | None:
     """Compare the streams' depths; None where some depth has no interval to compare."""
-    layers = readings.layers(case, "stream")
-    courses: dict[str, list[Reading]] = {}
-    for index, name in enumerate(atom_names(readings)):
-        course = [readings.atoms(case, "stream", layer)[index] for layer in layers]
+    layers = results.layers(case, "stream")
+    courses: dict[str, list[Estimate]] = {}
+    for index, name in enumerate(atom_names(results)):
+        course = [results.atoms(case, "stream", layer)[index] for layer in layers]
         courses[name] = [r for r in course if r is not None and r.bounded]
         if len(courses[name]) < len(layers):
             return None
@@ -158,10 +159,10 @@ def exchange(readings: Readings, case: Case) -> Exchange | None:
         rises,
         {name: (course[0], course[-1]) for name, course in courses.items()},
         all(r.overlaps(course[0]) for course in courses.values() for r in course),
-        fusion_span(readings, case) if fuses else None,
+        fusion_span(results, case) if fuses else None,
     )
 
 
-def _known_atoms(readings: Readings, case: Case) -> dict[str, Reading]:
-    atoms = zip(atom_names(readings), readings.atoms(case, "answer"), strict=True)
+def _known_atoms(results: Table, case: Case) -> dict[str, Estimate]:
+    atoms = zip(atom_names(results), results.atoms(case, "answer"), strict=True)
     return {name: atom for name, atom in atoms if atom is not None and atom.determined}

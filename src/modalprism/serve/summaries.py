@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from modalprism.errors import InputError
-from modalprism.plotting.readings import Readings
 from modalprism.reports import cautions, headlines, summary_sentences
+from modalprism.results.notation import counts
 from modalprism.serve.file_cache import PATIENCE, FileCache
 from modalprism.serve.files import content, offered
 from modalprism.serve.folder import STUDY_FILE, Run
@@ -102,7 +102,7 @@ def files_of_profile(run: Run) -> tuple[Path, ...]:
 
 
 def _sentences(run: Run) -> list[str]:
-    return summary_sentences(Profile.read(run.path))
+    return summary_sentences(Profile.read(run.path).table)
 
 
 def _summarise(run: Run) -> Summary:
@@ -118,24 +118,20 @@ def _summarise(run: Run) -> Summary:
 
 
 def _described(run: Run, profile: Profile) -> Summary:
-    frame, manifest = profile.frame, profile.manifest
-    decomposed = frame["n"][frame["quantity"] == "redundancy"]
+    frame, manifest, results = profile.frame, profile.manifest, profile.table
+    sizes = results.sizes()
     seed = manifest.get("seed")
     return Summary(
         title=str(manifest.get("title") or run.path.name),
         models=_distinct(frame["model"]),
         datasets=_distinct(frame["dataset"]),
         views=_distinct(frame["view"]),
-        sizes=_sizes(int(decomposed.min()), int(decomposed.max())) if len(decomposed) else "",
+        sizes=counts(*sizes) if any(sizes) else "",
         seed="" if seed is None else str(seed),
         # All sentences would take twice as long; a list of many runs shows one of each.
-        sentence=next(iter(headlines(Readings(profile))), ""),
+        sentence=next(iter(headlines(results)), ""),
         warnings=tuple(cautions(profile)),
     )
-
-
-def _sizes(low: int, high: int) -> str:
-    return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
 
 
 def _distinct(column: Any) -> tuple[str, ...]:

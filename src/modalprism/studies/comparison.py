@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import percentile_interval
 from modalprism.estimation.atoms import split_information
+from modalprism.results.estimate import Estimate, interval_around
+from modalprism.results.quantities import AMOUNTS, ATOMS, Key, keys
+from modalprism.results.table import Case
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, read_evidence
 from modalprism.studies.profile import Profile
 
@@ -94,9 +96,11 @@ def compare(runs: Mapping[str, FinishedRun]) -> pd.DataFrame:
     _check(runs)
     sides: dict[tuple[str, str, int], list[tuple[Side, _Analysis]]] = {}
     for name, run in runs.items():
+        results = run.profile.table
         for place, stored in run.evidence.items():
             side = Side(name, place.model, place.dataset)
-            found = _Analysis.of(run.profile, place, stored)
+            case = Case(place.model, place.dataset, place.pairs)
+            found = _Analysis(results.at(case, place.view, place.layer), stored, results.modalities)
             sides.setdefault((place.view, place.pairs, place.layer), []).append((side, found))
     rows = [
         {**_named(one, other), "view": view, "pairs": pairs, "layer": layer, **row}
@@ -124,15 +128,10 @@ def _check(runs: Mapping[str, FinishedRun]) -> None:
                 f"{first[0]} is about {' and '.join(first[1].profile.modalities)}, {name} about "
                 f"{' and '.join(run.profile.modalities)}; compare runs of the same modalities"
             )
-    units = {name: _unit(run.profile) for name, run in runs.items()}
+    units = {name: run.profile.table.unit() for name, run in runs.items()}
     if len(set(units.values())) > 1:
         words = ", ".join(f"{name} in {unit}s" for name, unit in units.items())
         raise InputError(f"the runs are in different units: {words}; run them in the same base")
-
-
-def _unit(profile: Profile) -> str:
-    frame = profile.frame
-    return str(frame.loc[frame["quantity"] == "redundancy", "unit"].iloc[0])
 
 
 def _named(one: Side, other: Side) -> dict[str, str]:
@@ -145,101 +144,62 @@ def _named(one: Side, other: Side) -> dict[str, str]:
 
 @dataclass(frozen=True, eq=False)
 class _Analysis:
-    """Values of one analysis by quantity and modality, and its evidence."""
+    """The estimates of one analysis, and its evidence."""
 
-    values: dict[tuple[str, str], float]
+    estimates: dict[Key, Estimate]
     stored: StoredEvidence
     modalities: tuple[str, str]
-    unit: str
-    n: int
-    gap: float
 
-    @classmethod
-    def of(cls, profile: Profile, place: AnalysisKey, stored: StoredEvidence) -> _Analysis:
-        frame = profile.frame
-        rows = frame[
-            (frame["model"] == place.model)
-            & (frame["dataset"] == place.dataset)
-            & (frame["view"] == place.view)
-            & (frame["pairs"] == place.pairs)
-            & (frame["layer"] == place.layer)
-        ]
-        values = {
-            (str(row["quantity"]), row["modality"] if isinstance(row["modality"], str) else ""): (
-                float(row["value"])
-            )
-            for row in rows.to_dict("records")
-        }
-        head = rows.iloc[0]
-        return cls(
-            values,
-            stored,
-            profile.modalities,
-            str(head["unit"]),
-            int(head["n"]),
-            float(head["gap"]),
-        )
-
-    def quantities(self) -> dict[tuple[str, str], int]:
-        """Name what is compared, by its row of `split_information`; −1 is the contribution."""
-        one, other = self.modalities
-        names = {
-            ("redundancy", ""): 0,
-            ("unique", one): 1,
-            ("unique", other): 2,
-            ("synergy", ""): 3,
-            ("information", ""): 4,
-            ("contribution", one): -1,
-        }
-        return {name: row for name, row in names.items() if np.isfinite(self.values[name])}
+    def compared(self) -> dict[Key, int]:
+        """Return what is compared, by its row of `split_information`; −1 is the contribution."""
+        rows = {key: row for row, key in enumerate(keys((*ATOMS, "information"), self.modalities))}
+        rows["contribution", self.modalities[0]] = -1
+        return {key: row for key, row in rows.items() if self.estimates[key].determined}
 
     def replicates(self, resampled: Array, learnt: Array) -> Array:
         """Return every atom and information in each replicate, shape (8, R)."""
-        one, other, both, union = resampled + learnt
-        moved = split_information(one, other, both, union)
-        first, second = self.modalities
-        keys = [("redundancy", ""), ("unique", first), ("unique", second), ("synergy", "")]
-        keys += [("information", ""), ("marginal_information", first)]
-        keys += [("marginal_information", second), ("union_information", "")]
-        values: Array = np.array([self.values[key] for key in keys])[:, None] + moved
-        return values
+        moved = split_information(*(resampled + learnt))
+        values = [self.estimates[key].value for key in keys(AMOUNTS, self.modalities)]
+        replicates: Array = np.array(values)[:, None] + moved
+        return replicates
 
 
 def _differences(first: _Analysis, second: _Analysis) -> list[dict[str, Any]]:
     paired = first.stored.sample == second.stored.sample
     one, other = _drawn(first, second, paired)
-    uncertain = first.gap + second.gap
+    some, others = first.estimates["redundancy", ""], second.estimates["redundancy", ""]
+    uncertain = some.gap + others.gap
     uncertain += max(first.stored.evidence.resolution, second.stored.evidence.resolution)
     rows = []
-    for name in first.quantities().keys() & second.quantities().keys():
-        row = first.quantities()[name]
-        quantity, modality = name
-        if quantity == "contribution":
+    for key, row in first.compared().items():
+        if key not in second.compared():
+            continue
+        if key[0] == "contribution":
             with np.errstate(divide="ignore", invalid="ignore"):
                 drawn = other[1] / (other[1] + other[2]) - one[1] / (one[1] + one[2])
             drawn, beyond = drawn[np.isfinite(drawn)], 0.0
         else:
             drawn, beyond = other[row] - one[row], uncertain
-        difference = second.values[name] - first.values[name]
-        low, high = percentile_interval(drawn)
+        before, after = first.estimates[key], second.estimates[key]
+        difference = after.value - before.value
+        low, high = interval_around(difference, drawn)
         rows.append(
             {
-                "quantity": quantity,
-                "modality": modality,
-                "value_1": first.values[name],
-                "value_2": second.values[name],
+                "quantity": key[0],
+                "modality": key[1],
+                "value_1": before.value,
+                "value_2": after.value,
                 "difference": difference,
-                "low": min(low, difference) - beyond,
-                "high": max(high, difference) + beyond,
+                "low": low - beyond,
+                "high": high + beyond,
                 "p_value": _p_value(drawn, beyond),
-                "unit": "1" if quantity == "contribution" else first.unit,
-                "n_1": first.n,
-                "n_2": second.n,
+                "unit": before.unit,
+                "n_1": some.n,
+                "n_2": others.n,
                 "paired": paired,
             }
         )
-    order = list(first.quantities())
-    return sorted(rows, key=lambda row: order.index((row["quantity"], row["modality"])))
+    return rows
 
 
 def _drawn(first: _Analysis, second: _Analysis, paired: bool) -> tuple[Array, Array]:

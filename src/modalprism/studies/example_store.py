@@ -11,11 +11,12 @@ import pyarrow as pa
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.parquet import parquet_bytes, read_parquet
-from modalprism.plotting.examples import ShownExample
+from modalprism.results.examples import ShownExample
+from modalprism.results.quantities import ATOMS, keys
 
 EXAMPLES_FILE: Final = "examples.parquet"
 
-_ATOMS: Final = ("redundancy", "first_unique", "second_unique", "synergy")
+_ATOMS: Final = [f"{which}_{name}".lstrip("_") for name, which in keys(ATOMS, ("first", "second"))]
 SCHEMA: Final = pa.schema(
     [
         ("model", pa.string()),

@@ -21,7 +21,7 @@ def with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns as in `modalprism.studies.profile.SCHEMA`; a row a layer and quantity.
+        Columns as in `modalprism.results.table.COLUMNS`; a row a layer and quantity.
 
     Examples
     --------

@@ -199,7 +199,7 @@ def _analyse(
     layer = analysis.layer
     name = "whole model" if layer == NO_LAYER else store.layer_name(layer)
     where_it_is = analysis._asdict() | {"layer_name": name, "q_value": float("nan")}
-    rows = [where_it_is | record for record in found.records()]
+    rows = [where_it_is | record for record in found.table().rows()]
     evidence = found.evidence
     if evidence is None:
         return Entry(rows, {_EVIDENCE: pack({})})

@@ -20,8 +20,9 @@ from modalprism.cache import Cache, Entry, Key
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.parquet import parquet_bytes, parquet_table
-from modalprism.plotting.examples import OBSERVED, ShownExample, owners
 from modalprism.progress import Track, silent
+from modalprism.results.examples import OBSERVED, ShownExample
+from modalprism.results.quantities import ATOMS, keys
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_rows import chosen_rows, standing
@@ -110,14 +111,14 @@ def _chosen(
     labels = _labels(study_store.store, candidates)
     answers = _answers(answer, candidates)
     chosen = []
-    for place, (atom, modality) in enumerate(owners(modalities)):
+    for place, (atom, modality) in enumerate(keys(ATOMS, modalities)):
         for rank, row in enumerate(chosen_rows(score[:, place], inputs, answered, EACH)):
             redundancy, one, other, synergy = (float(value) for value in atoms[row])
             example = ShownExample(
                 study_store.model,
                 study_store.dataset,
                 atom,
-                modality,
+                modality or None,
                 rank,
                 row,
                 "" if identities is None else str(identities[row]),

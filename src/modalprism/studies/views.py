@@ -25,13 +25,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
-from modalprism.estimation.analysis import Analysis, Estimate, percentile_interval
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.analyze import analyze
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codes import code_states
 from modalprism.estimation.redrawn import analyze_redrawn
 from modalprism.estimation.sensitivity import code_sensitivity
 from modalprism.registry import Registry
+from modalprism.results.estimate import Estimate, percentile_interval
 
 Pairs = Literal["observed", "redrawn"]
 

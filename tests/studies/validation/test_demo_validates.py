@@ -109,7 +109,9 @@ def test_the_demo_passes_every_check(study_store, verdicts):
     passed = {name for name, one in found.items() if one.verdict == "pass"}
     # The name plays no part in what is pictured, so that two checks of it say nothing.
     assert set(found) - passed <= {"text twice", "noise over the text"}
-    assert found[CUT].rest.low > 0.5  # bits that were everybody's, and now are the picture's alone
+    assert (
+        found[CUT].rest.estimate.low > 0.5
+    )  # bits that were everybody's, and now are the picture's alone
 
 
 def test_a_target_that_never_saw_the_image_fails(broken, verdicts):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modalprism.estimation.analysis import Estimate
 from modalprism.progress import silent
+from modalprism.results.estimate import Estimate
 from modalprism.studies.validation.case import Case
 from modalprism.studies.validation.embedding_checks import (
     Duplicate,

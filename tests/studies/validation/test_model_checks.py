@@ -25,8 +25,8 @@ def test_an_honest_model_passes(captured, stored, models, verdicts):
     found = verdicts(study_store, checks=checks)
     assert set(verdict_of(found).values()) == {"pass"}
     assert found[ROWS].seen == "of 64 rows: image 64, text 64, answer 64"
-    assert found[ROWS].rest.low > 0.9
-    assert found[MOVES].rest.low > 0.2
+    assert found[ROWS].rest.estimate.low > 0.9
+    assert found[MOVES].rest.estimate.low > 0.2
     # Under noise alone two inputs of one shape cannot be told apart at all.
     assert "→ 0.000 bit at σ = 0, 1, 4, 16, ∞" in found["noise over the image"].seen
 

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from modalprism.errors import InputError
+from modalprism.results.estimate import Estimate
 from modalprism.studies.validation import VALIDATION_FILE, VALIDATION_TABLE, Validation
 from modalprism.studies.validation.check import Check
 from modalprism.studies.validation.finding import COLUMNS, NotRunError, Rest, Seen
 
-REST = Rest("U image", 0.1, 0.05, 0.15, "bit")
+REST = Rest("U image", Estimate(0.1, 0.05, 0.15, unit="bit"))
 
 
 class Scripted(Check):

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.estimation.analysis import Analysis, Estimate
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.atoms import split_information
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.codebook.coding import code_sources, renumbered
@@ -44,6 +44,7 @@ from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.threads import one_thread
 from modalprism.pid.solve import solve_union_information
 from modalprism.progress import Step, Track, counted_steps, no_step, silent
+from modalprism.results.estimate import Estimate
 
 Array = NDArray[np.float64]
 

@@ -13,10 +13,10 @@ from modalprism.errors import InputError
 from modalprism.plotting.figures.contribution import contribution_figure
 from modalprism.plotting.figures.course import course_figure
 from modalprism.plotting.figures.depth import depth_figure
-from modalprism.plotting.figures.prism import PARTS, prism_figure
+from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.glyphs import cover
-from modalprism.plotting.readings import Measured, Readings
 from modalprism.plotting.settings import drawing
+from modalprism.results.table import Table
 
 __all__ = [
     "FIGURES",
@@ -40,13 +40,14 @@ FIGURES: Final = {
 }
 
 
-def figure_of(profile: Measured, name: str | None = None) -> Figure:
+def figure_of(results: Table, manifest: dict[str, Any], name: str | None = None) -> Figure:
     """Draw a figure of a profile for a notebook.
 
     Parameters
     ----------
-    profile : Measured
-        A profile.
+    results : Table
+    manifest : dict
+        As in `draw`.
     name : str, optional
         One of `FIGURES`; where it is None, the first that the profile has the view of.
 
@@ -55,8 +56,7 @@ def figure_of(profile: Measured, name: str | None = None) -> Figure:
     InputError
         If the profile has no such figure.
     """
-    readings = Readings(profile)
-    drawable = [figure for figure, view in FIGURES.items() if readings.cases(view)]
+    drawable = [figure for figure, view in FIGURES.items() if results.cases(view)]
     if name is None and not drawable:
         raise InputError("this profile has no view that a figure shows; it holds no atoms")
     chosen = drawable[0] if name is None else name
@@ -66,18 +66,18 @@ def figure_of(profile: Measured, name: str | None = None) -> Figure:
         )
     resolution = mpl.rcParams["figure.dpi"]  # of the caller's notebook or window
     with drawing(), mpl.rc_context({"figure.dpi": resolution}):
-        figure = draw(readings, chosen, profile.manifest)
+        figure = draw(results, chosen, manifest)
         cover(figure)
         return figure
 
 
-def draw(readings: Readings, name: str, manifest: dict[str, Any]) -> Figure:
+def draw(results: Table, name: str, manifest: dict[str, Any]) -> Figure:
     """Draw one of `FIGURES`, under the settings that are in force.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile that has the figure's view.
+    results : Table
+        The results of a profile that has the figure's view.
     name : str
         Name of the figure.
     manifest : dict
@@ -85,11 +85,11 @@ def draw(readings: Readings, name: str, manifest: dict[str, Any]) -> Figure:
     """
     seed, view = manifest.get("seed"), FIGURES[name]
     if view != "answer":
-        return (depth_figure if name == view else course_figure)(readings, view, seed)
+        return (depth_figure if name == view else course_figure)(results, view, seed)
     questions = {str(dataset): str(text) for dataset, text in manifest.get("datasets", {}).items()}
     of_answers: dict[str, Callable[..., Figure]] = {
         "prism": prism_figure,
-        "prism-percent": partial(prism_figure, measure=PARTS),
+        "prism-percent": partial(prism_figure, percent=True),
         "contribution": contribution_figure,
     }
-    return of_answers[name](readings, questions, seed)
+    return of_answers[name](results, questions, seed)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from modalprism.plotting.atoms import FAINT, INK, atom_styles
-from modalprism.plotting.figures.difference import MOST_ROWS, SIGNIFICANCE
+from modalprism.plotting.figures.difference import MOST_ROWS, difference_of
 from modalprism.plotting.figures.dumbbell import (
     UNKNOWN_LOOK,
     DumbbellLook,
@@ -27,8 +27,9 @@ from modalprism.plotting.figures.dumbbell import (
 )
 from modalprism.plotting.figures.panels import ShownFigure, bare, heading
 from modalprism.plotting.figures.tooltips import hover_row
-from modalprism.plotting.notation import UNDETERMINED, amount, counts, label, number, percent
-from modalprism.plotting.readings import ATOM_QUANTITIES, Case, Readings
+from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
+from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.table import Case, Table
 
 _LABEL_INCHES: Final = 1.7
 _PANEL_INCHES: Final = (1.55, 1.55, 1.55, 1.55, 1.94)
@@ -37,25 +38,23 @@ _EDGES_INCHES: Final = 1.75  # title, key, axes and footer
 _MOST_TICKS: Final = 4  # steps between them, of a panel
 _SHADE: Final = "#f4f6f8"
 _FARTHEST: Final = 0.25  # how far beyond 0 and 1 an interval of the contribution is followed
-_Key = tuple[str, str]  # quantity and modality
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One model on one dataset in two runs, and what was compared of it."""
+    """One model on one dataset in two runs."""
 
     case: Case
     before: str
     after: str
-    differences: Mapping[_Key, Mapping[Hashable, Any]]
-    ends: Mapping[_Key, Ends]
+    ends: Mapping[Key, Ends]
 
 
 @dataclass(frozen=True)
 class _Panel:
     """One quantity: how it is called, and how it looks."""
 
-    key: _Key
+    key: Key
     name: str
     look: DumbbellLook
 
@@ -90,7 +89,7 @@ def changes(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def before_after_figure(
-    frame: pd.DataFrame, readings: Mapping[str, Readings], seed: object = None
+    frame: pd.DataFrame, results: Mapping[str, Table], seed: object = None
 ) -> Figure:
     """Draw the atoms and the contribution in two runs as dumbbells, one row a model and dataset.
 
@@ -98,8 +97,8 @@ def before_after_figure(
     ----------
     frame : pandas.DataFrame
         Rows of `changes`, of one kind of pairs.
-    readings : mapping of str to Readings
-        The readings of each run, by the name that it has in the frame.
+    results : mapping of str to Table
+        The results of each run, by the name that it has in the frame.
     seed : object
         Seed of the studies, for the footer; None where they do not share one.
 
@@ -111,10 +110,10 @@ def before_after_figure(
         determine is a hatched band, not a point. At most `MOST_ROWS` rows are drawn, those that
         differ most.
     """
-    any_run = next(iter(readings.values()))
-    every = _rows(frame, readings)
+    any_run = next(iter(results.values()))
+    every = _rows(frame, results)
     rows = sorted(sorted(every, key=_size, reverse=True)[:MOST_ROWS], key=every.index)
-    texts = _labels(rows, readings)
+    texts = _labels(rows, results)
     tallest = max(text.count("\n") + 1 for text in texts)
     height = len(rows) * max(0.46, 0.13 * tallest + 0.08) + _EDGES_INCHES
     figure = ShownFigure((_LABEL_INCHES + sum(_PANEL_INCHES), height), layout="constrained")
@@ -130,35 +129,32 @@ def before_after_figure(
         _frame(one, panel, inches, any_run.unit("answer"), any_run.shown)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set_yticks(range(len(rows)), texts)
-    heading(figure, _title(rows, readings), _key(rows))
+    heading(figure, _title(rows, results), _key(rows))
     facts = _facts(frame, seed, len(rows), len(every))
     figure.supxlabel(" · ".join(facts), x=0.01, ha="left", fontsize=7, color=FAINT)
     return figure
 
 
-def _rows(frame: pd.DataFrame, readings: Mapping[str, Readings]) -> list[_Row]:
+def _rows(frame: pd.DataFrame, results: Mapping[str, Table]) -> list[_Row]:
     """Return the rows in the order of the run that came first."""
-    first, second = next(iter(readings.values())).modalities
-    keys = [*zip(ATOM_QUANTITIES, ("", first, second, ""), strict=True), ("contribution", first)]
+    first, second = next(iter(results.values())).modalities
+    wanted = [*keys(ATOMS, (first, second)), ("contribution", first)]
     by = ["model_1", "dataset_1", "pairs", "run_1", "run_2"]
     found = []
     for (model, dataset, pairs, before, after), part in frame.groupby(by, sort=False):
         case = Case(str(model), str(dataset), str(pairs))
         compared = {
-            (str(row["quantity"]), str(row["modality"])): row for row in part.to_dict("records")
+            (str(row["quantity"]), str(row["modality"])): difference_of(row)
+            for row in part.to_dict("records")
         }
-        runs = [readings[str(run)] for run in (before, after)]
+        runs = [results[str(run)] for run in (before, after)]
         ends = {}
-        for key in keys:
+        for key in wanted:
             one, other = (run.get(case, "answer", *key) for run in runs)
-            difference = compared.get(key)
-            ends[key] = Ends(one, other)
-            if difference is not None:
-                told = float(difference["q_value"]) <= SIGNIFICANCE
-                ends[key] = Ends(one, other, float(difference["difference"]), told)
-        found.append(_Row(case, str(before), str(after), compared, ends))
-    order = {name: one.cases("answer") for name, one in readings.items()}
-    names = list(readings)
+            ends[key] = Ends(one, other, compared.get(key))
+        found.append(_Row(case, str(before), str(after), ends))
+    order = {name: one.cases("answer") for name, one in results.items()}
+    names = list(results)
     return sorted(
         found, key=lambda row: (names.index(row.before), order[row.before].index(row.case))
     )
@@ -167,9 +163,9 @@ def _rows(frame: pd.DataFrame, readings: Mapping[str, Readings]) -> list[_Row]:
 def _size(row: _Row) -> float:
     """Return by how much the atom that differs most differs."""
     sizes = [
-        abs(ends.difference)
+        abs(ends.difference.value)
         for (quantity, _), ends in row.ends.items()
-        if quantity in ATOM_QUANTITIES and ends.difference is not None
+        if quantity in ATOMS and ends.difference is not None
     ]
     return max(sizes, default=0.0)
 
@@ -189,8 +185,8 @@ def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[_Panel]:
     return [*panels, _Panel(contribution, f"contribution of {modalities[0]}", look)]
 
 
-def _reach(rows: Sequence[_Row], keys: Sequence[_Key]) -> list[float]:
-    known = [reading for row in rows for key in keys for reading in row.ends[key].known]
+def _reach(rows: Sequence[_Row], keys: Sequence[Key]) -> list[float]:
+    known = [estimate for row in rows for key in keys for estimate in row.ends[key].known]
     ends = [end for one in known for end in (one.value, one.low, one.high)]
     return [end for end in ends if math.isfinite(end)]
 
@@ -216,15 +212,15 @@ def _frame(
     axes.set_xlabel(unit)
 
 
-def _title(rows: Sequence[_Row], readings: Mapping[str, Readings]) -> str:
+def _title(rows: Sequence[_Row], results: Mapping[str, Table]) -> str:
     models = {row.case.model for row in rows}
     whose = f"{label(rows[0].case.model, 40, 1)}, before" if len(models) == 1 else "Before"
     pairs = f", {rows[0].case.pairs} pairs" if rows[0].case.pairs else ""
-    target = readings[rows[0].before].target("answer")
+    target = results[rows[0].before].target("answer")
     return label(f"{whose} and after: information about {target}{pairs}", 110, 1)
 
 
-def _labels(rows: Sequence[_Row], readings: Mapping[str, Readings]) -> list[str]:
+def _labels(rows: Sequence[_Row], results: Mapping[str, Table]) -> list[str]:
     """Name each row by what is not the same in all."""
     models = {row.case.model for row in rows}
     starts = {row.before for row in rows}  # one of them alone is named in the key
@@ -239,7 +235,7 @@ def _labels(rows: Sequence[_Row], readings: Mapping[str, Readings]) -> list[str]
         unlearnt = [
             when
             for when, run in (("before", row.before), ("after", row.after))
-            if (skill := readings[run].skill(row.case.model, row.case.dataset)) is not None
+            if (skill := results[run].skill(row.case.model, row.case.dataset)) is not None
             and not skill.above_chance
         ]
         if unlearnt:
@@ -281,19 +277,17 @@ def _facts(frame: pd.DataFrame, seed: object, drawn: int, of: int) -> list[str]:
 
 
 def _said(panel: _Panel, row: _Row) -> str:
-    write = percent if panel.of_contribution else amount
-    ends, found = row.ends[panel.key], row.differences.get(panel.key)
+    ends, percent = row.ends[panel.key], panel.of_contribution
     lines = [row.case.name, panel.name]
     if ends.before is not None:
-        lines.append(f"before ({row.before}): {write(ends.before)}")
+        lines.append(f"before ({row.before}): {written(ends.before, percent=percent)}")
     if ends.after is not None:
-        lines.append(f"after ({row.after}): {write(ends.after)}")
-    if found is not None:
-        scale, digits, unit = 1, 2, str(found["unit"])
-        if panel.of_contribution:
-            scale, digits, unit = 100, 0, "percentage points"
-        value, low, high = (float(found[name]) * scale for name in ("difference", "low", "high"))
-        interval = f"[{number(low, digits)}, {number(high, digits)}]"
+        lines.append(f"after ({row.after}): {written(ends.after, percent=percent)}")
+    if (difference := ends.difference) is not None:
+        if percent:
+            difference = difference.scaled(100, "percentage points")
+        digits = 0 if percent else 2
         apart = "told apart from zero" if ends.told else "not told apart from zero"
-        lines.append(f"difference: {signed(value, digits)} {unit} {interval}, {apart}")
+        value, interval = signed(difference.value, digits), parts(difference, digits)[1]
+        lines.append(f"difference: {value} {difference.unit} {interval}, {apart}")
     return "\n".join(lines)

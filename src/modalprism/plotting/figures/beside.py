@@ -14,10 +14,10 @@ from matplotlib.patches import Rectangle
 from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import ShownFigure, bare, footer, heading
 from modalprism.plotting.figures.tooltips import hover_row
-from modalprism.plotting.notation import counts, label, percent
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.scores import OURS, Scoring
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import counts, label, written
+from modalprism.results.table import Table
 
 _MARKERS: Final = "osD^vPX<>*hd"
 _COLUMNS: Final = 4
@@ -25,14 +25,14 @@ _LOW, _HIGH = -0.15, 1.15  # whatever lies beyond is drawn at the edge, as an ar
 _ROOM: Final = 0.8  # of a row, for the markers of all models
 
 
-def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = None) -> Figure:
+def beside_figure(scored: Sequence[Scoring], results: Table, seed: object = None) -> Figure:
     """Draw which part each method gives the first modality.
 
     Parameters
     ----------
     scored : sequence of Scoring
         Those whose `share` is false have no place here.
-    readings : Readings
+    results : Table
         Of the same run.
     seed : object
         Seed of the study, for the footer.
@@ -43,9 +43,9 @@ def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = 
         A row a method, ours first, a marker a model; lines are 95 % intervals. What a method
         leaves undetermined is hatched, and no marker.
     """
-    first = readings.modalities[0]
-    one, two = readings.shown
-    styles = atom_styles(readings.shown)[1:3]
+    first = results.modalities[0]
+    one, two = results.shown
+    styles = atom_styles(results.shown)[1:3]
     shares = [each for each in scored if each.share]
     datasets = list(dict.fromkeys(each.dataset for each in shares))
     methods = list(dict.fromkeys(each.method for each in shares))
@@ -66,13 +66,13 @@ def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = 
             }
             said = [f"{method}, part of {first} on {dataset}"]
             for number, model in enumerate(models):
-                if model not in of or first not in of[model].readings:
+                if model not in of or first not in of[model].estimates:
                     continue
-                reading = of[model].readings[first]
+                estimate = of[model].estimates[first]
                 middle = place + (number - (len(models) - 1) / 2) * _ROOM / len(models)
                 marker = _MARKERS[number % len(_MARKERS)]
-                _mark(axes, middle, _ROOM / len(models), reading, marker, styles)
-                said.append(f"{model}: {percent(reading)}")
+                _mark(axes, middle, _ROOM / len(models), estimate, marker, styles)
+                said.append(f"{model}: {written(estimate, percent=True)}")
             hover_row(axes, place, "\n".join(said))
         ours = sum(method.startswith(OURS) for method in methods)
         axes.axhline(ours - 0.5, color=FAINT, linewidth=0.8)
@@ -92,12 +92,12 @@ def beside_figure(scored: Sequence[Scoring], readings: Readings, seed: object = 
     ]  # fmt: skip
     heading(figure, f"Which part each method gives the {one}", key)
     theirs = [
-        reading.n for each in shares if not each.method.startswith(OURS)
-        for reading in each.readings.values()
+        estimate.n for each in shares if not each.method.startswith(OURS)
+        for estimate in each.estimates.values()
     ]  # fmt: skip
     words = [f"baselines {counts(min(theirs), max(theirs))}"] if theirs else []
     words += ["lines: 95 % intervals", "filled: not a half", "hatched: undetermined"]
-    footer(figure, readings, "answer", seed, *words)
+    footer(figure, results, "answer", seed, *words)
     return figure
 
 
@@ -105,11 +105,11 @@ def _mark(
     axes: Axes,
     height: float,
     room: float,
-    reading: Reading,
+    estimate: Estimate,
     marker: str,
     styles: Sequence[AtomStyle],
 ) -> None:
-    if not reading.determined:
+    if not estimate.determined:
         band = Rectangle(
             *((0, height - 0.4 * room), 1, 0.8 * room),
             facecolor="#f1f3f5",
@@ -120,24 +120,24 @@ def _mark(
         )
         axes.add_patch(band)
         return
-    if reading.bounded:
-        ends = [max(reading.low, _LOW), min(reading.high, _HIGH)]
+    if estimate.bounded:
+        ends = [max(estimate.low, _LOW), min(estimate.high, _HIGH)]
         axes.plot(ends, [height] * 2, color=INK, linewidth=1, zorder=3)
-    inside = _LOW <= reading.value <= _HIGH
+    inside = _LOW <= estimate.value <= _HIGH
     axes.plot(
-        min(max(reading.value, _LOW), _HIGH),
+        min(max(estimate.value, _LOW), _HIGH),
         height,
-        marker if inside else ("<" if reading.value < _LOW else ">"),
+        marker if inside else ("<" if estimate.value < _LOW else ">"),
         markersize=4.5,
-        markerfacecolor=_colour(reading, styles),
+        markerfacecolor=_colour(estimate, styles),
         markeredgecolor=INK,
         markeredgewidth=0.7,
         zorder=4,
     )
 
 
-def _colour(reading: Reading, styles: Sequence[AtomStyle]) -> str:
+def _colour(estimate: Estimate, styles: Sequence[AtomStyle]) -> str:
     first, second = styles
-    if reading.above(0.5):
+    if estimate.above(0.5):
         return first.colour
-    return second.colour if reading.complement.above(0.5) else "white"
+    return second.colour if estimate.complement.above(0.5) else "white"

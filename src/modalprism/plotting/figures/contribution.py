@@ -12,23 +12,21 @@ from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import bare, footer, heading
 from modalprism.plotting.figures.rows import Rows
 from modalprism.plotting.figures.tooltips import hover_row
-from modalprism.plotting.notation import UNDETERMINED, label, percent
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Readings
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import UNDETERMINED, label, written
+from modalprism.results.table import Table
 
 _FARTHEST = 0.5  # how far beyond 0 and 1 the axis may follow an interval
 _NUMBER = 0.45  # room for the number, in units of the contribution
 
 
-def contribution_figure(
-    readings: Readings, questions: dict[str, str], seed: object = None
-) -> Figure:
+def contribution_figure(results: Table, questions: dict[str, str], seed: object = None) -> Figure:
     """Draw the first modality's contribution per model, dataset and kind of pairs.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile that has the answer view.
+    results : Table
+        The results of a profile that has the answer view.
     questions : dict of str to str
         A line of text for each dataset; may be empty.
     seed : object
@@ -39,23 +37,23 @@ def contribution_figure(
     matplotlib.figure.Figure
         A contribution that the data cannot determine is a hatched band, not a point.
     """
-    first, second = readings.shown
-    _, one, two, _ = atom_styles(readings.shown)
-    rows = Rows.of(readings, questions, len(readings.pairs("answer")))
-    figure, panels = rows.canvas(readings)
+    first, second = results.shown
+    _, one, two, _ = atom_styles(results.shown)
+    rows = Rows.of(results, questions, len(results.pairs("answer")))
+    figure, panels = rows.canvas(results)
     by_kind = dict(panels)
     drawn = []
-    for case in readings.cases("answer"):
-        reading = readings.get(case, "answer", "contribution", readings.modalities[0])
-        if reading is not None:
-            drawn.append((by_kind[case.pairs], rows.place(case), reading, rows.learnt(case)))
-            said = f"{case.name}\ncontribution of {readings.modalities[0]}: {percent(reading)}"
-            hover_row(by_kind[case.pairs], rows.place(case), said)
+    for case in results.cases("answer"):
+        estimate = results.get(case, "answer", "contribution", results.modalities[0])
+        if estimate is not None:
+            drawn.append((by_kind[case.pairs], rows.place(case), estimate, rows.learnt(case)))
+            said = f"contribution of {results.modalities[0]}: {written(estimate, percent=True)}"
+            hover_row(by_kind[case.pairs], rows.place(case), f"{case.name}\n{said}")
     ends = [e for _, _, r, _ in drawn if r.determined for e in (r.value, r.low, r.high) if e == e]
     low = max(-_FARTHEST, min(0.0, *ends, 0.0))
     high = min(1 + _FARTHEST, max(1.0, *ends, 1.0))
-    for axes, height, reading, learnt in drawn:
-        _row(axes, height, reading, (low, high), (one, two), learnt)
+    for axes, height, estimate, learnt in drawn:
+        _row(axes, height, estimate, (low, high), (one, two), learnt)
     for _, axes in panels:
         bare(axes)
         axes.set_xlim(low - 0.03, high + _NUMBER)
@@ -68,9 +66,9 @@ def contribution_figure(
     title = "Contribution: each modality's part of the unique information"
     heading(figure, title, _key(first, second, one, two))
     words = ["line: 95 % interval"]
-    if any(not reading.determined for _, _, reading, _ in drawn):
+    if any(not estimate.determined for _, _, estimate, _ in drawn):
         words.append("undetermined: the unique information is not distinguishable from zero")
-    footer(figure, readings, "answer", seed, *words)
+    footer(figure, results, "answer", seed, *words)
     return figure
 
 
@@ -89,12 +87,12 @@ def _key(first: str, second: str, one: AtomStyle, two: AtomStyle) -> list[Artist
 def _row(
     axes: Axes,
     height: float,
-    reading: Reading,
+    estimate: Estimate,
     limits: tuple[float, float],
     styles: tuple[AtomStyle, AtomStyle],
     learnt: bool,
 ) -> None:
-    if not reading.determined:
+    if not estimate.determined:
         band = Rectangle(
             (0, height - 0.32), 1, 0.64, facecolor="#f1f3f5", edgecolor=GRID, hatch="////", zorder=2
         )
@@ -115,23 +113,23 @@ def _row(
     low, high = limits
     one, two = styles
     alpha = 1 if learnt else 0.45
-    if reading.bounded:
-        ends = [max(reading.low, low), min(reading.high, high)]
+    if estimate.bounded:
+        ends = [max(estimate.low, low), min(estimate.high, high)]
         axes.plot(ends, [height] * 2, color=INK, linewidth=1.4, alpha=alpha, zorder=3)
         for inside, end, marker in (
-            (reading.low >= low, low, "<"),
-            (reading.high <= high, high, ">"),
+            (estimate.low >= low, low, "<"),
+            (estimate.high <= high, high, ">"),
         ):
             if not inside:  # the interval goes on beyond the axis
                 axes.plot(end, height, marker, color=INK, markersize=4, alpha=alpha, zorder=3)
-    if reading.above(0.5):
+    if estimate.above(0.5):
         colour, marker = one.colour, one.marker
-    elif reading.bounded and reading.high < 0.5:
+    elif estimate.bounded and estimate.high < 0.5:
         colour, marker = two.colour, two.marker
     else:
         colour, marker = "white", "o"
     axes.plot(
-        min(max(reading.value, low), high),
+        min(max(estimate.value, low), high),
         height,
         marker,
         markersize=6,
@@ -142,7 +140,7 @@ def _row(
         zorder=4,
     )
     axes.annotate(
-        percent(reading),
+        written(estimate, percent=True),
         (high, height),
         (10, 0),
         textcoords="offset points",

@@ -12,20 +12,20 @@ from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import footer, heading
 from modalprism.plotting.figures.tooltips import hover_area
-from modalprism.plotting.notation import percent
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import written
+from modalprism.results.table import Case, Table
 
 _BEYOND = 0.15  # how far beyond 0 and 1 the axis goes
 
 
-def course_figure(readings: Readings, view: str, seed: object = None) -> Figure:
+def course_figure(results: Table, view: str, seed: object = None) -> Figure:
     """Draw the first modality's contribution over depth.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile that has the view.
+    results : Table
+        The results of a profile that has the view.
     view : str
         ``stream`` or ``encoding``.
     seed : object
@@ -36,12 +36,12 @@ def course_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     matplotlib.figure.Figure
         Models down, datasets across. Layers at which the data cannot tell are shaded.
     """
-    first, second = readings.shown
-    _, one, two, _ = atom_styles(readings.shown)
+    first, second = results.shown
+    _, one, two, _ = atom_styles(results.shown)
     quantity = f"contribution of {first}: U {first} / (U {first} + U {second})"
-    figure, panels = depth_panels(readings, view, quantity)
+    figure, panels = depth_panels(results, view, quantity)
     for case, panel in panels:
-        _panel(panel, readings, case, view, (one, two))
+        _panel(panel, results, case, view, (one, two))
     looks = ((one, f"{first} contributes more"), (two, f"{second} contributes more"))
     key = [
         Line2D([], [], color=INK, marker=style.marker, markerfacecolor=style.colour, label=words)
@@ -54,16 +54,16 @@ def course_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     title = "Contribution: each modality's part of the unique information, at each depth"
     heading(figure, title, [*key, shaded])
     words = ("lines: 95 % intervals", f"1: only {first}, 0: only {second}")
-    footer(figure, readings, view, seed, *words)
+    footer(figure, results, view, seed, *words)
     return figure
 
 
 def _panel(
-    axes: Axes, readings: Readings, case: Case, view: str, styles: tuple[AtomStyle, AtomStyle]
+    axes: Axes, results: Table, case: Case, view: str, styles: tuple[AtomStyle, AtomStyle]
 ) -> None:
-    layers = readings.layers(case, view)
+    layers = results.layers(case, view)
     course = [
-        readings.get(case, view, "contribution", readings.modalities[0], layer) for layer in layers
+        results.get(case, view, "contribution", results.modalities[0], layer) for layer in layers
     ]
     half = min(np.diff(layers), default=1) / 2
     values = [r.value if r is not None and r.determined else np.nan for r in course]
@@ -71,21 +71,21 @@ def _panel(
     axes.plot(layers, values, color=INK, linewidth=0.9)
     intervals: list[tuple[float, float]] = []
     points: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for layer, reading in zip(layers, course, strict=True):
-        if reading is None:
+    for layer, estimate in zip(layers, course, strict=True):
+        if estimate is None:
             continue
-        name = readings.layer_name(case, view, layer)
-        said = f"{case.name}, {name}\ncontribution of {readings.modalities[0]}: {percent(reading)}"
-        hover_area(axes, layer - half, layer + half, said)
-        if not reading.determined:
+        name = results.layer_name(case, view, layer)
+        said = f"contribution of {results.modalities[0]}: {written(estimate, percent=True)}"
+        hover_area(axes, layer - half, layer + half, f"{case.name}, {name}\n{said}")
+        if not estimate.determined:
             axes.axvspan(
                 layer - half, layer + half, facecolor="#f1f3f5", edgecolor="#c3c9d0", hatch="////",
                 linewidth=0, zorder=0,
             )  # fmt: skip
             continue
-        if reading.bounded:
-            intervals += [(layer, reading.low), (layer, reading.high), (np.nan, np.nan)]
-        points.setdefault(_look(reading, styles), []).append((layer, reading.value))
+        if estimate.bounded:
+            intervals += [(layer, estimate.low), (layer, estimate.high), (np.nan, np.nan)]
+        points.setdefault(_look(estimate, styles), []).append((layer, estimate.value))
     # One line with gaps, and one a look: a line for every layer would take most of the time.
     if intervals:
         axes.plot(*zip(*intervals, strict=True), color=INK, linewidth=1.1)
@@ -101,11 +101,11 @@ def _panel(
     axes.tick_params(axis="y", length=0)
 
 
-def _look(reading: Reading, styles: tuple[AtomStyle, AtomStyle]) -> tuple[str, str]:
+def _look(estimate: Estimate, styles: tuple[AtomStyle, AtomStyle]) -> tuple[str, str]:
     """Marker and colour of a point: of the modality that contributes more, or of neither."""
     one, two = styles
-    if reading.above(0.5):
+    if estimate.above(0.5):
         return one.marker, one.colour
-    if reading.complement.above(0.5):
+    if estimate.complement.above(0.5):
         return two.marker, two.colour
     return "o", "white"

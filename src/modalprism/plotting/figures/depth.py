@@ -16,9 +16,9 @@ from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import footer, heading
 from modalprism.plotting.figures.tooltips import hover_area
 from modalprism.plotting.fusion import FusionSpan, fusion_span
-from modalprism.plotting.notation import amount
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import written
+from modalprism.results.table import Case, Table
 
 TITLES: Final = {
     "stream": "What the two streams hold at each depth",
@@ -26,13 +26,13 @@ TITLES: Final = {
 }
 
 
-def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
+def depth_figure(results: Table, view: str, seed: object = None) -> Figure:
     """Draw the atoms of a layer view over depth.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile that has the view.
+    results : Table
+        The results of a profile that has the view.
     view : str
         ``stream`` or ``encoding``.
     seed : object
@@ -43,12 +43,12 @@ def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     matplotlib.figure.Figure
         Models down, datasets across, one information axis for all panels.
     """
-    styles = atom_styles(readings.shown)
+    styles = atom_styles(results.shown)
     fused = False
-    figure, panels = depth_panels(readings, view)
+    figure, panels = depth_panels(results, view)
     for case, panel in panels:
-        _panel(panel, readings, case, view, styles)
-        if view == "stream" and (span := fusion_span(readings, case)) is not None:
+        _panel(panel, results, case, view, styles)
+        if view == "stream" and (span := fusion_span(results, case)) is not None:
             _mark(panel, span)
             fused = True
     lines: list[Artist] = [
@@ -59,7 +59,7 @@ def depth_figure(readings: Readings, view: str, seed: object = None) -> Figure:
     words = ["ribbons: 95 % intervals", "hollow, hatched: not told apart from noise"]
     if fused:
         words.append("between the dashed lines: fusion, redundancy rises")
-    footer(figure, readings, view, seed, *words)
+    footer(figure, results, view, seed, *words)
     return figure
 
 
@@ -72,20 +72,17 @@ def _mark(axes: Axes, span: FusionSpan) -> None:
 
 
 def _panel(
-    axes: Axes, readings: Readings, case: Case, view: str, styles: tuple[AtomStyle, ...]
+    axes: Axes, results: Table, case: Case, view: str, styles: tuple[AtomStyle, ...]
 ) -> None:
-    layers = readings.layers(case, view)
+    layers = results.layers(case, view)
     atoms = np.array(
         [
-            [
-                (a.value, a.low, a.high) if a else (np.nan,) * 3
-                for a in readings.atoms(case, view, k)
-            ]
+            [(a.value, a.low, a.high) if a else (np.nan,) * 3 for a in results.atoms(case, view, k)]
             for k in layers
         ]
     )  # depth × atom × (value, low, high)
     noise = np.array(
-        [[a is not None and not _told(a) for a in readings.atoms(case, view, k)] for k in layers]
+        [[a is not None and not _told(a) for a in results.atoms(case, view, k)] for k in layers]
     )
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.grid(axis="y")
@@ -111,17 +108,17 @@ def _panel(
                 )  # fmt: skip
     for layer in layers:
         lines = [
-            f"{style.name}: {amount(atom)}"
-            for style, atom in zip(styles, readings.atoms(case, view, layer), strict=True)
+            f"{style.name}: {written(atom)}"
+            for style, atom in zip(styles, results.atoms(case, view, layer), strict=True)
             if atom is not None
         ]
-        name = readings.layer_name(case, view, layer)
+        name = results.layer_name(case, view, layer)
         hover_area(axes, layer - 0.5, layer + 0.5, "\n".join([f"{case.name}, {name}", *lines]))
     if len(layers) == 1:  # a lone depth would fill the axis with nothing around it
         axes.set_xlim(layers[0] - 1, layers[0] + 1)
 
 
-def _told(atom: Reading) -> bool:
+def _told(atom: Estimate) -> bool:
     """Whether an atom is told apart from noise, by its null or else by its interval."""
     if math.isfinite(atom.p_value):
         return not atom.noise

@@ -12,15 +12,16 @@ from matplotlib.lines import Line2D
 
 from modalprism.plotting.atoms import FAINT, INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import bare, heading
-from modalprism.plotting.notation import counts, label, shortened
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import counts, label, shortened
+from modalprism.results.quantities import ATOMS, keys
 
-SIGNIFICANCE: Final = 0.05
 MOST_ROWS: Final = 24
 _PITCH: Final = 0.36  # inches a row
 
 
 def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figure:
-    """Draw what differs between two sides, one row a pair of analyses.
+    """Draw the differences between two sides, one row a pair of analyses.
 
     Parameters
     ----------
@@ -31,28 +32,25 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
     Returns
     -------
     matplotlib.figure.Figure
-        A panel an atom; filled where the difference is told apart from none (q ≤ .05). At most
-        `MOST_ROWS` pairs are drawn, those that differ most.
+        A panel an atom; markers are filled where q ≤ .05. At most `MOST_ROWS` pairs are drawn,
+        those with the largest differences.
     """
     first, second = modalities
     styles = atom_styles((shortened(first), shortened(second)))
-    atoms = list(zip(("redundancy", "unique", "unique", "synergy"), ("", first, second, ""),
-                     styles, strict=True))  # fmt: skip
-    keys = ["side_1", "side_2"]
-    named = frame.assign(**{key: [side_name(row, key[-1]) for row in frame.to_dict("records")]
-                            for key in keys})  # fmt: skip
-    largest = named.assign(size=named["difference"].abs()).groupby(keys, sort=False)["size"].max()
+    sides = ["side_1", "side_2"]
+    named = frame.assign(**{side: [side_name(row, side[-1]) for row in frame.to_dict("records")]
+                            for side in sides})  # fmt: skip
+    largest = named.assign(size=named["difference"].abs()).groupby(sides, sort=False)["size"].max()
     shown = largest.nlargest(MOST_ROWS).index
     pairs = [pair for pair in largest.index if pair in shown]
     figure = Figure((8.4, len(pairs) * _PITCH + 1.5), layout="constrained")
-    panels = figure.subplots(1, len(atoms), sharex=True, sharey=True)
+    panels = figure.subplots(1, len(styles), sharex=True, sharey=True)
     unit = str(frame["unit"].iloc[0])
-    for panel, (quantity, modality, style) in zip(panels, atoms, strict=True):
-        of_atom = named[(named["quantity"] == quantity) & (named["modality"] == modality)]
-        found = {(row["side_1"], row["side_2"]): row for row in of_atom.to_dict("records")}
-        for place, pair in enumerate(pairs):
-            if pair in found:
-                _point(panel, place, found[pair], style)
+    for panel, key, style in zip(panels, keys(ATOMS, modalities), styles, strict=True):
+        for row in named.to_dict("records"):
+            pair = (row["side_1"], row["side_2"])
+            if (row["quantity"], row["modality"]) == key and pair in pairs:
+                _point(panel, pairs.index(pair), difference_of(row), style)
         panel.axvline(0, color=INK, linewidth=0.8)
         panel.set_title(style.name, loc="left", fontweight="bold")
         panel.set_xlabel(f"difference ({unit})")
@@ -61,11 +59,11 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
     texts = [f"{label(other, 26, 1)}\nless {label(one, 26, 1)}" for one, other in pairs]
     panels[0].set_yticks(range(len(pairs)), texts)
     looks = (("told apart from none (q ≤ .05)", INK), ("not told apart", "white"))
-    key = [
+    legend = [
         Line2D([], [], color=INK, marker="o", markerfacecolor=colour, linewidth=1.2, label=words)
         for words, colour in looks
     ]
-    heading(figure, "What differs", key)
+    heading(figure, "What differs", legend)
     facts = [counts(int(frame["n_1"].min()), int(frame["n_1"].max())), "lines: 95 % intervals"]
     if len(largest) > len(pairs):
         facts.append(f"the {len(pairs)} of {len(largest)} pairs that differ most")
@@ -73,8 +71,16 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
     return figure
 
 
+def difference_of(row: Mapping[Hashable, Any]) -> Estimate:
+    """Return a row of `modalprism.studies.comparison.compare` as an estimate with its q-value."""
+    value, low, high, q_value = (
+        float(row[name]) for name in ("difference", "low", "high", "q_value")
+    )
+    return Estimate(value, low, high, q_value, str(row["unit"]))
+
+
 def side_name(row: Mapping[Hashable, Any], number: str) -> str:
-    """Name a side of a difference, "1" or "2", by what is not the same on both.
+    """Name a side of a difference, "1" or "2", by what differs between both.
 
     Examples
     --------
@@ -95,16 +101,9 @@ def side_name(row: Mapping[Hashable, Any], number: str) -> str:
     return " · ".join([*parts, *same[:1]]) or "the same"
 
 
-def _point(panel: Axes, place: int, row: Mapping[Hashable, Any], style: AtomStyle) -> None:
-    low, high, value = (float(row[key]) for key in ("low", "high", "difference"))
-    told = float(row["q_value"]) <= SIGNIFICANCE
-    panel.plot([low, high], [place, place], color=INK, linewidth=1.1)
+def _point(panel: Axes, place: int, difference: Estimate, style: AtomStyle) -> None:
+    panel.plot([difference.low, difference.high], [place, place], color=INK, linewidth=1.1)
     panel.plot(
-        value,
-        place,
-        style.marker,
-        markersize=5.5,
-        markerfacecolor=style.colour if told else "white",
-        markeredgecolor=INK,
-        markeredgewidth=0.8,
-    )
+        difference.value, place, style.marker, markersize=5.5, markeredgecolor=INK,
+        markerfacecolor=style.colour if difference.nonzero else "white", markeredgewidth=0.8,
+    )  # fmt: skip

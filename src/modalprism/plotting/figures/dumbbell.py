@@ -1,4 +1,4 @@
-"""One dumbbell: a reading before and after, each with its interval, and whether they differ."""
+"""One dumbbell: an estimate before and after, each with its interval, and whether they differ."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from modalprism.plotting.atoms import FAINT, INK
-from modalprism.plotting.notation import UNDETERMINED, number
-from modalprism.plotting.reading import Reading
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import UNDETERMINED, number
 
 UNKNOWN_LOOK: Final[dict[str, Any]] = {
     "facecolor": "#f1f3f5",
@@ -23,30 +23,32 @@ _MOST_DIGITS: Final = 4
 
 @dataclass(frozen=True)
 class Ends:
-    """A quantity before and after; None where a study has it not.
+    """A quantity before and after; None where a study did not measure it.
 
     Attributes
     ----------
-    before, after : Reading or None
-    difference : float, optional
-        After less before; None where it was not compared.
-    told : bool
-        Whether the difference is told apart from zero.
+    before, after : Estimate or None
+    difference : Estimate, optional
+        After less before; None where they were not compared.
     """
 
-    before: Reading | None
-    after: Reading | None
-    difference: float | None = None
-    told: bool = False
+    before: Estimate | None
+    after: Estimate | None
+    difference: Estimate | None = None
 
     @property
-    def known(self) -> tuple[Reading, ...]:
-        """Those that the study has and the data determine."""
+    def told(self) -> bool:
+        """Whether the difference is distinguishable from zero."""
+        return self.difference is not None and self.difference.nonzero
+
+    @property
+    def known(self) -> tuple[Estimate, ...]:
+        """The ends that are measured and determined."""
         return tuple(one for one in (self.before, self.after) if one is not None and one.determined)
 
     @property
     def unknown(self) -> bool:
-        """Whether a study has it, and the data do not determine it, before or after."""
+        """Whether an end is measured and undetermined."""
         return any(one is not None and not one.determined for one in (self.before, self.after))
 
 
@@ -104,18 +106,18 @@ def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> Non
         )
     if ends.told and ends.difference is not None:
         axes.annotate(
-            signed(ends.difference), (1, place), xycoords=axes.get_yaxis_transform(), ha="right",
-            va="center", fontsize=7, fontweight="bold", zorder=5,
+            signed(ends.difference.value), (1, place), xycoords=axes.get_yaxis_transform(),
+            ha="right", va="center", fontsize=7, fontweight="bold", zorder=5,
         )  # fmt: skip
-    for lane, reading, face in zip(lanes, both, ("white", look.colour), strict=True):
-        if reading is None:
+    for lane, estimate, face in zip(lanes, both, ("white", look.colour), strict=True):
+        if estimate is None:
             continue
-        if not reading.determined:
+        if not estimate.determined:
             _unknown(axes, lane, 1.7 * _LANE, look)
             continue
-        _whisker(axes, lane, reading, look)
+        _whisker(axes, lane, estimate, look)
         axes.plot(
-            look.inside(reading.value), lane, look.marker, markersize=5.5, markerfacecolor=face,
+            look.inside(estimate.value), lane, look.marker, markersize=5.5, markerfacecolor=face,
             markeredgecolor=INK, markeredgewidth=0.9, zorder=4,
         )  # fmt: skip
 
@@ -140,12 +142,12 @@ def signed(value: float, digits: int = 2) -> str:
     return ("+" if value > 0 else "") + number(value, digits)
 
 
-def _whisker(axes: Axes, lane: float, reading: Reading, look: DumbbellLook) -> None:
-    if not reading.bounded:
+def _whisker(axes: Axes, lane: float, estimate: Estimate, look: DumbbellLook) -> None:
+    if not estimate.bounded:
         return
-    shown = [look.inside(reading.low), look.inside(reading.high)]
+    shown = [look.inside(estimate.low), look.inside(estimate.high)]
     axes.plot(shown, [lane] * 2, color=INK, linewidth=1, solid_capstyle="butt", zorder=3)
-    for end, drawn, arrow in zip((reading.low, reading.high), shown, "<>", strict=True):
+    for end, drawn, arrow in zip((estimate.low, estimate.high), shown, "<>", strict=True):
         if end != drawn:  # the interval goes on beyond the axis
             axes.plot(drawn, lane, arrow, color=INK, markersize=3.5, zorder=3)
 

@@ -16,18 +16,12 @@ from PIL import Image
 
 from modalprism.plotting.atoms import ALARM, FAINT, INK, AtomStyle, atom_styles
 from modalprism.plotting.bar import segments
-from modalprism.plotting.examples import (
-    Owner,
-    ShownExample,
-    by_case,
-    most_words,
-    owners,
-    said_answer,
-)
 from modalprism.plotting.figures.panels import ShownFigure, heading, patches
 from modalprism.plotting.figures.tooltips import hover
-from modalprism.plotting.notation import amount, counts, label, number, shortened
-from modalprism.plotting.readings import Case, Readings
+from modalprism.results.examples import ShownExample, by_case, most_of
+from modalprism.results.notation import counts, label, number, shortened, written
+from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.table import Case, Table
 
 # Inches, all of them.
 _WIDTH: Final = 7.4
@@ -87,17 +81,17 @@ class _Cards:
 
 
 def examples_figure(
-    readings: Readings,
+    results: Table,
     case: Case,
-    found: Mapping[Owner, Sequence[ShownExample]],
+    found: Mapping[Key, Sequence[ShownExample]],
     seed: object = None,
 ) -> Figure:
     """Draw the examples of a case, a row of cards an atom.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile that has the case.
+    results : Table
+        The results of a profile that has the case.
     case : Case
     found : mapping of (atom, modality) to sequence of ShownExample
         The first four of each are drawn. An atom that is not told from zero over the dataset has
@@ -105,8 +99,8 @@ def examples_figure(
     seed : object
         Seed of the study, for the footer.
     """
-    styles = atom_styles(readings.shown)
-    rows = _rows(readings, case, found)
+    styles = atom_styles(results.shown)
+    rows = _rows(results, case, found)
     cards = _Cards.of([example for _, shown in rows for example in shown], styles)
     height = _TOP + _BOTTOM + sum(_HEADING + cards.height * bool(shown) for _, shown in rows)
     figure = ShownFigure((_WIDTH, height))
@@ -133,12 +127,12 @@ def examples_figure(
     heading(
         figure, f"Examples that tell most of each atom: {label(case.name, 52, 1)}", patches(styles)
     )
-    redundancy = readings.get(case, "answer", "redundancy")
+    redundancy = results.get(case, "answer", "redundancy")
     facts = [] if redundancy is None else [counts(redundancy.n, redundancy.n)]
     facts += [] if seed is None else [f"seed {seed}"]
     facts += [
         f"bars: pointwise atoms, estimates that have no interval; numbers: their sum "
-        f"({readings.unit('answer')})"
+        f"({results.unit('answer')})"
     ]
     words = " · ".join(facts)
     figure.text(_EDGE / _WIDTH, 0.1 / height, words, fontsize=7, color=FAINT)
@@ -146,17 +140,17 @@ def examples_figure(
 
 
 def _rows(
-    readings: Readings, case: Case, found: Mapping[Owner, Sequence[ShownExample]]
+    results: Table, case: Case, found: Mapping[Key, Sequence[ShownExample]]
 ) -> list[tuple[str, list[ShownExample]]]:
     """Return the heading of each atom, and the examples below it."""
     rows = []
-    atoms = readings.atoms(case, "answer")
-    for owner, atom in zip(owners(readings.modalities), atoms, strict=True):
+    atoms = results.atoms(case, "answer")
+    for key, atom in zip(keys(ATOMS, results.modalities), atoms, strict=True):
         told = atom is None or atom.positive
-        shown = list(found.get(owner, ()))[:_COLUMNS] if told else []
-        words = most_words(owner[0], owner[1] and shortened(owner[1]))
+        shown = list(found.get(key, ()))[:_COLUMNS] if told else []
+        words = most_of((key[0], shortened(key[1])))
         if not told and atom is not None:
-            words += f": over the dataset {amount(atom)}, not told from zero; no examples shown"
+            words += f": over the dataset {written(atom)}, not told from zero; no examples shown"
         elif not shown:
             words += ": no example tells any by itself"
         rows.append((words, shown))
@@ -215,7 +209,7 @@ def _lines(example: ShownExample) -> list[tuple[str, str]]:
     ]
     if not any((*example.texts, *example.pictures)):
         lines.append((label(example.name, _LETTERS, 1), INK))
-    if answer := said_answer(example):
+    if answer := example.said:
         wrong = example.right is False
         lines.append(
             (label(f"model: {answer}", _LETTERS + 4, 1, prose=True), ALARM if wrong else FAINT)
@@ -225,7 +219,7 @@ def _lines(example: ShownExample) -> list[tuple[str, str]]:
     return lines
 
 
-def figure_names(readings: Readings, examples: Iterable[ShownExample]) -> dict[Case, str]:
+def figure_names(results: Table, examples: Iterable[ShownExample]) -> dict[Case, str]:
     """Name the figure of every case that has something to draw.
 
     As files may be named, and no two alike: ``a/b`` and ``a_b`` on ``q`` are ``examples-a_b-q`` and
@@ -233,8 +227,8 @@ def figure_names(readings: Readings, examples: Iterable[ShownExample]) -> dict[C
     """
     names: dict[Case, str] = {}
     found = by_case(examples)
-    for case in readings.cases("answer"):
-        if not any(shown for _, shown in _rows(readings, case, found.get(case, {}))):
+    for case in results.cases("answer"):
+        if not any(shown for _, shown in _rows(results, case, found.get(case, {}))):
             continue
         # Without dots: what follows one is a file's kind, wherever figures are listed.
         plain = re.sub(r"[^A-Za-z0-9-]+", "_", f"examples-{case.model}-{case.dataset}")[:120]

@@ -11,21 +11,21 @@ from matplotlib.patches import Rectangle
 
 from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.panels import footer, heading
-from modalprism.plotting.notation import label, number
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Readings
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import label, number
+from modalprism.results.table import Table
 
 _CELL: Final = (0.72, 0.42)  # inches
 _DARK: Final = 0.55  # of the way to a full colour, from where on the text is white
 
 
-def heat_figure(readings: Readings, seed: object = None) -> Figure:
+def heat_figure(results: Table, seed: object = None) -> Figure:
     """Draw the answer view as models × datasets.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of one profile, or of several that were put together.
+    results : Table
+        The results of one profile, or of several that were put together.
     seed : object
         Seed of the study, for the footer.
 
@@ -36,21 +36,21 @@ def heat_figure(readings: Readings, seed: object = None) -> Figure:
         colour at 0 over white at ½ to its own at 1, and the redundant and the synergistic part of
         the information. What the data cannot determine is hatched.
     """
-    one_name, two_name = readings.shown
-    shared, one, two, joint = atom_styles(readings.shown)
+    one_name, two_name = results.shown
+    shared, one, two, joint = atom_styles(results.shown)
     # Read from the left: whose, then how much.
     maps = (
         (
             "contribution",
-            readings.modalities[0],
+            results.modalities[0],
             f"C {one_name}",
             [two.colour, "#ffffff", one.colour],
         ),
         ("redundancy_fraction", "", "redundant", ["#ffffff", shared.colour]),
         ("synergy_fraction", "", "synergy", ["#ffffff", joint.colour]),
     )
-    kinds = readings.pairs("answer")
-    models, datasets = readings.models("answer"), readings.datasets("answer")
+    kinds = results.pairs("answer")
+    models, datasets = results.models("answer"), results.datasets("answer")
     width = max(len(datasets) * _CELL[0], 1.2)
     figure = Figure(
         (1.5 + len(maps) * (width + 0.25), 1.5 + len(kinds) * (len(models) * _CELL[1] + 0.75)),
@@ -61,24 +61,24 @@ def heat_figure(readings: Readings, seed: object = None) -> Figure:
         for column, (quantity, modality, name, colours) in enumerate(maps):
             panel = axes[row, column]
             colour_of = LinearSegmentedColormap.from_list(name, colours)
-            for case in readings.cases("answer"):
+            for case in results.cases("answer"):
                 if case.pairs == kind:
                     at = datasets.index(case.dataset), models.index(case.model)
-                    reading = readings.get(case, "answer", quantity, modality)
-                    _cell(panel, at, reading, colour_of, around_half=len(colours) == 3)
+                    estimate = results.get(case, "answer", quantity, modality)
+                    _cell(panel, at, estimate, colour_of, around_half=len(colours) == 3)
             _frame(panel, models, datasets)
             pairs = f"\n{kind} pairs" if kind and len(kinds) > 1 else ""
             panel.set_title(f"{name} (%){pairs}", loc="left", fontweight="bold")
             if row + 1 < len(kinds):
                 panel.set_xticklabels([])
-    title = f"Which modality, and how much is shared: about {readings.target('answer')}"
+    title = f"Which modality, and how much is shared: about {results.target('answer')}"
     heading(figure, label(title, 100, 1), [])
     words = (
         f"C: 100 only {one_name}, 0 only {two_name}",
         "hatched: undetermined",
         "small: 95 % interval",
     )
-    footer(figure, readings, "answer", seed, *words)
+    footer(figure, results, "answer", seed, *words)
     return figure
 
 
@@ -95,27 +95,27 @@ def _frame(panel: Axes, models: list[str], datasets: list[str]) -> None:
 def _cell(
     panel: Axes,
     at: tuple[int, int],
-    reading: Reading | None,
+    estimate: Estimate | None,
     colour_of: Colormap,
     *,
     around_half: bool,
 ) -> None:
     column, row = at
     corner = column - 0.47, row - 0.47
-    if reading is None or not reading.determined:
-        hatch = "////" if reading is not None else ""
+    if estimate is None or not estimate.determined:
+        hatch = "////" if estimate is not None else ""
         panel.add_patch(
             Rectangle(corner, 0.94, 0.94, facecolor="#f1f3f5", edgecolor="#c3c9d0", hatch=hatch)
         )
         return
-    inside = min(max(reading.value, 0.0), 1.0)
+    inside = min(max(estimate.value, 0.0), 1.0)
     panel.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=colour_of(inside), edgecolor="none"))
     strength = abs(inside - 0.5) * 2 if around_half else inside
     ink = "white" if strength > _DARK else INK
     panel.text(
-        column, row - 0.1, number(reading.value * 100, 0), ha="center", va="center", color=ink
+        column, row - 0.1, number(estimate.value * 100, 0), ha="center", va="center", color=ink
     )
-    if reading.bounded:
-        ends = f"{number(reading.low * 100, 0)}, {number(reading.high * 100, 0)}"
+    if estimate.bounded:
+        ends = f"{number(estimate.low * 100, 0)}, {number(estimate.high * 100, 0)}"
         faint = "white" if strength > _DARK else FAINT
         panel.text(column, row + 0.26, ends, ha="center", va="center", fontsize=5.5, color=faint)

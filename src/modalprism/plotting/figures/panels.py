@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from modalprism.plotting.atoms import FAINT, AtomStyle
-from modalprism.plotting.notation import counts
-from modalprism.plotting.readings import Readings
+from modalprism.results.notation import counts
+from modalprism.results.table import Table
 
 _SWATCH_INCHES: Final = 0.6  # what an entry of the key takes, and what each of its letters
 _LETTER_INCHES: Final = 0.064
@@ -56,9 +56,9 @@ def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
     )
 
 
-def footer(figure: Figure, readings: Readings, view: str, seed: object, *words: str) -> None:
+def footer(figure: Figure, results: Table, view: str, seed: object, *words: str) -> None:
     """State below the panels what the reader needs to judge them: n, seed, meaning of marks."""
-    facts = [counts(*readings.sizes(view))]
+    facts = [counts(*results.sizes(view))]
     if seed is not None:
         facts.append(f"seed {seed}")
     figure.supxlabel(" · ".join([*facts, *words]), x=0.01, ha="left", fontsize=7, color=FAINT)

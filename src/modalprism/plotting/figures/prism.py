@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
-
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -14,127 +10,59 @@ from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import bare, footer, heading, patches
 from modalprism.plotting.figures.rows import PANEL_WIDTH, Rows
 from modalprism.plotting.figures.tooltips import hover_row
-from modalprism.plotting.notation import amount, label, number
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import ATOM_QUANTITIES, Case, Readings
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import label, parts, written
+from modalprism.results.quantities import ATOMS, keys
+from modalprism.results.table import Case, Table
 
-_PERCENT: Final = "%"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """In what the atoms are drawn.
-
-    Attributes
-    ----------
-    atoms : callable
-        From readings and a case to R, U of the first modality, U of the second, S.
-    total : callable
-        From readings and a case to what the atoms sum to, None where nobody knows.
-    written : callable
-        From readings and a case to what stands right of a bar; None for the sum and its interval.
-    quantity, numbers : callable
-        From readings to what the axis and the numbers are.
-    """
-
-    atoms: Callable[[Readings, Case], list[Reading | None]]
-    total: Callable[[Readings, Case], Reading | None]
-    written: Callable[[Readings, Case], str | None]
-    quantity: Callable[[Readings], str]
-    numbers: Callable[[Readings], str]
-
-
-def _information(readings: Readings, case: Case) -> Reading | None:
-    return readings.get(case, "answer", "information")
-
-
-def _percent_of(part: Reading | None) -> Reading | None:
-    if part is None:
-        return None
-    ends = {name: getattr(part, name) * 100 for name in ("value", "low", "high")}
-    return replace(part, unit=_PERCENT, **ends)
-
-
-def _parts(readings: Readings, case: Case) -> list[Reading | None]:
-    owners = ("", *readings.modalities, "")
-    return [
-        _percent_of(readings.get(case, "answer", f"{quantity}_fraction", modality))
-        for quantity, modality in zip(ATOM_QUANTITIES, owners, strict=True)
-    ]
-
-
-def _whole(readings: Readings, case: Case) -> Reading | None:
-    known = all(part is not None and part.determined for part in _parts(readings, case))
-    return Reading(100.0, unit=_PERCENT) if known else None
-
-
-def _whole_in_words(readings: Readings, case: Case) -> str:
-    total = _information(readings, case)
-    if total is None or _whole(readings, case) is None:
-        return "I not told from zero"
-    return f"of {number(total.value)} {total.unit}"
-
-
-def _target(readings: Readings) -> str:
-    return label(readings.target("answer"), 44, 2)
-
-
-AMOUNTS: Final = Measure(
-    lambda readings, case: readings.atoms(case, "answer"),
-    _information,
-    lambda _readings, _case: None,
-    lambda readings: f"information about {_target(readings)} ({readings.unit('answer')})",
-    lambda readings: f"numbers: I ({readings.unit('answer')}) and its interval",
-)
-PARTS: Final = Measure(
-    _parts,
-    _whole,
-    _whole_in_words,
-    lambda readings: f"part of the information about {_target(readings)} (%)",
-    lambda readings: f"numbers: I ({readings.unit('answer')}), which is 100 %",
-)
+_FRACTIONS = tuple(f"{atom}_fraction" for atom in ATOMS)
 
 
 def prism_figure(
-    readings: Readings, questions: dict[str, str], seed: object = None, measure: Measure = AMOUNTS
+    results: Table, questions: dict[str, str], seed: object = None, *, percent: bool = False
 ) -> Figure:
     """Draw one stacked bar per model, dataset and kind of pairs.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of a profile that has the answer view.
+    results : Table
+        Of a profile that has the answer view.
     questions : dict of str to str
         A line of text for each dataset; may be empty.
     seed : object
         Seed of the study, for the footer.
-    measure : Measure
-        `AMOUNTS`, in the study's unit, or `PARTS`, in per cent of the information.
+    percent : bool
+        Whether bars are in per cent of the information, instead of the study's unit.
 
     Returns
     -------
     matplotlib.figure.Figure
         Negative atoms are stacked to the left of zero; a tick marks I, the sum of the atoms.
     """
-    styles = atom_styles(readings.shown)
-    rows = Rows.of(readings, questions, len(readings.pairs("answer")))
-    figure, panels = rows.canvas(readings)
+    styles = atom_styles(results.shown)
+    rows = Rows.of(results, questions, len(results.pairs("answer")))
+    figure, panels = rows.canvas(results)
     by_kind = dict(panels)
+    quantity = "part of the information" if percent else "information"
+    unit = "%" if percent else results.unit("answer")
     reach = [0.0, 0.0]
-    for case in readings.cases("answer"):
-        atoms = measure.atoms(readings, case)
+    for case in results.cases("answer"):
+        atoms, total = results.atoms(case, "answer"), results.get(case, "answer", "information")
+        text = None
+        if percent:
+            atoms, total, text = _in_percent(results, case, total)
         ends = draw_bar(
             by_kind[case.pairs],
             rows.place(case),
             atoms,
-            measure.total(readings, case),
+            total,
             styles,
-            text=measure.written(readings, case),
+            text=text,
             alpha=1 if rows.learnt(case) else 0.45,
         )
         reach = [min(reach[0], ends[0]), max(reach[1], ends[1])]
         said = [
-            f"{style.name}: {amount(atom)}"
+            f"{style.name}: {written(atom)}"
             for style, atom in zip(styles, atoms, strict=True)
             if atom is not None
         ]
@@ -144,9 +72,22 @@ def prism_figure(
     for _, axes in panels:
         bare(axes)
         axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_xlabel(measure.quantity(readings))
+        axes.set_xlabel(f"{quantity} about {label(results.target('answer'), 44, 2)} ({unit})")
     tick = Line2D([], [], color=INK, marker="|", linestyle="", markersize=9, label="I, their sum")
     heading(figure, "What the answer takes from each modality", [*patches(styles), tick])
-    words = ("thin lines: 95 % interval of each segment", measure.numbers(readings))
-    footer(figure, readings, "answer", seed, *words)
+    numbers = f"numbers: I ({results.unit('answer')})"
+    numbers += ", which is 100 %" if percent else " and its interval"
+    footer(figure, results, "answer", seed, "thin lines: 95 % interval of each segment", numbers)
     return figure
+
+
+def _in_percent(
+    results: Table, case: Case, information: Estimate | None
+) -> tuple[list[Estimate | None], Estimate | None, str]:
+    """Return the atoms in per cent, their sum, and the text beside the bar."""
+    found = [results.get(case, "answer", *key) for key in keys(_FRACTIONS, results.modalities)]
+    atoms = [None if part is None else part.scaled(100, "%") for part in found]
+    known = all(part is not None and part.determined for part in found)
+    if information is None or not known:
+        return atoms, None, "I not told from zero"
+    return atoms, Estimate(100.0, unit="%"), f"of {parts(information)[0]}"

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from modalprism.plotting.atoms import ALARM, INK
 from modalprism.plotting.figures.panels import ShownFigure
-from modalprism.plotting.notation import label, number, plain, shortened
-from modalprism.plotting.readings import Case, Readings
+from modalprism.results.notation import label, number, plain, shortened
+from modalprism.results.table import Case, Table
 
 PANEL_WIDTH: Final = 3.5  # inches
 _LABEL_WIDTH: Final = 1.5
@@ -48,27 +48,27 @@ class Rows:
     pitch: float
 
     @classmethod
-    def of(cls, readings: Readings, questions: dict[str, str], panels: int) -> Rows:
+    def of(cls, results: Table, questions: dict[str, str], panels: int) -> Rows:
         """Lay out the rows of the answer view."""
-        present = {(case.model, case.dataset) for case in readings.cases("answer")}
+        present = {(case.model, case.dataset) for case in results.cases("answer")}
         places: dict[tuple[str, str], float] = {}
         labels: dict[tuple[str, str], str] = {}
         headers = []
         unlearnt = set()
         characters = int((panels * PANEL_WIDTH + _LABEL_WIDTH) / 0.072)
         depth = 0.0
-        for dataset in readings.datasets("answer"):
+        for dataset in results.datasets("answer"):
             question = questions.get(dataset, "")
             name = shortened(dataset, characters // 2)
             text = plain(f"{name}: {question}" if question else name)
             headers.append((depth, textwrap.shorten(text, characters, placeholder=" …")))
             depth += _HEADER
-            for model in readings.models("answer"):
+            for model in results.models("answer"):
                 if (model, dataset) not in present:
                     continue
                 key = model, dataset
                 places[key], labels[key] = depth, label(model)
-                skill = readings.skill(model, dataset)
+                skill = results.skill(model, dataset)
                 if skill and not skill.above_chance:
                     unlearnt.add(key)
                     accuracy, chance = number(skill.accuracy.value), number(skill.chance.value)
@@ -86,9 +86,9 @@ class Rows:
         """Whether nothing says that the model has not learnt the dataset."""
         return (case.model, case.dataset) not in self.unlearnt
 
-    def canvas(self, readings: Readings) -> tuple[Figure, list[tuple[str, Axes]]]:
+    def canvas(self, results: Table) -> tuple[Figure, list[tuple[str, Axes]]]:
         """Return a figure with one panel per kind of pairs, its rows labelled."""
-        kinds = readings.pairs("answer")
+        kinds = results.pairs("answer")
         width = _LABEL_WIDTH + PANEL_WIDTH * max(len(kinds), 1.4)
         figure = ShownFigure((width, self.depth * self.pitch + _EDGES), layout="constrained")
         axes = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)[0]

@@ -9,20 +9,20 @@ from matplotlib.lines import Line2D
 
 from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.panels import footer, heading
-from modalprism.plotting.notation import label
-from modalprism.plotting.readings import Readings
+from modalprism.results.notation import label
+from modalprism.results.table import Table
 
 FEWEST: Final = 4
 _MARKERS: Final = "osD^vPX<>*hd"
 
 
-def scatter_figure(readings: Readings, seed: object = None) -> Figure:
+def scatter_figure(results: Table, seed: object = None) -> Figure:
     """Draw accuracy against the synergistic part and against the first modality's contribution.
 
     Parameters
     ----------
-    readings : Readings
-        The readings of one profile, or of several that were put together; `accurate` says whether
+    results : Table
+        The results of one profile, or of several that were put together; `accurate` says whether
         enough of its answers have an accuracy.
     seed : object
         Seed of the study, for the footer.
@@ -33,26 +33,26 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
         A marker a dataset, with the number of its model; lines are 95 % intervals. What is
         undetermined has no place.
     """
-    first, second = readings.shown
-    _, one, _, joint = atom_styles(readings.shown)
+    first, second = results.shown
+    _, one, _, joint = atom_styles(results.shown)
     panels = (
         ("synergy_fraction", "", "synergistic part of the information", joint.colour),
         (
             "contribution",
-            readings.modalities[0],
+            results.modalities[0],
             f"contribution of {first} (0: only {second})",
             one.colour,
         ),
     )
     figure = Figure((8.4, 4.0), layout="constrained")
-    datasets, models = readings.datasets("answer"), readings.models("answer")
-    pairs = readings.pairs("answer")[0]
+    datasets, models = results.datasets("answer"), results.models("answer")
+    pairs = results.pairs("answer")[0]
     for axes, (quantity, modality, name, colour) in zip(
         figure.subplots(1, 2, sharex=True), panels, strict=True
     ):
-        for case in readings.cases("answer"):
-            skill = readings.skill(case.model, case.dataset)
-            y = readings.get(case, "answer", quantity, modality)
+        for case in results.cases("answer"):
+            skill = results.skill(case.model, case.dataset)
+            y = results.get(case, "answer", quantity, modality)
             if case.pairs != pairs or skill is None or y is None or not y.determined:
                 continue
             x = skill.accuracy
@@ -81,11 +81,11 @@ def scatter_figure(readings: Readings, seed: object = None) -> Figure:
     ]
     heading(figure, "Accuracy, and what the answer is made of", key)
     words = [f"{pairs} pairs"] if pairs else []
-    footer(figure, readings, "answer", seed, *words, "lines: 95 % intervals")
+    footer(figure, results, "answer", seed, *words, "lines: 95 % intervals")
     return figure
 
 
-def accurate(readings: Readings) -> bool:
+def accurate(results: Table) -> bool:
     """Tell whether so many answers have an accuracy that a scatter shows something."""
-    cases = {(case.model, case.dataset) for case in readings.cases("answer")}
-    return sum(readings.skill(*case) is not None for case in cases) >= FEWEST
+    cases = {(case.model, case.dataset) for case in results.cases("answer")}
+    return sum(results.skill(*case) is not None for case in cases) >= FEWEST

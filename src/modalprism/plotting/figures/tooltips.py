@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from modalprism.plotting.notation import plain
+from modalprism.results.notation import plain
 
 _PREFIX: Final = "says:"
 _UNSEEN: Final[dict[str, Any]] = {"alpha": 0, "zorder": 10}  # above whatever else is drawn

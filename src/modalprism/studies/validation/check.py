@@ -9,11 +9,12 @@ checks can be held to 95 % intervals, and a check that fails means something.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from modalprism.estimation.analysis import Analysis, Estimate
-from modalprism.estimation.summary import SIGNIFICANT
+from modalprism.estimation.analysis import Analysis
+from modalprism.results.estimate import SIGNIFICANCE, Estimate
+from modalprism.results.quantities import ATOMS, BY_NAME
 from modalprism.studies.validation.case import Case, Question
 from modalprism.studies.validation.finding import Rest, Seen
 
@@ -71,37 +72,29 @@ def is_found(estimate: Estimate) -> bool:
     Where no null was drawn, its interval must lie above zero.
     """
     if estimate.p_value == estimate.p_value:  # not NaN
-        return bool(estimate.p_value <= SIGNIFICANT)
+        return bool(estimate.p_value <= SIGNIFICANCE)
     return bool(estimate.low > 0)
-
-
-def rest_on(name: str, estimate: Estimate, unit: str) -> Rest:
-    """Return what a verdict rests on."""
-    return Rest(name, estimate.value, estimate.low, estimate.high, unit)
 
 
 def atoms_of(analysis: Analysis) -> dict[str, Estimate]:
     """Return the atoms, named as in the table."""
-    first, second = analysis.modalities
-    return {
-        "R": analysis.redundancy,
-        f"U {first}": analysis.unique[0],
-        f"U {second}": analysis.unique[1],
-        "S": analysis.synergy,
-    }
+    return _named(analysis, ATOMS)
 
 
 def informations_of(analysis: Analysis) -> dict[str, Estimate]:
     """Return what each modality tells, named as in the table."""
+    return _named(analysis, ("marginal_information",))
+
+
+def _named(analysis: Analysis, names: Sequence[str]) -> dict[str, Estimate]:
     return {
-        f"I {modality}": estimate
-        for modality, estimate in zip(
-            analysis.modalities, analysis.marginal_information, strict=True
-        )
+        f"{BY_NAME[name].symbol} {modality or ''}".rstrip(): estimate
+        for name, modality, estimate in analysis.quantities()
+        if name in names
     }
 
 
-def at_zero(expected: Mapping[str, Estimate], unit: str) -> tuple[frozenset[str], Rest]:
+def at_zero(expected: Mapping[str, Estimate]) -> tuple[frozenset[str], Rest]:
     """Find what should be zero and is not, and name the least zero of all."""
     surprises = frozenset(name for name, estimate in expected.items() if is_found(estimate))
 
@@ -111,4 +104,4 @@ def at_zero(expected: Mapping[str, Estimate], unit: str) -> tuple[frozenset[str]
         return p, -estimate.value
 
     worst = min(surprises or expected, key=doubt)
-    return surprises, rest_on(worst, expected[worst], unit)
+    return surprises, Rest(worst, expected[worst])

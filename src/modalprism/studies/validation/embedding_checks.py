@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis
+from modalprism.results.estimate import Estimate
 from modalprism.studies.validation.case import Case, Question
 from modalprism.studies.validation.check import (
     Check,
@@ -16,7 +17,6 @@ from modalprism.studies.validation.check import (
     atoms_of,
     informations_of,
     is_found,
-    rest_on,
 )
 from modalprism.studies.validation.finding import NotRunError, Rest, Seen
 
@@ -53,12 +53,12 @@ class ShuffledRows(Check):
         analysis = answers[self.name]
         every = informations_of(analysis) | atoms_of(analysis)
         wanted = (f"I {self.modality}", f"U {self.modality}", "S")
-        surprises, rest = at_zero({name: every[name] for name in wanted}, analysis.unit)
+        surprises, rest = at_zero({name: every[name] for name in wanted})
         contribution = analysis.contribution[analysis.modalities.index(self.other)]
         named = f"C {self.other}"
         if contribution.determined and contribution.high < 1:
             surprises |= {named}
-        told = str(rest_on(named, contribution, "1")) if contribution.determined else (
+        told = str(Rest(named, contribution)) if contribution.determined else (
             f"{named} undetermined, as {self.other} alone tells nothing"
         )  # fmt: skip
         return Seen(surprises, f"{rest}; {told}", rest)
@@ -86,12 +86,12 @@ class Duplicate(Check):
         analysis = answers[self.name]
         atoms = atoms_of(analysis)
         redundancy = atoms.pop("R")
-        surprises, _ = at_zero(atoms, analysis.unit)
+        surprises, _ = at_zero(atoms)
         if redundancy.high + analysis.gap < analysis.information.low:
             surprises |= {"R"}
-        rest = rest_on("R", redundancy, analysis.unit)
-        odd = "".join(f"; {rest_on(n, atoms[n], analysis.unit)}" for n in sorted(surprises - {"R"}))
-        whole = rest_on("I", analysis.information, analysis.unit)
+        rest = Rest("R", redundancy)
+        odd = "".join(f"; {Rest(n, atoms[n])}" for n in sorted(surprises - {"R"}))
+        whole = Rest("I", analysis.information)
         return Seen(surprises, f"{rest}; {whole}{odd}", rest)
 
 
@@ -120,7 +120,8 @@ class Swapped(Check):
         apart = {name: after[renamed[name]].value - before[name].value for name in before}
         allowed = base.gap + turned.gap + _ROUNDING
         worst = max(apart, key=lambda name: abs(apart[name]))
-        rest = Rest(f"largest difference, {worst}", apart[worst], -allowed, allowed, base.unit)
+        difference = Estimate(apart[worst], -allowed, allowed, unit=base.unit)
+        rest = Rest(f"largest difference, {worst}", difference)
         words = f"{worst} differs by {abs(apart[worst]):.1e} {base.unit}, {allowed:.1e} allowed"
         surprises = frozenset(name for name, by in apart.items() if abs(by) > allowed)
         return Seen(surprises, words, rest)
@@ -142,8 +143,8 @@ class RandomLabels(Check):
         """Test all that must be zero."""
         analysis = answers[self.name]
         every = {"I": analysis.information} | informations_of(analysis) | atoms_of(analysis)
-        surprises, rest = at_zero(every, analysis.unit)
-        whole = rest_on("I", analysis.information, analysis.unit)
+        surprises, rest = at_zero(every)
+        whole = Rest("I", analysis.information)
         return Seen(surprises, str(whole) if not surprises else f"{whole}; {rest}", rest)
 
 
@@ -163,16 +164,16 @@ class Twice(Check):
         """Compare every number, intervals and p-values too."""
         fields = ("value", "low", "high", "p_value", "gap")
         before, after = (
-            [record[field] for record in analysis.records() for field in fields]
+            [getattr(estimate, field) for *_, estimate in analysis.quantities() for field in fields]
             for analysis in (case.analysis(), answers[self.name])
         )
         one, other = (np.array(numbers, dtype=np.float64) for numbers in (before, after))
         if len(one) != len(other):
-            gone = Rest("numbers", float(len(other)), float(len(one)), float(len(one)), "1")
+            gone = Rest("numbers", Estimate(len(other), len(one), len(one)))
             return Seen(frozenset({"numbers"}), "the second run has other quantities", gone)
         same = (one == other) | (np.isnan(one) & np.isnan(other))
         apart = float(np.nanmax(np.abs(one - other)[~same], initial=0.0))
-        rest = Rest("largest difference", apart, 0.0, 0.0, "1")
+        rest = Rest("largest difference", Estimate(apart, 0.0, 0.0))
         words = f"{int(same.sum())} of {len(same)} numbers identical"
         return Seen(frozenset() if same.all() else frozenset({"bits"}), words, rest)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from modalprism.results.estimate import Estimate
 
 Verdict = Literal["pass", "fail", "not run"]
 
@@ -19,25 +21,14 @@ class NotRunError(Exception):
 
 @dataclass(frozen=True)
 class Rest:
-    """The number and 95 % interval that a verdict rests on.
-
-    Attributes
-    ----------
-    quantity : str
-    value, low, high : float
-    unit : str
-        ``1`` for a number without one.
-    """
+    """The estimate that a verdict rests on, and its name."""
 
     quantity: str
-    value: float
-    low: float
-    high: float
-    unit: str
+    estimate: Estimate
 
     def __str__(self) -> str:
-        unit = "" if self.unit == "1" else f" {self.unit}"
-        return f"{self.quantity} {self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]{unit}"
+        unit = "" if self.estimate.unit == "1" else f" {self.estimate.unit}"
+        return f"{self.quantity} {self.estimate}{unit}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +75,6 @@ class Finding:
 
     def record(self) -> dict[str, Any]:
         """Return the row as in `COLUMNS`."""
-        nothing = {"quantity": None, "value": None, "low": None, "high": None, "unit": None}
-        flat = {key: value for key, value in vars(self).items() if key != "rest"}
-        found = {**flat, **(nothing if self.rest is None else asdict(self.rest))}
-        return {name: found[name] for name in COLUMNS}
+        rests = {} if self.rest is None else {**vars(self.rest), **vars(self.rest.estimate)}
+        found = {**rests, **vars(self)}
+        return {name: found.get(name) for name in COLUMNS}

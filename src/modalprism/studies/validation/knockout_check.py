@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.estimation.analysis import Analysis, percentile_interval
+from modalprism.estimation.analysis import Analysis
+from modalprism.results.estimate import Estimate, percentile_interval
 from modalprism.studies.validation.case import Case, Question
 from modalprism.studies.validation.check import Check, atoms_of, is_found
 from modalprism.studies.validation.finding import NotRunError, Rest, Seen
@@ -79,18 +80,17 @@ class KnockOut(Check):
             f"{unique[1].value:z.3f}, R {redundancy[0]:z.3f} → {redundancy[1]:z.3f} {cut.unit} "
             "with the cut"
         )
-        return Seen(frozenset(surprises), words, fall)
+        return Seen(frozenset(surprises), words, Rest(f"rise of U {self.modality}", fall))
 
 
-def _difference(before: Analysis, after: Analysis, modality: str) -> Rest:
+def _difference(before: Analysis, after: Analysis, modality: str) -> Estimate:
     """Return by how much U rises, of the same rows, resampled alike."""
     index = before.modalities.index(modality)
     value = after.unique[index].value - before.unique[index].value
-    name = f"rise of U {modality}"
     if before.evidence is None or after.evidence is None:
         low = after.unique[index].low - before.unique[index].high
         high = after.unique[index].high - before.unique[index].low
-        return Rest(name, value, low, high, after.unit)
+        return Estimate(value, low, high, unit=after.unit)
 
     def moved(drawn: NDArray[np.float32]) -> NDArray[np.float64]:
         rest: NDArray[np.float64] = (drawn[3] - drawn[1 - index]).astype(np.float64)
@@ -103,4 +103,4 @@ def _difference(before: Analysis, after: Analysis, modality: str) -> Rest:
     spread = value + spread + moved(other.learnt)[order] - moved(one.learnt)
     low, high = percentile_interval(spread)
     beyond = before.gap + after.gap + max(one.resolution, other.resolution)
-    return Rest(name, value, min(low, value) - beyond, max(high, value) + beyond, after.unit)
+    return Estimate(value, min(low, value) - beyond, max(high, value) + beyond, unit=after.unit)

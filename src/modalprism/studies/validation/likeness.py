@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from modalprism.results.estimate import Estimate
 from modalprism.studies.validation.finding import Rest
 
 Bools = NDArray[np.bool_]
@@ -62,4 +63,4 @@ def part_of_rows(what: str, holds: Bools) -> Rest:
     """
     count, n = int(holds.sum()), len(holds)
     held = binomtest(count, n).proportion_ci(method="exact")
-    return Rest(what, count / n, float(held.low), float(held.high), "1")
+    return Rest(what, Estimate(count / n, float(held.low), float(held.high)))

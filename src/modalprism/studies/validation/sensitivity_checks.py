@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from modalprism.estimation.analysis import Analysis, interval_around
+from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.pid.information import unit_of
+from modalprism.results.estimate import Estimate, interval_around
 from modalprism.studies.validation.case import Case, Question
 from modalprism.studies.validation.check import (
     Check,
@@ -72,12 +73,12 @@ def _weights(case: Case) -> Array:
     return pigeonhole_weights(groups, len(case.few), case.settings.replicates, case.settings.seed)
 
 
-def _mean(case: Case, values: Array, name: str) -> Rest:
+def _mean(case: Case, values: Array) -> Estimate:
     """Average over rows, with an interval from the bootstrap over groups."""
     weights = _weights(case)
     value = float(values.mean())
-    low, high = interval_around(value, weights @ values / weights.sum(1))
-    return Rest(name, value, low, high, unit_of(case.settings.base))
+    ends = interval_around(value, weights @ values / weights.sum(1))
+    return Estimate(value, *ends, unit=unit_of(case.settings.base))
 
 
 def _ceiling(case: Case) -> float:
@@ -89,20 +90,19 @@ def _ceiling(case: Case) -> float:
     return float(bits) / math.log(case.settings.base)
 
 
-def _beyond_other(analysis: Analysis, modality: str) -> Rest:
+def _beyond_other(analysis: Analysis, modality: str) -> Estimate:
     """Return U + S of a modality, what it tells beyond the other, with its interval."""
     own = analysis.modalities.index(modality)
     value = analysis.unique[own].value + analysis.synergy.value
-    name = f"U {modality} + S"
     if analysis.evidence is None:
         low = analysis.unique[own].low + analysis.synergy.low
         high = analysis.unique[own].high + analysis.synergy.high
-        return Rest(name, value, low, high, analysis.unit)
+        return Estimate(value, low, high, unit=analysis.unit)
     evidence = analysis.evidence
     moved = (evidence.resampled + evidence.learnt).astype(np.float64)
     drawn = value + moved[2] - moved[1 - own]
-    low, high = interval_around(value, drawn, resolution=evidence.resolution)
-    return Rest(name, value, low, high, analysis.unit)
+    ends = interval_around(value, drawn, resolution=evidence.resolution)
+    return Estimate(value, *ends, unit=analysis.unit)
 
 
 class AnswerMoves(Check):
@@ -122,7 +122,7 @@ class AnswerMoves(Check):
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
         """Hold what the probes find against what the model does."""
         analysis = answers[_AGAIN] if draw else case.analysis()
-        moves = _mean(case, _moves(case, self.modality, 0.0, draw), f"J {self.modality}")
+        moves = _mean(case, _moves(case, self.modality, 0.0, draw))
         beyond = _beyond_other(analysis, self.modality)
         atoms = atoms_of(analysis)
         alone = informations_of(analysis)[f"I {self.modality}"]
@@ -135,7 +135,9 @@ class AnswerMoves(Check):
             surprises.add("the answer stays")
         if plainly and not told:
             surprises.add("nothing is told")
-        return Seen(frozenset(surprises), f"{moves}; {beyond}", moves)
+        rest = Rest(f"J {self.modality}", moves)
+        words = f"{rest}; {Rest(f'U {self.modality} + S', beyond)}"
+        return Seen(frozenset(surprises), words, rest)
 
 
 class Noise(Check):
@@ -159,21 +161,23 @@ class Noise(Check):
 
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Compare every loudness with the one before, row by row."""
-        before = _mean(case, _moves(case, self.modality, 0.0, draw), f"J {self.modality}")
+        before = _mean(case, _moves(case, self.modality, 0.0, draw))
         if before.low <= HARDLY * _ceiling(case):
             raise NotRunError(
-                f"the answer hardly moves with the {self.modality} ({before}): nothing can fall"
+                f"the answer hardly moves with the {self.modality} "
+                f"({Rest(f'J {self.modality}', before)}): nothing can fall"
             )
         rows = [_moves(case, self.modality, sigma, draw) for sigma in LOUDNESS]
         surprises = set()
         for sigma, quieter, louder in zip(LOUDNESS[1:], rows, rows[1:], strict=False):
-            rise = _mean(case, louder - quieter, "rise")
+            rise = _mean(case, louder - quieter)
             if rise.low > _ROUNDING:
                 surprises.add(f"it rises to σ = {sigma:g}".replace("inf", "∞"))
-        fall = _mean(case, rows[-1] - rows[0], f"J {self.modality} under noise alone − as it was")
+        fall = _mean(case, rows[-1] - rows[0])
         if fall.high >= 0:
             surprises.add("it does not fall")
         course = " → ".join(f"{of.mean():.3f}" for of in rows)
         loudness = ", ".join("∞" if math.isinf(s) else f"{s:g}" for s in LOUDNESS)
         words = f"{course} {fall.unit} at σ = {loudness}"
-        return Seen(frozenset(surprises), words, fall)
+        rest = Rest(f"J {self.modality} under noise alone − as it was", fall)
+        return Seen(frozenset(surprises), words, rest)

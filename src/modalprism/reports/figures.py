@@ -13,27 +13,18 @@ from matplotlib.figure import Figure
 
 from modalprism.cache import Cache, Entry, Key
 from modalprism.engines import Job, LocalEngine
-from modalprism.plotting.examples import ShownExample, by_case
-from modalprism.plotting.figures import (
-    FIGURES,
-    contribution_figure,
-    depth_figure,
-    draw,
-    prism_figure,
-)
+from modalprism.plotting.figures import FIGURES, draw
 from modalprism.plotting.figures.beside import beside_figure
 from modalprism.plotting.figures.canvas import ENDINGS, save_drawn
 from modalprism.plotting.figures.examples import examples_figure, figure_names
-from modalprism.plotting.readings import Readings
 from modalprism.plotting.scores import Scoring
 from modalprism.plotting.settings import user_fonts
 from modalprism.progress import Track, silent
+from modalprism.results.examples import ShownExample, by_case
 from modalprism.studies.profile import Profile
 
 _DRAWN_BY: Final[dict[str, int | str]] = {"examples figure": 1, "matplotlib": mpl.__version__}
 """What draws figures of examples; raise the number when they come to look different."""
-
-__all__ = ["Drawing", "contribution_figure", "depth_figure", "prism_figure", "write_figures"]
 
 
 @dataclass(frozen=True)
@@ -85,19 +76,19 @@ def write_figures(
     dict of str to Drawing
         Those of `FIGURES` and ``baselines`` by name; a view that the profile lacks has none.
     """
-    readings = Readings(profile)
-    first, second = readings.modalities
+    results = profile.table
+    first, second = results.modalities
     descriptions = {
-        "prism": f"Stacked bars: the information about {readings.target('answer')}, split into "
+        "prism": f"Stacked bars: the information about {results.target('answer')}, split into "
         f"redundant, unique {first}, unique {second} and synergy, one bar for each of "
-        f"{len(readings.cases('answer'))} cases",
+        f"{len(results.cases('answer'))} cases",
         "prism-percent": "Stacked bars: the same in per cent of the information of each case",
         "contribution": "Points with intervals: the part of the unique information that "
         f"{first} contributes, or the word undetermined",
         "stream": f"Lines over depth: the four atoms of the information about "
-        f"{readings.target('stream')} in the two streams",
+        f"{results.target('stream')} in the two streams",
         "encoding": f"Lines over depth: the four atoms of the information about "
-        f"{readings.target('encoding')} in the embeddings before fusion",
+        f"{results.target('encoding')} in the embeddings before fusion",
     }
     descriptions["baselines"] = (
         f"Points with intervals: the part that each method of scoring gives {first}, ours on top"
@@ -109,18 +100,18 @@ def write_figures(
         )
     seed = profile.manifest.get("seed")
     jobs: dict[str, Callable[[], Figure]] = {
-        name: partial(draw, readings, name, profile.manifest)
+        name: partial(draw, results, name, profile.manifest)
         for name, view in FIGURES.items()
-        if readings.cases(view)
+        if results.cases(view)
     }
     if any(one.share for one in scored):
-        jobs["baselines"] = partial(beside_figure, scored, readings, seed)
+        jobs["baselines"] = partial(beside_figure, scored, results, seed)
     of_page = list(jobs)
     keys: dict[str, Key] = {}
     found = by_case(examples)
-    for case, name in figure_names(readings, examples).items():
-        jobs[name] = partial(examples_figure, readings, case, found[case], seed)
-        atoms = [readings.atoms(case, "answer"), readings.modalities, readings.unit("answer")]
+    for case, name in figure_names(results, examples).items():
+        jobs[name] = partial(examples_figure, results, case, found[case], seed)
+        atoms = [results.atoms(case, "answer"), results.modalities, results.unit("answer")]
         drawn = {"case": list(case), "examples": repr(found[case]), "atoms": repr(atoms)}
         keys[name] = Key(name, _DRAWN_BY, {**drawn, "seed": seed})
     folder = folder.resolve()  # a process that draws may have begun in another folder

@@ -1,4 +1,4 @@
-"""The numbers of a profile as LaTeX tables for papers."""
+"""LaTeX tables for papers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.notation import counts
-from modalprism.plotting.readings import Readings
-from modalprism.plotting.views import VIEW_TITLES, answer_grid, layer_grid
-from modalprism.studies.profile import Profile
+from modalprism.results.notation import counts
+from modalprism.results.table import VIEW_TITLES, Table
 
 _HEAD: Final = (
     "% Needs \\usepackage{booktabs}. Numbers with intervals are wide: leave out columns, or set\n"
@@ -37,51 +35,15 @@ _MORE: Final = {"": "", "°": r"^{\circ}", " %": r"\,\%", " %°": r"\,\%^{\circ}
 _BRACKETS: Final = re.compile(r"[\[(][−\d., ]+[\])]")
 
 
-def answer_latex(profile: Profile) -> str:
-    """Return the answer view as a LaTeX table, with rules of the package booktabs.
-
-    Parameters
-    ----------
-    profile : Profile
-        The profile of a run.
-
-    Returns
-    -------
-    str
-        A floating table whose caption names target, unit, n, seed and what the brackets are.
-    """
-    readings = Readings(profile)
-    return grid_latex(answer_grid(readings), readings, "answer", profile.manifest.get("seed"))
-
-
-def layer_latex(profile: Profile, view: str) -> str:
-    """Return a layer view as a LaTeX table, one row per depth, with rules of booktabs.
-
-    Parameters
-    ----------
-    profile : Profile
-        The profile of a run.
-    view : str
-        ``stream`` or ``encoding``.
-
-    Returns
-    -------
-    str
-        A floating table whose caption names target, unit, n, seed and what the brackets are.
-    """
-    readings = Readings(profile)
-    return grid_latex(layer_grid(readings, view), readings, view, profile.manifest.get("seed"))
-
-
-def grid_latex(grid: Grid, readings: Readings, view: str, seed: object) -> str:
-    """Return the grid of a view as a LaTeX table.
+def grid_latex(grid: Grid, results: Table, view: str, seed: object) -> str:
+    """Return the grid of a view as a floating LaTeX table, with rules of the package booktabs.
 
     Parameters
     ----------
     grid : Grid
-        Made from the readings.
-    readings : Readings
-        What the caption tells of.
+        Made from the results.
+    results : Table
+        The caption names their target, unit and n.
     view : str
         ``answer``, ``stream`` or ``encoding``.
     seed : object
@@ -97,7 +59,7 @@ def grid_latex(grid: Grid, readings: Readings, view: str, seed: object) -> str:
     body = "\n".join(lines)
     return (
         f"{_HEAD}\\begin{{table*}}\n\\centering\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
-        f"\\caption{{{_caption(grid, readings, view, seed)}}}\n\\label{{tab:{view}}}\n"
+        f"\\caption{{{_caption(grid, results, view, seed)}}}\n\\label{{tab:{view}}}\n"
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n"
         "\\end{tabular}\n\\end{table*}\n"
     )
@@ -117,14 +79,14 @@ def escaped(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in apart)
 
 
-def _caption(grid: Grid, readings: Readings, view: str, seed: object) -> str:
-    first, second = readings.modalities
-    facts = [counts(*readings.sizes(view)), *([f"seed {seed}"] if seed is not None else [])]
+def _caption(grid: Grid, results: Table, view: str, seed: object) -> str:
+    first, second = results.modalities
+    facts = [counts(*results.sizes(view)), *([f"seed {seed}"] if seed is not None else [])]
     sentences = [
         VIEW_TITLES[view],
-        f"Target: {readings.target(view)}",
+        f"Target: {results.target(view)}",
         f"R (redundant), U {first} and U {second} (unique), S (synergy) and I (information, their "
-        f"sum) in {readings.unit(view)}; C {first}: the part of the unique information that comes "
+        f"sum) in {results.unit(view)}; C {first}: the part of the unique information that comes "
         f"from {first}",
         "Square brackets are 95 % intervals",
         *(note[:1].upper() + note[1:] for note in grid.notes),

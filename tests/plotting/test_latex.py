@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modalprism.plotting.grid import Cell
-from modalprism.plotting.readings import Readings
-from modalprism.plotting.views import answer_grid, layer_grid
-from modalprism.reports import answer_latex, layer_latex
-from modalprism.reports.tables.latex import _number, escaped
+from modalprism.plotting.latex import _number, escaped, grid_latex
+from modalprism.plotting.views import answer_grid, layer_grid, view_grid
 from modalprism.studies.profile import Profile
 
 SPECIAL = "\\&%$#_{}~^<>"
@@ -43,6 +41,15 @@ def read(text):
         words.append(READ_AS.get(token[0], token[0]))
         place = token.end()
     return "".join(words)
+
+
+def answer_latex(profile):
+    return layer_latex(profile, "answer")
+
+
+def layer_latex(profile, view):
+    results = profile.table
+    return grid_latex(view_grid(results, view), results, view, profile.manifest["seed"])
 
 
 def cells(line):
@@ -91,8 +98,8 @@ def one(make_profile):
 def test_every_row_has_as_many_cells_as_there_are_columns(one, model, dataset, target):
     profile = renamed(one, model, dataset, target)
     for text, grid in (
-        (answer_latex(profile), answer_grid(Readings(profile))),
-        (layer_latex(profile, "stream"), layer_grid(Readings(profile), "stream")),
+        (answer_latex(profile), answer_grid(profile.table)),
+        (layer_latex(profile, "stream"), layer_grid(profile.table, "stream")),
     ):
         lines = body(text)
         assert {len(line) for line in lines} == {len(grid.columns)}

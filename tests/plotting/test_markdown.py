@@ -1,25 +1,30 @@
 import re
 
-from modalprism.reports import answer_markdown, layer_markdown
+from modalprism.plotting.grid import grid_markdown
+from modalprism.plotting.views import view_grid
+
+
+def markdown(profile, view="answer"):
+    return grid_markdown(view_grid(profile.table, view))
 
 
 def test_markdown_has_one_row_per_case_and_escapes_names(make_profile):
     profile = make_profile(models={"a|b_<i>": ""}, datasets=("match", "kind"))
-    lines = [line for line in answer_markdown(profile).splitlines() if line.startswith("|")]
+    lines = [line for line in markdown(profile).splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
     assert "a\\|b\\_&lt;i&gt;" in lines[2]
 
 
 def test_an_undetermined_contribution_is_never_a_number(make_profile):
-    text = answer_markdown(make_profile(models={"m": ""}, datasets=("match",)))
+    text = markdown(make_profile(models={"m": ""}, datasets=("match",)))
     assert "undetermined" in text
     assert "nan" not in text
     assert "50 %" not in text
 
 
 def test_layers_have_a_row_each_under_a_title_with_target_and_unit(demo):
-    text = layer_markdown(demo, "encoding")
+    text = markdown(demo, "encoding")
     title, *lines = [line for line in text.splitlines() if line]
     assert "target: fused state, 14 codes" in title
     assert "in bit" in title

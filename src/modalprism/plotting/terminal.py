@@ -1,4 +1,4 @@
-"""The numbers of a profile for the terminal."""
+"""Tables for the terminal, in the form that has room there."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from rich.text import Text
 
 from modalprism.plotting.courses import course_grid
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.readings import Readings
-from modalprism.plotting.views import answer_grid, layer_grid
-from modalprism.studies.profile import Profile
+from modalprism.plotting.views import layer_grid
+from modalprism.results.table import Table as Results
 
-MOST_ROWS: Final = 12  # of layers; where there are more, their courses are shown
+MOST_ROWS: Final = 12  # of layers; if there are more, their courses are shown
 _UNBOUNDED: Final = 10_000  # columns
 
 
@@ -43,44 +42,25 @@ class TerminalTable:
         yield table
 
 
-def answer_table(profile: Profile) -> TerminalTable:
-    """Return the answer view for the terminal.
-
-    Parameters
-    ----------
-    profile : Profile
-        The profile of a run.
-
-    Returns
-    -------
-    TerminalTable
-        One row per model, dataset and kind of pairs: atoms and information with their intervals,
-        the first modality's contribution, and accuracy beside chance.
-    """
-    return TerminalTable(answer_grid(Readings(profile)))
-
-
-def layer_table(profile: Profile, view: str) -> TerminalTable:
+def layer_table(results: Results, view: str) -> TerminalTable:
     """Return a layer view for the terminal.
 
     Parameters
     ----------
-    profile : Profile
-        The profile of a run.
+    results : modalprism.results.table.Table
     view : str
         ``stream`` or ``encoding``.
 
     Returns
     -------
     TerminalTable
-        One row per model, dataset and depth; where these are more than `MOST_ROWS`, one row per
+        One row per model, dataset and depth; if these are more than `MOST_ROWS`, one row per
         model, dataset and atom, with its course over depth as a sparkline.
     """
-    readings = Readings(profile)
-    grid = layer_grid(readings, view)
+    grid = layer_grid(results, view)
     if len(grid.rows) <= MOST_ROWS:
         return TerminalTable(grid)
-    courses = course_grid(readings, view)
+    courses = course_grid(results, view)
     told = f"every layer's numbers and intervals: tables/{view}.md in the run's folder"
     return TerminalTable(replace(courses, notes=[*courses.notes, told]), (_wide, _by_case))
 

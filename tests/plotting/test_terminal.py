@@ -5,15 +5,23 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from modalprism.plotting import terminal
 from modalprism.plotting.courses import course_grid
-from modalprism.plotting.readings import Readings
-from modalprism.reports import answer_table, layer_table
+from modalprism.plotting.views import answer_grid
 
 
 def printed(table, width):
     stream = io.StringIO()
     Console(file=stream, width=width).print(table)
     return stream.getvalue()
+
+
+def answer_table(profile):
+    return terminal.TerminalTable(answer_grid(profile.table))
+
+
+def layer_table(profile, view):
+    return terminal.layer_table(profile.table, view)
 
 
 def test_an_undetermined_contribution_is_never_a_number(make_profile):
@@ -74,7 +82,7 @@ def test_deep_networks_keep_one_line_an_atom_on_a_narrow_terminal(make_profile):
     name = "an_organisation/a-model-with-a-long-name"
     profile = make_profile(models={name: ""}, datasets=("kind",), depths=18)
     text = printed(layer_table(profile, "stream"), 100)
-    grid = course_grid(Readings(profile), "stream")
+    grid = course_grid(profile.table, "stream")
     for row in grid.rows:
         course, step = row[-2].text, row[-1].text
         (line,) = (line for line in text.splitlines() if f" {row[2].text} " in line)

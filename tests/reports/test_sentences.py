@@ -20,7 +20,7 @@ def rewrite(profile, where, **columns):
 
 
 def test_every_model_and_dataset_is_spoken_of(demo):
-    text = "\n".join(summary_sentences(demo))
+    text = "\n".join(summary_sentences(demo.table))
     for model in demo.manifest["models"]:
         for dataset in demo.manifest["datasets"]:
             assert f"{model} on {dataset}:" in text
@@ -29,16 +29,16 @@ def test_every_model_and_dataset_is_spoken_of(demo):
 
 
 def test_the_dominant_modality_is_named_with_its_interval_and_pairs(demo):
-    said = {s.split(":")[0]: s for s in answer_sentences(demo)}
+    said = {s.split(":")[0]: s for s in answer_sentences(demo.table)}
     assert "the image contributes 100 % [99, 101] of the unique" in said["concat on pictured"]
     largest = "the largest atom is unique image, 2.14 bit [2.11, 2.17]"
     assert f"{largest}, 97 % [95, 98] of the information" in said["concat on pictured"]
     assert "the text contributes 100 %" in said["late on named"]
-    assert all("(redrawn pairs)" in s for s in answer_sentences(demo))
+    assert all("(redrawn pairs)" in s for s in answer_sentences(demo.table))
 
 
 def test_the_undetermined_and_the_unlearnt_are_said_to_be_so(demo):
-    late = next(s for s in answer_sentences(demo) if s.startswith("late on match"))
+    late = next(s for s in answer_sentences(demo.table) if s.startswith("late on match"))
     assert "accuracy 0.51 [0.49, 0.53] is not above chance, 0.50" in late
     assert "nothing shows that the network has learnt" in late
     assert "contribution is undetermined" in late
@@ -49,7 +49,7 @@ def test_the_undetermined_and_the_unlearnt_are_said_to_be_so(demo):
 def test_a_profile_without_fractions_is_put_into_words_too(make_profile):
     whole = one(make_profile, "pictured")
     old = Profile(whole.frame[~whole.frame.quantity.str.endswith("fraction")], whole.manifest)
-    (sentence,) = answer_sentences(old)
+    (sentence,) = answer_sentences(old.table)
     assert "2.17]; synergy" in sentence
 
 
@@ -58,7 +58,7 @@ def test_more_than_all_is_called_no_part(make_profile, value):
     profile = rewrite(
         one(make_profile, "pictured"), lambda f: f.quantity == "unique_fraction", value=value
     )
-    (sentence,) = answer_sentences(profile)
+    (sentence,) = answer_sentences(profile.table)
     assert "the largest atom is unique image" in sentence
     assert "of the information" not in sentence
 
@@ -68,12 +68,12 @@ def test_nothing_is_more_where_the_interval_holds_one_half(make_profile):
         return frame.quantity == "contribution"
 
     profile = rewrite(one(make_profile), is_contribution, low=0.3, high=0.8)
-    sentence = answer_sentences(profile)[0]
+    sentence = answer_sentences(profile.table)[0]
     assert "neither modality contributes more" in sentence
 
 
 def test_nothing_is_largest_where_intervals_overlap(make_profile):
-    sentence = answer_sentences(one(make_profile, half=0.2))[0]
+    sentence = answer_sentences(one(make_profile, half=0.2).table)[0]
     assert "the largest value is synergy" in sentence
     assert "not told apart from redundancy" in sentence
     assert "largest atom" not in sentence
@@ -81,18 +81,18 @@ def test_nothing_is_largest_where_intervals_overlap(make_profile):
 
 def test_without_intervals_nothing_is_compared(make_profile):
     profile = rewrite(one(make_profile), lambda f: f.index >= 0, low=math.nan, high=math.nan)
-    answer = answer_sentences(profile)[0]
+    answer = answer_sentences(profile.table)[0]
     assert "(no interval)" in answer
     assert "largest atom" not in answer
     assert "contributes more" not in answer
-    assert stream_sentences(profile) == [
+    assert stream_sentences(profile.table) == [
         "m on kind: depths cannot be compared, for some have no interval."
     ]
 
 
 def test_a_value_that_its_null_explains_is_not_called_largest(make_profile):
     profile = rewrite(one(make_profile, "match"), lambda f: f.quantity == "synergy", p_value=0.5)
-    assert "largest atom" not in answer_sentences(profile)[0]
+    assert "largest atom" not in answer_sentences(profile.table)[0]
 
 
 def test_a_synergy_below_zero_is_called_an_error(make_profile):
@@ -103,11 +103,11 @@ def test_a_synergy_below_zero_is_called_an_error(make_profile):
         low=-0.15,
         high=-0.05,
     )
-    assert "below zero: an error of estimation" in answer_sentences(profile)[0]
+    assert "below zero: an error of estimation" in answer_sentences(profile.table)[0]
 
 
 def test_fusing_streams_exchange_and_separate_streams_do_not(demo):
-    said = stream_sentences(demo)
+    said = stream_sentences(demo.table)
     fused = next(s for s in said if s.startswith("cross_attention on pictured:"))
     assert fused.endswith("the streams fuse in layers 1–4.")
     assert "redundancy rises" in fused
@@ -129,7 +129,7 @@ def stream(make_profile, redundancy, unique, half=0.03):
         ):
             where = chosen & (frame.layer == layer)
             frame.loc[where, ["value", "low", "high"]] = [value, value - half, value + half]
-    (sentence,) = stream_sentences(Profile(frame, profile.manifest))
+    (sentence,) = stream_sentences(Profile(frame, profile.manifest).table)
     return sentence
 
 
@@ -153,25 +153,25 @@ def test_a_loss_without_a_gain_is_no_exchange(make_profile):
 
 def test_swapping_the_modalities_keeps_what_is_said_of_each(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("pictured", "kind"))
-    before = answer_sentences(profile)
+    before = answer_sentences(profile.table)
     profile.manifest["modalities"] = ["text", "image"]
-    after = answer_sentences(profile)
+    after = answer_sentences(profile.table)
     assert before[1] == after[1]
     assert before[0] == after[0]
 
 
 def test_other_modalities_units_and_missing_views(make_profile):
     profile = make_profile(("audio", "text"), {"m": ""}, ("pictured",), unit="nat", depths=30)
-    text = "\n".join(summary_sentences(profile))
+    text = "\n".join(summary_sentences(profile.table))
     assert "the audio contributes" in text
     assert "nat" in text
     assert "bit" not in text
     assert "image" not in text
-    assert stream_sentences(one(make_profile, views=("answer",))) == []
-    assert answer_sentences(one(make_profile, views=("stream",))) == []
-    assert stream_sentences(one(make_profile, depths=1)) == []
+    assert stream_sentences(one(make_profile, views=("answer",)).table) == []
+    assert answer_sentences(one(make_profile, views=("stream",)).table) == []
+    assert stream_sentences(one(make_profile, depths=1).table) == []
     empty = Profile(pd.DataFrame(profile.frame.iloc[:0]), profile.manifest)
-    assert summary_sentences(empty) == []
+    assert summary_sentences(empty.table) == []
     assert cautions(empty) == []
 
 
@@ -221,7 +221,7 @@ def test_no_word_of_copies_but_that_they_are(make_profile, view):
         quantity="copied_columns",
         value=1.0,
     )
-    (of_case,) = {"answer": answer_sentences, "stream": stream_sentences}[view](found)
+    (of_case,) = {"answer": answer_sentences, "stream": stream_sentences}[view](found.table)
     assert of_case == (
         "m on pictured: the image and the text are copies of each other, so that the atoms say "
         "nothing of two modalities."

@@ -1,7 +1,7 @@
 import pytest
 
-from modalprism.plotting.notation import counts, label, number, percent
-from modalprism.plotting.reading import Reading
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import counts, label, number, written
 
 
 @pytest.mark.parametrize("name", ["", "a" * 300, "x_y/z-w " * 40, "名前", "two words"])
@@ -28,7 +28,7 @@ def test_texts_fit_and_lose_nothing_but_what_the_ellipsis_says(name):
 
 def test_numbers_never_read_nan_or_minus_zero():
     assert number(float("nan")) == "undetermined"
-    assert percent(Reading(float("nan"))) == "undetermined"
+    assert written(Estimate(float("nan")), percent=True) == "undetermined"
     assert number(-0.0) == "0.00"
-    assert percent(Reading(-0.001, -0.02, 0.01)) == "0 % [−2, 1]"
+    assert written(Estimate(-0.001, -0.02, 0.01), percent=True) == "0 % [−2, 1]"
     assert counts(0, 0) == "n = 0"

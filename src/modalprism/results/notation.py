@@ -1,4 +1,4 @@
-"""How each number and each name is written, everywhere."""
+"""Numbers, intervals and names as text, the same in every table, figure and sentence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import re
 import unicodedata
 from typing import Final
 
-from modalprism.plotting.reading import Reading
+from modalprism.results.estimate import Estimate
 
 UNDETERMINED: Final = "undetermined"
+ABSENT: Final = "–"
+"""What the study did not measure, which is not the same as undetermined."""
 NOISE_MARK: Final = "°"
 # Joiners and variation selectors belong to letters and emoji.
 _KEPT: Final = "\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
@@ -31,41 +33,59 @@ def number(value: float, digits: int = 2) -> str:
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
 
 
-def interval(reading: Reading, scale: float = 1, digits: int = 2) -> str:
-    """Write the interval of a reading; empty where there is none.
+def parts(
+    estimate: Estimate | None, digits: int = 2, *, percent: bool = False, unit: bool = True
+) -> tuple[str, str]:
+    """Write an estimate as two texts: its value with unit, and its interval.
+
+    Tables, figures, sentences and pages in every format take their numbers from here.
+
+    Parameters
+    ----------
+    estimate : Estimate or None
+        None is what was not measured.
+    digits : int
+        After the point.
+    percent : bool
+        Whether a ratio is written in per cent, without digits after the point.
+    unit : bool
+        Whether the value has its unit beside it; a per cent sign stands in any case.
+
+    Returns
+    -------
+    (str, str)
+        The second is empty where there is no interval.
 
     Examples
     --------
-    >>> interval(Reading(0.99, 0.97, 1.0), scale=100, digits=0), interval(Reading(0.3))
-    ('[97, 100]', '')
+    >>> parts(Estimate(0.99, 0.97, 1.0, unit="bit")), parts(Estimate(0.99, 0.97, 1.0), percent=True)
+    (('0.99 bit', '[0.97, 1.00]'), ('99 %', '[97, 100]'))
+    >>> parts(Estimate(float("nan"))), parts(None)
+    (('undetermined', ''), ('–', ''))
     """
-    if not reading.bounded:
-        return ""
-    return f"[{number(reading.low * scale, digits)}, {number(reading.high * scale, digits)}]"
+    if estimate is None:
+        return ABSENT, ""
+    if not estimate.determined:
+        return UNDETERMINED, ""
+    if percent:
+        estimate, digits, unit = estimate.scaled(100, "%"), 0, True
+    value = number(estimate.value, digits)
+    named = unit and estimate.unit != "1"
+    ends = f"[{number(estimate.low, digits)}, {number(estimate.high, digits)}]"
+    return f"{value} {estimate.unit}" if named else value, ends if estimate.bounded else ""
 
 
-def percent(reading: Reading) -> str:
-    """Write a ratio as a percentage with its interval.
+def written(
+    estimate: Estimate | None, digits: int = 2, *, percent: bool = False, unit: bool = True
+) -> str:
+    """Write an estimate with its unit and its interval; see `parts`.
 
     Examples
     --------
-    >>> percent(Reading(0.99, 0.97, 1.0)), percent(Reading(float("nan")))
-    ('99 % [97, 100]', 'undetermined')
+    >>> written(Estimate(0.99, 0.97, 1.0, unit="bit")), written(Estimate(0.3))
+    ('0.99 bit [0.97, 1.00]', '0.30')
     """
-    if not reading.determined:
-        return UNDETERMINED
-    return f"{number(reading.value * 100, 0)} % {interval(reading, 100, 0)}".rstrip()
-
-
-def amount(reading: Reading) -> str:
-    """Write a value with its unit and its interval.
-
-    Examples
-    --------
-    >>> amount(Reading(0.99, 0.97, 1.0, unit="bit"))
-    '0.99 bit [0.97, 1.00]'
-    """
-    return f"{number(reading.value)} {reading.unit} {interval(reading)}".rstrip()
+    return " ".join(filter(None, parts(estimate, digits, percent=percent, unit=unit)))
 
 
 def significance(p_value: float) -> str:

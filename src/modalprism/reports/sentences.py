@@ -5,22 +5,20 @@
 
 from __future__ import annotations
 
-from modalprism.plotting.notation import amount, interval, number, percent
-from modalprism.plotting.reading import Reading
-from modalprism.plotting.readings import Case, Readings
 from modalprism.reports.groups import listed
 from modalprism.reports.headlines import headlines
 from modalprism.reports.verdicts import Lean, exchange, largest, lean, speaking, unlearnt
-from modalprism.studies.profile import Profile
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import number, written
+from modalprism.results.table import Case, Table
 
 
-def summary_sentences(profile: Profile, most: int | None = None) -> list[str]:
+def summary_sentences(results: Table, most: int | None = None) -> list[str]:
     """Put the answer and the stream view of a profile into words.
 
     Parameters
     ----------
-    profile : Profile
-        The profile of a run.
+    results : Table
     most : int, optional
         Where there would be more sentences than this, those about single cases are left out.
 
@@ -30,59 +28,56 @@ def summary_sentences(profile: Profile, most: int | None = None) -> list[str]:
         First what is true of all models and datasets together (`headlines`), then the answer view
         and the stream view of each.
     """
-    over_all = headlines(Readings(profile))
-    cases = answer_sentences(profile) + stream_sentences(profile)
+    over_all = headlines(results)
+    cases = answer_sentences(results) + stream_sentences(results)
     return over_all if most is not None and len(over_all + cases) > most else over_all + cases
 
 
-def answer_sentences(profile: Profile) -> list[str]:
+def answer_sentences(results: Table) -> list[str]:
     """Say for each model and dataset what the answer takes from each modality.
 
     Parameters
     ----------
-    profile : Profile
-        The profile of a run. Redrawn pairs speak where the study has them: their atoms come from
+    results : Table
+        Redrawn pairs speak where the study has them: their atoms come from
         the model's own answers, without a probe.
     """
-    readings = Readings(profile)
-    return [_answer(readings, case) for case in speaking(readings)]
+    return [_answer(results, case) for case in speaking(results)]
 
 
-def stream_sentences(profile: Profile) -> list[str]:
+def stream_sentences(results: Table) -> list[str]:
     """Say for each model and dataset whether the two streams exchange information.
 
     Parameters
     ----------
-    profile : Profile
-        The profile of a run.
+    results : Table
     """
-    readings = Readings(profile)
     said: dict[tuple[str, str], list[str]] = {}  # datasets by model and by what is said of them
-    for case in readings.cases("stream"):
-        if len(readings.layers(case, "stream")) > 1:
-            said.setdefault((case.model, _stream(readings, case)), []).append(case.dataset)
+    for case in results.cases("stream"):
+        if len(results.layers(case, "stream")) > 1:
+            said.setdefault((case.model, _stream(results, case)), []).append(case.dataset)
     return [
         f"{model} on {listed(list(dict.fromkeys(datasets)))}: {text}"
         for (model, text), datasets in said.items()
     ]
 
 
-def _answer(readings: Readings, case: Case) -> str:
-    if readings.copied(case, "answer"):
-        return f"{case.name}: {_copies(readings)}"
+def _answer(results: Table, case: Case) -> str:
+    if results.copied(case, "answer"):
+        return f"{case.name}: {_copies(results)}"
     parts = []
-    skill = readings.skill(case.model, case.dataset)
-    if skill is not None and unlearnt(readings, case):
-        accuracy = f"{number(skill.accuracy.value)} {interval(skill.accuracy)}".rstrip()
+    skill = results.skill(case.model, case.dataset)
+    if skill is not None and unlearnt(results, case):
         parts.append(
-            f"accuracy {accuracy} is not above chance, {number(skill.chance.value)}: nothing shows "
-            "that the network has learnt this dataset, and its atoms describe that"
+            f"accuracy {written(skill.accuracy)} is not above chance, "
+            f"{number(skill.chance.value)}: nothing shows that the network has "
+            "learnt this dataset, and its atoms describe that"
         )
     pairs = f" ({case.pairs} pairs)" if case.pairs else ""
-    parts += [_contribution(readings, case) + pairs, _largest(readings, case)]
-    synergy = readings.get(case, "answer", "synergy")
+    parts += [_contribution(results, case) + pairs, _largest(results, case)]
+    synergy = results.get(case, "answer", "synergy")
     if synergy is not None and synergy.determined and not _told(parts[-1]):
-        parts.append(f"synergy {amount(synergy)}{_doubt(synergy)}")
+        parts.append(f"synergy {written(synergy)}{_doubt(synergy)}")
     return f"{case.name}: {'; '.join(part for part in parts if part)}."
 
 
@@ -91,62 +86,66 @@ def _told(largest_atom: str) -> bool:
     return "synergy" in largest_atom or largest_atom.startswith("no atom")
 
 
-def _contribution(readings: Readings, case: Case) -> str:
-    first, second = readings.modalities
-    reading = readings.get(case, "answer", "contribution", first)
-    if reading is None:
+def _contribution(results: Table, case: Case) -> str:
+    first, second = results.modalities
+    estimate = results.get(case, "answer", "contribution", first)
+    if estimate is None:
         return "the contribution was not measured"
-    found = lean(readings, case)
+    found = lean(results, case)
     if found is Lean.UNDETERMINED:
         return (
             "the contribution is undetermined, "
             "for the unique information is not distinguishable from zero"
         )
-    if found is Lean.FIRST:
-        return f"the {first} contributes {percent(reading)} of the unique information"
+    whose, part = first, written(estimate, percent=True)
     if found is Lean.SECOND:
-        return f"the {second} contributes {percent(reading.complement)} of the unique information"
-    if found is Lean.UNBOUNDED:
-        return f"the {first} contributes {percent(reading)} of the unique information (no interval)"
-    return (
-        "neither modality contributes more within the interval: "
-        f"the {first} {percent(reading)} of the unique information"
-    )
+        whose, part = second, written(estimate.complement, percent=True)
+    if found is Lean.NEITHER:
+        return (
+            "neither modality contributes more within the interval: "
+            f"the {whose} {part} of the unique information"
+        )
+    without = " (no interval)" if found is Lean.UNBOUNDED else ""
+    return f"the {whose} contributes {part} of the unique information{without}"
 
 
-def _largest(readings: Readings, case: Case) -> str:
-    found = largest(readings, case)
+def _largest(results: Table, case: Case) -> str:
+    found = largest(results, case)
     if found is None:
         return ""
     if not found.atom.bounded:
-        return f"the largest value is {found.name}, {amount(found.atom)} (no interval)"
+        return f"the largest value is {found.name}, {written(found.atom)} (no interval)"
     if not found.some_positive:
         return "no atom is above zero within its interval"
     if found.told:
         # More than all of it, where another atom is below zero, is no part.
         part = found.part
-        said = f", {percent(part)} of the information" if part and part.value <= 1 else ""
-        return f"the largest atom is {found.name}, {amount(found.atom)}{said}"
-    text = f"the largest value is {found.name}, {amount(found.atom)}"
+        said = (
+            f", {written(part, percent=True)} of the information"
+            if part and part.value <= 1
+            else ""
+        )
+        return f"the largest atom is {found.name}, {written(found.atom)}{said}"
+    text = f"the largest value is {found.name}, {written(found.atom)}"
     if found.rivals:
         return f"{text}, not told apart from {listed(found.rivals)}"
     return text + _doubt(found.atom)
 
 
-def _copies(readings: Readings) -> str:
-    first, second = readings.modalities
+def _copies(results: Table) -> str:
+    first, second = results.modalities
     return (
         f"the {first} and the {second} are copies of each other, so that the atoms say nothing of "
         "two modalities."
     )
 
 
-def _stream(readings: Readings, case: Case) -> str:
-    if readings.copied(case, "stream"):
-        return _copies(readings)
-    layers = readings.layers(case, "stream")
-    start, end = (f"“{readings.layer_name(case, 'stream', k)}”" for k in (layers[0], layers[-1]))
-    found = exchange(readings, case)
+def _stream(results: Table, case: Case) -> str:
+    if results.copied(case, "stream"):
+        return _copies(results)
+    layers = results.layers(case, "stream")
+    start, end = (f"“{results.layer_name(case, 'stream', k)}”" for k in (layers[0], layers[-1]))
+    found = exchange(results, case)
     if found is None:
         return "depths cannot be compared, for some have no interval."
     if not found.falls and not found.rises:
@@ -157,7 +156,7 @@ def _stream(readings: Readings, case: Case) -> str:
         return f"no exchange seen: all four atoms {same}."
     moves = [
         f"{name} {'falls' if name in found.falls else 'rises'} "
-        f"from {amount(at_first)} to {amount(at_last)}"
+        f"from {written(at_first)} to {written(at_last)}"
         for name, (at_first, at_last) in found.ends.items()
         if name in found.falls or name in found.rises
     ]
@@ -167,9 +166,9 @@ def _stream(readings: Readings, case: Case) -> str:
     return f"{text}; an exchange, other atoms turning into redundancy, is not seen."
 
 
-def _doubt(reading: Reading) -> str:
-    if not reading.bounded:
+def _doubt(estimate: Estimate) -> str:
+    if not estimate.bounded:
         return " (no interval)"
-    if reading.high < 0:
+    if estimate.high < 0:
         return ", below zero: an error of estimation"
-    return "" if reading.positive else ", not distinguishable from zero"
+    return "" if estimate.positive else ", not distinguishable from zero"

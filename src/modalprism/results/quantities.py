@@ -1,0 +1,195 @@
+"""The list of quantities: names, symbols, units and meanings of all that an analysis estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+Key = tuple[str, str]
+"""A quantity's name, and its modality: empty where the quantity belongs to no single modality."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity.
+
+    Attributes
+    ----------
+    name : str
+        In tables, files and attributes.
+    text : str
+        What it is, in words.
+    symbol : str
+        In formulas; empty where there is none.
+    per_modality : bool
+        Whether each modality has its own.
+    ratio : bool
+        Whether it is a number without a unit. All others are in the unit of the information.
+    short : bool
+        Whether short tables show it.
+    """
+
+    name: str
+    text: str
+    symbol: str = ""
+    per_modality: bool = False
+    ratio: bool = False
+    short: bool = False
+
+    def unit(self, information: str) -> str:
+        """Return its unit, given that of the information; ``1`` for a number without a unit."""
+        return "1" if self.ratio else information
+
+
+QUANTITIES: Final = (
+    Quantity("redundancy", "information that both modalities carry", "R", short=True),
+    Quantity(
+        "unique", "information that only this modality carries", "U", per_modality=True, short=True
+    ),
+    Quantity(
+        "synergy",
+        "information that appears only when both are read together",
+        "S",
+        short=True,
+    ),
+    Quantity(
+        "information", "information that both together carry about the target", "I", short=True
+    ),
+    Quantity(
+        "marginal_information",
+        "information that this modality carries by itself",
+        "I",
+        per_modality=True,
+    ),
+    Quantity("union_information", "information that the modalities' marginals guarantee", "I∪"),
+    Quantity(
+        "contribution",
+        "this modality's part of the unique information; NaN where undetermined",
+        "C",
+        per_modality=True,
+        ratio=True,
+        short=True,
+    ),
+    Quantity(
+        "imbalance",
+        "difference of the two contributions, 0 to 1; NaN where undetermined",
+        ratio=True,
+        short=True,
+    ),
+    Quantity("share", "Shapley share of the information", per_modality=True, ratio=True),
+    Quantity("redundancy_fraction", "part of the information that is redundant", "R/I", ratio=True),
+    Quantity(
+        "unique_fraction",
+        "part of the information that is unique to this modality",
+        "U/I",
+        per_modality=True,
+        ratio=True,
+    ),
+    Quantity("synergy_fraction", "part of the information that is synergistic", "S/I", ratio=True),
+)
+"""Those that every analysis has, in the order of its table."""
+
+DIAGNOSTICS: Final = (
+    Quantity(
+        "information_ceiling",
+        "the model's own information about its answer: no probe can read more",
+    ),
+    Quantity("recovered", "fraction of the ceiling that the probes read", ratio=True),
+    Quantity("state_loss", "information lost by merging alike states before coupling them"),
+    Quantity(
+        "calibration_difference",
+        "largest difference between the information of held-out rows and what a modality's "
+        "posteriors claim",
+    ),
+    Quantity(
+        "matching_distance",
+        "how far calibration moved a modality's posteriors: mean total variation",
+        ratio=True,
+    ),
+    Quantity("plug_in_information", "information as counted in the codes' table, its bias left in"),
+    Quantity(
+        "noise_information", "information that the table would show of a target that is noise"
+    ),
+    Quantity(
+        "code_sensitivity",
+        "largest change of an atom's part of the information with half or double the codes of the "
+        "fused state",
+        ratio=True,
+    ),
+    Quantity("information_half_codes", "information about half as many codes"),
+    Quantity("information_double_codes", "information about twice as many codes"),
+    Quantity("solver_gap", "proven bound on the solver's error, where rows were streamed"),
+    Quantity("union_lower", "proven lower bound on the union information of all rows"),
+    Quantity("union_upper", "proven upper bound on the union information of all rows"),
+    Quantity("learnt_rows", "rows that probes learn from, where rows were streamed", ratio=True),
+    Quantity("tested_rows", "rows that p-values rest on", ratio=True),
+    Quantity(
+        "repeated_rows",
+        "rows whose whole example stands in an earlier row; kept in one fold with it",
+        ratio=True,
+    ),
+    Quantity(
+        "copied_columns",
+        "1 where all columns of one modality are copies of the other's, up to order and units: "
+        "redundant by construction",
+        ratio=True,
+    ),
+    Quantity(
+        "constant_source",
+        "1 where this modality's embedding is the same in every row: it tells nothing by "
+        "construction",
+        per_modality=True,
+        ratio=True,
+    ),
+    Quantity("accuracy", "fraction of examples that the model answers correctly", ratio=True),
+    Quantity("chance", "accuracy of always giving the commonest answer", ratio=True),
+)
+"""Those that an analysis has where they apply."""
+
+BY_NAME: Final = {quantity.name: quantity for quantity in (*QUANTITIES, *DIAGNOSTICS)}
+ATOMS: Final = ("redundancy", "unique", "synergy")
+AMOUNTS: Final = tuple(quantity.name for quantity in QUANTITIES if not quantity.ratio)
+"""The atoms, and the informations that they are made of: all in the unit of the information."""
+
+
+def keys(names: Iterable[str], modalities: Sequence[str]) -> list[Key]:
+    """Return the key of every quantity, one a modality where each modality has its own.
+
+    Examples
+    --------
+    >>> keys(ATOMS, ("image", "text"))
+    [('redundancy', ''), ('unique', 'image'), ('unique', 'text'), ('synergy', '')]
+    """
+    return [
+        (name, modality)
+        for name in names
+        for modality in (modalities if BY_NAME[name].per_modality else ("",))
+    ]
+
+
+def unit_of(name: str, information: str) -> str:
+    """Return a quantity's unit; what is not in the list is an information."""
+    return BY_NAME[name].unit(information) if name in BY_NAME else information
+
+
+def title(key: Key) -> str:
+    """Name a quantity for people.
+
+    Examples
+    --------
+    >>> title(("unique", "image")), title(("union_information", ""))
+    ('unique image', 'union information')
+    """
+    return f"{key[0].replace('_', ' ')} {key[1]}".rstrip()
+
+
+def row_title(name: str, modality: str | None) -> str:
+    """Name a row of a table.
+
+    Examples
+    --------
+    >>> row_title("unique", "image"), row_title("union_information", None)
+    ('unique (image)', 'union information')
+    """
+    return name.replace("_", " ") + (f" ({modality})" if modality else "")
