@@ -292,7 +292,11 @@ NAN = np.where(np.arange(N)[:, None] == 5, np.nan, ARRAYS["image"])
         ({"text": np.array([None] * N)}, [], "'text' of store.npz cannot be read"),
         ({"text": None}, [], "name two modalities, --modality once each; store.npz has image"),
         ({"audio": NAN}, [], "store.npz has image, text, audio"),
-        ({"group/a": np.zeros(N)}, [], "tie all rows into 1 connected sets"),
+        (
+            {"group/a": np.zeros(N)},
+            [],
+            "into 1 connected set, too few for 5 folds",
+        ),
         ({}, ["--layer", 4], "no layer 4 in store.npz; it has 0"),
         ({}, ["--target", "truth"], "no array 'truth'"),
         ({}, ["--modality", "image"], "once each; store.npz has image, text"),
@@ -447,7 +451,10 @@ def test_an_interrupt_is_said(run, monkeypatch, command):
     [
         (["--address", "auto"], "it goes with the engine ray (--address)"),
         (["--engine", "serial", "--address", "auto"], "it goes with the engine ray"),
-        (["--engine", "slurm"], "there is no engine 'slurm'; choose from serial, local, ray"),
+        (
+            ["--engine", "slurm"],
+            "no engine 'slurm': choose one of 'serial', 'local', 'ray'",
+        ),
         (
             ["--engine", "serial", "--workers", "3"],
             "leave workers out, or choose another engine (--workers)",

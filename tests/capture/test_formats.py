@@ -225,7 +225,7 @@ def test_a_layer_of_a_thousand_digits_is_a_name(tmp_path):
 def test_of_many_arrays_a_message_names_the_first(tmp_path):
     save_file({f"a{n}": torch.ones(1) for n in range(100)}, tmp_path / "x.safetensors")
     store = EmbeddingStore.open(tmp_path / "x.safetensors")
-    with pytest.raises(InputError, match=r"it has a0, a1, .*, … \(100 in all\)"):
+    with pytest.raises(InputError, match=r"it has a0, a1, .* and 80 more"):
         store.array("image")
 
 

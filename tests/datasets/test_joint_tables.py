@@ -375,3 +375,17 @@ def test_a_folder_whose_name_means_another_place_is_read_itself(tmp_path, monkey
     XOR.to_parquet(tmp_path / folder / "x.parquet")
     XOR.assign(a=0).to_parquet(tmp_path / "home" / "x.parquet")
     assert read_joint(f"{folder}/x.parquet").tables[0].shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize("mark", [";", "|", "\t"])
+def test_a_table_that_other_marks_separate_is_recognised(tmp_path, mark):
+    (tmp_path / "x.csv").write_text(XOR.to_csv(index=False, sep=mark))
+    for options in ({}, {"sources": ["a", "b"], "target": "y"}):
+        with pytest.raises(InputError, match="seems to be separated by"):
+            read_joint(tmp_path / "x.csv", **options)
+
+
+def test_of_hundreds_of_columns_the_first_are_named(tmp_path):
+    pd.DataFrame([range(500)]).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(InputError, match=r"'0', '1', .*'19' and 480 more"):
+        read_joint(tmp_path / "x.csv", target="z")

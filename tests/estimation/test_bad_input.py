@@ -1,6 +1,7 @@
 """Both estimators answer awkward samples with finite numbers, or refuse them in one sentence."""
 
 import math
+import re
 from contextlib import nullcontext
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 
 import modalprism as mp
 from modalprism.errors import DataWarning
+from modalprism.estimation.inputs import check_index
 from modalprism.estimation.sample import check_sample
 from modalprism.estimation.significance import calibrate_states
+from modalprism.estimation.streaming import Streaming
 
 N = 60
 Y = np.arange(N) % 3
@@ -405,3 +408,43 @@ def test_states_that_tell_the_target_surely_are_calibrated():
     counts = np.array([[[0.6, -0.1], [-0.1, 0.6]]])
     scores = np.array([[3.0, -3.0], [-3.0, 3.0]])
     assert np.allclose(calibrate_states(scores, counts)[0], np.eye(2) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"folds": 1000}, "folds is 1000, more than the rows of any class (30 at most)"),
+        (
+            {"groups": np.zeros(60, int)},
+            "tie all 60 rows into 1 connected set, too few for 5 folds; give fewer folds",
+        ),
+        ({"streaming": Streaming(above=10)}, "60 rows are too few to be streamed"),
+        (
+            {"streaming": Streaming(above=10), "groups": np.arange(60) // 2},
+            "60 rows, which the groups tie into 30 connected sets, are too few to be streamed",
+        ),
+        (
+            {"y": [*["a"] * 30, *[1] * 30]},
+            "give values of one type, such as all of them as strings",
+        ),
+    ],
+)
+def test_what_to_do_about_too_few_rows_is_said(changes, words):
+    rng = np.random.default_rng(0)
+    given = {"y": np.arange(60) % 2} | changes
+    embeddings = {"image": rng.normal(size=(60, 2)), "text": rng.normal(size=(60, 2))}
+    with pytest.raises(mp.InputError, match=re.escape(words)):
+        mp.analyze(embeddings, given.pop("y"), **given)
+
+
+def test_the_axes_between_rows_and_columns_are_named():
+    embeddings = {"image": np.ones((60, 7, 4)), "text": np.ones((60, 2))}
+    words = "average over the axes between, such as tokens, or keep all values by reshape(60, -1)"
+    with pytest.raises(mp.InputError, match=re.escape(words)):
+        mp.analyze(embeddings, np.arange(60) % 2)
+
+
+def test_an_index_of_numbers_is_shown_as_numbers():
+    tables = {"X": pd.DataFrame({"a": [1, 2]}, index=[7, 54]), "y": pd.Series([0, 1])}
+    with pytest.raises(mp.InputError, match=r"row 0 is 7 in one and 0 in the other"):
+        check_index(tables)

@@ -30,7 +30,7 @@ def with_nan(row, value=math.nan):
         (with_nan(7, 1e200), "'image' holds values as large as 1e.200; scale it down"),
         (np.zeros((N, 0)), r"the modality 'image' is empty \(shape \(60, 0\)\)"),
         (np.zeros((0, 3)), r"the modality 'image' is empty \(shape \(0, 3\)\)"),
-        (np.zeros(N), r"'image' has shape \(60,\); give one row an example.*pool the tokens"),
+        (np.zeros(N), r"'image' has shape \(60,\); give one row an example.*reshape\(-1, 1\)"),
         (np.zeros((N, 4, 3)), r"'image' has shape \(60, 4, 3\)"),
         (np.full((N, 2), "a"), "the embedding of 'image' holds <U1, not numbers"),
         (np.ones((N, 2)) * 1j, "holds complex128, not numbers"),
@@ -142,7 +142,7 @@ def test_options_are_refused(options, message):
     [
         (np.arange(N - 1), r"the group column 'patient' has shape \(59,\)"),
         (np.zeros((N, 2)), r"the group column 'patient' has shape \(60, 2\)"),
-        (np.zeros(N), "tie all rows into 1 connected sets, too few for 5 folds"),
+        (np.zeros(N), "into 1 connected set, too few for 5 folds"),
         (np.where(np.arange(N) == 3, np.nan, Y), "the group column 'patient' is missing in row 3"),
         ([None, *"ab" * 29, "a"], "the group column 'patient' is missing in row 0"),
         ([*"ab" * 29, "a", math.nan], "the group column 'patient' is missing in row 59"),

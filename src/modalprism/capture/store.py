@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -42,7 +42,7 @@ from modalprism.files import write_whole
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file, require_plain_folder
 from modalprism.remote import Names, brought, is_address, shown
 from modalprism.strict_json import dumps
-from modalprism.suggest import suggestion
+from modalprism.suggest import listed, suggestion
 
 _LARGEST_WORDS: Final = 64 * 2**20
 _OF_ZARR: Final = ("zarr.json", ".zgroup", ".zmetadata")
@@ -89,7 +89,6 @@ def _needed(names: Names) -> tuple[Names, Names]:
     return now, later
 
 
-_NAMED: Final = 20
 _RESERVED: Final = frozenset({"fused", "group", "redrawn", "label", "answer", "id"})
 _ROWS_COMPARED: Final = 256
 _SPAN: Final = re.compile(r"(?P<modality>[^/]+)(?:/(?P<layer>[0-9]{1,9}))?")
@@ -191,8 +190,8 @@ class EmbeddingStore:
             for name in names:
                 if name not in known:
                     raise InputError(
-                        f"{shown(self.path)} has no array {name!r}; it has {_listed(self.names)}"
-                        f"{suggestion(name, self.names)}"
+                        f"{shown(self.path)} has no array {name!r}; it has "
+                        f"{listed(sorted(self.names))}{suggestion(name, self.names)}"
                     )
                 what = f"the array {name!r} of {shown(self.path)}"
                 with guarded(what, WRITE_AGAIN):
@@ -229,7 +228,7 @@ class EmbeddingStore:
         if modality not in self._spans:
             raise InputError(
                 f"{shown(self.path)} has no modality {modality!r}; "
-                f"it has {_listed(self.modalities) or 'none'}{suggestion(modality, self._spans)}",
+                f"it has {listed(sorted(self.modalities))}{suggestion(modality, self._spans)}",
                 parameter="modality",
             )
         return self._spans[modality]
@@ -294,12 +293,6 @@ class EmbeddingStore:
         """Read the runs on redrawn pairs."""
         first, second = (self.array(f"redrawn/{modality}") for modality in modalities)
         return RedrawnRuns(self.array("redrawn/answer"), (first, second))
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Name arrays in a message, the first few of many."""
-    first = ", ".join(sorted(names)[:_NAMED])
-    return first if len(names) <= _NAMED else f"{first}, … ({len(names):,} in all)"
 
 
 def _digest_of_folder(folder: Path) -> str:

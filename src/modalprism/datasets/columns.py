@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 
 from modalprism.datasets.prompts import Prompt
 from modalprism.errors import InputError
-from modalprism.suggest import suggestion
+from modalprism.suggest import listed, separator_hint, suggestion
 
 Kind = Literal["image", "text", "audio", "array"]
 
@@ -196,7 +196,7 @@ class Columns:
         InputError
             If a column does not exist, or there is no modality; it lists the columns.
         """
-        found = f"the columns are {', '.join(available) or 'none'}"
+        found = f"the columns are {listed(available)}{separator_hint(available)}"
         asked = self.prompt.columns if self.prompt else ()
         if missing := [name for name in self.names if name not in available]:
             whose = " that the prompt names" if missing[0] in asked else ""

@@ -26,6 +26,7 @@ from modalprism.errors import InputError
 from modalprism.files import check_names
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file
 from modalprism.remote import is_address
+from modalprism.suggest import listed
 
 _LOCAL: Final = re.compile("^(file|local)://")
 _STATE: Final = "state.json"
@@ -225,7 +226,7 @@ def _chosen_split(split: str | None, known: Sequence[str], name: str) -> str:
     if split is None or (known and split not in known):
         wanted = "several splits" if split is None else f"no split {split!r}"
         raise InputError(
-            f"{name} has {wanted}; choose split from {', '.join(known) or 'its own'}",
+            f"{name} has {wanted}; choose split from {listed(known) if known else 'its own'}",
             parameter="split",
         )
     return split

@@ -15,6 +15,7 @@ from modalprism.datasets.contents import is_empty, word_of
 from modalprism.datasets.dataset import Dataset, Row
 from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
+from modalprism.suggest import listed
 
 _REMEMBERED: Final = 8
 """Rows of the second table that are held: questions about one picture often stand together."""
@@ -69,7 +70,7 @@ class Joined(Dataset):
             if name not in columns:
                 raise InputError(
                     f"to join {join.data}, there is no column {name!r}; the columns are "
-                    f"{', '.join(columns)}"
+                    f"{listed(columns)}"
                 )
         self.first, self.second, self.join = first, second, join
         added = (name for name in second.columns if name not in first.columns)

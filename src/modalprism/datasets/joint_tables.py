@@ -27,7 +27,7 @@ from modalprism.datasets.dataset import Row
 from modalprism.datasets.text_tables import LINES, SEPARATORS, text_table
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, repeated_name, require_file
-from modalprism.suggest import suggestion
+from modalprism.suggest import listed, separator_hint, suggestion
 
 COUNT_COLUMNS: Final = ("count", "proportion")
 """Columns that hold how often a row was seen, as ``DataFrame.value_counts`` names them."""
@@ -109,7 +109,7 @@ def read_joint(
     given = [name for name in (*(sources or ()), target) if name is not None]
     if len(set(given)) < len(given):
         raise InputError(
-            f"sources and target must have different names; {_listed(given)} were named",
+            f"sources and target must have different names; {listed(map(repr, given))} were named",
             parameter="target" if len(set(sources or ())) == len(sources or ()) else "sources",
         )
     suffix = path.suffix.lower()
@@ -139,7 +139,7 @@ def _read_arrays(
                 return JointTable(*names, (archive["joint"],))
             if {"p_x1y", "p_x2y"} <= set(archive.files):
                 return JointTable(*names, (archive["p_x1y"], archive["p_x2y"]))
-            found = ", ".join(archive.files) or "nothing"
+            found = listed(archive.files)
     raise InputError(f"{path} needs an array 'joint', or 'p_x1y' and 'p_x2y'; it has {found}")
 
 
@@ -210,7 +210,7 @@ def _wanted(
         if missing := [name for name in names if name and name not in columns]:
             raise InputError(
                 f"{path} has no column {missing[0]!r}{suggestion(missing[0], columns)}; "
-                f"its columns are {_listed(columns)}",
+                f"its columns are {listed(map(repr, columns))}{separator_hint(columns)}",
                 parameter=parameter,
             )
     chosen = [count] if count else counts
@@ -219,8 +219,9 @@ def _wanted(
     roles = [*(sources or guessed[:2]), target or guessed[-1]]
     if len({*roles, *chosen}) < len(roles) + len(chosen):
         raise InputError(
-            f"{path}: sources, target and counts must be different columns; {_listed(roles)} are "
-            f"the sources and the target{f', {chosen[0]!r} the counts' if chosen else ''}"
+            f"{path}: sources, target and counts must be different columns; "
+            f"{listed(map(repr, roles))} are the sources and the target"
+            f"{f', {chosen[0]!r} the counts' if chosen else ''}"
         )
     return (*roles, *chosen)
 
@@ -238,20 +239,16 @@ def _guessed(
     if len(free) < wanted:
         raise InputError(
             f"{path} needs two source columns and a target column; its columns are "
-            f"{_listed(columns)}",
+            f"{listed(map(repr, columns))}{separator_hint(columns)}",
             parameter="sources",
         )
     raise InputError(
-        f"{path} has more columns than two sources and a target, {_listed(columns)}: name the "
-        "sources and the target, and as count the column that holds how often each row was seen, "
+        f"{path} has more columns than two sources and a target, "
+        f"{listed(map(repr, columns))}: name the sources and the target, and as count the column "
+        "that holds how often each row was seen, "
         "if there is one",
         parameter="sources",
     )
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(f"{name!r:.60}" for name in names[:most]) or "none"
-    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def _count_rows(

@@ -14,6 +14,7 @@ from modalprism.datasets.parquet import ParquetFiles
 from modalprism.datasets.text_tables import LINES, SEPARATORS, text_table
 from modalprism.datasets.webdataset import Shards, matching
 from modalprism.errors import InputError
+from modalprism.suggest import listed
 
 _PARQUET: Final = ".parquet"
 _SHARD: Final = ".tar"
@@ -96,7 +97,7 @@ def _folder(path: Path, split: str | None) -> Dataset:
     if several and len(described) != 1:
         names = [one.name for one in tables]
         names += [f"*{_PARQUET}"] * bool(parquet) + [f"*{_SHARD}"] * bool(shards)
-        raise InputError(f"{path} holds {', '.join(names)}; give the one that is meant by its path")
+        raise InputError(f"{path} holds {listed(names)}; give the one that is meant by its path")
     if parquet and not described:
         return ParquetFiles(_of_split(parquet, split, path), path)
     _refuse_split(path, split)

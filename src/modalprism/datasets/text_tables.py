@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from modalprism.datasets.dataset import Dataset, Row, pick, whole_digest
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, parse_json, repeated_name, require_file
+from modalprism.suggest import separator_hint
 
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 LINES: Final = frozenset({".jsonl", ".ndjson"})
@@ -116,7 +117,10 @@ class SeparatedTable(_TextTable):
         if isinstance(record, str):
             return record
         if len(record) != len(self.columns):
-            return f"it has {len(record)} cells, and the first line names {len(self.columns)}"
+            return (
+                f"it has {len(record)} cells, and the first line names {len(self.columns)}"
+                f"{separator_hint(self.columns)}"
+            )
         return dict(zip(self.columns, record, strict=True))
 
 

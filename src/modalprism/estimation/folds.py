@@ -58,6 +58,17 @@ def connected_groups(groups: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.i
     return number.astype(np.int64)
 
 
+def connected_sets(count: int) -> str:
+    """Return a number of connected sets in words.
+
+    Examples
+    --------
+    >>> connected_sets(1), connected_sets(2000)
+    ('1 connected set', '2,000 connected sets')
+    """
+    return f"{count:,} connected set{'s' if count != 1 else ''}"
+
+
 def assign_folds(
     component: NDArray[np.int64], target: Target, folds: int, seed: int
 ) -> NDArray[np.int64]:
@@ -114,9 +125,17 @@ def deal_components(
     """
     count = len(totals)
     if count < folds:
+        rows = round(float(totals[:, -1].sum()))
+        if count == rows:
+            raise InputError(
+                f"folds is {folds}, and there are {count:,} rows; give fewer folds, such as 5",
+                parameter="folds",
+            )
         raise InputError(
-            f"the groups tie all rows into {count} connected sets, too few for {folds} folds; draw "
-            "partners inside blocks of groups, or name fewer group columns"
+            f"the groups tie all {rows:,} rows into {connected_sets(count)}, too few for {folds} "
+            "folds; give fewer folds, name fewer group columns, or draw partners inside blocks of "
+            "groups",
+            parameter="folds",
         )
     mass = totals[:, :-1].sum(0)
     totals = totals / np.maximum(totals.sum(0), 1e-300)

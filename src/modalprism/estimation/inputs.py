@@ -126,7 +126,10 @@ def _check_labels(what: str, labels: NDArray[Any]) -> None:
     try:
         np.unique(labels)
     except (TypeError, ValueError) as error:  # arrays and matrices have no order at all
-        raise InputError(f"{what} mixes values that have no order ({error})") from error
+        raise InputError(
+            f"{what} mixes values that have no order among them ({error}): give "
+            "values of one type, such as all of them as strings"
+        ) from error
 
 
 def named_columns(groups: Any) -> dict[str, Any]:
@@ -187,7 +190,8 @@ def check_index(tables: Mapping[str, Any]) -> None:
         pairs = enumerate(zip(expected, index, strict=True))
         row = next((row for row, (one, other) in pairs if one != other), 0)
         where = f"{first} and {what} have different indices"
-        labels = f"row {row} is {expected[row]!r} in one and {index[row]!r} in the other"
+        one, other = expected.tolist()[row], index.tolist()[row]
+        labels = f"row {row} is {one!r} in one and {other!r} in the other"
         raise InputError(f"{where} ({labels}); {_how_to_align(expected, index)}")
 
 

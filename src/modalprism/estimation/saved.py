@@ -28,6 +28,7 @@ from modalprism.results.estimate import Estimate
 from modalprism.results.quantities import QUANTITIES
 from modalprism.strict_json import dumps
 
+FORMAT: Final = "modalprism.Analysis"
 SINGLE: Final = tuple(quantity.name for quantity in QUANTITIES if not quantity.per_modality)
 BY_MODALITY: Final = tuple(quantity.name for quantity in QUANTITIES if quantity.per_modality)
 _PLAIN: Final = ("target", "estimator", "unit", "n", "seed")
@@ -101,7 +102,7 @@ _Saved = create_model("_Saved", __base__=_Facts, **_QUANTITIES)
 def to_dict(analysis: Analysis, *, evidence: bool) -> dict[str, Any]:
     """Return an analysis in numbers, strings, lists, dicts and None."""
     content: dict[str, Any] = {
-        "format": "modalprism.Analysis",
+        "format": FORMAT,
         "version": 1,
         "modalities": list(analysis.modalities),
         **{name: getattr(analysis, name) for name in _PLAIN},
@@ -147,6 +148,11 @@ def load(path: str | Path) -> Analysis:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         reason = reason_of(ValueError(f"{where}: {first['msg']}"))
+        if where == "format" or first["type"].startswith("model"):
+            raise InputError(
+                f'{file} is not a saved analysis: it has no "format": "{FORMAT}"; give a file that '
+                "Analysis.save wrote"
+            ) from error
         raise InputError(
             f"{file} is not a saved analysis, or is damaged: {reason}; save the analysis again"
         ) from error

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.folds import assign_folds, connected_groups
+from modalprism.estimation.folds import assign_folds, connected_groups, connected_sets
 from modalprism.estimation.sample import Sample
 from modalprism.estimation.streaming import Streaming
 
@@ -96,10 +96,15 @@ class Splits:
         counts = np.zeros((4, self.folds), dtype=np.int64)
         np.add.at(counts, (self.role, self.fold), 1)
         if (counts.sum(1, keepdims=True) - counts)[1:].min() < FEWEST_ROWS:
+            n = len(self.fold)
+            why = f"{n:,} rows"
+            if components < n:
+                why += f", which the groups tie into {connected_sets(components)},"
+            advice = ", or name fewer group columns" if components < n else ""
             raise InputError(
-                f"the groups tie all rows into {components} connected sets, so that some fold has "
-                "too little beside it to learn from when many rows are streamed; name fewer group "
-                "columns, or analyse a part of the rows in memory"
+                f"{why} are too few to be streamed: a probe would learn from fewer than "
+                f"{FEWEST_ROWS} rows; analyse them in memory, Streaming(above={n}){advice}",
+                parameter="streaming",
             )
 
 

@@ -83,9 +83,16 @@ def check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
     if dtype.kind not in "fiub":
         raise InputError(f"the embedding of {name!r} holds {dtype}, not numbers")
     if len(shape) != 2:
+        if len(shape) < 2:
+            advice = "one number an example is reshape(-1, 1)"
+        else:
+            advice = (
+                "average over the axes between, such as tokens, or keep all values by "
+                f"reshape({shape[0]}, -1)"
+            )
         raise InputError(
-            f"the embedding of {name!r} has shape {shape}; "
-            "give one row an example, (n, d): reshape(-1, 1) numbers, and pool the tokens first"
+            f"the embedding of {name!r} has shape {shape}; give one row an example, (n, d): "
+            f"{advice}"
         )
     if 0 in shape:
         raise InputError(f"the modality {name!r} is empty (shape {shape}); check its array's name")
@@ -162,6 +169,12 @@ def check_labels(array: NDArray[Any], folds: int) -> tuple[NDArray[np.int64], tu
             "code a continuous target into classes first"
         )
     mass = np.bincount(code)
+    if mass.max() < folds:
+        raise InputError(
+            f"folds is {folds}, more than the rows of any class ({int(mass.max())} at most); give "
+            "fewer folds, such as 5",
+            parameter="folds",
+        )
     if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
         raise InputError(
             f"class {values[few[0]]!s} has too few rows, {int(mass[few[0]])} for {folds} "

@@ -18,7 +18,7 @@ from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
 from modalprism.foreign import redacted
 from modalprism.remote import is_address
-from modalprism.suggest import suggestion
+from modalprism.suggest import listed, suggestion
 from modalprism.yaml_files import quoted
 
 _TARGETS: Final = ("label", "answer")
@@ -199,7 +199,7 @@ def _target_in(store: EmbeddingStore, place: str | Path, target: str | None) -> 
     shown = "none" if target is None else repr(target)
     raise InputError(
         f"the target of a study is an array called 'label' or 'answer', target is {shown}, and "
-        f"{redacted(str(place))} has {_some(store.names)}; rename the array"
+        f"{redacted(str(place))} has {listed(map(repr, store.names))}; rename the array"
         f"{suggestion(target or 'label', held)}",
         parameter="target",
     )
@@ -211,15 +211,15 @@ def _modalities_in(
     held = store.modalities
     if missing := [name for name in wanted if name not in held]:
         raise InputError(
-            f"{redacted(str(place))} has no modality {missing[0]!r}; it has {_some(held)}"
-            f"{suggestion(missing[0], held)}",
+            f"{redacted(str(place))} has no modality {missing[0]!r}; it has "
+            f"{listed(map(repr, held))}{suggestion(missing[0], held)}",
             parameter="modality",
         )
     chosen = tuple(dict.fromkeys(wanted)) or held
     if len(chosen) != 2:
         raise InputError(
-            f"a study has two modalities, and there are {len(chosen)}: {_some(chosen)}; name two "
-            "by modality",
+            f"a study has two modalities, and there are {len(chosen)}: "
+            f"{listed(map(repr, chosen))}; name two by modality",
             parameter="modality",
         )
     return chosen[0], chosen[1]
@@ -230,15 +230,17 @@ def _two_of(found: Sequence[str], wanted: Sequence[str], data: str) -> tuple[str
     names = [flag.partition("=")[0].partition(":")[0].strip() for flag in wanted]
     if unknown := [name for name in names if name not in found]:
         raise InputError(
-            f"{data} has no modality {unknown[0]!r}; found are {_some(found)}; say which column it "
-            f"is, {unknown[0]}=column{suggestion(unknown[0], found)}",
+            f"{data} has no modality {unknown[0]!r}; found are "
+            f"{listed(map(repr, found))}; say which column it is, "
+            f"{unknown[0]}=column{suggestion(unknown[0], found)}",
             parameter="modality",
         )
     chosen = list(dict.fromkeys([*names, *found]))
     if len(chosen) < 2 or (len(names) < 2 < len(chosen)):
         raise InputError(
-            f"a study has two modalities, and in {data} found are {_some(found)}; name two by "
-            "modality, image=column and text=column",
+            f"a study has two modalities, and in {data} found are "
+            f"{listed(map(repr, found))}; name two by modality, "
+            "image=column and text=column",
             parameter="modality",
         )
     return chosen[0], chosen[1]
@@ -284,11 +286,6 @@ def _candidates(data: str, columns: Columns) -> str:
 
 def _list(words: Iterable[str]) -> str:
     return f"[{', '.join(map(quoted, words))}]"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return (", ".join(map(repr, names[:_MOST_SHOWN])) or "none") + more
 
 
 def _stem(place: str | Path) -> str:
