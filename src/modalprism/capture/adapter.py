@@ -1,4 +1,4 @@
-"""What a family of models has to say of itself so that its states can be read.
+"""Base class of adapters: the four things that capture needs to know of a family of models.
 
 An adapter knows four things: how a batch of examples is prepared, at which places of the network
 states stand (`Site`), which positions there belong to which modality (spans), and what the answer
@@ -165,13 +165,7 @@ class Adapter(ABC):
         return [candidate for candidate, ids in pairs if times[ids] > 1]
 
     def check_candidates(self) -> None:
-        """Refuse candidates none of which reaches the model as what it is.
-
-        Raises
-        ------
-        InputError
-            If the tokenizer knows no word of any candidate, or all are the same tokens.
-        """
+        """Refuse candidates none of which reaches the model as what it is."""
         tokens = [tuple(ids) for ids in self.candidate_tokens()]
         marks = set(getattr(self.tokenizer, "all_special_ids", ()))
         only_marks = all(marks.issuperset(ids) for ids in tokens)

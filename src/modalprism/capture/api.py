@@ -1,4 +1,4 @@
-"""The front door: a model, examples, and a folder → a store of embeddings."""
+"""Public function `capture`: run a model on examples and write a store of embeddings."""
 
 from __future__ import annotations
 

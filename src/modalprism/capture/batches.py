@@ -1,4 +1,4 @@
-"""Examples through a model in batches, smaller ones once memory did not suffice."""
+"""Batches of examples, halved where memory does not suffice."""
 
 from __future__ import annotations
 
@@ -68,11 +68,8 @@ class Batches:
     def run_all(self, examples: Iterable[Placed]) -> Iterator[None]:
         """Run examples, batch by batch; yields after each.
 
-        Raises
-        ------
-        InputError
-            If an example cannot be prepared and ``on_error`` is "stop", a state is not finite, or
-            memory does not suffice for a single example.
+        Raises InputError if an example cannot be prepared and ``on_error`` is "stop", a state is
+        not finite, or memory does not suffice for a single example.
         """
         self._begun = False
         chunk: list[Placed] = []

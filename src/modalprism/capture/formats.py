@@ -1,4 +1,4 @@
-"""The kinds of file and folder that hold named arrays; each array is read when asked for."""
+"""Formats of files and folders with named arrays; an array is read on request."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ def open_parquet(path: Path) -> Iterator[NamedArrays]:
 def column_array(column: pa.Array, what: str) -> NDArray[Any]:
     """Return a column as an array whose first axis is the rows.
 
+    Raises InputError if lists differ in length, or some are missing.
+
     Parameters
     ----------
     column : pyarrow.Array
@@ -61,11 +63,6 @@ def column_array(column: pa.Array, what: str) -> NDArray[Any]:
         of a fixed shape add axes: a list of one list of four numbers a row gives (n, 1, 4).
     what : str
         The column, as messages name it.
-
-    Raises
-    ------
-    InputError
-        If lists differ in length, or some are missing.
 
     Examples
     --------
@@ -101,10 +98,7 @@ Opener = Callable[[Path], AbstractContextManager[NamedArrays]]
 def opened(path: Path) -> Iterator[NamedArrays]:
     """Open a file or folder of named arrays.
 
-    Raises
-    ------
-    InputError
-        If it does not exist, is none of those that can be read, or is damaged.
+    Raises InputError if it does not exist, is none of those that can be read, or is damaged.
     """
     opener = _opener_of(path)
     with ExitStack() as stack:
@@ -116,10 +110,7 @@ def opened(path: Path) -> Iterator[NamedArrays]:
 def names_of(arrays: NamedArrays, path: Path) -> tuple[str, ...]:
     """Return the names of all arrays of an open file.
 
-    Raises
-    ------
-    InputError
-        If the file is damaged, a name cannot be printed, or two arrays have the same.
+    Raises InputError if the file is damaged, a name cannot be printed, or two arrays have the same.
     """
     with guarded(shown(path), WRITE_AGAIN):
         names = tuple(arrays.names())

@@ -1,4 +1,4 @@
-"""Any other module: an adapter made of functions, for models that no family knows.
+"""Adapter made of functions, for models of no known family.
 
 Name the modules where each modality stands, layer by layer, and give a function that prepares a
 batch. Nothing of the model is changed.

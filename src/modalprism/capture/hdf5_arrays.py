@@ -1,4 +1,4 @@
-"""Embeddings in HDF5 files, read in a process of their own.
+"""Embeddings in HDF5 files, read in a separate process.
 
 The HDF5 library can loop for ever on a file with a few bytes flipped (`modalprism.isolation`).
 """

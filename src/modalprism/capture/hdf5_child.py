@@ -1,4 +1,4 @@
-"""Program that reads an HDF5 file in a process of its own.
+"""Program that reads an HDF5 file in a separate process.
 
 The HDF5 library can loop for ever on a damaged file, or crash. `hdf5_arrays` runs this module, so
 that only this process ends then.

@@ -1,4 +1,4 @@
-"""Manipulated inputs and cut attention, at inference: how an answer must move if it is understood.
+"""Interventions at inference: manipulated inputs and cut attention.
 
 An intervention on inputs takes examples and gives the same examples, in the same order, with one
 modality replaced. Whatever is drawn depends on the seed and the example's place alone.
@@ -173,6 +173,8 @@ def attention_cut(
 ) -> Iterator[None]:
     """Keep one span from attending to another in some layers (attention knock-out).
 
+    Raises InputError if the model has no module of such a name.
+
     Parameters
     ----------
     model : Module
@@ -182,11 +184,6 @@ def attention_cut(
         The positions that look, and those that they must not see. A position always sees itself.
     causal : bool
         Whether positions see only what stands before them, where the model hands no mask down.
-
-    Raises
-    ------
-    InputError
-        If the model has no module of such a name.
 
     Notes
     -----

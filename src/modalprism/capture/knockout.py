@@ -1,4 +1,4 @@
-"""Attention knock-out by modality: nobody outside a span sees it, in every layer of a network.
+"""Attention knock-out by modality: hide a span from all other positions, in every layer.
 
 After Geva et al. 2023 (arXiv:2304.14767). What one modality alone has must then stay in its own
 span, whatever the network learnt: no other position is told of it.

@@ -1,4 +1,4 @@
-"""A model by its folder or hub id → an adapter, ready to run.
+"""Load a model by its folder or hub id, and wrap it in the adapter of its family.
 
 Weights are read from safetensors only, and no code of a repository runs unless it is asked for.
 """
@@ -94,11 +94,6 @@ def adapter_named(words: str) -> type[Adapter]:
     Modules that are installed come before those of the working folder, which can thus not stand in
     for them. Importing a module runs its code: a caller that reads the name from a file asks the
     user first (`modalprism.studies.code`).
-
-    Raises
-    ------
-    InputError
-        If there is none of that name.
     """
     module, _, name = words.partition(":")
     here = str(Path.cwd())

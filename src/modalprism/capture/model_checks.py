@@ -1,4 +1,4 @@
-"""Checks of where a model is said to be, before anything large is imported, opened or loaded."""
+"""Checks that a model exists, before anything large is imported, opened or loaded."""
 
 from __future__ import annotations
 
@@ -27,12 +27,6 @@ def check_model(model: str | Path, revision: str | None = None) -> None:
         A folder, or an id of the model hub.
     revision : str, optional
         Of the hub's repository.
-
-    Raises
-    ------
-    InputError
-        If the folder does not exist or holds no model, the hub has no such model, or it cannot be
-        reached.
     """
     if not check_model_folder(model):
         _check_hub(str(model), revision)
@@ -45,11 +39,6 @@ def check_model_folder(model: str | Path) -> bool:
     -------
     bool
         True for a folder, False for what may be an id of the hub.
-
-    Raises
-    ------
-    InputError
-        If `model` is a path, and no folder with a model is there.
 
     Examples
     --------

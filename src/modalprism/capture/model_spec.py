@@ -1,4 +1,4 @@
-"""A model that is not loaded yet, and what a store says of it once it is."""
+"""Specification of a model that is loaded later, here or on another machine."""
 
 from __future__ import annotations
 
@@ -49,10 +49,7 @@ class ModelSpec:
     def load(self, *, attention: bool = False) -> Adapter:
         """Load the model, or wrap it; `attention` says whether it has to return its weights.
 
-        Raises
-        ------
-        InputError
-            If it cannot be loaded, or has no adapter.
+        Raises InputError if it cannot be loaded, or has no adapter.
         """
         config, chosen = self.config, self.config.adapter
         if isinstance(chosen, str):

@@ -1,4 +1,4 @@
-"""Named arrays of an open file: what every format of embeddings gives."""
+"""Named arrays of an open file, the common interface of all formats."""
 
 from __future__ import annotations
 
@@ -111,16 +111,13 @@ def plain_array(values: NDArray[Any], what: str) -> NDArray[Any]:
 
     Bytes are decoded as UTF-8. Among objects, words and numbers stay as they are.
 
+    Raises InputError if it holds anything else: records, lists, or objects of another kind.
+
     Parameters
     ----------
     values : ndarray
     what : str
         The array, as messages name it.
-
-    Raises
-    ------
-    InputError
-        If it holds anything else: records, lists, or objects of another kind.
 
     Examples
     --------

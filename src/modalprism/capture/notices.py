@@ -1,4 +1,4 @@
-"""What a reader of a store must know of how it was captured, counted while it was written.
+"""Notices of a store: cut texts, unmatched labels and the like, counted during capture.
 
 Each shard of a store counts for its own rows (`ShardNotices`, in the shard's index). When a capture
 ends, `notices_of` adds them up, and the sum (`Notices`) stands in the mark of the finished store.

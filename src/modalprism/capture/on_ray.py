@@ -1,4 +1,4 @@
-"""Capture on a Ray cluster: stretches of examples through Ray Data, to workers with the model.
+"""Capture on a Ray cluster: stretches of examples go through Ray Data to workers with the model.
 
 The dataset is a table with a line a stretch: from which position to which. ``map_batches`` hands
 them to a pool of actors, each of which loads the model once, and this process writes what comes
@@ -54,6 +54,9 @@ def workers_for(
 ) -> Iterator[Capturer]:
     """Join the cluster, and return what captures examples into a folder there.
 
+    Raises InputError if Ray is missing, no cluster can be joined, a GPU is asked for and it has
+    none, or a node has other versions.
+
     Parameters
     ----------
     spec : ModelSpec
@@ -63,12 +66,6 @@ def workers_for(
         there is none, and more there cannot be.
     track : Track
         Shows progress.
-
-    Raises
-    ------
-    InputError
-        If Ray is missing, no cluster can be joined, a GPU is asked for and it has none, or a node
-        has other versions.
     """
     engine.ready()
     with ExitStack() as opened:

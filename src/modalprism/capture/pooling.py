@@ -1,4 +1,4 @@
-"""From the states of a span to one state an example."""
+"""Poolings: one state from the states of a span."""
 
 from __future__ import annotations
 

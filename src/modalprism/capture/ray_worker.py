@@ -1,4 +1,4 @@
-"""What captures on a worker of a Ray cluster: a model, loaded once, and stretches of examples.
+"""Worker of a capture on a Ray cluster: it loads the model once and captures stretches of examples.
 
 A worker sends back what it would have told the writer, in the order of its examples: the process
 that asked tells it to the one writer there is. No store need be seen by a worker.
@@ -104,13 +104,7 @@ class Reopened:
     fingerprint: str
 
     def check(self) -> None:
-        """Refuse a dataset that is not here as it is there, its files included.
-
-        Raises
-        ------
-        InputError
-            If so.
-        """
+        """Refuse a dataset that is not here as it is there, its files included."""
         try:
             found = self.examples.fingerprint()
         except OSError as error:

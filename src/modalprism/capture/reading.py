@@ -1,4 +1,4 @@
-"""Read pooled states while a model runs, without changing the model and without keeping more.
+"""Read pooled states with hooks while a model runs; the model is not changed.
 
 States are pooled inside the hook: of a pass through L layers only L vectors an example are kept,
 whatever the length of its sequence.
@@ -61,11 +61,8 @@ class HookedStates:
     def take(self, site: Site, given: Any, how: StatePooling) -> None:
         """Pool the spans that stand at a site.
 
-        Raises
-        ------
-        InputError
-            If the module ran before in this pass and the site does not say which call it means, or
-            a span has another shape than the state.
+        Raises InputError if the module ran before in this pass and the site does not say which call
+        it means, or a span has another shape than the state.
         """
         self.calls[site] += 1
         if site.call is None and self.calls[site] > 1:
@@ -100,14 +97,7 @@ class HookedStates:
             self.states[f"fused/{site.layer}"] = state[rows, self.positions.to(state.device)]
 
     def check(self) -> None:
-        """Check, after a pass, that every site was read and no two modalities read the same.
-
-        Raises
-        ------
-        InputError
-            If a named module did not run, or two modalities are read from one tensor at the same
-            positions before fusion.
-        """
+        """Check, after a pass, that every site was read and no two modalities read the same."""
         for site in self.sites:
             if self.calls[site] <= (site.call or 0):
                 times = f"ran {self.calls[site]} times" if self.calls[site] else "did not run"

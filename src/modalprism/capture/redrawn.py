@@ -1,4 +1,4 @@
-"""Redrawn pairs: every input run with partners that are drawn from other examples."""
+"""Redrawn pairs: every input combined with inputs of other examples."""
 
 from __future__ import annotations
 
@@ -69,6 +69,8 @@ def redrawn_pairs(
     A sample of `count` examples stands in a random circle. Every input is run equally often, and
     never with its own.
 
+    Raises InputError if there are too few examples.
+
     Parameters
     ----------
     examples : iterable of Example
@@ -83,11 +85,6 @@ def redrawn_pairs(
     -------
     RedrawnPairs
         Examples without a label; their groups say whose input of each modality each was given.
-
-    Raises
-    ------
-    InputError
-        If there are too few examples.
 
     Examples
     --------
@@ -108,13 +105,7 @@ def redrawn_pairs(
 
 
 def check_redrawn(count: int, partners: int, rows: int) -> None:
-    """Refuse redrawn pairs of more examples than there are, or of too few.
-
-    Raises
-    ------
-    InputError
-        If so.
-    """
+    """Refuse redrawn pairs of more examples than there are, or of too few."""
     if not 2 <= partners < count <= rows:
         raise InputError(
             f"redrawn pairs need 2 ≤ partners < examples ≤ {rows}, the rows that there are; "

@@ -1,4 +1,4 @@
-"""Put other states in the place of a model's own while it runs: where reading only looks.
+"""Replace states of a model while it runs.
 
 What is replaced at a site is what all later parts of the network are given. Two families bring more
 of a modality in behind its layer 0, which stays as it is: BridgeTower (its bridges, and in its

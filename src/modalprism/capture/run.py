@@ -1,4 +1,4 @@
-"""Capture: examples through a model, states and answers into a store, in inference only."""
+"""Run a loaded model on examples and write states and answers to a store."""
 
 from __future__ import annotations
 
@@ -43,10 +43,7 @@ Capturer = Callable[[Iterable[Example], Path, RunConfig, int, Mapping[str, Any]]
 def device_named(name: str) -> torch.device:
     """Return a device; ``auto`` is a GPU where there is one.
 
-    Raises
-    ------
-    InputError
-        If there is no such device here.
+    Raises InputError if there is no such device here.
     """
     if name != "auto":
         try:
@@ -65,10 +62,7 @@ def device_named(name: str) -> torch.device:
 def chosen_sites(adapter: Adapter, layers: Sequence[int] | None) -> tuple[Site, ...]:
     """Choose an adapter's sites: those before fusion, and those of the layers asked for.
 
-    Raises
-    ------
-    InputError
-        If the model has no such layer.
+    Raises InputError if the model has no such layer.
     """
     sites = adapter.sites()
     known = {site.layer for site in sites}
@@ -141,13 +135,7 @@ def _not_yet(examples: Iterable[Example], begin: int) -> Iterator[Placed]:
 
 
 def refuse_twice(identity: str, seen: set[str]) -> None:
-    """Refuse an id that was seen before.
-
-    Raises
-    ------
-    InputError
-        If it was.
-    """
+    """Refuse an id that was seen before."""
     if identity in seen:
         raise InputError(f"two examples have the id {identity!r}; ids must differ")
     seen.add(identity)
@@ -175,10 +163,7 @@ def description_of(
 ) -> dict[str, Any]:
     """Say what the store is; all that makes other bytes stands here, and nothing else.
 
-    Raises
-    ------
-    InputError
-        If the model cannot tell the candidates apart.
+    Raises InputError if the model cannot tell the candidates apart.
     """
     sites = _sites(adapter, config)
     layers = sorted({site.layer for site in sites})

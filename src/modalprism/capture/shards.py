@@ -1,4 +1,4 @@
-"""A store that is written while a model runs: a folder of shards, each whole or not there.
+"""Shards of a store, each of which is whole or absent.
 
 ======================  ===========================================================================
 ``store.json``          what the store is: model, adapter, spans, dataset, versions, seed
@@ -73,10 +73,7 @@ class Shard:
     def read(cls, folder: Path, number: int) -> Shard | None:
         """Read a shard's index; None where the shard is not finished.
 
-        Raises
-        ------
-        InputError
-            If the index is damaged.
+        Raises InputError if the index is damaged.
         """
         arrays, index = paths_of(folder, number)
         if not index.is_file():
@@ -98,10 +95,7 @@ class Shard:
     def arrays_here(self) -> Path:
         """Return the file of the arrays, brought here if it stands elsewhere.
 
-        Raises
-        ------
-        InputError
-            If it is missing, or not a regular file.
+        Raises InputError if it is missing, or not a regular file.
         """
         path = present(self.arrays)
         if not path.exists():
@@ -118,10 +112,7 @@ class Shard:
     def check(self) -> None:
         """Compare the arrays with their checksum.
 
-        Raises
-        ------
-        InputError
-            If they are missing, or not what was written.
+        Raises InputError if they are missing, or not what was written.
         """
         with self.arrays_here().open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -204,10 +195,7 @@ def read_notices(folder: Path) -> Notices:
 def read_metadata(folder: Path) -> dict[str, Any]:
     """Read what a store says of itself.
 
-    Raises
-    ------
-    InputError
-        If the folder is no store, or one of another version.
+    Raises InputError if the folder is no store, or one of another version.
     """
     path = folder / METADATA_FILE
     if not path.is_file():
@@ -244,13 +232,7 @@ class StoreReader:
 
     @classmethod
     def open(cls, folder: Path) -> StoreReader:
-        """Open a store that has at least one shard.
-
-        Raises
-        ------
-        InputError
-            If there is none, or the store is damaged or of another version.
-        """
+        """Open a store that has at least one shard."""
         metadata = read_metadata(folder)
         shards = finished_shards(folder)
         if not any(shard.rows for shard in shards):
@@ -292,10 +274,7 @@ class StoreReader:
     def fetch(self, track: Track = silent) -> None:
         """Bring all shards here, of a store that stands elsewhere.
 
-        Raises
-        ------
-        InputError
-            If one cannot be fetched.
+        Raises InputError if one cannot be fetched.
         """
         redrawn = self.redrawn()
         shards = self.shards if redrawn is None else (*self.shards, *redrawn.shards)
@@ -316,11 +295,8 @@ class StoreReader:
     def pieces(self, name: str) -> Iterator[Tensor]:
         """Yield an array shard by shard, mapped from disk and not copied, as it was written.
 
-        Raises
-        ------
-        InputError
-            If a shard has no such array, or one of other columns, another type, or other rows than
-            its index.
+        Raises InputError if a shard has no such array, or one of other columns, another type, or
+        other rows than its index.
         """
         kinds = set()
         for shard in self.shards:
@@ -353,10 +329,7 @@ class StoreReader:
     def check(self) -> None:
         """Compare every shard with its checksum.
 
-        Raises
-        ------
-        InputError
-            If one differs.
+        Raises InputError if one differs.
         """
         for shard in self.shards:
             shard.check()

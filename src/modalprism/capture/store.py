@@ -1,4 +1,4 @@
-"""Embeddings on disk: one file of named arrays for a model on a dataset.
+"""Embeddings on disk: named arrays of a model on a dataset.
 
 =====================  ==================================================================
 array                  what it is
@@ -54,11 +54,8 @@ def local_path(place: str | Path) -> Path:
     Of a store at an address that is its description and the indices of its shards; arrays come when
     they are first read. A zarr folder, and a single file, come whole.
 
-    Raises
-    ------
-    InputError
-        If the address cannot be read, or copied (`modalprism.remote.brought`), or a description of
-        the store is too large to be one.
+    Raises InputError if the address cannot be read, or copied (`modalprism.remote.brought`), or a
+    description of the store is too large to be one.
     """
     here = brought(place, _needed)
     for name in (METADATA_FILE, FINISHED, f"{REDRAWN}/{METADATA_FILE}", f"{REDRAWN}/{FINISHED}"):

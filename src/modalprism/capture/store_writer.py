@@ -1,4 +1,4 @@
-"""A store's shards, written while a model runs: `shards` says what they are, and reads them."""
+"""Writer of a store's shards; `shards` describes and reads them."""
 
 from __future__ import annotations
 
@@ -85,10 +85,7 @@ class StoreWriter:
     def resume(self) -> tuple[int, int]:
         """Open the folder, and return the position to go on from and the rows that are there.
 
-        Raises
-        ------
-        InputError
-            If the folder holds another capture, or something else.
+        Raises InputError if the folder holds another capture, or something else.
         """
         described = self.folder / METADATA_FILE
         wanted = json.loads(dumps({"format": FORMAT, **self.metadata}))
@@ -135,10 +132,7 @@ class StoreWriter:
     ) -> None:
         """Append rows; a shard that is full is written.
 
-        Raises
-        ------
-        InputError
-            If one has a label and another none, or they have different groups.
+        Raises InputError if one has a label and another none, or they have different groups.
         """
         if self._labelled is None:
             self._labelled = rows[0].label is not None

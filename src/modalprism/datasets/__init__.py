@@ -1,1 +1,1 @@
-"""Examples in: which inputs belong together, what the right answer is, what must not straddle."""
+"""Datasets: examples with their inputs, labels and groups."""

@@ -1,4 +1,4 @@
-"""NumPy's files, ``.npy`` and ``.npz``; pickled objects are never loaded."""
+"""NumPy files, ``.npy`` and ``.npz``; pickled objects are never loaded."""
 
 from __future__ import annotations
 
@@ -55,10 +55,7 @@ class Archive:
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Read an array.
 
-        Raises
-        ------
-        InputError
-            If it is damaged, no array, or holds Python objects.
+        Raises InputError if it is damaged, no array, or holds Python objects.
         """
         with guarded(f"the array {name!r} of {self.path}", WRITE_AGAIN):
             member = self.zipped.getinfo(f"{name}{_SUFFIX}")

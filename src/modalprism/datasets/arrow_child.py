@@ -1,4 +1,4 @@
-"""Program that checks Arrow files in a process of its own.
+"""Program that checks Arrow files in a separate process.
 
 The Arrow library trusts the lengths in these files, and crashes where they lie. Files that this
 program reads to the end are safe to map.

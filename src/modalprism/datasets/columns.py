@@ -1,4 +1,4 @@
-"""Which column of a dataset is what: a modality, the label, the id, or a group."""
+"""Roles of a dataset's columns: modality, label, id or group."""
 
 from __future__ import annotations
 
@@ -168,10 +168,7 @@ class Columns:
     def with_prompt(self, prompt: Prompt | None) -> Columns:
         """Return the columns with what the text is made of.
 
-        Raises
-        ------
-        InputError
-            If a column is the text already.
+        Raises InputError if a column is the text already.
         """
         if prompt is not None and "text" in self.modalities:
             raise InputError(
@@ -191,10 +188,7 @@ class Columns:
     def among(self, available: Sequence[str]) -> Columns:
         """Find the columns among those that exist, and guess by usual names what was not given.
 
-        Raises
-        ------
-        InputError
-            If a column does not exist, or there is no modality; it lists the columns.
+        Raises InputError if a column does not exist, or there is no modality; it lists the columns.
         """
         found = f"the columns are {listed(available)}{separator_hint(available)}"
         asked = self.prompt.columns if self.prompt else ()

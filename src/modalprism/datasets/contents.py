@@ -1,4 +1,4 @@
-"""What a cell stands for: words, or the bytes of itself or of the file that it names."""
+"""Contents of a cell: text, bytes, or the bytes of the file that it names."""
 
 from __future__ import annotations
 
@@ -56,10 +56,7 @@ def word_of(value: Any) -> Any:
 def text_of(value: Any) -> str:
     """Return a cell's text.
 
-    Raises
-    ------
-    InputError
-        If it is empty, or neither a word nor a number.
+    Raises InputError if it is empty, or neither a word nor a number.
     """
     value = word_of(value)
     if is_empty(value):
@@ -72,6 +69,9 @@ def text_of(value: Any) -> str:
 def content_of(value: Any, root: Path | None) -> bytes:
     """Return the bytes of a picture or recording.
 
+    Raises InputError if there is nothing, the file is missing or outside of `root`, or the value is
+    another.
+
     Parameters
     ----------
     value : object
@@ -79,11 +79,6 @@ def content_of(value: Any, root: Path | None) -> bytes:
         in `root`, or a list of one of these.
     root : Path, optional
         None where there are no files beside.
-
-    Raises
-    ------
-    InputError
-        If there is nothing, the file is missing or outside of `root`, or the value is another.
     """
     value = unwrapped(value)
     if is_empty(value):
@@ -109,10 +104,7 @@ def file_inside(root: Path | None, name: str) -> Path:
 
     Links are followed, since caches of datasets are made of them.
 
-    Raises
-    ------
-    InputError
-        If there is no folder, or the name leads out of it.
+    Raises InputError if there is no folder, or the name leads out of it.
 
     Examples
     --------

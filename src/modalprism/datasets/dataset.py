@@ -1,4 +1,4 @@
-"""Where examples come from: rows with columns, one after another, always in the same order."""
+"""Base class of datasets: rows with columns, in a fixed order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One example: what a model is given, and what is known about it."""
+"""One example: the inputs of a model, with label and groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples in: from where users keep them to what a model is given."""
+"""Open a dataset as a sequence of examples."""
 
 from __future__ import annotations
 

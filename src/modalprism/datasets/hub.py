@@ -135,10 +135,8 @@ def is_hub_id(data: str) -> bool:
 def saved_dataset(folder: Path, split: str | None) -> Dataset:
     """Open a folder that the library saved a dataset to.
 
-    Raises
-    ------
-    InputError
-        If the library is missing, the folder is damaged, or has several splits, or not this one.
+    Raises InputError if the library is missing, the folder is damaged, or has several splits, or
+    not this one.
     """
     library = _library(f"the saved dataset {folder}")
     _check_saved(folder)
@@ -193,11 +191,8 @@ def _check_arrow(files: Sequence[Path], folder: Path) -> None:
 def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Dataset:
     """Open a dataset of the hub, by its id; code that comes with it does not run.
 
-    Raises
-    ------
-    InputError
-        If the library is missing, there is no such dataset, or it has several splits, or not this
-        one.
+    Raises InputError if the library is missing, there is no such dataset, or it has several splits,
+    or not this one.
     """
     library = _library(f"there is no file or folder {data}, and a dataset of the hub")
     parts = _ID.fullmatch(data)

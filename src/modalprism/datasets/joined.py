@@ -1,4 +1,4 @@
-"""Two tables as one: questions here, their pictures there, told by a key."""
+"""Join of two datasets by a key, such as questions and their pictures."""
 
 from __future__ import annotations
 
@@ -45,10 +45,7 @@ class Join:
     def beside(self, first: Dataset) -> Dataset:
         """Put the second dataset's columns beside a first's.
 
-        Raises
-        ------
-        InputError
-            If there is no such dataset or column, or a key stands twice.
+        Raises InputError if there is no such dataset or column, or a key stands twice.
         """
         return Joined(first, open_dataset(self.data, split=self.split), self)
 

@@ -224,11 +224,8 @@ def no_match(labels: Iterable[int | str | None], candidates: Sequence[str], wher
 def label_from(value: Any, labels: Labels, name: str = "the label") -> int | str | None:
     """Return a cell's label, read by `labels`; None where the cell is empty.
 
-    Raises
-    ------
-    InputError
-        If the cell holds no word and no whole number, or the label cannot be read; `name` is what
-        the message calls it.
+    Raises InputError if the cell holds no word and no whole number, or the label cannot be read;
+    `name` is what the message calls it.
     """
     value = word_of(value)
     if is_empty(value):
@@ -246,10 +243,7 @@ def label_from(value: Any, labels: Labels, name: str = "the label") -> int | str
 def label_of(column: str, cells: Mapping[str, Any], labels: Labels) -> int | str | None:
     """Return a row's right answer; None where it is empty and such rows are left out.
 
-    Raises
-    ------
-    InputError
-        If the label is missing, or is no word and no whole number.
+    Raises InputError if the label is missing, or is no word and no whole number.
     """
     label = label_from(cells.get(column), labels, f"its label in column {column!r}")
     if label is None and not labels.only:

@@ -1,4 +1,4 @@
-"""Examples that decode what a modality holds when it is asked for.
+"""Examples whose inputs are decoded on access.
 
 A picture that is damaged is found only then, so that whoever asks can skip it and go on.
 """
@@ -144,10 +144,7 @@ def _identity(row: Row, columns: Columns) -> str:
 def group_of(name: str, value: Any) -> str:
     """Return a row's value of a group column as a word; of bytes it is a digest.
 
-    Raises
-    ------
-    InputError
-        If it is missing, or neither a word nor a number.
+    Raises InputError if it is missing, or neither a word nor a number.
     """
     value = unwrapped(value)
     if callable(value):

@@ -1,4 +1,4 @@
-"""Parquet files: pictures as bytes, or as names of files beside."""
+"""Parquet files with pictures as bytes or as names of files."""
 
 from __future__ import annotations
 

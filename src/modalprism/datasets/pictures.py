@@ -1,4 +1,4 @@
-"""Pictures: from a file's bytes to RGB, as a person would see it on white."""
+"""Decode pictures to RGB on a white background."""
 
 from __future__ import annotations
 
@@ -39,11 +39,8 @@ def _pillow() -> Any:
 def picture_of(content: bytes) -> Image:
     """Decode a picture: the first frame, turned as its EXIF says, transparency on white, RGB.
 
-    Raises
-    ------
-    InputError
-        If it is no picture of the kinds in `_KINDS`, damaged, has more than `MOST_PIXELS` pixels,
-        or has grey levels of which nobody knows the range.
+    Raises InputError if it is no picture of the kinds in `_KINDS`, damaged, has more than
+    `MOST_PIXELS` pixels, or has grey levels of which nobody knows the range.
     """
     pillow = _pillow()
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":

@@ -1,4 +1,4 @@
-"""A text of several columns: what a model is asked, filled in from a row."""
+"""Prompts: templates of text that are filled in from the columns of a row."""
 
 from __future__ import annotations
 
@@ -132,10 +132,7 @@ def _said(piece: _Piece, cells: Mapping[str, Any]) -> str:
 def lettered(choices: Sequence[Any]) -> str:
     r"""Write choices one a line, with their letters.
 
-    Raises
-    ------
-    InputError
-        If there are none, more than letters, or one is no text.
+    Raises InputError if there are none, more than letters, or one is no text.
 
     Examples
     --------

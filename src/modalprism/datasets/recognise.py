@@ -1,4 +1,4 @@
-"""From a path, a pattern or an id to what it is: which kind of dataset."""
+"""Recognise the kind of dataset behind a path, a pattern or an id."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _KINDS: Final = f"{', '.join(sorted(_TABLES))}, {_PARQUET} and {_SHARD}"
 def open_dataset(data: str | Path, *, split: str | None = None, streaming: bool = False) -> Dataset:
     """Open a dataset, whatever kind it is.
 
+    Raises InputError if there is nothing, it is of no known kind, damaged, or empty.
+
     Parameters
     ----------
     data : str or Path
@@ -35,11 +37,6 @@ def open_dataset(data: str | Path, *, split: str | None = None, streaming: bool 
         their split, ``train-00000-of-00002`` or ``train``; other kinds have none.
     streaming : bool
         Whether a hub's dataset is streamed; files are read a row at a time anyway.
-
-    Raises
-    ------
-    InputError
-        If there is nothing, it is of no known kind, damaged, or empty.
     """
     path = Path(data)
     if path.is_dir() and is_saved(path):

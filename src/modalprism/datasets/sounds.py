@@ -1,4 +1,4 @@
-"""Recordings: from a WAV file's bytes to one channel of float32, at the rate asked for."""
+"""Decode WAV files to one channel of float32 at a given rate."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _RATES: Final = (1_000, 1_000_000)
 def sound_of(content: bytes, rate: int) -> NDArray[np.float32]:
     """Decode a WAV file to the mean of its channels, between −1 and 1, `rate` samples a second.
 
-    Raises
-    ------
-    InputError
-        If it is no WAV file, damaged, or empty.
+    Raises InputError if it is no WAV file, damaged, or empty.
     """
     if content[:4] not in {b"RIFF", b"RIFX", b"RF64"}:
         raise InputError(
@@ -42,10 +39,7 @@ def sound_of(content: bytes, rate: int) -> NDArray[np.float32]:
 def resampled(samples: NDArray[Any], found: float, rate: int) -> NDArray[np.float32]:
     """Turn samples of any kind, shape (n,) or (n, channels), into float32 at another rate.
 
-    Raises
-    ------
-    InputError
-        If there are none, one is not finite, or the rate is none of a recording.
+    Raises InputError if there are none, one is not finite, or the rate is none of a recording.
     """
     if not (_RATES[0] <= found <= _RATES[1]):
         raise InputError(f"its rate is {found} Hz; recordings have {_RATES[0]} to {_RATES[1]}")

@@ -1,4 +1,4 @@
-"""Spellings of a word that mean the same: how labels are compared.
+"""Comparison of labels by spelling.
 
 There are three degrees of sameness. The closest one that finds a match decides.
 

@@ -1,4 +1,4 @@
-"""Tables of words: CSV, TSV and JSON lines, read a row at a time."""
+"""CSV, TSV and JSON lines, read a row at a time."""
 
 from __future__ import annotations
 
@@ -154,10 +154,7 @@ class JsonLines(_TextTable):
 def text_table(path: Path) -> Dataset:
     """Open a ``.csv``, ``.tsv`` or ``.jsonl``.
 
-    Raises
-    ------
-    InputError
-        If it is empty, or cannot be read.
+    Raises InputError if it is empty, or cannot be read.
     """
     require_file(path)
     with guarded(path):

@@ -34,10 +34,7 @@ from modalprism.foreign import guarded, parse_json, require_file
 def expand(pattern: str) -> Iterator[str]:
     """Write out braces, as a shell does; what else there is stays.
 
-    Raises
-    ------
-    InputError
-        If braces hold neither a range nor a list.
+    Raises InputError if braces hold neither a range nor a list.
 
     Examples
     --------
@@ -65,10 +62,7 @@ def expand(pattern: str) -> Iterator[str]:
 def matching(pattern: str) -> list[Path]:
     """Return the shards that a pattern with braces or stars means, in order, each once.
 
-    Raises
-    ------
-    InputError
-        If one that is named is not there, or none matches.
+    Raises InputError if one that is named is not there, or none matches.
     """
     paths: list[Path] = []
     for name in expand(pattern):
@@ -131,10 +125,8 @@ def samples_of(shard: Path) -> Iterator[tuple[Sample, tarfile.TarFile | None]]:
 def _members(archive: Any) -> Iterator[tarfile.TarInfo]:
     """Yield the members of an archive, which ends with a block of zeros.
 
-    Raises
-    ------
-    ReadError
-        If the end is missing, or a size is negative: reading would go round in a circle.
+    Raises ReadError if the end is missing, or a size is negative: reading would go round in a
+    circle.
     """
     begin = -1
     while (member := archive.next()) is not None:

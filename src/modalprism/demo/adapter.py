@@ -1,4 +1,4 @@
-"""The demo's fusion networks, read like any other family."""
+"""Adapter of the demo's fusion networks."""
 
 from __future__ import annotations
 
@@ -112,6 +112,8 @@ class FusionAdapter(Adapter):
 def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterator[None]:
     """Hide a modality from the other one in a fusion network.
 
+    Raises InputError if the network's streams never look at each other.
+
     Parameters
     ----------
     network : FusionNetwork
@@ -119,11 +121,6 @@ def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterato
         Positions of a picture.
     modality : {"image", "text"}
         Which is not seen.
-
-    Raises
-    ------
-    InputError
-        If the network's streams never look at each other.
     """
     fusion = network.config.fusion
     if fusion == "late":

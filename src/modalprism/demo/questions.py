@@ -1,4 +1,4 @@
-"""Emoji questions: four questions about a picture and a name, whose decompositions are known.
+"""Emoji questions: four datasets of pictures and names whose decompositions are known.
 
 =========  =============================  ==================  =========================
 question   pairing                        answer              what a decomposition finds
@@ -124,10 +124,7 @@ class PairedExamples:
 def question_named(name: str) -> Question:
     """Look a question up.
 
-    Raises
-    ------
-    InputError
-        If there is no question of that name.
+    Raises InputError if there is no question of that name.
     """
     if name not in QUESTIONS:
         hint = suggestion(name, QUESTIONS)

@@ -1,4 +1,4 @@
-"""Words that look at a picture, BLIP, and a picture put into words for a decoder, BLIP-2.
+"""BLIP and BLIP-2.
 
 BLIP's text encoder attends to the vision tower's output in every layer. Layer 0 is what the two
 bring before they meet: that output, after its final norm, and the embedded words. The words' states

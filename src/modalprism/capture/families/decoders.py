@@ -1,4 +1,4 @@
-"""Pictures as tokens of a causal language model: LLaVA and its relatives.
+"""LLaVA and its relatives: pictures as tokens of a causal language model.
 
 The picture's states enter the decoder in place of its image tokens. Layer 0 is what enters the
 first layer: the projected picture, and the embedded words. In a causal decoder a position sees only

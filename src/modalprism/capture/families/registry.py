@@ -57,11 +57,6 @@ def adapter_class(model_type: str, architectures: Sequence[str] | None = ()) -> 
     architectures : sequence of str, optional
         The classes that its config names, or that it is of; they go before its type.
 
-    Raises
-    ------
-    InputError
-        If there is none.
-
     Examples
     --------
     >>> adapter_class("clip").__name__

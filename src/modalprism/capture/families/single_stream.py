@@ -1,4 +1,4 @@
-"""One stream of words and pieces of a picture, in which everything sees everything.
+"""ViLT, VisualBERT and FLAVA: one stream of words and pieces of a picture.
 
 Layer 0 is what enters the first layer of the stream: the embedded words and the embedded picture
 (ViLT, VisualBERT), or what a tower of its own has made of each (FLAVA). From layer 1 on both spans
@@ -216,10 +216,7 @@ class FlavaAdapter(SingleStreamAdapter):
 def padded_regions(examples: Sequence[Example], width: int) -> tuple[Tensor, Tensor]:
     """Return regions of pictures, float32, (b, regions, width), and int64 where they are.
 
-    Raises
-    ------
-    InputError
-        If an example's image is no array of regions of this width.
+    Raises InputError if an example's image is no array of regions of this width.
     """
     given = [np.asarray(example.inputs["image"], dtype=np.float32) for example in examples]
     for example, regions in zip(examples, given, strict=True):
@@ -238,13 +235,7 @@ def padded_regions(examples: Sequence[Example], width: int) -> tuple[Tensor, Ten
 
 
 def trained_head(model: Any) -> None:
-    """Check that a model's weights were saved with the head that gives its answers.
-
-    Raises
-    ------
-    InputError
-        If they were not: the head that was loaded holds random numbers.
-    """
+    """Check that a model's weights were saved with the head that gives its answers."""
     if type(model).__name__ not in (saved := _saved_as(model)):
         raise InputError(
             f"the weights are those of {saved[0]}, without the answers of {type(model).__name__}; "
@@ -259,10 +250,7 @@ def _saved_as(model: Any) -> Sequence[str]:
 def classes_named(model: Any, candidates: Sequence[str]) -> list[int]:
     """Return which columns of a classifier the candidates are; all of them without candidates.
 
-    Raises
-    ------
-    InputError
-        If a candidate is none of the model's classes.
+    Raises InputError if a candidate is none of the model's classes.
     """
     numbers = {name: int(number) for number, name in model.config.id2label.items()}
     if unknown := [candidate for candidate in candidates if candidate not in numbers]:
@@ -275,13 +263,7 @@ def classes_named(model: Any, candidates: Sequence[str]) -> list[int]:
 
 
 def no_candidates(candidates: Sequence[str]) -> None:
-    """Check that a model whose answers are given is not asked for others.
-
-    Raises
-    ------
-    InputError
-        If it is.
-    """
+    """Check that a model whose answers are given is not asked for others."""
     if candidates:
         raise InputError(
             f"the answers of this model are its own, and {candidates[0]!r} cannot be one; give no "

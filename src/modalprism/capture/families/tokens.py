@@ -83,11 +83,8 @@ class FirstTokenAdapter(Adapter):
 def first_tokens(tokenizer: Any, candidates: Sequence[str]) -> list[int]:
     """Return the token that begins each candidate.
 
-    Raises
-    ------
-    InputError
-        If two candidates begin alike, so that one token cannot tell them apart, or the tokenizer
-        makes no token of one.
+    Raises InputError if two candidates begin alike, so that one token cannot tell them apart, or
+    the tokenizer makes no token of one.
     """
     first: dict[int, str] = {}
     for candidate in candidates:

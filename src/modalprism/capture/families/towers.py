@@ -1,4 +1,4 @@
-"""Two towers that meet only in a similarity: CLIP, SigLIP, SigLIP 2 and CLAP.
+"""CLIP, SigLIP, SigLIP 2 and CLAP: two towers that meet only in a similarity.
 
 Nothing is fused before the similarity. Layer 0 are the projected embeddings that it compares; layer
 k is the k-th layer of each tower, still of one modality alone, as deep as the shallower tower.

@@ -1,4 +1,4 @@
-"""Two streams that look at each other, layer by layer: LXMERT and BridgeTower.
+"""LXMERT and BridgeTower: two streams that attend to each other in every layer.
 
 Layer 0 is what each stream brings to the first layer in which it looks at the other, of one
 modality alone. From layer 1 on, the k-th of those layers, both are fused, each in its own stream:

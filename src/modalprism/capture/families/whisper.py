@@ -1,4 +1,4 @@
-"""Speech and the words before it: Whisper, an encoder of audio and a decoder that listens to it.
+"""Whisper: an encoder of audio, and a decoder of text that attends to it.
 
 The decoder is given what was said before, between the marks that Whisper was trained with:
 ``<|startofprev|>`` text ``<|startoftranscript|>`` (language, task) ``<|notimestamps|>``. Layer 0 is
