@@ -177,3 +177,9 @@ def test_an_error_about_endless_names_keeps_what_was_wrong_and_what_to_do():
     assert len(words) == 1_500
     assert words.startswith("two columns are named")
     assert words.endswith("; rename one")
+
+
+def test_a_python_of_ascii_names_is_told_what_to_do():
+    with pytest.raises(UnicodeEncodeError) as error:
+        "走る".encode("ascii")
+    assert "set PYTHONUTF8=1" in reason_of(error.value)

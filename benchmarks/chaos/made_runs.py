@@ -95,7 +95,10 @@ def ends(child: int, seconds: float) -> int | None:
 
 
 def session(number: int) -> dict[int, str]:
-    """Return the processes of a session that have not ended, with their commands (Linux)."""
+    """Return the processes of a session that have not ended, with their commands (Linux).
+
+    One that is ending has given back its memory, and its command with it.
+    """
     found = {}
     for folder in Path("/proc").iterdir():
         try:
@@ -103,7 +106,7 @@ def session(number: int) -> dict[int, str]:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except (OSError, ValueError):
             continue
-        if int(fields[3]) == number and fields[0] != "Z":
+        if int(fields[3]) == number and fields[0] != "Z" and command:
             found[int(folder.name)] = command.strip()
     return found
 

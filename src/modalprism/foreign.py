@@ -294,6 +294,8 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(ValueError("bad\nheader \x1b[2J"))
     'bad header \\x1b[2J'
     """
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
+        return "this Python writes names in ASCII only; set PYTHONUTF8=1 in the environment"
     words = str(getattr(error, "strerror", None) or error)[: 10 * _LONGEST_REASON]
     words = redacted(words).strip()
     if not words or isinstance(error, KeyError | RecursionError | MemoryError | AssertionError):
