@@ -5,6 +5,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import fsspec
 import numpy as np
@@ -103,6 +104,38 @@ def test_a_capture_elsewhere_is_that_here(tmp_path):
         assert EmbeddingStore.open(f"{place}{tmp_path / 's'}").path == tmp_path / "s"
         other = captured(f"{place}{tmp_path / place[:-3]}")
         assert other.digest() == here.digest()
+
+
+@pytest.mark.parametrize(
+    "form", ["file://{}", "file:{}", "file://localhost{}", "file://LOCALHOST{}", "local://{}"]
+)
+@pytest.mark.parametrize("name", ["s.npz", "a b.npz", "50%25.npz", "50%.npz"])
+def test_files_of_this_machine_are_read_from_their_address(tmp_path, form, name):
+    np.savez(tmp_path / name, image=np.ones((3, 2)))
+    store = EmbeddingStore.open(form.format(tmp_path / name))
+    assert store.path == tmp_path / name
+    quoted = EmbeddingStore.open(form.format(quote(str(tmp_path / name))))
+    assert quoted.array("image").shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("file://data/s.npz", "names a file of the machine 'data'; give file:// and an absolute"),
+        ("file://host.example/s.npz", "names a file of the machine 'host.example'"),
+        ("file:s.npz", "'file:s.npz' holds no absolute path"),
+        ("file:./s.npz", "holds no absolute path"),
+        ("file://", "holds no absolute path"),
+        ("local:s.npz", "holds no absolute path"),
+    ],
+)
+def test_file_addresses_that_are_no_absolute_path_are_refused(
+    address, words, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    np.savez("s.npz", image=np.ones((3, 2)))
+    with pytest.raises(InputError, match=words):
+        EmbeddingStore.open(address)
 
 
 def test_arrays_come_when_they_are_asked_for_and_are_fetched_once(tmp_path, monkeypatch):

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
+from urllib.parse import unquote
 
 from modalprism.addresses import ADVICE, Info, files_at, joined, opened, stamp_of
 from modalprism.errors import InputError
@@ -42,9 +43,9 @@ from modalprism.files import cache_folder, check_names, file_name, inside, unpri
 from modalprism.foreign import HIDDEN, guarded, reason_of, redacted
 from modalprism.strict_json import dumps
 
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)|(file|local):")
 _CUT_SHORT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
-_HERE: Final = re.compile(r"(file|local)://")
+_HERE: Final = re.compile(r"(file|local):(//(?P<machine>[^/]*))?(?P<path>/.*)?")
 _ENDING: Final = re.compile(r"\.\w{1,16}")
 _COPIES: Final = "elsewhere"
 _ORIGIN: Final = "address"
@@ -85,7 +86,8 @@ def brought(place: str | Path, choose: Choose) -> Path:
     Parameters
     ----------
     place : str or Path
-        A path is returned as it is, and so is that of a ``file://``. A single file is copied whole.
+        A path is returned as it is, and so is that of a ``file:`` address, which is absolute. A
+        single file is copied whole.
     choose : callable
         Chooses the files of a folder.
 
@@ -99,9 +101,11 @@ def brought(place: str | Path, choose: Choose) -> Path:
     --------
     >>> brought("file:///data/store", lambda names: (names, ())).as_posix()
     '/data/store'
+    >>> brought("file://localhost/data/my%20store", lambda names: (names, ())).as_posix()
+    '/data/my store'
     """
-    if isinstance(place, str) and _HERE.match(place) and "::" not in place:
-        return Path(_HERE.sub("", place))
+    if isinstance(place, str) and (here := _HERE.match(place)) and "::" not in place:
+        return _path_of(place, here["machine"] or "", here["path"] or "")
     if is_address(place):
         return _Copy.of(str(place)).brought(choose)
     if _CUT_SHORT.match(str(place)):
@@ -110,6 +114,21 @@ def brought(place: str | Path, choose: Choose) -> Path:
             "Path"
         )
     return Path(place)
+
+
+def _path_of(place: str, machine: str, path: str) -> Path:
+    """Return the path of a ``file:`` address of this machine."""
+    if machine.lower() not in ("", "localhost"):
+        raise InputError(
+            f"{place!r} names a file of the machine {machine!r}; give file:// and an absolute path "
+            f"(file:///…), or the path alone"
+        )
+    if not path:
+        raise InputError(
+            f"{place!r} holds no absolute path; give file:// and one (file:///…), or the path alone"
+        )
+    literal, decoded = Path(path), Path(unquote(path))
+    return decoded if decoded != literal and not literal.exists() else literal
 
 
 def present(path: Path) -> Path:

@@ -10,7 +10,7 @@ from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.glyphs import cover
 from modalprism.plotting.settings import drawing
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import label, shortened, written
+from modalprism.results.notation import label, letters, shortened, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,7 +193,7 @@ def atoms_axes(
         if information is not None:
             tick = Line2D([], [], color=INK, marker="|", ls="", markersize=9, label="I, their sum")
             key.append(tick)
-        wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * len(str(k.get_label())) for k in key)
+        wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * letters(str(k.get_label())) for k in key)
         legend = axes.legend(
             handles=key,
             title=label(title, max(int(inches / 0.095), 20), 2),

@@ -128,15 +128,16 @@ def grid_markdown(grid: Grid) -> str:
 
 
 def _markdown(text: str) -> str:
-    r"""Escape what Markdown or HTML would read as structure.
+    r"""Escape what Markdown, its extensions or HTML would read as structure.
 
     Examples
     --------
     >>> _markdown("a|b <i>")
     'a\\|b &lt;i&gt;'
     """
+    text = "".join(c if c.isprintable() else " " for c in text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for character in "\\|`*_[]":
+    for character in "\\|`*_[]~^$#!":
         text = text.replace(character, "\\" + character)
     return " ".join(text.split())
 

@@ -25,6 +25,7 @@ from modalprism.reports.shell import render_page
 from modalprism.results.estimate import SIGNIFICANCE
 from modalprism.results.notation import number, parts, significance
 from modalprism.results.quantities import ATOMS, title
+from modalprism.spreadsheets import csv_of
 from modalprism.studies.comparison import FinishedRun, compare
 from modalprism.studies.profile import Profile
 
@@ -83,7 +84,7 @@ def write_comparison(
         for name, draw in track(wanted.items(), total=len(wanted), description="drawing figures"):
             with drawing():
                 figures[name] = save(draw(), out / FIGURES / name)
-    write_whole(out / TABLE, differences.to_csv(index=False))
+    write_whole(out / TABLE, csv_of(differences))
     page = out / PAGE
     write_whole(page, _page(runs, differences, figures, files=True))
     return page

@@ -16,6 +16,9 @@ ABSENT: Final = "–"
 NOISE_MARK: Final = "°"
 # Joiners and variation selectors belong to letters and emoji.
 _KEPT: Final = "\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+_WIDE: Final = 1.7
+_NARROW: Final = 0.6
+_THIN: Final = frozenset("iIljtfr.,:;'|!()[]-/ ")
 _UNSEEN: Final = frozenset({"Cc", "Cf"})
 
 
@@ -116,6 +119,30 @@ def plain(words: str) -> str:
     return "".join(c for c in kept if c in _KEPT or unicodedata.category(c) not in _UNSEEN)
 
 
+def letters(text: str) -> float:
+    """Return the width of a text in letters of average width; at least one for each letter.
+
+    Examples
+    --------
+    >>> letters("average"), round(letters("mmmm"), 1), letters("ill")
+    (7, 6.8, 3)
+    """
+    widths = (_WIDE if _is_wide(c) else _NARROW if c in _THIN else 1 for c in text)
+    return max(len(text), sum(widths))
+
+
+def _is_wide(character: str) -> bool:
+    return character in "mwMW@%—…" or unicodedata.east_asian_width(character) in "WF"
+
+
+def _fitting(text: str, width: float) -> int:
+    """Return how many letters of a text have room in a width; one at least."""
+    count = min(len(text), max(int(width), 1))
+    while count > 1 and letters(text[:count]) > width:
+        count -= 1
+    return count
+
+
 def shortened(name: str, longest: int = 24) -> str:
     r"""Return a name as one line; of a long one its two ends, with a mark of the whole between.
 
@@ -129,11 +156,12 @@ def shortened(name: str, longest: int = 24) -> str:
     ('xxxxxxxxxx…990…xxxxxxxxx', 'xxxxxxxxxx…b51…xxxxxxxxx')
     """
     name = " ".join(plain(name).split())
-    if len(name) <= longest:
+    if letters(name) <= longest:
         return name
     mark = f"…{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:3]}…"
     ends = max(longest - len(mark), 2)
-    return f"{name[: ends - ends // 2]}{mark}{name[-(ends // 2) :]}"
+    head, tail = _fitting(name, ends - ends // 2), _fitting(name[::-1], ends // 2)
+    return f"{name[:head]}{mark}{name[-tail:]}"
 
 
 def label(name: str, width: int = 22, lines: int = 3, *, prose: bool = False) -> str:
@@ -143,7 +171,7 @@ def label(name: str, width: int = 22, lines: int = 3, *, prose: bool = False) ->
     ----------
     name : str
     width, lines : int
-        Letters of a line, and how many lines there are.
+        Letters of average width in a line, see `letters`, and how many lines there are.
     prose : bool
         Whether it is a text, of which the beginning is shown.
 
@@ -160,7 +188,8 @@ def label(name: str, width: int = 22, lines: int = 3, *, prose: bool = False) ->
         # Three quarters, because lines that end at a joint are not full.
         rows = _wrapped(shortened(name, max(3 * width * lines // 4, 12)), width)
     if len(rows) > lines:
-        rows = [*rows[: lines - 1], rows[lines - 1][: width - 1] + "…"]
+        last = rows[lines - 1]
+        rows = [*rows[: lines - 1], last[: _fitting(last, width - 1)] + "…"]
     return "\n".join(rows)
 
 
@@ -168,11 +197,12 @@ def _wrapped(name: str, width: int) -> list[str]:
     rows = [""]
     # A row may also end after a slash, an underscore or a dash: the joints of model names.
     for piece in re.findall(r"[^\s/_-]*[/_-]?\s*", name):
-        if rows[-1] and len((rows[-1] + piece).rstrip()) > width:
+        if rows[-1] and letters((rows[-1] + piece).rstrip()) > width:
             rows.append("")
         rows[-1] += piece
-        while len(rows[-1].rstrip()) > width:
-            rows[-1:] = [rows[-1][:width], rows[-1][width:]]
+        while letters(rows[-1].rstrip()) > width:
+            fits = _fitting(rows[-1], width)
+            rows[-1:] = [rows[-1][:fits], rows[-1][fits:]]
     return [row.strip() for row in rows]
 
 

@@ -18,6 +18,7 @@ from modalprism.errors import InputError
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import shortened
 from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.spreadsheets import csv_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,9 +151,8 @@ class Table:
         )
 
     def to_csv(self) -> str:
-        """Return the rows as CSV."""
-        text: str = self.to_frame().to_csv(index=False)
-        return text
+        """Return the rows as CSV, in which no text is a formula."""
+        return csv_of(self.to_frame())
 
     def to_json(self) -> str:
         """Return the rows as strict JSON, a list of objects; NaN becomes null."""

@@ -43,6 +43,7 @@ from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import label, read_status, state_of
 from modalprism.serve.summaries import Summaries, Summary, files_of_profile
+from modalprism.spreadsheets import csv_of
 from modalprism.strict_json import dumps
 from modalprism.studies.profile import Profile
 from modalprism.studies.status import STATUS_FILE, RunStatus
@@ -244,7 +245,7 @@ def _status_file(run: Run) -> tuple[Path, ...]:
 
 
 def _csv(run: Run) -> bytes:
-    return _encoded(Profile.read(run.path).frame.to_csv(index=False))
+    return _encoded(csv_of(Profile.read(run.path).frame))
 
 
 def _compared_page(runs: Sequence[Run]) -> bytes:

@@ -25,7 +25,7 @@ from modalprism.plotting.figures.dumbbell import (
     line_look,
     signed,
 )
-from modalprism.plotting.figures.panels import ShownFigure, bare, heading
+from modalprism.plotting.figures.panels import ShownFigure, bare, heading, write_below
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
 from modalprism.results.quantities import ATOMS, Key, keys
@@ -131,7 +131,7 @@ def before_after_figure(
     axes[0].set_yticks(range(len(rows)), texts)
     heading(figure, _title(rows, results), _key(rows))
     facts = _facts(frame, seed, len(rows), len(every))
-    figure.supxlabel(" · ".join(facts), x=0.01, ha="left", fontsize=7, color=FAINT)
+    write_below(figure, facts)
     return figure
 
 
@@ -198,12 +198,12 @@ def _frame(
     low, high = panel.look.limits
     room = (high - low) * _NUMBER_INCHES / (inches - 0.2 - _NUMBER_INCHES)
     axes.set_xlim(low - 0.05 * (high - low), high + room)
-    axes.set_title(label(panel.name, int(inches * 13), 2), loc="left", fontweight="bold")
+    axes.set_title(label(panel.name, int(inches * 12), 3), loc="left", fontweight="bold")
     bare(axes)
     if panel.of_contribution:
         names = [f"only {label(name, 9, 1)}" for name in (second, first)]
         axes.set_xticks([0, 0.5, 1], [f"0\n{names[0]}", "½", f"1\n{names[1]}"])
-        axes.set_xlabel(label(f"U {first} / (U {first} + U {second})", 34, 2))
+        axes.set_xlabel(label(f"U {first} / (U {first} + U {second})", 34, 4, prose=True))
         return
     # No ticks under the numbers: the axis ends with the data.
     ticks = MaxNLocator(_MOST_TICKS, steps=(1, 2, 5, 10)).tick_values(low, high)

@@ -10,11 +10,14 @@ from matplotlib.patches import Rectangle
 
 from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import bare, footer, heading
-from modalprism.plotting.figures.rows import Rows
+from modalprism.plotting.figures.rows import AXIS_LETTERS, Rows
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import UNDETERMINED, label, written
+from modalprism.results.notation import UNDETERMINED, label, letters, written
 from modalprism.results.table import Table
+
+_FORMULA = 70
+"""Letters of a formula that an axis has room for."""
 
 _FARTHEST = 0.5  # how far beyond 0 and 1 the axis may follow an interval
 _NUMBER = 0.45  # room for the number, in units of the contribution
@@ -59,10 +62,9 @@ def contribution_figure(results: Table, questions: dict[str, str], seed: object 
         axes.set_xlim(low - 0.03, high + _NUMBER)
         axes.set_xticks(
             [0, 0.5, 1],
-            [f"0\nonly {label(second, 10, 3)}", "½\nequal", f"1\nonly {label(first, 10, 3)}"],
+            [f"0\nonly {label(second, 10, 2)}", "½\nequal", f"1\nonly {label(first, 10, 2)}"],
         )
-        quantity = f"contribution of {first}: U {first} / (U {first} + U {second})"
-        axes.set_xlabel(quantity if len(quantity) <= 56 else label(quantity, 44, 4, prose=True))
+        axes.set_xlabel(label(quantity_of(first, second), AXIS_LETTERS, 2, prose=True))
     title = "Contribution: each modality's part of the unique information"
     heading(figure, title, _key(first, second, one, two))
     words = ["line: 95 % interval"]
@@ -147,3 +149,15 @@ def _row(
         va="center",
         fontsize=7,
     )
+
+
+def quantity_of(first: str, second: str) -> str:
+    """Say what an axis of contributions shows, with the formula where names are short.
+
+    Examples
+    --------
+    >>> quantity_of("image", "text")
+    'contribution of image: U image / (U image + U text)'
+    """
+    formula = f": U {first} / (U {first} + U {second})"
+    return f"contribution of {first}" + (formula if letters(formula) <= _FORMULA else "")

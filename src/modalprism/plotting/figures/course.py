@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
+from modalprism.plotting.figures.contribution import quantity_of
 from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import footer, heading
 from modalprism.plotting.figures.tooltips import hover_area
@@ -38,7 +39,7 @@ def course_figure(results: Table, view: str, seed: object = None) -> Figure:
     """
     first, second = results.shown
     _, one, two, _ = atom_styles(results.shown)
-    quantity = f"contribution of {first}: U {first} / (U {first} + U {second})"
+    quantity = quantity_of(first, second)
     figure, panels = depth_panels(results, view, quantity)
     for case, panel in panels:
         _panel(panel, results, case, view, (one, two))

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.atoms import FAINT, INK, AtomStyle, atom_styles
-from modalprism.plotting.figures.panels import bare, heading
+from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
+from modalprism.plotting.figures.panels import bare, heading, write_below
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, shortened
 from modalprism.results.quantities import ATOMS, keys
@@ -52,7 +52,7 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
             if (row["quantity"], row["modality"]) == key and pair in pairs:
                 _point(panel, pairs.index(pair), difference_of(row), style)
         panel.axvline(0, color=INK, linewidth=0.8)
-        panel.set_title(style.name, loc="left", fontweight="bold")
+        panel.set_title(label(style.name, 22, 2), loc="left", fontweight="bold")
         panel.set_xlabel(f"difference ({unit})")
         bare(panel)
     panels[0].set_ylim(len(pairs) - 0.5, -0.5)
@@ -67,7 +67,7 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
     facts = [counts(int(frame["n_1"].min()), int(frame["n_1"].max())), "lines: 95 % intervals"]
     if len(largest) > len(pairs):
         facts.append(f"the {len(pairs)} of {len(largest)} pairs that differ most")
-    figure.supxlabel(" · ".join(facts), x=0.01, ha="left", fontsize=7, color=FAINT)
+    write_below(figure, facts)
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.panels import footer, heading
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import label, number
+from modalprism.results.notation import label, number, shortened
 from modalprism.results.table import Table
 
 _CELL: Final = (0.72, 0.42)  # inches
@@ -68,13 +68,15 @@ def heat_figure(results: Table, seed: object = None) -> Figure:
                     _cell(panel, at, estimate, colour_of, around_half=len(colours) == 3)
             _frame(panel, models, datasets)
             pairs = f"\n{kind} pairs" if kind and len(kinds) > 1 else ""
-            panel.set_title(f"{name} (%){pairs}", loc="left", fontweight="bold")
+            panel.set_title(
+                label(f"{name} (%)", int(width / 0.072), 3) + pairs, loc="left", fontweight="bold"
+            )
             if row + 1 < len(kinds):
                 panel.set_xticklabels([])
     title = f"Which modality, and how much is shared: about {results.target('answer')}"
-    heading(figure, label(title, 100, 1), [])
+    heading(figure, title, [])
     words = (
-        f"C: 100 only {one_name}, 0 only {two_name}",
+        f"C: 100 only {shortened(one_name, 16)}, 0 only {shortened(two_name, 16)}",
         "hatched: undetermined",
         "small: 95 % interval",
     )

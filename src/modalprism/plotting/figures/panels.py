@@ -13,11 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from modalprism.plotting.atoms import FAINT, AtomStyle
-from modalprism.results.notation import counts
+from modalprism.results.notation import counts, label, letters
 from modalprism.results.table import Table
 
 _SWATCH_INCHES: Final = 0.6  # what an entry of the key takes, and what each of its letters
 _LETTER_INCHES: Final = 0.064
+_TITLE_INCHES: Final = 0.095
+_SMALL_LETTER_INCHES: Final = 0.05
 
 
 class ShownFigure(Figure):
@@ -39,11 +41,11 @@ def patches(styles: Sequence[AtomStyle]) -> list[Artist]:
 
 def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
     """Put the title and the key of the atoms above the panels; a wide key takes two lines."""
-    wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * len(str(one.get_label())) for one in key)
+    wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * letters(str(one.get_label())) for one in key)
     lines = 1 if wanted <= figure.get_figwidth() else 2
     figure.legend(
         handles=key,
-        title=title,
+        title=label(title, int(figure.get_figwidth() / _TITLE_INCHES), 2, prose=True),
         title_fontproperties={"weight": "bold", "size": 10},
         alignment="left",
         loc="outside upper left",
@@ -61,7 +63,13 @@ def footer(figure: Figure, results: Table, view: str, seed: object, *words: str)
     facts = [counts(*results.sizes(view))]
     if seed is not None:
         facts.append(f"seed {seed}")
-    figure.supxlabel(" · ".join([*facts, *words]), x=0.01, ha="left", fontsize=7, color=FAINT)
+    write_below(figure, [*facts, *words])
+
+
+def write_below(figure: Figure, facts: Sequence[str]) -> None:
+    """Write facts below the panels, in lines as long as the figure is wide."""
+    words = label(" · ".join(facts), int(figure.get_figwidth() / _SMALL_LETTER_INCHES), prose=True)
+    figure.supxlabel(words, x=0.01, ha="left", fontsize=7, color=FAINT)
 
 
 def bare(axes: Axes) -> None:

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from modalprism.plotting.atoms import INK, atom_styles
 from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import bare, footer, heading, patches
-from modalprism.plotting.figures.rows import PANEL_WIDTH, Rows
+from modalprism.plotting.figures.rows import AXIS_LETTERS, PANEL_WIDTH, Rows
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, parts, written
@@ -72,7 +72,8 @@ def prism_figure(
     for _, axes in panels:
         bare(axes)
         axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_xlabel(f"{quantity} about {label(results.target('answer'), 44, 2)} ({unit})")
+        words = f"{quantity} about {results.target('answer')} ({unit})"
+        axes.set_xlabel(label(words, AXIS_LETTERS))
     tick = Line2D([], [], color=INK, marker="|", linestyle="", markersize=9, label="I, their sum")
     heading(figure, "What the answer takes from each modality", [*patches(styles), tick])
     numbers = f"numbers: I ({results.unit('answer')})"

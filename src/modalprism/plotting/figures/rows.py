@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +10,12 @@ from matplotlib.figure import Figure
 
 from modalprism.plotting.atoms import ALARM, INK
 from modalprism.plotting.figures.panels import ShownFigure
-from modalprism.results.notation import label, number, plain, shortened
+from modalprism.results.notation import label, number, shortened
 from modalprism.results.table import Case, Table
 
 PANEL_WIDTH: Final = 3.5  # inches
+AXIS_LETTERS: Final = 54
+"""Letters below the axis of a panel."""
 _LABEL_WIDTH: Final = 1.5
 _HEADER: Final = 0.85  # rows that the name of a dataset takes
 _EDGES: Final = 1.45  # inches for title, key, axis and footer
@@ -60,8 +61,8 @@ class Rows:
         for dataset in results.datasets("answer"):
             question = questions.get(dataset, "")
             name = shortened(dataset, characters // 2)
-            text = plain(f"{name}: {question}" if question else name)
-            headers.append((depth, textwrap.shorten(text, characters, placeholder=" …")))
+            text = f"{name}: {question}" if question else name
+            headers.append((depth, label(text, characters, 1, prose=True)))
             depth += _HEADER
             for model in results.models("answer"):
                 if (model, dataset) not in present:

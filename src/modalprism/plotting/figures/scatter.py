@@ -68,7 +68,7 @@ def scatter_figure(results: Table, seed: object = None) -> Figure:
             number = str(models.index(case.model) + 1)
             axes.text(x.value, y.value, number, ha="center", va="center", fontsize=6)
         axes.set_xlabel("accuracy")
-        axes.set_ylabel(name)
+        axes.set_ylabel(label(name, 46, 2))
         axes.grid()
     key = [
         Line2D([], [], color=INK, linestyle="", marker=_MARKERS[place % len(_MARKERS)],
