@@ -81,7 +81,7 @@ def test_attention_without_a_preference_falls_on_tokens_alike(demo):
     pieces, words = inputs["image"].shape[1], inputs["text_mask"].sum(1).numpy()
     assert len(set(words.tolist())) > 1
     for layer in (1, 2, 3, 4):
-        found = result.per_example[f"attention mass (layer {layer}, image)"]
+        found = result.per_example[f"attention mass (layer {layer}) (image)"]
         np.testing.assert_allclose(found, pieces / (pieces + words), atol=1e-6)
     assert result.cost == Cost(16)
 
@@ -130,7 +130,7 @@ def test_a_decoders_mass_is_that_of_its_last_position(llava, pictured, value_of,
         last = weights.mean(1)[:, -1].double()  # padding is on the left
         image, text = ((last * spans[modality]).sum(1) for modality in ("image", "text"))
         whole.append((image / (image + text)).numpy())
-        found = result.per_example[f"attention mass (layer {layer}, image)"]
+        found = result.per_example[f"attention mass (layer {layer}) (image)"]
         np.testing.assert_allclose(found, whole[-1], atol=1e-5)
     assert len(whole) == 3
     assert value_of(result, "attention mass", "image") == pytest.approx(np.mean(whole), abs=1e-5)

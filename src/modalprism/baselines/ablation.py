@@ -1,4 +1,4 @@
-"""Modality ablation: how much worse a model answers when it is deprived of one modality."""
+"""Modality ablation: how much worse a model answers without one modality."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _is_medium(value: Any) -> bool:
 def _deprived(
     subject: Subject, replacement: str, modality: str, moments: Mapping[str, Moments], seed: int
 ) -> tuple[Change | None, Around]:
-    """Return how examples are changed, and what stands around a pass, to take a modality away."""
+    """Return the change of examples and the context of a pass that take a modality away."""
 
     def around(batch: Batch) -> AbstractContextManager[None]:
         of = moments[modality]

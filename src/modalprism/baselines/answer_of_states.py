@@ -1,4 +1,4 @@
-"""The answer as a function of the states before fusion, for whoever asks for its gradients."""
+"""The answer as a function of the states before fusion, for gradients."""
 
 from __future__ import annotations
 
@@ -19,17 +19,12 @@ Means = Mapping[str, Tensor]
 
 
 class AnswerOfStates:
-    """The log-probability of an answer as a function of the states before fusion.
-
-    Parameters
-    ----------
-    runner : Runner
-    batch : Batch
+    """The log₂-probability of an answer as a function of the states before fusion.
 
     Attributes
     ----------
     states : dict of place to Tensor
-        What stands before fusion at each place, as the model makes it of the batch.
+        The states before fusion, as the model makes them of the batch.
     chosen : Tensor of int64, shape (b,)
         The model's own answers.
     value : Tensor, shape (b,)
@@ -52,13 +47,7 @@ class AnswerOfStates:
         self.value = self._logarithm(answer)
 
     def __call__(self, *states: Tensor) -> Tensor:
-        """Return log₂ of the chosen answers' probabilities, shape (b,).
-
-        Parameters
-        ----------
-        *states : Tensor
-            In the order of `states`.
-        """
+        """Return log₂-probabilities of the chosen answers, (b,); the order is that of `states`."""
         given = dict(zip(self.states, states, strict=True))
 
         def put(site: Site, _modality: str, _state: Tensor) -> Tensor:
@@ -80,13 +69,7 @@ class AnswerOfStates:
         self.runner.backward += len(self.batch.places)
 
     def without_spans(self, means: Means) -> tuple[Tensor, ...]:
-        """Return the states with others in the place of both spans; other positions stay.
-
-        Parameters
-        ----------
-        means : mapping of modality to Tensor, shape (d,)
-            What stands at every position of a span; zeros for a modality that is not named.
-        """
+        """Return the states with both spans replaced by `means`, (d,), or by zeros."""
         made = {place: state.clone() for place, state in self.states.items()}
         for modality, (place, span) in self.spans().items():
             positions = positions_of(made[place])  # a view of the state
@@ -94,7 +77,7 @@ class AnswerOfStates:
         return tuple(made.values())
 
     def spans(self) -> Mapping[str, tuple[Place, Tensor]]:
-        """Return where every modality stands, and which positions there are its own, (b, t)."""
+        """Return the place of every modality, and which positions there belong to it, (b, t)."""
         spans = self.adapter.spans(self.batch.inputs)
         return {
             modality: (place_of(site), span_of(spans, modality, self.states[place_of(site)]))
@@ -104,12 +87,10 @@ class AnswerOfStates:
 
 
 def sums_of(function: AnswerOfStates, attributions: tuple[Tensor, ...]) -> dict[str, Array]:
-    """Sum the absolute attributions of every span, and part their sum between the modalities.
+    """Sum the absolute attributions of every span, and divide each sum by the total.
 
-    Returns
-    -------
-    dict of str to ndarray, shape (b,)
-        ``attribution (image)``, in bits, and ``share (image)``, nan where nothing is attributed.
+    Returns ``attribution (image)`` in bits, shape (b,), and ``share (image)``, nan where nothing is
+    attributed, and the same of the other modality.
     """
     found = dict(zip(function.states, attributions, strict=True))
     sums = {}

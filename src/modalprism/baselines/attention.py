@@ -11,12 +11,10 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from modalprism.baselines.interface import Baseline, Cost, Result, Subject
-from modalprism.baselines.intervals import Array, average, sample_weights, scored
-from modalprism.baselines.running import Runner
+from modalprism.baselines.interface import Cost, Subject
+from modalprism.baselines.running import AverageBaseline, Measured, Runner
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.errors import InputError
-from modalprism.progress import Track, silent
 
 
 @runtime_checkable
@@ -24,14 +22,14 @@ class HandsOutAttention(Protocol):
     """An adapter whose attention runs over other positions than its spans."""
 
     def attention_sites(self) -> tuple[Site, ...]:
-        """Name the layers whose `attention` gives weights, (b, heads, t, t)."""
+        """Return the layers whose `attention` has weights, (b, heads, t, t)."""
 
     def attention_spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Say which of the t positions belong to each modality, bool, (b, t)."""
+        """Return which of the t positions belong to each modality, bool, (b, t)."""
 
 
 @dataclass(frozen=True)
-class AttentionMass(Baseline):
+class AttentionMass(AverageBaseline):
     """The attention that falls on each span, averaged over heads, by layer and over layers.
 
     Of a decoder it is the attention of the last position, from which the answer is read; of other
@@ -53,22 +51,13 @@ class AttentionMass(Baseline):
         """One pass."""
         return Cost(len(subject.examples))
 
-    def score(
-        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
-    ) -> Result:
-        """Score the modalities; see `Baseline.score`. Nothing is drawn but the intervals.
-
-        Raises
-        ------
-        InputError
-            If the family names no attention, or the model hands out no weights.
-        """
-        adapter = subject.adapter
-        runner = Runner(subject, track)
+    def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:  # noqa: ARG002
+        """Read the attention of every layer; nothing is drawn."""
+        adapter = runner.subject.adapter
         sites = _sites(adapter)
         found: list[dict[int, Tensor]] = []
         with torch.inference_mode(), attention_weights(adapter.model, sites) as weights_of:
-            for batch in runner.batches(f"attention of {subject.model}"):
+            for batch in runner.batches(f"attention of {runner.subject.model}"):
                 runner.output(batch)
                 spans, queries = _positions(adapter, batch.inputs)
                 found.append({k: _masses(of, spans, queries) for k, of in weights_of.items()})
@@ -77,17 +66,10 @@ class AttentionMass(Baseline):
         first = torch.stack(
             [torch.cat([part[site.layer] for part in found]) for site in sites], 1
         ).numpy()
-        weights = sample_weights(runner.groups, replicates, seed)
-        rows: dict[str, Array] = {}
-        scores = []
         for modality, of in zip(adapter.modalities, (first, 1 - first), strict=True):
-            rows[f"attention mass ({modality})"] = whole = of.mean(1)
-            scores.append(scored("attention mass", modality, average(weights, whole)))
+            yield Measured("attention mass", modality, of.mean(1))
             for site, mass in zip(sites, of.T, strict=True):
-                rows[f"attention mass (layer {site.layer}, {modality})"] = mass
-                quantity = f"attention mass (layer {site.layer})"
-                scores.append(scored(quantity, modality, average(weights, mass)))
-        return runner.result(self, scores, rows, seed)
+                yield Measured(f"attention mass (layer {site.layer})", modality, mass)
 
 
 def _sites(adapter: Adapter) -> tuple[Site, ...]:
@@ -104,21 +86,13 @@ def _sites(adapter: Adapter) -> tuple[Site, ...]:
 def attention_weights(model: nn.Module, sites: Sequence[Site]) -> Iterator[dict[int, Tensor]]:
     """Read attention weights, averaged over heads, in passes inside the block.
 
-    Parameters
-    ----------
-    model : Module
-    sites : sequence of Site
-        With the paths of their attention.
-
-    Yields
-    ------
-    dict of layer to Tensor of float32, shape (b, t, t)
-        Of the latest pass: from every position (rows) to every other.
+    Yields, by layer, the weights of the latest pass from every position (rows) to every other,
+    float32, (b, t, t).
 
     Raises
     ------
     InputError
-        If the model has no module of such a path or, in a pass, it hands out no weights.
+        If the model has no module of such a path, or the module returns no weights.
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     found: dict[int, Tensor] = {}
@@ -147,7 +121,7 @@ def attention_weights(model: nn.Module, sites: Sequence[Site]) -> Iterator[dict[
 
 
 def _positions(adapter: Adapter, inputs: Mapping[str, Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Return both spans, and which positions look, all bool, (b, t)."""
+    """Return both spans, and the positions whose attention is read, all bool, (b, t)."""
     spans = (
         adapter.attention_spans(inputs)
         if isinstance(adapter, HandsOutAttention)

@@ -1,8 +1,9 @@
-"""Gradients: input × gradient and integrated gradients, at the states before fusion."""
+"""Input × gradient and integrated gradients, at the states before fusion."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
@@ -10,12 +11,11 @@ import numpy as np
 import torch
 
 from modalprism.baselines.answer_of_states import AnswerOfStates, Means, sums_of
-from modalprism.baselines.interface import Baseline, Cost, Result, Subject
-from modalprism.baselines.intervals import Array, average, sample_weights, scored
+from modalprism.baselines.interface import Cost, Subject
+from modalprism.baselines.intervals import Array
 from modalprism.baselines.moments import moments_of, noting
-from modalprism.baselines.running import Runner, frozen
+from modalprism.baselines.running import AverageBaseline, Measured, Runner, frozen
 from modalprism.errors import InputError
-from modalprism.progress import Track, silent
 
 COMPLETENESS: Final = "completeness error"
 
@@ -30,38 +30,32 @@ def _captum() -> Any:
     return attr
 
 
-class _Gradients(Baseline):
-    """What both kinds of gradients share."""
+class _Gradients(AverageBaseline):
+    """Gradients at the states before fusion: what both kinds share."""
 
     def means(self, runner: Runner) -> Means:  # noqa: ARG002
-        """Return what must be known of all examples before the first batch is read."""
+        """Return the means that `read` needs, before the first batch is read."""
         return {}
 
     @abstractmethod
     def read(self, function: AnswerOfStates, means: Means) -> dict[str, Array]:
         """Return what is kept of every example of a batch, shape (b,) each."""
 
-    def score(
-        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
-    ) -> Result:
-        """Score the modalities; see `Baseline.score`. Nothing is drawn but the intervals."""
+    def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:  # noqa: ARG002
+        """Take gradients batch by batch; nothing is drawn."""
         _captum()  # before anything runs
-        runner = Runner(subject, track)
+        subject = runner.subject
         means = self.means(runner)
         found: list[dict[str, Array]] = []
         with frozen(subject.adapter.model):
             for batch in runner.batches(f"gradients of {subject.model}"):
                 found.append(self.read(AnswerOfStates(runner, batch), means))
         rows = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-        weights = sample_weights(runner.groups, replicates, seed)
-        scores = [
-            scored(quantity, modality, average(weights, rows[f"{quantity} ({modality})"]), unit)
-            for quantity, unit in (("attribution", "bit"), ("share", "1"))
-            for modality in subject.adapter.modalities
-        ]
+        for quantity, unit in (("attribution", "bit"), ("share", "1")):
+            for modality in subject.adapter.modalities:
+                yield Measured(quantity, modality, rows[f"{quantity} ({modality})"], unit)
         if COMPLETENESS in rows:
-            scores.append(scored(COMPLETENESS, None, average(weights, rows[COMPLETENESS]), "bit"))
-        return runner.result(self, scores, rows, seed)
+            yield Measured(COMPLETENESS, None, rows[COMPLETENESS], "bit")
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class InputTimesGradient(_Gradients):
     )
 
     def cost(self, subject: Subject) -> Cost:
-        """A pass that reads the states, and one to both directions."""
+        """One pass that reads the states, and one forward and backward."""
         n = len(subject.examples)
         return Cost(2 * n, backward=n)
 
@@ -136,7 +130,7 @@ class IntegratedGradients(_Gradients):
         return Cost((2 + (self.begin == "mean") + self.steps) * n, backward=self.steps * n)
 
     def means(self, runner: Runner) -> Means:
-        """Return every channel's mean over all positions of all examples, if the line begins so."""
+        """Return every channel's mean over all positions, if the line begins there."""
         if self.begin == "zero":
             return {}
         moments = moments_of(runner.subject.adapter.modalities)

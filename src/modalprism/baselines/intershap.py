@@ -2,18 +2,19 @@
 
 The modalities themselves are the players. With two of them there are four coalitions S, and v(S) is
 the probability of the answer that the model gives to the whole example, with the modalities outside
-S masked. The Shapley interaction index is then δ = v(12) − v(1) − v(2) + v(∅), half of it standing
-in each of the two mixed cells of the matrix of indices, and what is left of a modality's Shapley
-value in its own cell is its main effect v(m) − v(∅). The score is |δ| / (|δ| + Σ|main|), in
-per cent, per example; that of a dataset is the mean over examples, as the authors' code has it.
+S masked. The Shapley interaction index is δ = v(12) − v(1) − v(2) + v(∅); half of it stands in each
+mixed cell of the matrix of indices. What is left of a modality's Shapley value in its own cell is
+its main effect v(m) − v(∅). The score is |δ| / (|δ| + Σ|main|), in per cent, per example; that of a
+dataset is the mean over examples, as in the authors' code.
 
-Here a masked modality's states before fusion are its mean state (`modalprism.baselines.players`);
-the authors' code replaces the input by those of random other examples and averages the predictions,
+Here a masked modality's states before fusion are its mean state (`modalprism.baselines.players`).
+The authors' code replaces the input by those of random other examples, averages the predictions,
 and takes the mean prediction for v(∅). The mean state needs four passes an example, not thousands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -22,18 +23,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from modalprism.baselines.interface import Baseline, Cost, Result, Subject
-from modalprism.baselines.intervals import average, sample_weights, scored
+from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.players import masked, read_means
-from modalprism.baselines.running import Batch, Runner
-from modalprism.progress import Track, silent
+from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner
 
 Array = NDArray[np.float64]
 _COALITIONS = 4
 
 
 @dataclass(frozen=True)
-class InterShap(Baseline):
+class InterShap(AverageBaseline):
     """The part of a model's behaviour that is the interaction of its modalities, in per cent.
 
     It says nothing of whose the rest is beyond the two main effects, which are given beside: all
@@ -51,23 +50,20 @@ class InterShap(Baseline):
     source: ClassVar[str] = "Wenderoth et al., AAAI 2025, arXiv:2412.15828"
 
     def cost(self, subject: Subject) -> Cost:
-        """Say how many passes: four an example."""
+        """Four passes an example."""
         return Cost(_COALITIONS * len(subject.examples))
 
-    def score(
-        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
-    ) -> Result:
-        """Score the interaction, and the main effect of each modality."""
-        runner = Runner(subject, track)
-        first, second = subject.adapter.modalities
+    def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:  # noqa: ARG002
+        """Measure the interaction, and the main effect of each modality."""
+        adapter = runner.subject.adapter
+        first, second = adapter.modalities
         answers, means = read_means(runner, "whole examples")
         rows, chosen = np.arange(len(answers)), answers.argmax(1)
 
         def value(*absent: str) -> Array:
             def around(batch: Batch) -> AbstractContextManager[None]:
                 nobody = torch.zeros(len(batch.places), 1, dtype=torch.bool)
-                plays = dict.fromkeys(absent, nobody)
-                return masked(subject.adapter, batch.inputs, means, plays)
+                return masked(adapter, batch.inputs, means, dict.fromkeys(absent, nobody))
 
             words = f"without {' and '.join(absent)}"
             found: Array = runner.answers(words, around=around)[rows, chosen]
@@ -76,33 +72,17 @@ class InterShap(Baseline):
         whole = answers[rows, chosen]
         alone = (value(second), value(first))
         parts = behaviour(value(first, second), *alone, whole)
-        weights = sample_weights(runner.groups, replicates, seed)
         names = (("interaction", None), ("main effect", first), ("main effect", second))
-        scores = [
-            scored(quantity, modality, average(weights, part), "%")
-            for (quantity, modality), part in zip(names, parts, strict=True)
-        ]
-        per_example = {
-            f"{quantity} ({modality})" if modality else quantity: part
-            for (quantity, modality), part in zip(names, parts, strict=True)
-        }
-        return runner.result(self, scores, per_example, seed)
+        for (quantity, modality), part in zip(names, parts, strict=True):
+            yield Measured(quantity, modality, part, "%")
 
 
 def behaviour(
     nobody: Array, first: Array, second: Array, both: Array
 ) -> tuple[Array, Array, Array]:
-    """Part behaviour into interaction and main effects, by absolute value.
+    """Divide behaviour into interaction and main effects, by absolute value, in per cent.
 
-    Parameters
-    ----------
-    nobody, first, second, both : ndarray, shape (n,)
-        Values of the coalitions.
-
-    Returns
-    -------
-    (ndarray, ndarray, ndarray)
-        The interaction's part, and each modality's, in per cent; nan where nothing moves.
+    Takes the values of the four coalitions, (n,) each; nan where nothing moves.
 
     Examples
     --------

@@ -1,12 +1,11 @@
 """MM-SHAP: Shapley values of pieces of both modalities, summed by modality.
 
 For each example φ are the Shapley values of its players for the probability of the answer that the
-model gives to the whole example; the share of a modality is Σ|φ| over its players by Σ|φ| over all,
+model gives to the whole example. The share of a modality is Σ|φ| over its players by Σ|φ| over all,
 and the score is the mean share. Players are groups of neighbouring positions of a span before
-fusion, as many in one modality as in the other, since Σ|φ| grows with the number of players (the
-authors choose the patches of a picture so that it has about as many as the text has tokens). What a
-player that does not play is replaced by, and how that differs from the authors' [MASK] tokens and
-black patches: `modalprism.baselines.players`.
+fusion, as many in one modality as in the other, since Σ|φ| grows with the number of players. (The
+authors choose the patches of a picture so that it has about as many as the text has tokens.)
+`modalprism.baselines.players` says what replaces an absent player.
 
 The values come from the `shap` library's permutation explainer: along a random order of the players
 and back again, so that Σφ = v(all) − v(none) exactly, and each φ is exact where players interact at
@@ -16,7 +15,7 @@ most in pairs.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -25,10 +24,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.baselines.interface import Baseline, Cost, Result, Subject
-from modalprism.baselines.intervals import average, sample_weights, scored
+from modalprism.baselines.interface import Cost, Result, Subject
 from modalprism.baselines.players import MeanStates, masked, read_means, tiled
-from modalprism.baselines.running import Batch, Runner, drawn_rows
+from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, drawn_rows
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
@@ -38,7 +36,7 @@ Value = Callable[[NDArray[np.bool_]], Array]
 
 
 @dataclass(frozen=True)
-class MmShap(Baseline):
+class MmShap(AverageBaseline):
     """Each modality's share of Σ|φ|, and Σ|φ| itself, averaged over a sample of the examples.
 
     The target is the model's own answer; no label is used. An example of which one span is empty
@@ -72,7 +70,7 @@ class MmShap(Baseline):
                 raise InputError(f"there are {value} {name}; give one or more")
 
     def cost(self, subject: Subject) -> Cost:
-        """Say how many passes at most: one that reads, and the coalitions of every example."""
+        """At most one pass that reads, and the coalitions, of every example."""
         # The whole and the empty coalition stand at the ends of every order.
         coalitions = 2 + self.permutations * 2 * (2 * self.players - 1)
         return Cost(min(self.examples, len(subject.examples)) * (1 + coalitions))
@@ -80,18 +78,22 @@ class MmShap(Baseline):
     def score(
         self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
     ) -> Result:
-        """Score the modalities; see `Baseline.score`."""
+        """Score the modalities on a sample of the examples; see `Baseline.score`."""
         _shap()  # what is missing is said before anything runs
         chosen = drawn_rows(len(subject.examples), self.examples, seed)
         sample = replace(subject, examples=[subject.examples[row] for row in chosen])
-        runner = Runner(sample, track)
+        return super().score(sample, seed=seed, replicates=replicates, track=track)
+
+    def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:
+        """Play the game of every example."""
+        subject = runner.subject
         modalities = subject.adapter.modalities
         answers, means = read_means(runner, f"explaining {subject.model}: whole examples")
         found = np.full((len(answers), len(modalities)), np.nan)
         places = range(len(answers))
         words = f"explaining {subject.model}: coalitions"
         with torch.inference_mode():
-            for place in track(places, total=len(places), description=words):
+            for place in runner.track(places, total=len(places), description=words):
                 players = int(means.players(self.players)[place])
                 if not players:
                     continue
@@ -103,14 +105,9 @@ class MmShap(Baseline):
                 found[place] = np.abs(values).reshape(2, players).sum(1)
         whole = found.sum(1, keepdims=True)
         share = np.divide(found, whole, out=np.full_like(found, np.nan), where=whole > 0)
-        weights = sample_weights(runner.groups, replicates, seed)
-        rows: dict[str, Array] = {}
-        scores = []
         for quantity, values in (("share", share), ("attribution", found)):
             for modality, of in zip(modalities, values.T, strict=True):
-                rows[f"{quantity} ({modality})"] = of
-                scores.append(scored(quantity, modality, average(weights, of)))
-        return runner.result(self, scores, rows, seed)
+                yield Measured(quantity, modality, of)
 
 
 @dataclass
@@ -153,28 +150,10 @@ class _Game:
 def shapley_values(
     value: Value, players: int, permutations: int, seed: int, batch_size: int
 ) -> Array:
-    """Estimate the Shapley values of a game by walking random orders there and back.
+    """Estimate the Shapley values of a game, (players,), by walking random orders there and back.
 
-    Parameters
-    ----------
-    value : callable
-        From coalitions, bool, (b, players), to values, (b,).
-    players : int
-    permutations : int
-        Orders.
-    seed : int
-    batch_size : int
-        Coalitions at a time, at most.
-
-    Returns
-    -------
-    ndarray, shape (players,)
-        They sum to v(all) − v(none); exact where players interact at most in pairs.
-
-    Raises
-    ------
-    InputError
-        If the library is missing.
+    `value` takes coalitions, bool, (b, players), at most `batch_size` at a time, and returns (b,).
+    The values sum to v(all) − v(none), and are exact where players interact at most in pairs.
 
     Examples
     --------

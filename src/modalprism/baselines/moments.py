@@ -1,4 +1,4 @@
-"""Mean and variance of every channel of the states before fusion, and what is made of them."""
+"""Mean and variance of every channel of the states before fusion, and fills made of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modalprism.errors import InputError
 
 @dataclass
 class Moments:
-    """Sums over the positions of one modality's spans, of all examples seen.
+    """Sums over the positions of one modality's spans, in all examples seen.
 
     Attributes
     ----------
@@ -32,13 +32,7 @@ class Moments:
     squares: Tensor | None = None
 
     def note(self, positions: Tensor, span: Tensor) -> Tensor:
-        """Add the positions of a span, and return them as they are; a `Fill` that changes nothing.
-
-        Parameters
-        ----------
-        positions : Tensor, shape (b, t, d)
-        span : Tensor of bool, shape (b, t)
-        """
+        """Add the positions (b, t, d) of a span (b, t): a `Fill` that changes nothing."""
         if self.total is None or self.squares is None:
             width = positions.shape[2]
             self.total = torch.zeros(width, dtype=torch.float64, device=positions.device)
@@ -52,13 +46,7 @@ class Moments:
 
     @property
     def mean(self) -> Tensor:
-        """Mean of every channel, float64, shape (d,).
-
-        Raises
-        ------
-        InputError
-            If no position was seen.
-        """
+        """Mean of every channel, float64, shape (d,); an `InputError` if no position was seen."""
         if self.total is None or not self.count:
             raise InputError("a modality's spans are empty, so that its states have no mean")
         return self.total / self.count
@@ -72,12 +60,12 @@ class Moments:
 
 
 def with_zeros(positions: Tensor, _span: Tensor) -> Tensor:
-    """Put zeros in the place of a span."""
+    """Replace a span by zeros."""
     return torch.zeros_like(positions)
 
 
 def with_mean(moments: Moments) -> Fill:
-    """Put the mean state in the place of every position of a span."""
+    """Replace every position of a span by the mean state."""
 
     def fill(positions: Tensor, _span: Tensor) -> Tensor:
         return moments.mean.to(positions.device).expand_as(positions)
@@ -86,21 +74,12 @@ def with_mean(moments: Moments) -> Fill:
 
 
 def with_noise(moments: Moments, places: range, seed: int, *, sigma: float = math.inf) -> Fill:
-    """Put Gaussian noise with every channel's mean and variance in the place of a span.
+    """Replace a span by Gaussian noise with every channel's mean and variance.
 
-    What is drawn depends on the seed, an example's place, and a position's place in its span alone:
-    neither on the batch nor on padding.
-
-    Parameters
-    ----------
-    moments : Moments
-    places : range
-        Of the batch's examples.
-    seed : int
-    sigma : float
-        How many times as loud the noise is as what was there. Both together are scaled back to
-        every channel's mean and variance, so that the network is given what it is used to; by
-        default nothing is left of what was there.
+    The draws depend on the seed, an example's place and a position's place in its span alone, and
+    not on the batch or on padding. `sigma` is how many times as loud the noise is as the signal.
+    Both together are scaled back to every channel's mean and variance, so that the network gets
+    states of the usual size. By default nothing of the signal is left.
     """
     whole = math.hypot(1, sigma)
     kept, loud = (0.0, 1.0) if math.isinf(sigma) else (1 / whole, sigma / whole)
@@ -127,6 +106,6 @@ def moments_of(modalities: tuple[str, str]) -> Mapping[str, Moments]:
 
 
 def noting(runner: Runner, moments: Mapping[str, Moments]) -> Around:
-    """Return what stands around a pass to note the moments of its states, and change nothing."""
+    """Return a context of a pass that notes the moments of its states, and changes nothing."""
     fills = {modality: of.note for modality, of in moments.items()}
     return lambda batch: filled(runner.subject.adapter, batch.inputs, fills)

@@ -1,14 +1,14 @@
 """The paper's optimiser: proportional fitting of many small joint tables at once.
 
-For each table p(x₁,x₂,y), Q⁰ = p(x₁|y) p(x₂|y) p(y); then, over and over, A = Q(x₁,x₂)/|Y|, and Q
-is A fitted to p(x₁,y) and p(x₂,y), each y by itself, by Sinkhorn's iteration on logarithms. Such a
-step lowers KL(Q ‖ Q_{x₁x₂}/|Y|) = log|Y| − H_Q(Y|X₁X₂), so that I_Q(X₁X₂;Y) falls to the union
+For each table p(x₁,x₂,y), Q⁰ = p(x₁|y) p(x₂|y) p(y). Then, repeatedly, A = Q(x₁,x₂)/|Y|, and Q is A
+fitted to p(x₁,y) and p(x₂,y), each y by itself, by Sinkhorn's iteration on logarithms. Such a step
+lowers KL(Q ‖ Q_{x₁x₂}/|Y|) = log|Y| − H_Q(Y|X₁X₂), so that I_Q(X₁X₂;Y) falls to the union
 information of Bertschinger et al. 2014 (doi:10.3390/e16042161), but only like 1/t, and for at most
-50 steps: what is left is the optimiser's error, which the paper's protocol does not know, and which
-`modalprism.pid` bounds.
+50 steps. What is left is the optimiser's error: the paper's protocol does not compute it, and
+`modalprism.pid` bounds it.
 
-Tables of a few counts are almost empty: only the cells that Q can reach are kept, of all tables one
-behind the other.
+Tables of a few counts are almost empty: only the cells that Q can reach are stored, of all tables
+one after the other.
 """
 
 from __future__ import annotations
@@ -32,13 +32,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Atoms:
-    """The four atoms of many tables, each of shape (B,), in bits.
-
-    Attributes
-    ----------
-    redundancy, unique_first, unique_second, synergy : ndarray
-        Not clipped; they sum to I(X₁X₂;Y).
-    """
+    """The four atoms of many tables, (B,) each, in bits: not clipped; they sum to I(X₁X₂;Y)."""
 
     redundancy: Array
     unique_first: Array
@@ -46,9 +40,9 @@ class Atoms:
     synergy: Array
 
     def contribution(self) -> tuple[Array, Array]:
-        """Return C_m = U_m/(U₁+U₂) of each table; nan where neither has anything of its own.
+        """Return C_m = U_m/(U₁+U₂) of each table; nan where neither has unique information.
 
-        Unique atoms of no more than 10⁻⁵ bit are nothing: neither solver is sure of less.
+        A sum of at most 10⁻⁵ bit counts as none: neither solver is more exact.
         """
         whole = self.unique_first + self.unique_second
         own = whole > _LEAST
@@ -60,16 +54,7 @@ class Atoms:
 
 
 def fitted_atoms(joints: ArrayLike) -> Atoms:
-    """Decompose many tables as the paper does.
-
-    Parameters
-    ----------
-    joints : array_like, shape (B, n1, n2, C)
-        Counts or probabilities; states that a table does not use change nothing.
-
-    Returns
-    -------
-    Atoms
+    """Decompose tables of counts or probabilities, (B, n1, n2, C), as the paper does.
 
     Examples
     --------
@@ -87,17 +72,7 @@ def fitted_atoms(joints: ArrayLike) -> Atoms:
 
 
 def fitted(p: Tensor) -> Tensor:
-    """Find the coupling at which the paper's iteration stops, for each of many tables.
-
-    Parameters
-    ----------
-    p : Tensor, shape (B, n1, n2, C)
-        Probabilities, float64.
-
-    Returns
-    -------
-    Tensor, shape (B, n1, n2, C)
-    """
+    """Return the coupling at which the iteration stops, for each table of (B, n1, n2, C)."""
     first, second, of_y = p.sum(2), p.sum(1), p.sum((1, 2))
     scale = torch.where(of_y > 0, 1 / of_y, 0.0)[:, None]
     q = torch.einsum("bic,bjc->bijc", first * scale, second)
@@ -142,15 +117,10 @@ def _projected(q: Tensor, classes: Tensor, first: Tensor, second: Tensor) -> Ten
 
 @dataclass(frozen=True)
 class _Marginal:
-    """One source's marginals p(x,y) of all tables, their positive entries alone.
+    """One source's marginals p(x,y) of all tables, positive entries alone.
 
-    Attributes
-    ----------
-    log : Tensor, shape (m,)
-    table : Tensor of int64, shape (m,)
-        Whose each entry is.
-    cell : Tensor of int64, shape (number of cells,)
-        To which entry a cell contributes.
+    `log` and `table` have the logarithm and the table of each entry, and `cell` the entry of each
+    cell.
     """
 
     log: Tensor
@@ -159,7 +129,7 @@ class _Marginal:
 
     @classmethod
     def of(cls, p: Tensor, table: Tensor, x: Tensor, y: Tensor) -> _Marginal:
-        """Number the positive entries of p, (B, n, C), and say to which of them cells belong."""
+        """Number the positive entries of p, (B, n, C), and look up those of the cells."""
         positive = p > 0
         number = (positive.flatten().cumsum(0) - 1).view(p.shape)
         return cls(p[positive].log(), positive.nonzero()[:, 0], number[table, x, y])

@@ -1,14 +1,13 @@
-"""The paper's protocol, as far as it is public, kept as it is so that it can be compared.
+"""The paper's protocol, as far as it is public, left as it is for comparison.
 
 Of each example X₁ and X₂ are a modality's tokens before fusion, and Y the fused tokens of a layer
-(`paper_tokens`); all are cut to the shortest, coded, and their triples counted (`paper_tables`);
-the table's atoms are found by the paper's iteration (`paper_fitting`). The score is the mean over
+(`paper_tokens`). All are cut to the shortest, coded, and their triples counted (`paper_tables`).
+The table's atoms are found by the paper's iteration (`paper_fitting`). The score is the mean over
 examples of C_m = U_m/(U₁+U₂).
 
-Two things stand beside it that the paper has not. The same tables decomposed by our certified
-solver tell the optimiser's error, which is small, from that of counting a handful of tokens in a
-thousand cells, which is not. And a null, the same protocol on tokens made independent, says what
-it reads where there is nothing.
+Two things are added. The same tables decomposed by our certified solver separate the optimiser's
+error, which is small, from that of counting a handful of tokens in a thousand cells, which is not.
+A null, the same protocol on independent tokens, shows what it reads where there is nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ from typing import ClassVar, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
-from modalprism.baselines.intervals import average, sample_weights, scored
+from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.paper_fitting import Atoms, fitted_atoms
 from modalprism.baselines.paper_tables import (
     PAIRINGS,
@@ -32,10 +30,9 @@ from modalprism.baselines.paper_tables import (
     shuffled,
 )
 from modalprism.baselines.paper_tokens import Tokens, fused_sites, read_tokens
-from modalprism.baselines.running import Runner
+from modalprism.baselines.running import AverageBaseline, Measured, Runner
 from modalprism.errors import InputError
 from modalprism.pid import decompose_batch
-from modalprism.progress import Track, silent
 
 Array = NDArray[np.float64]
 Null = Literal["permuted", "gaussian"]
@@ -47,7 +44,7 @@ _GAP: Final = 1e-6  # bits
 
 
 @dataclass(frozen=True)
-class PaperProtocol(Baseline):
+class PaperProtocol(AverageBaseline):
     """The paper's contribution of each modality, with atoms in bits, certified twins and a null.
 
     "contribution" is the paper's own number; "(certified)" is that of the same tables by our
@@ -96,28 +93,19 @@ class PaperProtocol(Baseline):
         """One pass an example, for all layers."""
         return Cost(len(subject.examples))
 
-    def score(
-        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
-    ) -> Result:
-        """Score the modalities; see `Baseline.score`."""
-        runner = Runner(subject, track)
+    def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:
+        """Code the tokens of every example, count them, and decompose the tables."""
+        subject = runner.subject
         layers = self._layers(subject)
-        words = f"reading tokens of {subject.model}"
         coded = _Coded(self, subject.adapter.modalities, seed)
-        for tokens in read_tokens(runner, layers, words):
+        for tokens in read_tokens(runner, layers, f"reading tokens of {subject.model}"):
             coded.add(tokens)
-        weights = sample_weights(runner.groups, replicates, seed)
-        scores: list[Score] = []
-        per_example: dict[str, Array] = {}
         for layer in layers:
             where = "" if self.layers is None else f" at layer {layer}"
             for how, atoms in coded.decomposed(layer):
                 for quantity, modality, values in _quantities(atoms, subject.adapter.modalities):
-                    name = f"{quantity}{how}{where}"
                     unit = "1" if quantity == "contribution" else "bit"
-                    scores.append(scored(name, modality, average(weights, values), unit))
-                    per_example[f"{name} ({modality})" if modality else name] = values
-        return runner.result(self, scores, per_example, seed)
+                    yield Measured(f"{quantity}{how}{where}", modality, values, unit)
 
     def _layers(self, subject: Subject) -> tuple[int, ...]:
         known = sorted(fused_sites(subject.adapter))
@@ -172,14 +160,7 @@ class _Coded:
 
 
 def atoms_of(triples: Sequence[Codes], solver: Solver) -> Atoms:
-    """Decompose the table of each example; nan where it has no row.
-
-    Parameters
-    ----------
-    triples : sequence of ndarray of int64, shape (3, L)
-    solver : callable
-        `fitted_atoms` or `certified_atoms`.
-    """
+    """Decompose the table of each example's codes, (3, L), by a solver; nan where it has no row."""
     names = [field.name for field in fields(Atoms)]
     found = {name: np.full(len(triples), np.nan) for name in names}
     rows = [row for row, codes in enumerate(triples) if codes.size]

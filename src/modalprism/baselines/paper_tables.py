@@ -1,9 +1,9 @@
-"""From one example's tokens to a table of counts, as the paper's protocol makes it.
+"""The paper's tables of counts: from one example's tokens to codes to counts of triples.
 
 Three sequences of tokens are cut to one length, coded by k-means, and the triples of codes of rows
-counted. So the unit is the token in an example: a table of k³ cells is filled by at most as many
-rows as the shortest sequence has tokens, and which rows form a triple is, by the paper's pairing,
-the order of k-means' centroids, which is arbitrary.
+counted. The unit is the token in an example: a table of k³ cells is filled by at most as many rows
+as the shortest sequence has tokens. By the paper's pairing, rows form triples in the order of
+k-means' centroids, which is arbitrary.
 """
 
 from __future__ import annotations
@@ -24,24 +24,12 @@ PAIRINGS: Final[tuple[Pairing, ...]] = ("centroids", "aligned")
 def coded_triples(
     tokens: Sequence[Array], symbols: int, pairing: Pairing, generator: np.random.Generator
 ) -> Codes:
-    """Code the rows of three sequences of tokens.
+    """Code the rows of three sequences of tokens, (length, d) each.
 
-    Parameters
-    ----------
-    tokens : sequence of ndarray, shape (length, d)
-        X₁, X₂ and Y; their lengths and widths may differ.
-    symbols : int
-        k, and the number of principal components too; no more of either than there are rows.
-    pairing : {"centroids", "aligned"}
-        How longer sequences are cut to the shortest: to the centroids of k-means, in the order in
-        which that gives them (the paper's), or to tokens evenly spaced, in order.
-    generator : numpy Generator
-        Seeds k-means.
-
-    Returns
-    -------
-    ndarray of int64, shape (3, L)
-        L is the length of the shortest, which may be 0; every code is below `symbols`.
+    `symbols` is k, and the number of principal components too; at most as many as there are rows.
+    Longer sequences are cut to the shortest: to the centroids of k-means in arbitrary order (the
+    paper's "centroids"), or to tokens evenly spaced ("aligned"). Returns codes below `symbols`,
+    int64, shape (3, L), where the length L of the shortest may be 0.
 
     Examples
     --------
@@ -58,17 +46,7 @@ def coded_triples(
 
 
 def counted(triples: Sequence[Codes], symbols: int) -> Array:
-    """Count the triples of codes of many examples.
-
-    Parameters
-    ----------
-    triples : sequence of ndarray of int64, shape (3, L)
-    symbols : int
-        Codes are below it.
-
-    Returns
-    -------
-    ndarray, shape (B, symbols, symbols, symbols)
+    """Count the triples of codes, (3, L), of many examples: (B, symbols, symbols, symbols).
 
     Examples
     --------
@@ -84,8 +62,8 @@ def counted(triples: Sequence[Codes], symbols: int) -> Array:
 def shuffled(triples: Sequence[Codes], seed: int) -> list[Codes]:
     """Make the three sequences of each example independent: permute the rows of each by itself.
 
-    The permutation of whole tokens before they are coded would be the same in law, since neither
-    principal components nor clusters depend on the order of the rows but for k-means' draws.
+    To permute whole tokens before they are coded would be the same in law, since principal
+    components and clusters depend on the order of the rows only by k-means' draws.
     """
     return [
         np.random.default_rng([seed, place]).permuted(codes, axis=1)

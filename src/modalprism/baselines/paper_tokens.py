@@ -1,10 +1,10 @@
 """The tokens that the paper's protocol reads of each example: X₁ and X₂ before fusion, Y behind it.
 
 The paper calls Y the fused hidden states of a layer and does not say which positions. Here they are
-all positions of both spans, wherever the layer's state is not that of layer 0 any more: in one
-stream (decoders, ViLT) both spans in their order, in two streams (LXMERT, BridgeTower, the demo)
-first one span and then the other, and where one modality's state never changes (the picture of
-BLIP, Whisper's audio), the other's span alone, which is what is fused there.
+all positions of both spans whose state at the layer differs from layer 0: in one stream (decoders,
+ViLT) both spans in their order, in two streams (LXMERT, BridgeTower, the demo) one span after the
+other. Where one modality's state never changes (the picture of BLIP, Whisper's audio), they are the
+other's span alone, which is what is fused there.
 """
 
 from __future__ import annotations
@@ -29,16 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the protocol reads of one example.
-
-    Attributes
-    ----------
-    place : int
-        Which of the subject's examples it is.
-    sources : (ndarray, ndarray), each of shape (length, d)
-        The tokens of each modality before fusion.
-    fused : mapping of layer to ndarray, shape (length, d)
-    """
+    """Tokens of one example, (length, d): of each modality before fusion, and fused ones."""
 
     place: int
     sources: tuple[Array, Array]
@@ -46,13 +37,7 @@ class Tokens:
 
 
 def fused_sites(adapter: Adapter) -> dict[int, list[Site]]:
-    """Return, for every layer behind fusion, where its fused states stand.
-
-    Raises
-    ------
-    InputError
-        If no layer fuses.
-    """
+    """Return the sites of the fused states of every layer; an `InputError` if no layer fuses."""
     unfused = {place_of(site) for site in before_fusion(adapter)}
     found: dict[int, list[Site]] = {}
     for site in adapter.sites():
@@ -69,13 +54,6 @@ def fused_sites(adapter: Adapter) -> dict[int, list[Site]]:
 
 def read_tokens(runner: Runner, layers: Sequence[int], description: str) -> Iterator[Tokens]:
     """Run all examples, and yield the tokens of each.
-
-    Parameters
-    ----------
-    runner : Runner
-    layers : sequence of int
-    description : str
-        For the progress.
 
     Raises
     ------
@@ -121,7 +99,7 @@ def read_tokens(runner: Runner, layers: Sequence[int], description: str) -> Iter
 def _of_spans(
     spans: Mapping[str, Tensor], modalities: Sequence[str], state: Tensor
 ) -> list[Tensor]:
-    """Return the tokens of some spans that stand in one state, for every example, in order."""
+    """Return the tokens of some spans in one state, for every example, in order."""
     masks = [span_of(spans, modality, state) for modality in modalities]
     inside = torch.stack(masks).any(0)
     pairs = zip(positions_of(state), inside, strict=True)

@@ -1,13 +1,13 @@
-"""Players of a Shapley game on states before fusion, and what stands for those that do not play.
+"""Players of a Shapley game on states before fusion, and the states that replace absent players.
 
 A player is a group of neighbouring positions of one modality's span; with one player a modality, it
-is the whole modality. The states of a player that does not play are replaced by the mean state of
-its modality, over all positions of its span and all examples. So every family can be masked alike,
-towers, encoders and decoders, and whatever a sequence holds beside its spans stays as it is. It is
-another absence than that of a [MASK] token or a black patch (MM-SHAP's own), which are inputs that
-a model may know and read; the mean is of no example, and may lie off what the network was trained
-on. Where a family brings more of a modality in behind layer 0 (BridgeTower, Qwen3-VL; see
-`modalprism.capture.replacing`), that part is never masked.
+is the whole modality. The states of an absent player are replaced by the mean state of its
+modality, over all positions of its span and all examples. All families can be masked so: towers,
+encoders and decoders. What a sequence holds beside its spans stays as it is. This absence differs
+from a [MASK] token or a black patch (MM-SHAP's own), which are inputs that a model may know. The
+mean belongs to no example, and may lie off the training distribution. Where a family brings more of
+a modality in behind layer 0 (BridgeTower, Qwen3-VL; see `modalprism.capture.replacing`), that part
+is never masked.
 """
 
 from __future__ import annotations
@@ -29,29 +29,15 @@ from modalprism.capture.adapter import Adapter
 
 @dataclass(frozen=True)
 class MeanStates:
-    """What masks players, and how many positions may be grouped to some.
-
-    Attributes
-    ----------
-    mean : mapping of modality to Tensor, shape (d,)
-    length : mapping of modality to ndarray of int64, shape (n,)
-        Positions of every example's span.
-    """
+    """Mean states, (d,), and the number of positions of every example's span, (n,)."""
 
     mean: Mapping[str, Tensor]
     length: Mapping[str, NDArray[np.int64]]
 
     def players(self, most: int) -> NDArray[np.int64]:
-        """Say how many players each modality has in every example: as many as the other.
+        """Return the players of each modality in every example, (n,), at most `most`.
 
-        Parameters
-        ----------
-        most : int
-
-        Returns
-        -------
-        ndarray of int64, shape (n,)
-            No more than the shorter span has positions; 0 where one is empty.
+        Both modalities have as many: at most the positions of the shorter span.
         """
         first, second = self.length.values()
         fewer: NDArray[np.int64] = np.minimum(np.minimum(first, second), most)
@@ -59,20 +45,7 @@ class MeanStates:
 
 
 def read_means(runner: Runner, description: str) -> tuple[NDArray[np.float64], MeanStates]:
-    """Run all examples once: their answers, and the mean state of each modality.
-
-    Parameters
-    ----------
-    runner : Runner
-    description : str
-        For the progress.
-
-    Returns
-    -------
-    answers : ndarray, shape (n, C)
-        The probabilities of the answers.
-    means : MeanStates
-    """
+    """Run all examples once; return their answers, (n, C), and the mean states."""
     adapter = runner.subject.adapter
     moments = moments_of(adapter.modalities)
     lengths: dict[str, list[Tensor]] = {modality: [] for modality in adapter.modalities}
@@ -102,15 +75,8 @@ def masked(
 ) -> AbstractContextManager[None]:
     """Let only some players play while a batch runs.
 
-    Parameters
-    ----------
-    adapter : Adapter
-    inputs : mapping of name to Tensor
-        Of the batch.
-    means : MeanStates
-    plays : mapping of modality to Tensor of bool, shape (b, players)
-        Which players play; the positions of a span are parted evenly among them, in order. A
-        modality that is not named plays whole.
+    `plays` says by modality which players play, bool, (b, players). The positions of a span are
+    parted evenly among them, in order. A modality that is not named plays whole.
     """
 
     def masking(modality: str, playing: Tensor) -> Fill:
@@ -126,17 +92,9 @@ def masked(
 
 
 def player_of(span: Tensor, players: int) -> Tensor:
-    """Part the positions of spans among players, evenly and in order.
+    """Return the player of every position of spans (b, t), parted evenly and in order.
 
-    Parameters
-    ----------
-    span : Tensor of bool, shape (b, t)
-    players : int
-
-    Returns
-    -------
-    Tensor of int64, shape (b, t)
-        Whose each position is; outside the span it is some player's, which nobody asks.
+    Positions outside the span get any player.
 
     Examples
     --------
@@ -151,8 +109,8 @@ def player_of(span: Tensor, players: int) -> Tensor:
 def tiled(inputs: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     """Repeat the prepared inputs of one example, as if a batch of its copies had been prepared.
 
-    Families put examples one behind the other in the first dimension, or, where they have pieces of
-    unequal number, all pieces of all examples: both are repeated alike.
+    Families put examples, or all pieces of all examples, one behind the other in the first
+    dimension; both are repeated alike.
 
     Examples
     --------

@@ -1,12 +1,13 @@
-"""Run a subject's model over batches of its examples, and count what that takes."""
+"""Run a model over batches of examples, and count the passes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
+from modalprism.baselines.intervals import average, sample_weights, scored
 from modalprism.capture.run import device_named
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
@@ -22,15 +24,7 @@ from modalprism.progress import Track, silent
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples, ready for the model.
-
-    Attributes
-    ----------
-    places : range
-        Which of the subject's examples they are.
-    inputs : dict of name to Tensor
-        On the model's device.
-    """
+    """Examples, by their places among the subject's, and their inputs on the model's device."""
 
     places: range
     inputs: dict[str, Tensor]
@@ -49,25 +43,19 @@ def _nothing_around(_batch: Batch) -> AbstractContextManager[None]:
 
 @dataclass
 class Runner:
-    """A subject's model on its device, with its passes and its seconds counted.
-
-    Parameters
-    ----------
-    subject : Subject
-    track : Track
-        Shows progress.
+    """A subject's model on its device; passes and seconds are counted.
 
     Attributes
     ----------
     forward, backward : int
         Passes of one example each, up to now.
-    labels, groups
+    labels, groups : dict
         Of the examples that were run, by their places.
 
     Raises
     ------
     InputError
-        If there is no second example, or the batch size or the device cannot be.
+        If there is no second example, or the batch size or the device cannot be used.
     """
 
     subject: Subject
@@ -91,7 +79,7 @@ class Runner:
 
     @property
     def cost(self) -> Cost:
-        """What was run up to now."""
+        """Passes up to now."""
         return Cost(self.forward, self.backward)
 
     def result(
@@ -101,7 +89,7 @@ class Runner:
         per_example: Mapping[str, NDArray[Any]],
         seed: int,
     ) -> Result:
-        """Return what a baseline found, with what it took up to now."""
+        """Return the result of a baseline, with the cost up to now."""
         return Result(
             baseline.name,
             self.subject.model,
@@ -115,20 +103,7 @@ class Runner:
         )
 
     def batches(self, description: str, change: Change | None = None) -> Iterator[Batch]:
-        """Prepare all examples, a batch at a time.
-
-        Parameters
-        ----------
-        description : str
-            For the progress.
-        change : callable, optional
-            What the model is given instead of an example, which keeps its place.
-
-        Raises
-        ------
-        InputError
-            If a batch cannot be prepared.
-        """
+        """Prepare all examples, a batch at a time; `change` replaces an example."""
         examples, size = self.subject.examples, self.subject.batch_size
         starts = range(0, len(examples), size)
         for start in self.track(starts, total=len(starts), description=description):
@@ -151,16 +126,12 @@ class Runner:
         return {name: value.to(self.device) for name, value in inputs.items()}
 
     def probabilities(self, batch: Batch) -> Tensor:
-        """Run the model on a batch, and return its answer.
-
-        Returns
-        -------
-        Tensor, shape (b, C)
+        """Run the model on a batch, and return its answer, (b, C).
 
         Raises
         ------
         InputError
-            If the model gives no answer, or a single one.
+            If the model gives no answer, or one with a single candidate.
         """
         adapter = self.subject.adapter
         answer = adapter.answer(self.output(batch), batch.inputs)
@@ -177,13 +148,7 @@ class Runner:
         return answer
 
     def output(self, batch: Batch) -> Any:
-        """Run the model on a batch, and return its own output.
-
-        Raises
-        ------
-        InputError
-            If memory does not suffice.
-        """
+        """Run the model on a batch; return its own output, or raise if memory runs out."""
         self.forward += len(batch.places)
         try:
             return self.subject.adapter.forward(batch.inputs)
@@ -200,21 +165,9 @@ class Runner:
         change: Change | None = None,
         around: Around = _nothing_around,
     ) -> NDArray[np.float64]:
-        """Run the model on all examples, in inference mode.
+        """Run the model on all examples, in inference mode; return its answers, (n, C).
 
-        Parameters
-        ----------
-        description : str
-            For the progress.
-        change : callable, optional
-            What the model is given instead of an example.
-        around : callable, optional
-            What stands around every batch's pass.
-
-        Returns
-        -------
-        ndarray, shape (n, C)
-            The probabilities of the answers.
+        `change` replaces examples, and `around` is a context of every batch's pass.
         """
         found = []
         with torch.inference_mode():
@@ -224,8 +177,42 @@ class Runner:
         return np.concatenate(found)
 
 
+class Measured(NamedTuple):
+    """Values of every example, shape (n,), of which a score is the average."""
+
+    quantity: str
+    modality: str | None
+    values: NDArray[np.float64]
+    unit: str = "1"
+
+
+class AverageBaseline(Baseline):
+    """A baseline whose scores are averages over examples."""
+
+    @abstractmethod
+    def measured(self, runner: Runner, seed: int) -> Iterable[Measured]:
+        """Run the model, and yield what is averaged; the first example is that of place 0."""
+
+    def score(
+        self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
+    ) -> Result:
+        """Score the modalities; see `Baseline.score`."""
+        runner = Runner(subject, track)
+        measured = list(self.measured(runner, seed))
+        weights = sample_weights(runner.groups, replicates, seed)
+        scores = [
+            scored(quantity, modality, average(weights, values), unit)
+            for quantity, modality, values, unit in measured
+        ]
+        rows = {
+            one.quantity + (f" ({one.modality})" if one.modality else ""): one.values
+            for one in measured
+        }
+        return runner.result(self, scores, rows, seed)
+
+
 def drawn_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:
-    """Draw at most so many of a number of rows, in their order; all where there are no more.
+    """Draw at most `most` of `count` rows, in their order; all where there are no more.
 
     Examples
     --------
@@ -238,15 +225,7 @@ def drawn_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np.int64]) -> Change:
-    """Give every example one modality of another, fetched only when it is its turn.
-
-    Parameters
-    ----------
-    examples : sequence of Example
-    modality : str
-    given : ndarray of int64, shape (n,)
-        Whose.
-    """
+    """Give example i the modality of example ``given[i]``, fetched only when it is run."""
 
     def change(place: int, example: Example) -> Example:
         other = examples[int(given[place])].inputs[modality]
@@ -257,7 +236,7 @@ def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np
 
 @contextmanager
 def frozen(model: torch.nn.Module) -> Iterator[None]:
-    """Let gradients flow to states alone, and not to a model's weights."""
+    """Let gradients flow to states, and not to a model's weights."""
     wanted = [weight for weight in model.parameters() if weight.requires_grad]
     try:
         for weight in wanted:

@@ -1,4 +1,4 @@
-"""States before fusion, whatever their shape: as positions of a span, read and replaced."""
+"""States before fusion as positions of a span, read and replaced whatever their shape."""
 
 from __future__ import annotations
 
@@ -20,18 +20,12 @@ Place = tuple[str, str, int | str]
 
 
 def place_of(site: Site) -> Place:
-    """Say which tensor stands at a site."""
+    """Return the place of a site's tensor."""
     return site.module, site.reads, site.part
 
 
 def before_fusion(adapter: Adapter) -> tuple[Site, ...]:
-    """Return the sites before fusion, which are both modalities'.
-
-    Raises
-    ------
-    InputError
-        If one is missing.
-    """
+    """Return the sites before fusion, of both modalities; an `InputError` if one is missing."""
     sites = tuple(site for site in adapter.sites() if site.layer == BEFORE_FUSION)
     standing = {modality for site in sites for modality in site.modalities}
     if missing := [modality for modality in adapter.modalities if modality not in standing]:
@@ -42,7 +36,7 @@ def before_fusion(adapter: Adapter) -> tuple[Site, ...]:
 
 
 def positions_of(state: Tensor) -> Tensor:
-    """See a state, (b, t, d), (b, d) or (b, d, h, w), as positions (b, t, d).
+    """View a state, (b, t, d), (b, d) or (b, d, h, w), as positions (b, t, d).
 
     Examples
     --------
@@ -57,20 +51,14 @@ def positions_of(state: Tensor) -> Tensor:
 
 
 def shaped_as(positions: Tensor, state: Tensor) -> Tensor:
-    """Give positions the shape of the state that they are of: the way back."""
+    """Give positions the shape of the state that they come from."""
     if state.ndim == _GRID:
         return positions.transpose(1, 2).reshape(state.shape)
     return positions[:, 0] if state.ndim == 2 else positions
 
 
 def span_of(spans: Mapping[str, Tensor], modality: str, state: Tensor) -> Tensor:
-    """Say which positions of a state are a modality's, bool, (b, t).
-
-    Raises
-    ------
-    InputError
-        If the span has another number of positions than the state.
-    """
+    """Return which positions of a state belong to a modality, bool, (b, t)."""
     places = positions_of(state).shape[:2]
     span = spans.get(modality)
     if span is None or state.ndim == 2:  # of one state an example, all is its modality's
@@ -90,16 +78,7 @@ Fill = Callable[[Tensor, Tensor], Tensor]
 def filled(
     adapter: Adapter, inputs: Mapping[str, Tensor], fills: Mapping[str, Fill]
 ) -> AbstractContextManager[None]:
-    """Replace modalities' states before fusion while a batch runs.
-
-    Parameters
-    ----------
-    adapter : Adapter
-    inputs : mapping of name to Tensor
-        Of the batch.
-    fills : mapping of modality to callable
-        What takes the place of a modality's positions; one that is not named stays.
-    """
+    """Replace the states before fusion of the modalities in `fills` while a batch runs."""
     spans = adapter.spans(inputs)
 
     def replace(_site: Site, modality: str, state: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which answer of every example is taken for right."""
+"""The answer that counts as right, for every example."""
 
 from __future__ import annotations
 
@@ -23,19 +23,14 @@ class Target:
     column : ndarray of int64, shape (n,)
         Which of the model's answers is right.
     accuracy : {"accuracy", "agreement"}
-        What it is to give them: right by the label, or what the model says on whole inputs.
+        Right by the label, or the model's answer on whole inputs.
     """
 
     column: NDArray[np.int64]
     accuracy: str
 
     def correct(self, answer: NDArray[Any]) -> NDArray[np.float64]:
-        """Say of every example whether the most probable answer is right: 1 or 0, or nan.
-
-        Parameters
-        ----------
-        answer : ndarray, shape (n, C)
-        """
+        """Return 1 where the most probable answer is right, else 0, (n,); nan without answer."""
         right = (answer.argmax(1) == self.column).astype(np.float64)
         return np.where(np.isfinite(answer).all(1), right, np.nan)
 
@@ -49,15 +44,10 @@ class Target:
 def target_of(
     labels: Mapping[int, int | str | None], candidates: Sequence[str], answer: NDArray[Any]
 ) -> Target:
-    """Take the labels for right where there are any, else the model's own answers.
+    """Take the labels as right answers if there are any, else the model's own answers.
 
-    Parameters
-    ----------
-    labels : mapping of place to label
-        Of every example: one of the candidates, or the number of a column of `answer`.
-    candidates : sequence of str
-    answer : ndarray, shape (n, C)
-        What the model answers on whole inputs.
+    `labels` are candidates, or numbers of columns of `answer`, (n, C), the model's answers on whole
+    inputs.
 
     Raises
     ------

@@ -19,11 +19,7 @@ TRIES: Final = 4
 
 @dataclass(frozen=True)
 class Needs:
-    """What every job of a run holds while it runs.
-
-    Attributes
-    ----------
-    cpus, gpus : int
+    """CPUs and GPUs that every job of a run holds while it runs.
 
     Examples
     --------
@@ -40,12 +36,12 @@ ONE_CPU: Final = Needs()
 
 @dataclass(frozen=True)
 class Job(Generic[T]):
-    """A function and its arguments, which may be run anywhere, and more than once.
+    """A function and its arguments, which can run anywhere, and more than once.
 
     Attributes
     ----------
     key : str
-        Names the job, for people too.
+        Name of the job, also in messages.
     function : callable
     arguments : tuple
 
@@ -62,7 +58,7 @@ class Job(Generic[T]):
 
 
 class Engine(Protocol):
-    """Where work runs."""
+    """Runs jobs."""
 
     def ready(self) -> None:
         """Refuse at once what could not run here; work that leads to the jobs may take hours.
@@ -76,16 +72,16 @@ class Engine(Protocol):
     def run(
         self, jobs: Sequence[Job[T]], *, track: Track, description: str, needs: Needs = ONE_CPU
     ) -> Generator[tuple[str, T], None, None]:
-        """Run jobs, and yield the key and the result of each as it comes, in no order.
+        """Run jobs, and yield the key and the result of each as soon as it is there, in no order.
 
-        Whatever ends the iteration early, an error of a job, Ctrl-C or a caller that has enough,
-        stops what still runs.
+        Anything that ends the iteration early, such as an error of a job or Ctrl-C, stops running
+        jobs.
 
         Parameters
         ----------
         jobs : sequence of Job
         track : Track
-            Shows how many are done, under the words `description`.
+            Shows how many are done, labelled `description`.
         description : str
         needs : Needs
             Of every job.
@@ -93,8 +89,8 @@ class Engine(Protocol):
         Raises
         ------
         InputError
-            If nothing here has what is needed. What a job itself raises comes as it is, and the
-            job is not run again.
+            If no machine has what is needed. Errors of a job are raised as they are, and the job is
+            not run again.
         WorkerError
-            If the worker of a job died every time that it was tried.
+            If the worker of a job died every time.
         """

@@ -29,15 +29,15 @@ _AHEAD: Final = 2
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Runs jobs on a Ray cluster, each in one thread of a worker of its own.
+    """Runs jobs on a Ray cluster, each in one thread of its own worker.
 
-    Where this process is part of a cluster already, by its own ``ray.init``, that one is used.
+    A process that is part of a cluster, by its own ``ray.init``, uses that one.
 
     Attributes
     ----------
     address : str, optional
-        ``auto`` for the cluster that runs on this machine, or ``host:port``. Without, a cluster of
-        this machine is started, and ended afterwards.
+        ``auto`` for the cluster that runs on this machine, or ``host:port``. Without an address, a
+        cluster of this machine is started, and ended afterwards.
     workers : int
         Jobs that run at once; 0 means as many as the cluster, or this machine, has CPUs for.
     """
@@ -46,13 +46,7 @@ class RayEngine:
     workers: int = 0
 
     def ready(self) -> None:
-        """Refuse an address at which no cluster can be joined.
-
-        Raises
-        ------
-        InputError
-            If Ray is not installed, or no cluster can be joined there.
-        """
+        """Refuse an address at which no cluster can be joined, and a missing Ray."""
         imported_ray()
         if self.address is not None:
             check_address(self.address)
@@ -60,13 +54,12 @@ class RayEngine:
     def run(
         self, jobs: Sequence[Job[T]], *, track: Track, description: str, needs: Needs = ONE_CPU
     ) -> Generator[tuple[str, T], None, None]:
-        """Run jobs on the cluster, and one again whose worker died.
+        """Run jobs on the cluster, and again a job whose worker died; see `Engine.run`.
 
         Raises
         ------
         InputError
-            If no cluster can be joined, a node has other versions, or none has what is needed. What
-            a job itself raises comes as it is.
+            If no cluster can be joined, a node has other versions, or none has what is needed.
         WorkerError
             If the worker of a job dies every time, or the cluster fails.
         """
@@ -90,7 +83,7 @@ class RayEngine:
 def _results(
     ray: Any, jobs: Sequence[Job[T]], needs: Needs, at_once: Callable[[], int]
 ) -> Generator[tuple[str, T], None, None]:
-    """Hand out jobs, a few ahead, and yield what they return."""
+    """Submit jobs, a few ahead, and yield their results."""
     remote = ray.remote(_call).options(
         num_cpus=needs.cpus,
         num_gpus=needs.gpus,
@@ -132,7 +125,7 @@ def _results(
 
 
 def _of_the_cluster(ray: Any, error: Exception) -> Exception:
-    """Return what went wrong with the cluster; what a job itself raised is raised as it is."""
+    """Return an error of the cluster; raise one of the job itself as it is."""
     if not isinstance(error, ray.exceptions.RayTaskError):
         return error
     cause: Exception = error.cause
@@ -143,7 +136,7 @@ def _of_the_cluster(ray: Any, error: Exception) -> Exception:
 
 
 def _is_a_death(ray: Any, failure: Exception) -> bool:
-    """Tell what another try may mend from a cluster that fails."""
+    """Return whether another try may succeed."""
     kinds = ray.exceptions
     deaths = (
         kinds.WorkerCrashedError,

@@ -1,4 +1,4 @@
-"""A connection to a Ray cluster: one that runs already, or one of this machine for a while.
+"""Connections to a Ray cluster: one that runs already, or a temporary one of this machine.
 
 Ray is an extra, and imported only where it is used.
 """
@@ -45,13 +45,7 @@ _NO_TOKEN: Final = ("InvalidAuthToken", "no authentication token", "No authentic
 
 
 def imported_ray() -> Any:
-    """Import Ray.
-
-    Raises
-    ------
-    InputError
-        If it is not installed.
-    """
+    """Import Ray; an `InputError` names the extra if it is not installed."""
     try:
         import ray
     except ImportError as error:
@@ -128,21 +122,10 @@ def _refused(address: str, why: str) -> InputError:
 
 @contextmanager
 def connected(address: str | None, workers: int) -> Iterator[Any]:
-    """Join the cluster at an address, or start one on this machine, and leave or end it afterwards.
+    """Join the cluster at an address, or start one with so many CPUs here; yield Ray.
 
-    Where the process is already part of a cluster, by `ray.init` of its own, that is used and left
-    alone.
-
-    Parameters
-    ----------
-    address : str, optional
-    workers : int
-        CPUs of the cluster that is started.
-
-    Yields
-    ------
-    module
-        Ray.
+    The cluster is left, or ended, afterwards. A process that is part of a cluster, by its own
+    `ray.init`, uses that one and stays in it.
 
     Raises
     ------
@@ -192,7 +175,7 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
 
 @contextmanager
 def _signals_left_alone() -> Iterator[None]:
-    """Give SIGTERM back to who had it: Ray takes it for good."""
+    """Restore the handler of SIGTERM, which Ray replaces for good."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

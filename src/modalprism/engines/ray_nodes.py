@@ -1,6 +1,6 @@
-"""What the nodes of a Ray cluster are: whether they can do the work, and do it alike.
+"""Checks of the nodes of a Ray cluster: resources and versions.
 
-The same versions and the same code on every node are what makes the same bytes, wherever a job ran.
+Equal versions and equal code on every node give equal bytes, wherever a job ran.
 """
 
 from __future__ import annotations
@@ -15,13 +15,7 @@ _ANSWER_SECONDS: Final = 60.0
 
 
 def check_needs(ray: Any, needs: Needs) -> None:
-    """Refuse what no node has: Ray would wait for such a node for ever.
-
-    Raises
-    ------
-    InputError
-        If no node has as many CPUs and GPUs as a job needs.
-    """
+    """Refuse jobs that no node has the CPUs and GPUs for: Ray would wait for ever."""
     resources = [node["Resources"] for node in _alive(ray)]
     for name, wanted in (("CPU", needs.cpus), ("GPU", needs.gpus)):
         most = int(max((one.get(name, 0) for one in resources), default=0))
@@ -40,12 +34,12 @@ def check_needs(ray: Any, needs: Needs) -> None:
 
 
 def check_versions(ray: Any) -> None:
-    """Ask every node that has a CPU what it would work with, and refuse one that differs.
+    """Refuse a node whose versions or code differ from this process's.
 
     Raises
     ------
     InputError
-        If a node has other versions, or other code of Modalprism, than this process.
+        If a node has other versions, or other code of Modalprism.
     WorkerError
         If a node does not answer.
     """
@@ -70,7 +64,7 @@ def check_versions(ray: Any) -> None:
 
 
 def difference(node: str, ours: dict[str, str], theirs: dict[str, str]) -> str | None:
-    """Say how a node's versions differ from this process's; None where they do not.
+    """Describe how a node's versions differ from this process's; None where they are equal.
 
     Examples
     --------
@@ -99,7 +93,7 @@ def _ask(ray: Any, look: Callable[[], dict[str, str]], node: str) -> Any:
 
 
 def _look() -> Callable[[], dict[str, str]]:
-    """Make the function that looks. Made here it travels whole: a node may not have this module."""
+    """Make the function that reads versions. Made here it is pickled by value."""
 
     def look() -> dict[str, str]:
         import hashlib

@@ -1,7 +1,7 @@
-"""A folder of runs → local web pages: find, watch, open, download and compare them.
+"""Local web pages of a folder of runs: find, watch, open, download and compare them.
 
-The room reads and never writes. `make_app` gives the pages as an application, `serve` puts it on
-this machine's own address. What a page says of a run is said by `modalprism.reports`.
+The pages read and never write. `make_app` makes the application, `serve` runs it on this machine's
+own address; sentences about a run come from `modalprism.reports`.
 """
 
 from modalprism.serve.application import make_app

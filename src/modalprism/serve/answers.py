@@ -1,4 +1,4 @@
-"""Answers made in threads, few at a time, and only while somebody waits for them."""
+"""Answers that threads make, few at a time, and only while a client waits for them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _CLIENT_CLOSED = 499  # as nginx logs it; nobody reads the answer
 class Answers:
     """One lane of answers: requests for the same address that wait together share one answer.
 
-    An answer is begun after all requests that share it have come, so each shows what was there when
-    it was asked for. An answer whose clients have all gone before it begins is never made.
+    An answer is begun after all requests that share it have come, so each shows the current state.
+    An answer whose clients have all gone before it begins is never made.
 
     Parameters
     ----------
     at_once : int
-        Threads that make answers; the rest waits its turn.
+        Number of threads.
     """
 
     def __init__(self, at_once: int) -> None:
@@ -29,7 +29,7 @@ class Answers:
         self._waiting: dict[str, _Answer] = {}
 
     def by(self, view: View) -> Callable[[Request], Awaitable[Response]]:
-        """Return an endpoint that has its answers made by `view`."""
+        """Return an endpoint whose answers `view` makes."""
 
         async def endpoint(request: Request) -> Response:
             address = str(request.url)
@@ -76,6 +76,6 @@ async def _gone(request: Request) -> None:
 
 
 def _retrieved(task: asyncio.Task[Response]) -> None:
-    """Take notice of an error that no client waits for any more."""
+    """Retrieve an error that no client waits for any more, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

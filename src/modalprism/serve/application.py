@@ -65,9 +65,9 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
     root : path-like
         The folder; nothing outside it is read.
     port : int
-        Where the application will listen; other names than this machine's own are refused.
+        Port of the application; requests for other host names are refused.
     read_ahead : bool
-        Begin to read the runs now, beside, so that the first page has less to wait for.
+        Begin to read the runs now, in a thread, so that the first page waits less.
     """
     views = _Views(Path(root).resolve())
     # Figures take seconds each; other pages do not wait behind them.
@@ -97,10 +97,7 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
 
 
 class _Views:
-    """The pages of one folder.
-
-    Every page shows what is there now: what was read is kept until its files or folders change.
-    """
+    """The pages of one folder; values read from files are cached until the files change."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

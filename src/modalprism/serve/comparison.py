@@ -1,4 +1,4 @@
-"""Runs side by side, as the reports compare them."""
+"""Runs side by side, on the page that `modalprism compare` writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the list says of each comparison that `modalprism compare` wrote."""
+"""Summaries of the comparisons that `modalprism compare` wrote."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def files_of_comparison(comparison: Comparison) -> tuple[Path, ...]:
 
 
 def summary_of(comparison: Comparison) -> Summary:
-    """Say what was compared, from the table of differences; `problem` says what cannot be used."""
+    """Summarise a comparison from its table of differences; `problem` says what cannot be used."""
     files = offered(comparison)
     again = "run modalprism compare again"
     problem = ""
@@ -54,13 +54,7 @@ def summary_of(comparison: Comparison) -> Summary:
 
 
 def _read(table: bytes) -> pd.DataFrame:
-    """Read who was compared with whom, letter by letter; a model may be named "NA".
-
-    Raises
-    ------
-    ValueError
-        If it is no table of differences.
-    """
+    """Read names from a table of differences; a model may be named "NA"."""
     frame = pd.read_csv(
         io.BytesIO(table), usecols=[*_COLUMNS, "view"], dtype=str, keep_default_na=False
     )
@@ -70,5 +64,5 @@ def _read(table: bytes) -> pd.DataFrame:
 
 
 def _distinct(table: pd.DataFrame, part: str) -> tuple[str, ...]:
-    """Name each of both sides once, those that stood first first."""
+    """Return the distinct names of both sides, in order."""
     return tuple(dict.fromkeys(name for side in _SIDES for name in table[f"{part}_{side}"]))

@@ -1,4 +1,4 @@
-"""Connections that end when their client does not go on."""
+"""Connections that are closed when their client makes no progress."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ LEAST_BYTES: Final = 10 * 1024
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes the connections of clients which send or read a byte now and then.
+    """HTTP/1.1 that closes connections whose clients send or read a byte now and then.
 
-    Without, a few hundred such clients (slowloris) hold every connection that a process may have.
-    A connection is closed where it was the client's turn at two looks in a row, and in between no
-    request became whole and next to nothing of the answer was read.
+    A few hundred such clients (slowloris) would hold every connection that a process may have. A
+    connection is closed where it was the client's turn at two looks in a row, and in between no
+    request became whole and fewer than `LEAST_BYTES` of the answer were read.
     """
 
     _turn: tuple[object, int] | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to look."""
+        """Start the timer."""
         super().connection_made(transport)
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no longer."""
+        """Stop the timer."""
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
@@ -46,7 +46,7 @@ class ImpatientProtocol(H11Protocol):
         self._timer = self.loop.call_later(SECONDS, self._look)
 
     def _clients_turn(self) -> tuple[object, int] | None:
-        """Return the last request and the bytes of its answer that are unread; None if ours."""
+        """Return the last request and the unread bytes of its answer; None on the server's turn."""
         unread = self.transport.get_write_buffer_size()
         answering = self.cycle is not None and not self.cycle.response_complete
         return None if answering and not unread else (self.cycle, unread)

@@ -1,4 +1,4 @@
-"""Which files of a run or a comparison may be had: a short list of names, and nothing else."""
+"""Files of a run or a comparison that can be downloaded: a short list of names."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _FOLDERS_OF_A_COMPARISON: Final = {compare.FIGURES: _FIGURE}
 
 
 def offered(place: Run | Comparison) -> dict[str, Path]:
-    """List the files of a run or a comparison that may be had, by the names that ask for them.
+    """List the files of a run or a comparison that can be downloaded, by the names in addresses.
 
-    A name is looked up here and never joined to a path, so no name can lead anywhere else.
+    A name is looked up here and never joined to a path, so no name leads anywhere else.
     """
     compared = isinstance(place, Comparison)
     named = _OF_A_COMPARISON if compared else _OF_A_RUN
@@ -59,7 +59,7 @@ def offered(place: Run | Comparison) -> dict[str, Path]:
 
 
 def has(place: Run | Comparison, name: str) -> bool:
-    """Tell whether a run or a comparison has a file of its own of this name."""
+    """Return whether a run or a comparison has a file of this name."""
     return _is_own(place.path / name, stat.S_ISREG)
 
 
@@ -69,7 +69,7 @@ def content(path: Path, most: int = -1) -> bytes:
     Raises
     ------
     OSError
-        If it is gone, or has become a link or something else that is no file.
+        If it is gone, or has become a link or something else that is no regular file.
     """
     # O_NONBLOCK: what has become a pipe in this moment must not hold the page.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -80,7 +80,7 @@ def content(path: Path, most: int = -1) -> bytes:
 
 
 def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether this is there, of this kind, and no link."""
+    """Return whether a path exists, is of this kind, and is no link."""
     try:
         return kind(path.lstat().st_mode)
     except OSError:

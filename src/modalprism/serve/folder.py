@@ -1,6 +1,6 @@
-"""Which runs a folder holds, finished or not yet, and which comparisons of runs.
+"""Runs in a folder, finished or not, and comparisons of runs.
 
-Symbolic links are not followed, so that nothing outside the folder is ever found.
+Symbolic links are not followed, so that nothing outside the folder is found.
 """
 
 from __future__ import annotations
@@ -34,13 +34,7 @@ _GRAIN_NS: Final = 2_000_000_000
 class _Place:
     """A folder that holds something to show.
 
-    Attributes
-    ----------
-    path : Path
-    name : str
-        The path from the folder that is served.
-    finished : bool
-        Whether all of it is there.
+    `name` is its path from the served folder, and `finished` whether it is complete.
     """
 
     path: Path
@@ -49,7 +43,7 @@ class _Place:
 
     @property
     def id(self) -> str:
-        """What it is called in addresses: tells nothing of its path, and leads nowhere else.
+        """The name in addresses: a digest, which reveals nothing of the path.
 
         Examples
         --------
@@ -61,7 +55,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class Run(_Place):
-    """A folder that holds a run, finished where the profile and its manifest are there."""
+    """A run's folder; the run is finished where the profile and its manifest are there."""
 
     def changed(self) -> float:
         """Return when the run was last written, in seconds since 1970."""
@@ -74,7 +68,7 @@ class Run(_Place):
 
 @dataclass(frozen=True)
 class Comparison(_Place):
-    """A folder that `modalprism compare` wrote into, finished where the page is there."""
+    """A folder of `modalprism compare`, finished where the page is there."""
 
     def changed(self) -> float:
         """Return when it was last written, in seconds since 1970."""
@@ -83,18 +77,18 @@ class Comparison(_Place):
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds, last written first; not `whole` where there were too many folders."""
+    """Runs and comparisons, last written first; not `whole` where there were too many folders."""
 
     runs: tuple[Run, ...]
     whole: bool = True
     comparisons: tuple[Comparison, ...] = ()
 
     def by_id(self, name: str) -> Run | None:
-        """Return the run of this id; None where there is none."""
+        """Return the run of this id, or None."""
         return next((run for run in self.runs if run.id == name), None)
 
     def comparison_by_id(self, name: str) -> Comparison | None:
-        """Return the comparison of this id; None where there is none."""
+        """Return the comparison of this id, or None."""
         return next((one for one in self.comparisons if one.id == name), None)
 
 
@@ -111,13 +105,13 @@ _EMPTY: Final = _Listing(frozenset(), frozenset())
 
 
 class Listings:
-    """Listings of folders, each read anew only after its folder has changed."""
+    """Listings of folders, cached until the folder changes."""
 
     def __init__(self) -> None:
         self._kept: dict[Path, tuple[tuple[int, int, int], _Listing]] = {}
 
     def __call__(self, folder: Path) -> _Listing:
-        """List a folder; one that is a link, or is gone, has nothing in it."""
+        """List a folder; one that is a link, or is gone, is empty."""
         try:
             status = folder.lstat()
         except OSError:
@@ -140,14 +134,14 @@ class Listings:
 def find_runs(
     root: Path, most: int = MOST_FOLDERS, listed: Callable[[Path], _Listing] | None = None
 ) -> Found:
-    """Look for runs and their comparisons in a folder and in those below it, three deep.
+    """Look for runs and comparisons in a folder and in those below it, three deep.
 
     Parameters
     ----------
     root : Path
         May be a run itself, or a comparison.
     most : int
-        Look through so many folders and no more.
+        Largest number of folders to look through.
     listed : callable, optional
         Lists a folder, such as `Listings`; by default every folder is read anew.
     """

@@ -1,4 +1,4 @@
-"""What holds for every answer: who may ask, how, and what a browser may do with it."""
+"""Rules for every answer: who may ask, how, and what a browser may do with it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,10 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Let through only GET and HEAD for this machine's own name, and set every answer's headers.
+    """Let through only GET and HEAD for this machine's own names, and set every answer's headers.
 
-    A page of another site that makes its name point to this machine (DNS rebinding) still sends
-    its own name as the host, and is refused.
-
-    Parameters
-    ----------
-    app : ASGI application
-    port : int
-        Where it listens.
+    A page of another site that makes its name point to this machine (DNS rebinding) still sends its
+    own name as the host, and is refused.
     """
 
     def __init__(self, app: ASGIApp, port: int) -> None:

@@ -1,4 +1,4 @@
-"""How far a run is that is not finished: what is captured, what is analysed, when it last moved."""
+"""Progress of an unfinished run: what is captured, what is analysed, when it last changed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 @dataclass(frozen=True)
 class StoreState:
-    """What is captured into one store.
-
-    Attributes
-    ----------
-    name : str
-    parts, rows : int
-        Parts that are whole, and the rows in them.
-    finished : bool
-    """
+    """Complete parts of one store, and the rows in them."""
 
     name: str
     parts: int
@@ -38,20 +30,20 @@ class StoreState:
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes
     ----------
     finished : bool
     stores : tuple of StoreState
     files : tuple of str
-        Stores of one file each, which are whole as soon as they are there.
+        Stores of one file each, which are complete as soon as they are there.
     analyses : int
         Finished ones.
     changed : float
         When anything in the folder last changed, in seconds since 1970.
     problem : str
-        What cannot be read; empty where all can.
+        What cannot be read; empty where everything can.
     """
 
     finished: bool
@@ -67,7 +59,7 @@ class RunState:
 
 
 def read_status(run: Run) -> RunStatus | None:
-    """Read what a run says of itself; None where it says nothing that can be read."""
+    """Read the status file of a run; None where there is none that can be read."""
     try:
         return parsed_status(content(run.path / STATUS_FILE, _LONGEST_STATUS))
     except OSError:
@@ -75,7 +67,7 @@ def read_status(run: Run) -> RunStatus | None:
 
 
 def label(run: Run, status: RunStatus | None) -> str:
-    """Say in a line whether a run is finished, runs, or has ended otherwise.
+    """Return one line on whether a run is finished, runs, or has ended otherwise.
 
     Examples
     --------
@@ -92,7 +84,7 @@ def label(run: Run, status: RunStatus | None) -> str:
 
 
 def state_of(run: Run) -> RunState:
-    """Look at a run's folder."""
+    """Read the progress of a run from its folder."""
     # Imported at first use: torch comes with it, and a list of finished runs needs none.
     from modalprism.capture.shards import METADATA_FILE, finished_shards, is_finished
 
@@ -132,7 +124,7 @@ def state_of(run: Run) -> RunState:
 
 
 def ago(seconds: float) -> str:
-    """Say in words how long ago something was.
+    """Write a number of seconds before now in words.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Templates filled in. Whatever comes from a run is shown letter by letter."""
+"""Templates of the pages; text from a run is always escaped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def render(template: str, **words: Any) -> str:
 
 
 def sentence(words: str) -> str:
-    """Write what went wrong as a sentence.
+    """Write an error message as a sentence.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def sentence(words: str) -> str:
 
 
 def by_stem(files: Iterable[str]) -> dict[str, list[str]]:
-    """Put together the forms of each figure and each table.
+    """Group the formats of each figure and each table.
 
     Examples
     --------
@@ -64,13 +64,13 @@ def by_stem(files: Iterable[str]) -> dict[str, list[str]]:
 
 @cache
 def style_sheet() -> str:
-    """Return the report's style with what these pages add to it."""
+    """Return the report's style and the additions of these pages."""
     return f"{report_style()}\n{_text('serve.css')}"
 
 
 @cache
 def script() -> str:
-    """Return the one script: it renews the parts of a page that are still changing."""
+    """Return the script that renews the changing parts of a page."""
     return _text("watch.js")
 
 

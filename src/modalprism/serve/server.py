@@ -1,4 +1,4 @@
-"""The pages on this machine's own address, and on no other."""
+"""The server: pages on this machine's own address, and on no other."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def serve(root: str | Path, port: int = DEFAULT_PORT, *, started: Callable[[str]
     root : path-like
         The folder of runs.
     port : int
-        Where to listen, at 127.0.0.1 alone; 0 takes a free one.
+        Port at 127.0.0.1; 0 takes a free one.
     started : callable
-        Is told the address once browsers can be sent there.
+        Called with the address once the server listens.
 
     Raises
     ------
     InputError
-        If the folder is missing, or the port cannot be had.
+        If the folder is missing, or the port cannot be used.
     """
     root = Path(root)
     if not root.is_dir():

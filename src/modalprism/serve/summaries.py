@@ -1,4 +1,4 @@
-"""What the list says of each run, read once and kept until its files change."""
+"""Summaries of runs for the list, cached until their files change."""
 
 from __future__ import annotations
 
@@ -30,21 +30,10 @@ _SURPRISES: Final = (
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished run is and says.
+    """Title, contents and first sentence of a run or a comparison.
 
-    Attributes
-    ----------
-    title : str
-    models, datasets, views : tuple of str
-    sizes : str
-        Number of examples, in words.
-    seed : str
-    sentence : str
-        The first of the report.
-    warnings : tuple of str
-        Those of the report.
-    problem : str
-        Why it cannot be read; empty where it can.
+    `sizes` is the number of examples in words, `sentence` the first of the report, and `problem`
+    why it cannot be read; empty where it can.
     """
 
     title: str
@@ -58,7 +47,7 @@ class Summary:
     problem: str = ""
 
     def matches(self, words: str, path: str) -> bool:
-        """Whether every word stands in the title, a model, a dataset or the path.
+        """Return whether every word is in the title, a model, a dataset or the path.
 
         Examples
         --------
@@ -83,7 +72,7 @@ class Summaries:
         return self._finished.get(run)
 
     def sentences(self, run: Run) -> list[str]:
-        """Return all the words of a run's report; none where it cannot be read."""
+        """Return all sentences of a run's report; none where it cannot be read."""
         if not run.finished or self.get(run).problem:
             return []
         return self._sentences.get(run)
@@ -139,7 +128,7 @@ def _distinct(column: Any) -> tuple[str, ...]:
 
 
 def _planned_title(run: Run) -> str:
-    """Return the title that a study names, if there is one to be read."""
+    """Return the title in the run's study file, if it can be read."""
     path = offered(run).get(STUDY_FILE)
     if path is None:
         return ""

@@ -1,4 +1,4 @@
-"""What is checked: a store of a study, a sample of its rows, and its model where there is one."""
+"""Cases: a store of a study, samples of its rows, and its model where there is one."""
 
 from __future__ import annotations
 
@@ -25,15 +25,7 @@ from modalprism.studies.views import Settings, model_answer, right_answer
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What the estimator is asked.
-
-    Attributes
-    ----------
-    embeddings : mapping of modality to ndarray, shape (n, d)
-    target : ndarray, shape (n,) or (n, C)
-    groups : mapping of column to ndarray, shape (n,)
-    settings : Settings
-    """
+    """An analysis to run: embeddings by modality, (n, d), a target, groups and settings."""
 
     embeddings: Mapping[str, NDArray[Any]]
     target: NDArray[Any]
@@ -41,7 +33,7 @@ class Question:
     settings: Settings
 
     def answer(self) -> Analysis | str:
-        """Ask the estimator; where it cannot answer, return its words."""
+        """Run the analysis; where it is refused, return the reason."""
         try:
             # Some checks pass one modality twice on purpose.
             with warnings.catch_warnings(action="ignore", category=DataWarning):
@@ -52,16 +44,9 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Some rows of a store, in its order.
+    """Rows of a store, in its order: embeddings before fusion, and the targets of two views.
 
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (n,)
-    embeddings : dict of modality to ndarray, shape (n, d)
-        Before fusion.
-    target, label : ndarray
-        Of the answer view, and of the stream view.
-    groups : dict of column to ndarray
+    `target` is that of the answer view, and `label` that of the stream view.
     """
 
     rows: NDArray[np.int64]
@@ -74,20 +59,12 @@ class Sample:
 class Case:
     """A store of a study, with samples of its rows.
 
-    Parameters
+    Attributes
     ----------
-    study_store : StudyStore
-    settings : Settings
-        With the replicates and permutations of the checks.
     examples : int
         Rows of a sample.
     runs : int
-        How many of the first sample's rows are run again, where a few will do.
-    track : Track
-        Shows progress.
-
-    Attributes
-    ----------
+        How many of the first sample's rows are run again, where a few suffice.
     base : Analysis or str
         Of the first sample as it is; or why there is none.
     """
@@ -127,7 +104,7 @@ class Case:
         return second if modality == first else first
 
     def sample(self, draw: int) -> Sample:
-        """Draw rows; the same draw is the same sample."""
+        """Draw rows; the same draw gives the same sample."""
         if draw not in self._samples:
             order = np.random.default_rng([self.settings.seed, draw]).permutation(self.total)
             rows = np.sort(order[: self.examples])
@@ -141,10 +118,7 @@ class Case:
         return self._samples[draw]
 
     def question(self, draw: int, **changes: Any) -> Question:
-        """Ask about a sample, or about one with other embeddings or another target.
-
-        A draw has a seed of its own: of its folds, its bootstrap and its nulls.
-        """
+        """Ask about a sample, or about one with changes; a draw has a seed of its own."""
         sample = self.sample(draw)
         settings = replace(self.settings, seed=(self.settings.seed + draw) % (LARGEST_SEED + 1))
         asked = Question(sample.embeddings, sample.target, sample.groups, settings)
@@ -152,31 +126,19 @@ class Case:
 
     @cached_property
     def few(self) -> NDArray[np.int64]:
-        """Places in the first sample of the rows that are run again where a few will do."""
+        """Places in the first sample of the rows that are run again."""
         n = len(self.sample(0).rows)
         order = np.random.default_rng([self.settings.seed, n]).permutation(n)
         return np.sort(order[: self.runs])
 
     def analysis(self) -> Analysis:
-        """Return what the estimator says of the first sample as it is.
-
-        Raises
-        ------
-        NotRunError
-            If it cannot say anything.
-        """
+        """Return the analysis of the first sample as it is; a `NotRunError` if there is none."""
         if isinstance(self.base, str):
             raise NotRunError(self.base)
         return self.base
 
     def model(self) -> Rerun:
-        """Return the model, with the first sample's examples; it is loaded once.
-
-        Raises
-        ------
-        NotRunError
-            If there are embeddings only, or it cannot be loaded.
-        """
+        """Return the model with the first sample's examples, loaded once; or a `NotRunError`."""
         if isinstance(self._model, str):
             raise NotRunError(self._model)
         return self._model

@@ -1,9 +1,9 @@
-"""What a check is: questions to the estimator or the model, and a reading of what they answer.
+"""The base class of checks: questions to the estimator or the model, and a reading of the answers.
 
-A check that draws at random looks again, with another draw, when something surprises it, and fails
-only if the same surprise comes back in three draws. What noise shows once in twenty times it shows
-three times running in one of eight thousand; what is broken comes back. So a study of a hundred
-checks can be held to 95 % intervals, and a check that fails means something.
+A check that draws at random runs again, with another draw, when something surprises it. It fails
+only if the same surprise comes back in three draws. Noise that surprises once in twenty times does
+so three times running in one of eight thousand; what is broken comes back. So a study of a hundred
+checks can be held to 95 % intervals.
 """
 
 from __future__ import annotations
@@ -22,18 +22,16 @@ MOST_DRAWS: Final = 3
 
 
 class Check(ABC):
-    """One relation that must hold.
+    """A relation that must hold.
 
     Attributes
     ----------
-    name : str
+    name, expected : str
         In the table.
-    expected : str
-        In words.
     draws : int
         How often a surprise must come back; 1 where nothing is drawn.
     asks : bool
-        Whether it asks the estimator anything.
+        Whether it needs the estimator.
     """
 
     name: str
@@ -42,11 +40,11 @@ class Check(ABC):
     asks: ClassVar[bool] = True
 
     def passes(self, case: Case) -> int:  # noqa: ARG002
-        """Say how many passes the first draw takes, beyond what checks before it ran."""
+        """Return the passes of the first draw, beyond those of checks before it."""
         return 0
 
     def questions(self, case: Case, draw: int) -> dict[str, Question]:  # noqa: ARG002
-        """Say what the estimator has to answer; run the model for it where need be.
+        """Return the questions to the estimator, by name; run the model for them where necessary.
 
         Raises
         ------
@@ -57,17 +55,11 @@ class Check(ABC):
 
     @abstractmethod
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
-        """Read the answers.
-
-        Raises
-        ------
-        NotRunError, InputError
-            If the check does not apply after all.
-        """
+        """Read the answers; raise as `questions` does if the check does not apply."""
 
 
 def is_found(estimate: Estimate) -> bool:
-    """Tell whether an information or an atom is there: its null is rejected.
+    """Return whether an information or an atom is significant.
 
     Where no null was drawn, its interval must lie above zero.
     """
@@ -77,12 +69,12 @@ def is_found(estimate: Estimate) -> bool:
 
 
 def atoms_of(analysis: Analysis) -> dict[str, Estimate]:
-    """Return the atoms, named as in the table."""
+    """Return the atoms, by their names in the table."""
     return _named(analysis, ATOMS)
 
 
 def informations_of(analysis: Analysis) -> dict[str, Estimate]:
-    """Return what each modality tells, named as in the table."""
+    """Return each modality's information, by its name in the table."""
     return _named(analysis, ("marginal_information",))
 
 
@@ -95,7 +87,7 @@ def _named(analysis: Analysis, names: Sequence[str]) -> dict[str, Estimate]:
 
 
 def at_zero(expected: Mapping[str, Estimate]) -> tuple[frozenset[str], Rest]:
-    """Find what should be zero and is not, and name the least zero of all."""
+    """Return which quantities should be zero and are not, and the quantity furthest from zero."""
     surprises = frozenset(name for name, estimate in expected.items() if is_found(estimate))
 
     def doubt(name: str) -> tuple[float, float]:

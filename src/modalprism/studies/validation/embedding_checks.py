@@ -1,4 +1,4 @@
-"""Relations that must hold of any embeddings, with or without the model that they are of."""
+"""Relations that hold for any embeddings, with or without their model."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _ROUNDING = 1e-6  # of the solver's own sums; its gap comes on top
 
 
 def _order(case: Case, draw: int, of: int) -> NDArray[np.int64]:
-    """Draw an order of a sample's rows; `of` tells what it is for from what else is drawn."""
+    """Draw an order of a sample's rows; `of` separates it from other draws."""
     n = len(case.sample(draw).rows)
     return np.random.default_rng([case.settings.seed, draw, of]).permutation(n)
 
 
 class ShuffledRows(Check):
-    """A modality whose rows are dealt out at random tells nothing; the other tells all there is.
+    """A modality with shuffled rows has no information; the other has all there is.
 
-    Rows change places over the whole sample and not only inside groups, where they might be alike.
+    Rows are shuffled over the whole sample, not inside groups, where they might be alike.
     """
 
     def __init__(self, modality: str, other: str) -> None:
@@ -41,7 +41,7 @@ class ShuffledRows(Check):
         self.expected = f"I {modality}, U {modality} and S at zero; C {other} at 1"
 
     def questions(self, case: Case, draw: int) -> dict[str, Question]:
-        """Shuffle one embedding, and leave the other and the target."""
+        """Shuffle one embedding; leave the other and the target."""
         case.analysis()  # or nothing can be asked at all
         order = _order(case, draw, case.modalities.index(self.modality))
         embeddings = dict(case.sample(draw).embeddings)
@@ -49,7 +49,7 @@ class ShuffledRows(Check):
         return {self.name: case.question(draw, embeddings=embeddings)}
 
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
-        """Test what must be zero, and look whether the contribution's interval holds 1."""
+        """Test what must be zero, and whether the contribution's interval holds 1."""
         analysis = answers[self.name]
         every = informations_of(analysis) | atoms_of(analysis)
         wanted = (f"I {self.modality}", f"U {self.modality}", "S")
@@ -65,7 +65,7 @@ class ShuffledRows(Check):
 
 
 class Duplicate(Check):
-    """A modality beside itself: nothing is unique, nothing synergistic, all is redundant."""
+    """A modality beside itself: all information is redundant."""
 
     def __init__(self, modality: str) -> None:
         self.modality = modality
@@ -96,14 +96,14 @@ class Duplicate(Check):
 
 
 class Swapped(Check):
-    """Modalities in the other order, and each under the other's name: atoms go with the data."""
+    """Modalities in the other order, under each other's names: atoms follow the data."""
 
     name = "swapped order"
     expected = "the same atoms under swapped labels"
     draws: ClassVar[int] = 1
 
     def questions(self, case: Case, draw: int) -> dict[str, Question]:
-        """Exchange the names: the estimator works in their order, so that this turns it round."""
+        """Exchange the names, by which the estimator orders the modalities."""
         case.analysis()
         first, second = case.modalities
         held = case.sample(draw).embeddings
@@ -112,7 +112,7 @@ class Swapped(Check):
         }
 
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
-        """Compare values; what the solver leaves open is allowed."""
+        """Compare values, up to the solver's gaps."""
         base, turned = case.analysis(), answers[self.name]
         first, second = (f"U {modality}" for modality in case.modalities)
         before, after = atoms_of(base), atoms_of(turned)
@@ -128,7 +128,7 @@ class Swapped(Check):
 
 
 class RandomLabels(Check):
-    """A target whose rows are dealt out at random: nobody tells anything of it."""
+    """A shuffled target: no information about it."""
 
     name = "random labels"
     expected = "every information and atom at zero"
@@ -149,14 +149,14 @@ class RandomLabels(Check):
 
 
 class Twice(Check):
-    """The same question once more: the same bits."""
+    """The same question again: the same bits."""
 
     name = "same run twice"
     expected = "identical numbers"
     draws: ClassVar[int] = 1
 
     def questions(self, case: Case, draw: int) -> dict[str, Question]:
-        """Ask what was asked already."""
+        """Repeat the first question."""
         case.analysis()
         return {self.name: case.question(draw)}
 

@@ -1,4 +1,4 @@
-"""Attention cut between the spans: what one modality alone has stays in its own span."""
+"""Attention cut between the spans: what is unique to a modality stays in its own span."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _OPEN, _CUT = "last layer", "last layer, cut"
 
 
 class KnockOut(Check):
-    """A span that no other position sees: the other's state knows nothing of it, layers later.
+    """A span hidden from all other positions: the other's state is independent of it.
 
-    Two things are seen. Given another input of the hidden modality, the other span's state does not
-    move at all. And in the stream view of the last layer, what is unique to the hidden modality
-    does not fall below what it is without the cut: nobody else can have it.
+    Two things are tested. Given another input of the hidden modality, the other span's state does
+    not move at all. And in the stream view of the last layer, what is unique to the hidden modality
+    does not fall below its value without the cut.
     """
 
     def __init__(self, modality: str, other: str) -> None:
@@ -84,7 +84,7 @@ class KnockOut(Check):
 
 
 def _difference(before: Analysis, after: Analysis, modality: str) -> Estimate:
-    """Return by how much U rises, of the same rows, resampled alike."""
+    """Return how much U rises, from resamples of the same rows."""
     index = before.modalities.index(modality)
     value = after.unique[index].value - before.unique[index].value
     if before.evidence is None or after.evidence is None:

@@ -1,4 +1,4 @@
-"""When two states are the same: within what storing, batching and padding change."""
+"""Equality of states and answers, up to what storing, batching and padding change."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ NEARLY_ALL: Final = 0.98
 
 
 def same_states(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
-    """Tell which rows of two arrays are the same state, shape (n,).
-
-    Parameters
-    ----------
-    found, kept : ndarray, shape (n, d)
-        States of another width are no row's own.
+    """Return which rows of two arrays, (n, d), are the same state; none if the widths differ.
 
     Examples
     --------
@@ -46,7 +41,7 @@ def same_states(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
 
 
 def same_answers(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
-    """Tell which rows are the same answer, shape (n,)."""
+    """Return which rows, (n, C), are the same answer."""
     if found.shape != kept.shape:
         return np.zeros(len(found), dtype=np.bool_)
     same: Bools = np.abs(found - kept).max(1) <= OF_ANSWER

@@ -1,4 +1,4 @@
-"""Relations between a store and its model: whose rows they are, and whose names."""
+"""Relations between a store and its model: rows and names belong together."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def _read(read: Read, modality: str) -> NDArray[np.float64]:
 
 
 class RowsBelong(Check):
-    """A row of the store is the example that it says: run again, the model gives the same row.
+    """Run again, the model gives the same row for the same example.
 
-    Where the two modalities' names are exchanged this still holds; `Names` says what is wrong then.
+    This also holds where the names of the two modalities are exchanged; `Names` tests those.
     """
 
     name = "rows belong together"
@@ -79,7 +79,7 @@ class RowsBelong(Check):
 
 
 class Names(Check):
-    """What is called a modality is that modality: its state moves with its input, and no other."""
+    """A modality's state moves with its own input, and no other state does."""
 
     name = "names of the modalities"
     draws: ClassVar[int] = 1
@@ -90,11 +90,11 @@ class Names(Check):
         self.expected = f"other {first} inputs move {first} alone; other {second}, {second} alone"
 
     def passes(self, case: Case) -> int:
-        """One a row and modality; as it was, it was run already."""
+        """One a row and modality; the unchanged run is cached."""
         return 2 * len(case.few)
 
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
-        """Exchange the inputs of each modality, and see whose state moves."""
+        """Exchange the inputs of each modality, and compare the states."""
         model = case.model()
         own, donors = model.own(case.few), model.donors(case.few, 0)
         words, surprises, right = [], set(), []
@@ -126,7 +126,7 @@ class Names(Check):
         return Seen(frozenset(surprises), "; ".join([*words, *odd]), rest)
 
     def _exchanged_in_store(self, case: Case, own: Read) -> set[str]:
-        """Tell whether the store's arrays are each the other modality's."""
+        """Return whether each of the store's arrays is the other modality's."""
         first, second = case.modalities
         fits = [
             same_states(_read(own, one), _kept(case, other)).mean() >= NEARLY_ALL

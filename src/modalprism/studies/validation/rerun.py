@@ -30,14 +30,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What a run gave.
-
-    Attributes
-    ----------
-    states : dict of name to ndarray, shape (k, d)
-        ``image/0`` and the like.
-    answer : ndarray, shape (k, C), optional
-    """
+    """States of a run, (k, d), by names such as ``image/0``, and its answer, (k, C), if any."""
 
     states: dict[str, NDArray[np.float64]]
     answer: NDArray[np.float64] | None
@@ -48,18 +41,12 @@ def _plain(_batch: Batch) -> AbstractContextManager[None]:
 
 
 class Rerun:
-    """A model on a sample's examples; what was run once is not run again.
-
-    Parameters
-    ----------
-    subject : Subject
-    pool : str
-        How the store's states were pooled.
-    seed : int
-    track : Track
+    """A model on a sample's examples; each run is cached.
 
     Attributes
     ----------
+    pool : str
+        How the store's states were pooled.
     passes : int
         Of one example each, up to now.
     """
@@ -84,7 +71,7 @@ class Rerun:
         return self._done.get(("own", places.tobytes()), run)
 
     def exchanged(self, modality: str, places: Places, draw: int) -> Read:
-        """Run examples with a modality that each has from another one of them."""
+        """Run examples with a modality from another example each."""
         return self._done.get(
             ("exchanged", modality, places.tobytes(), draw),
             lambda: self._run(
@@ -93,21 +80,14 @@ class Rerun:
         )
 
     def donors(self, places: Places, draw: int) -> Places:
-        """Say which of the examples gives its modality to each, by their numbers in `places`."""
+        """Return which example gives its modality to each, by their numbers in `places`."""
         return others(len(places), self.seed + draw)
 
     def noisy(self, modality: str, sigma: float, places: Places, draw: int, *, other: bool) -> Read:
         """Run examples with noise over a modality's states before fusion.
 
-        Parameters
-        ----------
-        modality : str
-        sigma : float
-            How many times as loud as the states it is.
-        places : ndarray of int64
-        draw : int
-        other : bool
-            Whether the modality under the noise is that of another example. The noise is the same.
+        `sigma` is how many times as loud as the states the noise is. With `other`, the modality
+        under the noise is that of another example; the noise is the same.
         """
         if sigma == 0:
             return self.exchanged(modality, places, draw) if other else self.own(places)
@@ -135,13 +115,7 @@ class Rerun:
     def hidden(self, modality: str, places: Places, layer: int, *, draw: int | None = None) -> Read:
         """Run examples with a modality's span hidden from all others, and read a layer.
 
-        Parameters
-        ----------
-        modality : str
-        places : ndarray of int64
-        layer : int
-        draw : int, optional
-            Of an exchange; by default every example has its own.
+        With `draw`, the modality is exchanged too.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The checks of one store, in rounds: what surprises is looked at again, with another draw."""
+"""The checks of one store, in rounds: a surprise is tested again, with another draw."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from modalprism.studies.validation.finding import Finding, NotRunError, Seen, Ve
 
 
 class Asking:
-    """Puts questions to the estimator, in local processes of one thread."""
+    """Runs analyses in local processes of one thread."""
 
     def __init__(self, workers: int, track: Track) -> None:
         self.workers, self.track = workers, track
 
     def ask(self, questions: Sequence[Question], words: str) -> list[Analysis | str]:
-        """Return the answers, in order; a sentence where there is none."""
+        """Return the answers, in order; the reason where an analysis is refused."""
         if not questions:
             return []
         jobs = [
@@ -33,7 +33,7 @@ class Asking:
 
 
 def findings_of(case: Case, checks: Sequence[Check], asking: Asking) -> list[Finding]:
-    """Do all checks of a store, in rounds: what surprises is looked at again."""
+    """Run all checks of a store, in rounds."""
     where = f"{case.study_store.model} on {case.study_store.dataset}"
     if any(check.asks for check in checks):
         (case.base,) = asking.ask([case.question(0)], f"{where}, as it is")
@@ -61,7 +61,7 @@ def findings_of(case: Case, checks: Sequence[Check], asking: Asking) -> list[Fin
 
 
 class _History:
-    """What surprised in every draw up to now."""
+    """Surprises that came back in every draw up to now."""
 
     def __init__(self) -> None:
         self.surprises: frozenset[str] | None = None
@@ -69,7 +69,7 @@ class _History:
         self.last: Seen | None = None
 
     def note(self, seen: Seen) -> frozenset[str]:
-        """Keep what surprised every time."""
+        """Keep the surprises that came back."""
         before = self.surprises
         self.surprises = seen.surprises if before is None else before & seen.surprises
         self.draws, self.last = self.draws + 1, seen
@@ -83,7 +83,7 @@ def _judge(
     history: _History,
     answers: dict[tuple[Check, str], Analysis | str],
 ) -> Finding | None:
-    """Return the verdict; None where another look is needed."""
+    """Return the verdict; None where another draw is needed."""
     own = {name: answer for (asked, name), answer in answers.items() if asked is check}
     if refused := [answer for answer in own.values() if isinstance(answer, str)]:
         return _stopped(case, check, history, refused[0])
@@ -102,7 +102,7 @@ def _judge(
 
 
 def _stopped(case: Case, check: Check, history: _History, why: str) -> Finding:
-    """Say why a check does not apply; what has surprised already stays a surprise."""
+    """Return why a check does not apply; surprises up to now still fail it."""
     if not history.surprises or history.last is None:
         return _finding(case, check, "not run", why)
     names = ", ".join(sorted(history.surprises))

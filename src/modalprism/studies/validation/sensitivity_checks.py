@@ -1,13 +1,13 @@
-r"""How much the answer depends on a modality, read of the model itself and of no probe.
+r"""Dependence of the answer on a modality, measured on the model itself, without probes.
 
-An example is run with its own input and with another one's, all else as it was. In bits, the
+An example is run with its own input and with another one's, everything else unchanged. In bits, the
 dependence is the Jensen–Shannon divergence of the two answers, averaged over examples,
 
 .. math:: J = E\, H\big(\tfrac{p + p'}{2}\big) - \tfrac{1}{2} E\,\big(H(p) + H(p')\big),
 
-what the answer tells of which of the two inputs it was given: at most the information of the answer
-about the modality given the other one, when inputs are drawn independently, and zero where the
-answer never moves.
+the information of the answer about which of the two inputs was given. It is at most the information
+of the answer about the modality given the other one, when inputs are drawn independently, and zero
+where the answer never moves.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _ROUNDING: Final = 1e-6
 
 
 def divergence(own: Array, other: Array, base: float) -> Array:
-    """Return the Jensen–Shannon divergence of every row's two answers, shape (n,).
+    """Return the Jensen–Shannon divergence of the two answers of every row, (n,).
 
     Examples
     --------
@@ -91,7 +91,7 @@ def _ceiling(case: Case) -> float:
 
 
 def _beyond_other(analysis: Analysis, modality: str) -> Estimate:
-    """Return U + S of a modality, what it tells beyond the other, with its interval."""
+    """Return U + S of a modality, its information given the other, with the interval."""
     own = analysis.modalities.index(modality)
     value = analysis.unique[own].value + analysis.synergy.value
     if analysis.evidence is None:
@@ -114,13 +114,13 @@ class AnswerMoves(Check):
         self.expected = f"it does where U {modality} or S is found; where it does, something is"
 
     def questions(self, case: Case, draw: int) -> dict[str, Question]:
-        """After a surprise, ask about other rows, too: the first ones may have misled."""
+        """After a surprise, analyse other rows too: the first ones may have misled."""
         case.analysis()
         case.model()
         return {_AGAIN: case.question(draw)} if draw else {}
 
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
-        """Hold what the probes find against what the model does."""
+        """Compare what the probes find with what the model does."""
         analysis = answers[_AGAIN] if draw else case.analysis()
         moves = _mean(case, _moves(case, self.modality, 0.0, draw))
         beyond = _beyond_other(analysis, self.modality)
@@ -144,8 +144,8 @@ class Noise(Check):
     """Noise over a modality's states before fusion: the louder, the less the answer depends on it.
 
     The noise is Gaussian, by channel, and both together are scaled back to the states' own mean and
-    variance. An example with its own input and with another's is given the same noise, so that
-    under noise alone nothing of the difference is left but the number of positions.
+    variance. An example with its own input and with another's gets the same noise, so that under
+    noise alone only the number of positions differs.
     """
 
     asks: ClassVar[bool] = False
@@ -156,7 +156,7 @@ class Noise(Check):
         self.expected = f"J {modality} never rises with σ, and falls in the end"
 
     def passes(self, case: Case) -> int:
-        """Two a row and loudness; without noise, both were run already."""
+        """Two a row and loudness; the runs without noise are cached."""
         return 2 * (len(LOUDNESS) - 1) * len(case.few)
 
     def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002

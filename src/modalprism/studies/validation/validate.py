@@ -1,4 +1,4 @@
-"""Do all checks of a study, and write what was found into the run's folder."""
+"""Run all checks of a study, and write the findings into the run's folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from modalprism.studies.study_store import StudyStore
 from modalprism.studies.validation.case import Case
 from modalprism.studies.validation.check import Check
 from modalprism.studies.validation.embedding_checks import embedding_checks
-from modalprism.studies.validation.finding import Finding
+from modalprism.studies.validation.finding import Finding, Validation
 from modalprism.studies.validation.knockout_check import KnockOut
-from modalprism.studies.validation.outcome import Validation
 from modalprism.studies.validation.pairing_checks import Names, RowsBelong
 from modalprism.studies.validation.rounds import Asking, findings_of
 from modalprism.studies.validation.sensitivity_checks import AnswerMoves, Noise
@@ -137,7 +136,7 @@ def validate_stores(
 
 
 def _cost(cases: Sequence[Case], checks: Sequence[Check]) -> str:
-    """Say what all checks take, if every one applies and none surprises."""
+    """Return the cost of all checks, if every one applies and none surprises."""
     passes = sum(
         check.passes(case) for case in cases if case.study_store.origin for check in checks
     )
