@@ -17,9 +17,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final, TypeVar
 
 from starlette.applications import Starlette
@@ -30,12 +30,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from modalprism.errors import InputError
-from modalprism.reports.compare import FIGURES, PAGE
+from modalprism.reports.compare import FIGURES, PAGE, render_comparison
 from modalprism.reports.page import REPORT_FILE
 from modalprism.reports.shell import policy
 from modalprism.serve import pages
 from modalprism.serve.answers import Answers
-from modalprism.serve.comparison import comparison_page, files_compared
 from modalprism.serve.comparison_summaries import files_of_comparison, summary_of
 from modalprism.serve.file_cache import PATIENCE, FileCache
 from modalprism.serve.files import TYPES, content, has, offered
@@ -45,11 +44,14 @@ from modalprism.serve.live import label, read_status, state_of
 from modalprism.serve.summaries import Summaries, Summary, files_of_profile
 from modalprism.spreadsheets import csv_of
 from modalprism.strict_json import dumps
+from modalprism.studies.comparison import FinishedRun
+from modalprism.studies.evidence_store import EVIDENCE_FILE
 from modalprism.studies.profile import Profile
 from modalprism.studies.status import STATUS_FILE, RunStatus
 
 WATCH_MILLISECONDS: Final = 2000
 _AT_ONCE: Final = 4
+_DRAWING: Final = Lock()
 _READ_ON_MILLISECONDS: Final = 300
 _NOTHING_ELSE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _FOREMOST_FIGURES: Final = ("before-after-observed", "before-after-redrawn", "map", "stream")
@@ -106,7 +108,7 @@ class _Views:
         self._statuses = FileCache(_status_file, read_status)
         self._csv = FileCache(files_of_profile, _csv, most=20)
         self._compared = FileCache(files_of_comparison, summary_of)
-        self._compared_now = FileCache(files_compared, _compared_page, most=10)
+        self._compared_now = FileCache(_files_compared, _compared_page, most=10)
 
     def _found(self) -> Found:
         return find_runs(self._root, listed=self._listings)
@@ -141,7 +143,7 @@ class _Views:
         )
 
     def run(self, request: Request) -> Response:
-        run = self._run(request.path_params["id"])
+        run = self._run(request)
         status = self._status(run)
         going = not run.finished or (status is not None and status.state == "running")
         return _page(
@@ -157,7 +159,7 @@ class _Views:
         )
 
     def state(self, request: Request) -> Response:
-        run = self._run(request.path_params["id"])
+        run = self._run(request)
         status = self._status(run)
         state = state_of(run).as_json()
         state["status"] = None if status is None else status.model_dump(exclude={"born"})
@@ -166,13 +168,11 @@ class _Views:
         return Response(dumps(state), media_type="application/json")
 
     def report(self, request: Request) -> Response:
-        path = offered(self._run(request.path_params["id"])).get(REPORT_FILE)
-        if path is None:
-            raise HTTPException(404, "This run has no report; modalprism report writes it.")
-        return _report(_read(path))
+        absent = "This run has no report; modalprism report writes it."
+        return _report(_content(self._run(request), REPORT_FILE, absent))
 
     def csv(self, request: Request) -> Response:
-        run = self._run(request.path_params["id"])
+        run = self._run(request)
         self._check(run)
         return Response(
             self._csv.get(run),
@@ -181,14 +181,13 @@ class _Views:
         )
 
     def file(self, request: Request) -> Response:
-        run = self._run(request.path_params["id"])
-        return _file(run, request.path_params["name"], "This run has no such file.")
+        return _file(self._run(request), request, "This run has no such file.")
 
     def compare(self, request: Request) -> Response:
         chosen = dict.fromkeys(request.query_params.getlist("run"))
-        found = self._found()
+        found = self._found().runs
         # The list has the last written first; what was there before is named first.
-        runs = sorted((self._run(name, found) for name in chosen), key=Run.changed)
+        runs = sorted((_by_id(found, name, "run") for name in chosen), key=Run.changed)
         if not runs:
             raise InputError("tick the runs in the list that are to be compared")
         for run in runs:
@@ -196,7 +195,7 @@ class _Views:
         return _report(self._compared_now.get(tuple(runs)))
 
     def comparison(self, request: Request) -> Response:
-        comparison = self._comparison(request.path_params["id"])
+        comparison = self._comparison(request)
         files = list(offered(comparison))
         foremost = [f"{FIGURES}/{name}.svg" for name in _FOREMOST_FIGURES]
         return _page(
@@ -209,26 +208,17 @@ class _Views:
         )
 
     def comparison_page(self, request: Request) -> Response:
-        path = offered(self._comparison(request.path_params["id"])).get(PAGE)
-        if path is None:
-            raise HTTPException(404, "This comparison has no page; modalprism compare writes it.")
-        return _report(_read(path))
+        absent = "This comparison has no page; modalprism compare writes it."
+        return _report(_content(self._comparison(request), PAGE, absent))
 
     def comparison_file(self, request: Request) -> Response:
-        comparison = self._comparison(request.path_params["id"])
-        return _file(comparison, request.path_params["name"], "This comparison has no such file.")
+        return _file(self._comparison(request), request, "This comparison has no such file.")
 
-    def _run(self, name: str, found: Found | None = None) -> Run:
-        run = (found or self._found()).by_id(name)
-        if run is None:
-            raise HTTPException(404, "There is no such run in this folder, or no longer.")
-        return run
+    def _run(self, request: Request) -> Run:
+        return _by_id(self._found().runs, request.path_params["id"], "run")
 
-    def _comparison(self, name: str) -> Comparison:
-        comparison = self._found().comparison_by_id(name)
-        if comparison is None:
-            raise HTTPException(404, "There is no such comparison in this folder, or no longer.")
-        return comparison
+    def _comparison(self, request: Request) -> Comparison:
+        return _by_id(self._found().comparisons, request.path_params["id"], "comparison")
 
     def _check(self, run: Run) -> None:
         """Refuse a run that is damaged, even where its files can be read."""
@@ -245,8 +235,18 @@ def _csv(run: Run) -> bytes:
     return _encoded(csv_of(Profile.read(run.path).frame))
 
 
+def _files_compared(runs: Sequence[Run]) -> list[Path]:
+    return [file for run in runs for file in (*files_of_profile(run), run.path / EVIDENCE_FILE)]
+
+
 def _compared_page(runs: Sequence[Run]) -> bytes:
-    return _encoded(comparison_page(runs))
+    """Compare runs by the names of their folders."""
+    short = [run.path.name for run in runs]
+    names = short if len(set(short)) == len(short) else [run.name for run in runs]
+    found = {name: FinishedRun.read(run.path) for name, run in zip(names, runs, strict=True)}
+    # Figures are drawn under settings that belong to the whole process.
+    with _DRAWING:
+        return _encoded(render_comparison(found))
 
 
 def _matching(summaries: dict[_Kind, Summary | None], words: str) -> dict[_Kind, Summary | None]:
@@ -258,14 +258,23 @@ def _matching(summaries: dict[_Kind, Summary | None], words: str) -> dict[_Kind,
     }
 
 
-def _file(place: Run | Comparison, name: str, absent: str) -> Response:
+def _by_id(places: Iterable[_Kind], name: str, what: str) -> _Kind:
+    for place in places:
+        if place.id == name:
+            return place
+    raise HTTPException(404, f"There is no such {what} in this folder, or no longer.")
+
+
+def _file(place: Run | Comparison, request: Request, absent: str) -> Response:
+    name = Path(request.path_params["name"])
+    found = _content(place, request.path_params["name"], absent)
+    return Response(found, media_type=TYPES[name.suffix], headers=_to_be_kept(name.name))
+
+
+def _content(place: Run | Comparison, name: str, absent: str) -> bytes:
     path = offered(place).get(name)
     if path is None:
         raise HTTPException(404, absent)
-    return Response(_read(path), media_type=TYPES[path.suffix], headers=_to_be_kept(path.name))
-
-
-def _read(path: Path) -> bytes:
     try:
         return content(path)
     except OSError as error:

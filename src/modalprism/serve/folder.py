@@ -83,14 +83,6 @@ class Found:
     whole: bool = True
     comparisons: tuple[Comparison, ...] = ()
 
-    def by_id(self, name: str) -> Run | None:
-        """Return the run of this id, or None."""
-        return next((run for run in self.runs if run.id == name), None)
-
-    def comparison_by_id(self, name: str) -> Comparison | None:
-        """Return the comparison of this id, or None."""
-        return next((one for one in self.comparisons if one.id == name), None)
-
 
 _Kind = TypeVar("_Kind", Run, Comparison)
 

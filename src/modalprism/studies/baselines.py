@@ -84,23 +84,8 @@ def run_baselines(
 ) -> Scored:
     """Score every model on every dataset by every baseline, each once.
 
-    Parameters
-    ----------
-    stores : sequence of StudyStore
-    asked : BaselinesAsked, optional
-        Without, nothing is scored.
-    cache : Cache
-        Finished results.
-    seed, replicates : int
-    track : Track
-        Shows progress.
-    announce : Announce
-        Called with the cost of every model's baselines, before they begin.
-
-    Returns
-    -------
-    Scored
-        A baseline that cannot score a model is left out, with its reason, and stops no other.
+    `announce` is called with the cost of every model's baselines, before they begin. A baseline
+    that cannot score a model is left out, with its reason, and stops no other.
 
     Raises
     ------

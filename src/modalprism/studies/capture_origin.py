@@ -1,4 +1,4 @@
-"""What a captured store was made of: a model of the user's, and rows of a dataset."""
+"""The origin of a captured store: a model of the user's, and rows of a dataset."""
 
 from __future__ import annotations
 

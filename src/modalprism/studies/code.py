@@ -1,7 +1,7 @@
 """Permission to run code that a study brings along.
 
 A study may name an adapter, which is imported, and may ask for the code of a model's repository.
-Both run with the rights of the user, so that neither runs before the user has named it.
+Both run with the rights of the user, so neither runs before the user has allowed it by name.
 """
 
 from __future__ import annotations
@@ -21,28 +21,14 @@ ALLOW_CODE_VARIABLE: Final = "MODALPRISM_ALLOW_CODE"
 
 @dataclass(frozen=True)
 class Code:
-    """Code that a study would run.
-
-    Attributes
-    ----------
-    name : str
-        What the user names to allow it.
-    what : str
-        What it is, in words.
-    """
+    """Code that a study would run: the name by which it is allowed, and a description."""
 
     name: str
     what: str
 
 
 class CodeRefusedError(InputError):
-    """A study would run code that the user has not allowed.
-
-    Attributes
-    ----------
-    names : tuple of str
-        What to allow.
-    """
+    """A study would run code that the user has not allowed; `names` are what to allow."""
 
     def __init__(self, refused: Sequence[Code]) -> None:
         self.names = tuple(code.name for code in refused)
@@ -68,10 +54,9 @@ def require_allowed(code: Iterable[Code], allow_code: str | Iterable[str] = ()) 
     Parameters
     ----------
     code : iterable of Code
-        What would run.
     allow_code : str or iterable of str
-        Names that are allowed, beside those of the variable ``MODALPRISM_ALLOW_CODE``. A name has
-        to be equal: there are no patterns. A folder may be given relative to the working folder.
+        Allowed names, beside those of the variable ``MODALPRISM_ALLOW_CODE``. Names must be equal:
+        there are no patterns. A folder may be relative to the working folder.
 
     Raises
     ------
@@ -109,8 +94,8 @@ def adapter_code(adapter: str) -> Code | None:
 def repository_code(model: str, revision: str | None) -> Code:
     """Return the code that comes with a model.
 
-    A folder is named by its whole path, so that it cannot pass for a repository of the model hub.
-    A revision is part of the name, since anybody may propose one (``refs/pr/1``) to a repository.
+    A folder is named by its whole path, so that it cannot pass for a repository of the model hub. A
+    revision is part of the name, since anybody may propose one (``refs/pr/1``) to a repository.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Two analyses, what differs between them, and how sure that is.
+"""Differences between two analyses, with intervals.
 
-Analyses of the same examples with the same seed resample alike (`Evidence`), so that what makes
-both vary alike leaves the interval of their difference. Others are compared as independent ones.
+Analyses of the same examples with the same seed resample alike (`Evidence`), so that variation that
+both share drops out of the difference's interval. Others are compared as independent ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COLUMNS: Final = (
 
 
 class Side(NamedTuple):
-    """One of two analyses: in which run, of which model, on which dataset."""
+    """One of two analyses: its run, model and dataset."""
 
     run: str
     model: str
@@ -44,13 +44,7 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A finished run with its evidence.
-
-    Attributes
-    ----------
-    profile : Profile
-    evidence : mapping of AnalysisKey to StoredEvidence
-    """
+    """The profile and the evidence of a run's folder."""
 
     profile: Profile
     evidence: Mapping[AnalysisKey, StoredEvidence]
@@ -203,7 +197,7 @@ def _differences(first: _Analysis, second: _Analysis) -> list[dict[str, Any]]:
 
 
 def _drawn(first: _Analysis, second: _Analysis, paired: bool) -> tuple[Array, Array]:
-    """Return replicates of both; what they share stays side by side, and nothing else does."""
+    """Return replicates of both: paired resamples stay side by side, others are permuted."""
     stored = [side.stored.evidence for side in (first, second)]
     count = min(evidence.resampled.shape[1] for evidence in stored)
     order = np.random.default_rng(0).permutation(count)

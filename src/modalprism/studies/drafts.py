@@ -30,13 +30,13 @@ _HUB_ID: Final = re.compile(r"\w[\w.-]*(?:/[\w.-]+)?")
 
 @dataclass(frozen=True)
 class Draft:
-    """What a draft says.
+    """The parts of a draft.
 
     Attributes
     ----------
     title : str
     source : str
-        The lines of the one source, at the indentation of a list's item.
+        The lines of the one input, at the indentation of a list's item.
     modalities : (str, str)
     views : tuple of str
     notes : tuple of str

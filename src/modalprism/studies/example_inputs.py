@@ -1,4 +1,4 @@
-"""What a person sees of an input, small enough for a page: a thumbnail, a few words, a waveform."""
+"""Inputs as a person sees them, small enough for a page: a thumbnail, a few words, a waveform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAPER, _WAVE_INK = "#ffffff", "#3d4650"
 
 
 def seen(value: Any) -> tuple[bytes | None, str | None]:
-    r"""Return what is seen of an input, WebP, and what is read of it; either may be None.
+    r"""Return an input as a picture, WebP, and as text; either may be None.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def seen(value: Any) -> tuple[bytes | None, str | None]:
 
 
 def clipped(text: str, longest: int = LONGEST) -> str:
-    """Return a text on one line, cut where it grows too long, after a word if there is one.
+    """Return a text on one line, cut after a word where it is too long.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def thumbnail(picture: Image.Image) -> bytes:
 
 
 def waveform(samples: NDArray[Any]) -> bytes:
-    """Draw a recording: how loud it is from its start to its end, against its loudest."""
+    """Draw a recording: its loudness from start to end, relative to its loudest moment."""
     width, height = _WAVE
     loudness = np.abs(np.asarray(samples, dtype=np.float64))
     pieces = np.array_split(loudness, min(width, max(len(loudness), 1)))

@@ -1,4 +1,4 @@
-"""Which rows stand for an atom: those that tell most of it, and are not all the same picture."""
+"""Choice of the rows that stand for an atom: those that carry most of it, of different inputs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NEAR: Final = 0.8
 
 
 def standing(atoms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how well each row stands for each atom, shape (n, 4) as the pointwise atoms.
+    """Return how well each row stands for each atom, (n, 4), from its pointwise atoms.
 
-    An atom of a row, and all of its other atoms that are below zero. Where a modality misleads,
-    redundancy of +5 stands beside a unique information of −5, and together they tell nothing: the
-    largest values alone are often such pairs. What is left is never more than the row tells.
+    The score is the atom of a row and all of its other atoms that are below zero. Where a modality
+    misleads, redundancy of +5 stands beside a unique information of −5, and their sum is nothing;
+    the largest values alone are often such pairs. A score never exceeds the row's information.
 
     Examples
     --------
@@ -37,23 +37,11 @@ def chosen_rows(
     answer: NDArray[Any] | None,
     count: int,
 ) -> list[int]:
-    """Choose the rows with the largest scores, the best first.
+    """Choose at most `count` rows with the largest scores, (n,), the best first.
 
-    Parameters
-    ----------
-    score : ndarray, shape (n,)
-    inputs : sequence of ndarray, shape (n,)
-        Rows that share a value in any of them are of the same input to a reader: one is shown, as
-        long as another that is not has nearly as large a score.
-    answer : ndarray, shape (n,), optional
-        The same of answers, where inputs leave a choice.
-    count : int
-
-    Returns
-    -------
-    list of int
-        At most `count`; fewer where no more score above `LEAST`. Of the same score, the row that
-        stands first.
+    Rows that share a value in any of `inputs`, (n,) each, show the same input: one is chosen, as
+    long as another with a different input has nearly as large a score. The same holds for `answer`
+    where inputs leave a choice. Scores up to `LEAST` are not chosen; the first of equal rows is.
 
     Examples
     --------

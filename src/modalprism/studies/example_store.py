@@ -1,4 +1,4 @@
-"""The examples of a run on disk: one tidy row each, with its thumbnails."""
+"""The examples of a run on disk: one tidy row each, with thumbnails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest of a run."""
+"""The manifest of a run: versions, hardware, timings, hashes of stores."""
 
 from __future__ import annotations
 
@@ -28,17 +28,7 @@ _INTERVALS: Final = {
 def manifest_of(
     study: Study, stores: list[StudyStore], timings: dict[str, float], scored: Scored
 ) -> dict[str, Any]:
-    """Return what a run was made of and made with: versions, hardware, timings, hashes of stores.
-
-    Parameters
-    ----------
-    study : Study
-    stores : list of StudyStore
-    timings : dict of str to float
-        Seconds by step.
-    scored : Scored
-        What baselines found.
-    """
+    """Return the manifest of a run; `timings` are seconds by step."""
     models: dict[str, str] = {}
     datasets: dict[str, str] = {}
     for given in study.sources:

@@ -1,7 +1,7 @@
-"""q-values: what a p-value is worth where a study tests the same at every layer.
+"""q-values: false discovery rates over the layers of a study.
 
-Benjamini and Hochberg (1995): of all that has q ≤ .05, no more than 5 % is expected to be false.
-A family is one question asked at every layer; other models, views and atoms are other questions.
+Benjamini and Hochberg (1995): of all results with q ≤ .05, at most 5 % are expected to be false. A
+family is one question asked at every layer; other models, views and atoms are other questions.
 """
 
 from __future__ import annotations
@@ -17,11 +17,6 @@ FAMILY: Final = ("model", "dataset", "view", "pairs", "estimator", "quantity", "
 
 def with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a profile with their q-values, NaN where there is no p-value.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns as in `modalprism.results.table.COLUMNS`; a row a layer and quantity.
 
     Examples
     --------

@@ -99,21 +99,7 @@ def run_analyses(
 ) -> Finished:
     """Run every analysis that is not cached, each in one thread.
 
-    Parameters
-    ----------
-    planned : sequence of (AnalysisKey, EmbeddingStore)
-    settings : Settings
-    cache : Cache
-        Finished analyses.
-    engine : Engine
-        Where analyses run; the bytes are the same everywhere.
-    track : Track
-        Shows progress.
-
-    Returns
-    -------
-    Finished
-        The rows of every analysis, in the order planned, and the evidence of all.
+    Returns the rows of every analysis, in the order planned, and the evidence of all.
 
     Raises
     ------

@@ -54,7 +54,7 @@ def gather_examples(
     Parameters
     ----------
     folder : Path
-        Of the run; where it has a file of examples, those of the same rows are taken from there.
+        Of the run.
     stores : sequence of StudyStore
     evidence : mapping of AnalysisKey to StoredEvidence
         Of the run's analyses.
@@ -101,7 +101,7 @@ def _shown(
 def _chosen(
     study_store: StudyStore, atoms: NDArray[np.float64], modalities: tuple[str, str], unit: str
 ) -> list[ShownExample]:
-    """Choose the examples of a case; nothing is looked up yet."""
+    """Choose the examples of a case, before anything is looked up."""
     score = standing(atoms)
     inputs = list(study_store.store.groups().values())
     answer = study_store.store.array("answer") if "answer" in study_store.store.names else None

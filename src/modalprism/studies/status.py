@@ -1,7 +1,7 @@
-"""What a run is doing, in one small file of its folder that other programs read.
+"""The status file of a run, which other programs read.
 
-``run-status.json`` is replaced as a whole. It is no result: it holds times and process numbers, and
-no number of the study depends on it.
+``run-status.json`` is replaced as a whole. It holds times and process numbers, and no result
+depends on it.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ class RunStatus(BaseModel):
     Attributes
     ----------
     state : {"running", "finished", "failed", "stopped", "crashed"}
-        A stopped run got Ctrl-C. A crashed run's process ended without a word: it was killed, or
-        the machine went down.
+        A stopped run got Ctrl-C. A crashed run's process was killed, or its machine went down.
     doing : str
         The last step that began, such as ``"analysing"``.
     done, total : int
-        How far that step is; a total of 0 is unknown.
+        Progress of that step; a total of 0 is unknown.
     error : str
-        What failed, in one sentence.
+        Why it failed, in one sentence.
     pid, host : int, str
         The process.
     born : str
-        What tells the process from a later one of the same number; empty where it is unknown.
+        Distinguishes the process from a later one of the same number; empty where it is unknown.
     started, changed : float
         In seconds since 1970.
     """
@@ -67,7 +66,7 @@ class RunStatus(BaseModel):
     changed: float = 0.0
 
     def checked(self) -> RunStatus:
-        """Return the status as it is now: "crashed" where it runs, and its process has ended."""
+        """Return the current status: "crashed" where it runs, and its process has ended."""
         if self.state != "running" or self.host != socket.gethostname():
             return self
         ended = _has_ended(self.pid, self.born)
@@ -95,7 +94,7 @@ class RunStatus(BaseModel):
 
 
 def parsed_status(content: bytes) -> RunStatus | None:
-    """Read the content of a status file; None where it is damaged."""
+    """Parse a status file; None where it is damaged."""
     try:
         return RunStatus.model_validate_json(content)
     except ValidationError:
@@ -104,18 +103,9 @@ def parsed_status(content: bytes) -> RunStatus | None:
 
 @contextmanager
 def reported(folder: Path, track: Track) -> Iterator[Track]:
-    """Hold a run's folder, and keep its status file up to date while the block runs.
+    """Lock a run's folder, and keep its status file up to date while the block runs.
 
-    Parameters
-    ----------
-    folder : Path
-    track : Track
-        Shows progress to people.
-
-    Yields
-    ------
-    Track
-        Shows progress to people and in the status file.
+    Yields a `Track` that shows progress to people, by `track`, and in the status file.
 
     Raises
     ------
@@ -168,7 +158,7 @@ class _Report:
         self.write(done=done)
 
     def write(self, **changes: Any) -> None:
-        """Write what has changed; a disk that is full must not hide why a run fails."""
+        """Write changes; a full disk must not hide why a run fails."""
         self._status = self._status.model_copy(update={**changes, "changed": time.time()})
         self._written = time.monotonic()
         with suppress(OSError):
@@ -185,7 +175,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _birth(pid: int) -> str:
-    """Return when a process began, in the system's own count; empty where /proc does not say."""
+    """Return when a process began, in the system's own count; empty where /proc is silent."""
     try:
         fields = Path("/proc", str(pid), "stat").read_text("utf-8").rpartition(")")[2].split()
         # A container may have the host's name, and processes of the same numbers.
@@ -195,7 +185,7 @@ def _birth(pid: int) -> str:
 
 
 def _has_ended(pid: int, born: str) -> bool:
-    """Tell whether a process of this machine has ended; False where nobody can say."""
+    """Return whether a process of this machine has ended; False where that is unknown."""
     if born:
         same_numbers = born.split()[0] == _birth(os.getpid()).partition(" ")[0]
         return same_numbers and _birth(pid) != born

@@ -1,4 +1,4 @@
-"""What every kind of input hands to a study."""
+"""Stores of a study, and their origin: the model and the examples behind their rows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Rows = Sequence[int] | NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What is heard of an example: samples, shape (samples,), so many a second."""
+    """A recording: samples, shape (samples,), and their rate per second."""
 
     samples: NDArray[np.float32]
     rate: int
 
 
 class Origin(Protocol):
-    """What a store was made of, so that its rows can be run again, and shown to people."""
+    """The model and examples behind a store, by which rows are run again and shown to people."""
 
     @property
     def candidates(self) -> Sequence[str]:
@@ -34,13 +34,7 @@ class Origin(Protocol):
     def subject(self, rows: Rows, *, attention: bool = False, track: Track = silent) -> Subject:
         """Load the model, and the examples of these rows of the store, in this order.
 
-        Parameters
-        ----------
-        rows : sequence of int
-        attention : bool
-            Whether the model has to hand out its attention weights, which is slower.
-        track : Track
-            Shows progress.
+        With `attention`, the model returns its attention weights, which is slower.
 
         Raises
         ------
@@ -49,7 +43,7 @@ class Origin(Protocol):
         """
 
     def shown(self, rows: Rows) -> list[Mapping[str, Any]]:
-        """Return what a person sees of these rows, by modality: pictures, texts, `Recording`.
+        """Return these rows as a person sees them, by modality: pictures, texts, `Recording`.
 
         Raises
         ------
@@ -60,15 +54,7 @@ class Origin(Protocol):
 
 @dataclass(frozen=True)
 class StudyStore:
-    """A store with the names that it goes by in the profile.
-
-    Attributes
-    ----------
-    model, dataset : str
-    store : EmbeddingStore
-    origin : Origin, optional
-        None where all there is are embeddings.
-    """
+    """A store with its names in the profile; `origin` is None for embeddings alone."""
 
     model: str
     dataset: str
