@@ -81,7 +81,7 @@ def test_too_few_examples_are_refused(run, tmp_path):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(content), "utf-8")
     code, _, err = run("validate", "study.yaml", "--examples", "1")
     assert code == 2
-    assert "two examples or more" in err
+    assert "examples is 1: checks need 2 or more (--examples)" in err
 
 
 def test_a_wide_terminal_has_all_side_by_side():
