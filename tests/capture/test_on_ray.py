@@ -21,7 +21,7 @@ from modalprism.capture import store_writer
 from modalprism.capture.api import capture
 from modalprism.capture.families.towers import ClipAdapter
 from modalprism.capture.model_spec import ModelSpec
-from modalprism.capture.ray_worker import CaptureWorker, Reopened, tell
+from modalprism.capture.ray_worker import CaptureWorker, tell
 from modalprism.capture.run import RunConfig
 from modalprism.capture.shards import StoreReader, finished_shards
 from modalprism.capture.store import EmbeddingStore
@@ -196,9 +196,11 @@ def test_a_gpu_that_no_machine_has_is_refused_at_once(clip_folder, emoji_rows, t
 
 def told_of(model, examples, *, end, fingerprint="", **settings):
     """Let a worker of this process capture a stretch, and return what it tells."""
-    feed = Reopened(examples, fingerprint or examples.fingerprint())
     how = RunConfig(batch_size=4, **settings)
-    worker = CaptureWorker(ModelSpec(model), feed, how, {}, str(Path.cwd()), lambda _: 1)
+    worker = CaptureWorker(
+        ModelSpec(model), examples, fingerprint or examples.fingerprint(), how, {},
+        str(Path.cwd()), lambda _: 1,
+    )  # fmt: skip
     stretch = pa.table({"begin": [0], "end": [end], "examples": [b""]})
     return [(one["what"], one["words"]) for told in worker(stretch) for one in told.to_pylist()]
 

@@ -8,9 +8,8 @@ from modalprism.demo import checkpoints
 from modalprism.demo import input as demo_input
 from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.fusion_network import FusionNetwork
-from modalprism.demo.input import EmojiInput
+from modalprism.demo.input import EmojiInput, demo_study
 from modalprism.demo.questions import QUESTIONS, observed_pairs
-from modalprism.demo.study import demo_study
 from modalprism.errors import InputError
 from modalprism.studies.study import Study
 
@@ -125,7 +124,7 @@ def test_a_network_that_is_asked_of_the_picture_reads_the_picture(tmp_path, monk
     assert set(tmp_path.rglob("*")) >= set(before)
 
     # A damaged capture is refused, with what to do.
-    (part,) = store.glob("part-*.safetensors")
+    part = next(store.glob("part-*.safetensors"))
     part.write_bytes(part.read_bytes()[:1000])
     with pytest.raises(InputError, match="capture again"):
         study.run(fresh=True)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
+from modalprism.suggest import suggestion
 
 BEFORE_FUSION: Final = 0
 """The layer at which each modality is read before it meets the other."""
@@ -82,6 +83,16 @@ class Site:
                 f"tensor: name its part {self.part!r} otherwise"
             )
         return given
+
+
+def module_at(model: nn.Module, path: str) -> nn.Module:
+    """Return a module by its dotted path; raises InputError if there is none."""
+    try:
+        return model.get_submodule(path)
+    except AttributeError as error:
+        names = dict(model.named_modules(remove_duplicate=False))
+        hint = suggestion(path, names) or "; print(model) shows their names"
+        raise InputError(f"the model has no module {path!r}{hint}") from error
 
 
 class Adapter(ABC):

@@ -165,7 +165,7 @@ def _shards(path: Path) -> Iterator[NamedArrays]:
             return reader.array(name)
         return redrawn.array(own if own in redrawn.names else f"group/{own}")
 
-    said = read_notices(path).said()
+    said = read_notices(path).stored()
     yield NamedArrays(
         lambda: names, read, _as_words(reader.metadata | ({"notices": said} if said else {}))
     )

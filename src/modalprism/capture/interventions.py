@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from modalprism.capture.adapter import module_at
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -189,7 +190,6 @@ def attention_cut(
     -----
     After Geva et al. 2023 (arXiv:2304.14767). Padding stays as the model's own mask has it.
     """
-    named = dict(model.named_modules())
     positions = seeing.shape[1]
     own = torch.eye(positions, dtype=torch.bool, device=seeing.device)
     cut = (seeing[:, :, None] & seen[:, None, :] & ~own)[:, None]
@@ -210,10 +210,6 @@ def attention_cut(
 
     with ExitStack() as hooks:
         for name in modules:
-            if name not in named:
-                raise InputError(
-                    f"the model has no module {name!r}; print(model) shows their names"
-                )
-            handle = named[name].register_forward_pre_hook(before, with_kwargs=True)
+            handle = module_at(model, name).register_forward_pre_hook(before, with_kwargs=True)
             hooks.callback(handle.remove)
         yield

@@ -1,8 +1,8 @@
 """Notices of a store: cut texts, unmatched labels and the like, counted during capture.
 
-Each shard of a store counts for its own rows (`ShardNotices`, in the shard's index). When a capture
-ends, `notices_of` adds them up, and the sum (`Notices`) stands in the mark of the finished store.
-`modalprism inspect`, the log of a capture and the cautions of a report say it in sentences.
+Each shard counts for its own rows (`ShardNotices`, in the shard's index). When a capture ends,
+`Notices.of` adds the counts up; the sum stands in ``finished.json``. `modalprism inspect`, the log
+of a capture and the cautions of a report print its sentences.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import torch
 from torch import Tensor
@@ -29,87 +29,33 @@ _IDS: Final = (
 )
 """Names of token ids in prepared inputs, and of their mask."""
 _REPEATED: Final = re.compile(r"(<[^<>\s]+>)(?:\s*\1){3,}")
+_NAMED: Final = 5
+"""Labels or candidates that a sentence names."""
 
 
-def cut_texts(
-    adapter: Adapter, examples: Sequence[Example], inputs: Mapping[str, Tensor]
-) -> tuple[int, int]:
-    """Count the examples whose text was cut, and return how many tokens of a text were kept.
+class _Counts:
+    """A dataclass of counts that is stored as JSON without its empty fields."""
 
-    A text was cut if its own tokens are more than those that the model was sent. Nothing is
-    counted where the adapter has no tokenizer or the inputs have no token ids.
+    @classmethod
+    def read(cls, content: Any) -> Self:
+        """Read what `stored` returned; missing values and values of another type are ignored."""
+        content = content if isinstance(content, Mapping) else {}
+        found = {}
+        for name, default in cls().stored(empty=True).items():
+            value = content.get(name)
+            value = tuple(value) if isinstance(value, list) else value
+            if type(value) is type(default):
+                found[name] = value
+        return cls(**found)
 
-    Parameters
-    ----------
-    adapter : Adapter
-    examples : sequence of Example
-    inputs : mapping of name to Tensor
-        As `adapter` prepared them.
-    """
-    sent = _sent(inputs)
-    if sent is None or adapter.tokenizer is None:
-        return 0, 0
-    lengths = sent[1].sum(1).tolist()
-    kept = [
-        length
-        for example, length in zip(examples, lengths, strict=True)
-        if isinstance(text := example.inputs.get("text"), str)
-        and adapter.text_length(text) > length
-    ]
-    return len(kept), max(kept, default=0)
-
-
-def prompt_of(adapter: Adapter, example: Example, inputs: Mapping[str, Tensor]) -> str:
-    """Return the text that a model was sent for an example, with all marks.
-
-    The text is decoded from the token ids of the first row of `inputs`. Where there are none, or no
-    tokenizer, it is the example's text. Runs of one mark, such as image tokens, are shortened to
-    ``<image>×576``.
-
-    Parameters
-    ----------
-    adapter : Adapter
-    example : Example
-        The first of the batch.
-    inputs : mapping of name to Tensor
-        The batch, as `adapter` prepared it.
-    """
-    sent = _sent(inputs)
-    if sent is not None and adapter.tokenizer is not None:
-        ids, mask = sent
-        said = str(adapter.tokenizer.decode(ids[0][mask[0]].tolist()))
-    else:
-        said = next(
-            (
-                value
-                for name in ("text", *adapter.modalities)
-                if name in example.inputs and isinstance(value := example.inputs[name], str)
-            ),
-            "",
-        )
-    said = _REPEATED.sub(lambda run: f"{run[1]}×{run[0].count(run[1])}", said)
-    if len(said) <= LONGEST_PROMPT:
-        return said
-    return f"{said[:LONGEST_PROMPT]}… ({len(said):,} characters)"
-
-
-def _sent(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
-    """Return token ids and a mask of those that are no padding, (b, t) each."""
-    for name, mask_name in _IDS:
-        ids = inputs.get(name)
-        if isinstance(ids, Tensor) and ids.ndim == 2:
-            mask = inputs.get(mask_name)
-            if isinstance(mask, Tensor) and mask.shape == ids.shape:
-                return ids, mask.bool()
-            return ids, torch.ones_like(ids, dtype=torch.bool)
-    return None
-
-
-_NAMED = 5  # labels or candidates; of more only the number is said
+    def stored(self, *, empty: bool = False) -> dict[str, Any]:
+        """Return the fields that are not empty, as JSON has them."""
+        fields = asdict(self)  # type: ignore[call-overload]
+        return {name: value for name, value in fields.items() if value or empty}
 
 
 @dataclass(frozen=True)
-class ShardNotices:
+class ShardNotices(_Counts):
     """Counts over the rows of a batch or of a shard.
 
     Attributes
@@ -117,11 +63,11 @@ class ShardNotices:
     texts_cut : int
         Rows whose text was longer than the model's context.
     text_tokens : int
-        How many tokens were kept of the longest text that was cut.
+        Tokens kept of the longest text that was cut.
     same : mapping of layer to int
-        Rows whose state is the same number for both modalities.
+        Rows whose state is the same for both modalities.
     prompt : str
-        What the model was sent for the first row of the store; empty in all other shards.
+        The prompt of the store's first row; empty in all other shards.
     """
 
     texts_cut: int = 0
@@ -131,11 +77,12 @@ class ShardNotices:
 
     @classmethod
     def summed(cls, shards: Iterable[ShardNotices]) -> ShardNotices:
-        """Add up the counts of several; the first prompt counts."""
+        """Add up several; the first prompt counts."""
         shards = list(shards)
         same: Counter[str] = Counter()
         for shard in shards:
-            same.update(shard.same)
+            known = {layer: n for layer, n in shard.same.items() if type(n) is int}
+            same.update({layer: n for layer, n in known.items() if layer.isdecimal()})
         return cls(
             sum(shard.texts_cut for shard in shards),
             max((shard.text_tokens for shard in shards), default=0),
@@ -143,22 +90,10 @@ class ShardNotices:
             next((shard.prompt for shard in shards if shard.prompt), ""),
         )
 
-    @classmethod
-    def read(cls, content: Any) -> ShardNotices:
-        """Read what `said` returned; what is missing or of another kind counts as nothing."""
-        found = _of_kind(cls(), content)
-        same = found.pop("same", {}).items()
-        known = {layer: n for layer, n in same if layer.isdecimal() and type(n) is int}
-        return cls(**found, same=known)
-
-    def said(self) -> dict[str, Any]:
-        """Return what is not empty, as JSON has it."""
-        return {name: value for name, value in asdict(self).items() if value}
-
 
 @dataclass(frozen=True)
-class Notices:
-    """What a reader of a store must know of how it was captured.
+class Notices(_Counts):
+    """Counts over a whole store, and the sentences that a reader has to know.
 
     Attributes
     ----------
@@ -203,21 +138,14 @@ is not in the states.']
         rows: int,
         shards: Iterable[ShardNotices],
         labels: Sequence[int | str],
-        words: Mapping[str, Any],
+        metadata: Mapping[str, Any],
     ) -> Notices:
-        """Add up the notices of a store's shards.
+        """Add up the notices of shards.
 
-        Parameters
-        ----------
-        rows : int
-        shards : iterable of ShardNotices
-        labels : sequence of int or str
-            All labels of the store; empty where it has none.
-        words : mapping
-            What the store says of itself: its candidates, and those that the model cannot tell.
+        `labels` are all labels of the store; `metadata` its metadata, with the candidates.
         """
         summed = ShardNotices.summed(shards)
-        candidates = words.get("candidates", [])
+        candidates = metadata.get("candidates", [])
         others = unmatched(labels, candidates) if candidates else Counter()
         return cls(
             rows=rows,
@@ -226,25 +154,16 @@ is not in the states.']
             labels=len(labels),
             labels_unmatched=others.total(),
             commonest_unmatched=tuple(label for label, _ in others.most_common(_NAMED)),
-            unknown_candidates=tuple(words.get("unknown_candidates", ())),
-            same_candidates=tuple(words.get("same_candidates", ())),
+            unknown_candidates=tuple(metadata.get("unknown_candidates", ())),
+            same_candidates=tuple(metadata.get("same_candidates", ())),
             same_layers=tuple(
                 sorted(int(layer) for layer, times in summed.same.items() if times == rows)
             ),
             prompt=summed.prompt,
         )
 
-    @classmethod
-    def read(cls, content: Any) -> Notices:
-        """Read what `said` returned; what is missing or of another kind counts as nothing."""
-        return cls(**_of_kind(cls(), content))
-
-    def said(self) -> dict[str, Any]:
-        """Return what is not empty, as JSON has it."""
-        return {name: value for name, value in asdict(self).items() if value}
-
     def sentences(self) -> list[str]:
-        """Return a sentence for everything that a reader must know before trusting the states."""
+        """Return a sentence for every problem of the states."""
         said = []
         if self.texts_cut:
             said.append(
@@ -260,7 +179,7 @@ is not in the states.']
         if self.unknown_candidates:
             said.append(
                 f"The tokenizer does not know {_named(self.unknown_candidates)}: the model was "
-                "asked for its mark of unknown words instead."
+                "asked for its mark of unknown metadata instead."
             )
         if self.same_candidates:
             said.append(
@@ -275,16 +194,63 @@ is not in the states.']
         return said
 
 
-def _of_kind(default: ShardNotices | Notices, content: Any) -> dict[str, Any]:
-    """Return the values of a JSON object that have the types of a dataclass's fields."""
-    content = content if isinstance(content, Mapping) else {}
-    found: dict[str, Any] = {}
-    for name, wanted in asdict(default).items():
-        value = content.get(name)
-        value = tuple(value) if isinstance(value, list) else value
-        if type(value) is type(wanted):
-            found[name] = value
-    return found
+def cut_texts(
+    adapter: Adapter, examples: Sequence[Example], inputs: Mapping[str, Tensor]
+) -> tuple[int, int]:
+    """Count the examples whose text was cut, and return how many tokens of a text were kept.
+
+    A text was cut if it has more tokens than the prepared inputs hold of it. Nothing is counted
+    where the adapter has no tokenizer or the inputs have no token ids.
+    """
+    sent = _sent(inputs)
+    if sent is None or adapter.tokenizer is None:
+        return 0, 0
+    lengths = sent[1].sum(1).tolist()
+    kept = [
+        length
+        for example, length in zip(examples, lengths, strict=True)
+        if isinstance(text := example.inputs.get("text"), str)
+        and adapter.text_length(text) > length
+    ]
+    return len(kept), max(kept, default=0)
+
+
+def prompt_of(adapter: Adapter, example: Example, inputs: Mapping[str, Tensor]) -> str:
+    """Return the prompt of the first example of a batch, with all marks.
+
+    The text is decoded from the token ids of the first row of `inputs`. Where there are none, or no
+    tokenizer, it is the example's text. Runs of one mark, such as image tokens, are shortened to
+    ``<image>×576``.
+    """
+    sent = _sent(inputs)
+    if sent is not None and adapter.tokenizer is not None:
+        ids, mask = sent
+        said = str(adapter.tokenizer.decode(ids[0][mask[0]].tolist()))
+    else:
+        said = next(
+            (
+                value
+                for name in ("text", *adapter.modalities)
+                if name in example.inputs and isinstance(value := example.inputs[name], str)
+            ),
+            "",
+        )
+    said = _REPEATED.sub(lambda run: f"{run[1]}×{run[0].count(run[1])}", said)
+    if len(said) <= LONGEST_PROMPT:
+        return said
+    return f"{said[:LONGEST_PROMPT]}… ({len(said):,} characters)"
+
+
+def _sent(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
+    """Return token ids and a mask of those that are no padding, (b, t) each."""
+    for name, mask_name in _IDS:
+        ids = inputs.get(name)
+        if isinstance(ids, Tensor) and ids.ndim == 2:
+            mask = inputs.get(mask_name)
+            if isinstance(mask, Tensor) and mask.shape == ids.shape:
+                return ids, mask.bool()
+            return ids, torch.ones_like(ids, dtype=torch.bool)
+    return None
 
 
 def _named(candidates: Sequence[str]) -> str:

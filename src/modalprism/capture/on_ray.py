@@ -27,7 +27,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from modalprism.capture.model_spec import ModelSpec
-from modalprism.capture.ray_worker import CaptureWorker, Feed, Reopened, SharedTally, Tally, tell
+from modalprism.capture.ray_worker import CaptureWorker, Tally, tell
 from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import Capturer, RunConfig, refuse_twice
 from modalprism.capture.shards import StoreReader, finished_shards, is_finished
@@ -119,7 +119,7 @@ class _OnRay:
         if any(shard.rows for shard in shards):
             seen |= set(StoreReader.open(out).array("id").tolist())
         stretches = list(self._stretches(examples, begin, config, is_finished(out)))
-        feed = self._feed(examples)
+        feed = examples if isinstance(examples, CountedExamples | RedrawnPairs) else None
         writer: StoreWriter | None = None
         described = ""
 
@@ -145,11 +145,6 @@ class _OnRay:
                 pass
         if writer is not None:
             writer.finish()
-
-    def _feed(self, examples: Iterable[Example]) -> Feed | None:
-        if isinstance(examples, CountedExamples):
-            return Reopened(examples, self.spec.fingerprint or examples.fingerprint())
-        return _Shown(examples) if isinstance(examples, RedrawnPairs) else None
 
     def _stretches(
         self, examples: Iterable[Example], begin: int, config: RunConfig, done: bool
@@ -182,7 +177,7 @@ class _OnRay:
     def _results(
         self,
         stretches: list[pa.Table],
-        feed: Feed | None,
+        feed: CountedExamples | RedrawnPairs | None,
         config: RunConfig,
         more: Mapping[str, Any],
     ) -> Generator[tuple[str, str, bytes], None, None]:
@@ -192,13 +187,18 @@ class _OnRay:
         device = config.device
         if device == "auto" or device.startswith("cuda"):  # a worker sees no GPU but its own
             device = "cuda" if self.gpus else "cpu"
+        tally = ray.remote(Tally).options(num_cpus=0, max_restarts=-1).remote()
+        fingerprint = self.spec.fingerprint
+        if isinstance(feed, CountedExamples) and not fingerprint:
+            fingerprint = feed.fingerprint()
         arguments = {
             "spec": self.spec,
             "feed": feed,
+            "fingerprint": fingerprint,
             "config": config.model_copy(update={"device": device}),
             "more": dict(more),
             "folder": str(Path.cwd()),
-            "begun": SharedTally(ray.remote(Tally).options(num_cpus=0, max_restarts=-1).remote()),
+            "begun": lambda begin: ray.get(tally.begun.remote(begin)),
         }
         with _quiet_and_in_order(data):
             told = data.from_arrow(stretches).map_batches(
@@ -220,19 +220,6 @@ class _OnRay:
                         yield line["what"], line["words"], line["states"]
             except ray.exceptions.RayError as error:
                 raise WorkerError(f"the Ray cluster could not go on: {_cause(error)}") from error
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """Redrawn pairs, which are few examples: they travel with the worker."""
-
-    pairs: RedrawnPairs
-
-    def check(self) -> None:
-        """Nothing here can be another."""
-
-    def between(self, begin: int, end: int) -> Iterator[Example]:
-        return self.pairs.between(begin, end)
 
 
 def _stretch(begin: int, end: int, examples: bytes) -> pa.Table:

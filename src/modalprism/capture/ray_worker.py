@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 from safetensors.torch import load, save
 from torch import Tensor
@@ -25,6 +24,7 @@ from modalprism.capture.loading import quiet_library
 from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.notices import ShardNotices
 from modalprism.capture.pooling import ATTENTION
+from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import RunConfig, description_of, opened_batches
 from modalprism.capture.store_writer import Row
 from modalprism.datasets.example import Example
@@ -53,77 +53,27 @@ class Tally:
         return self._begun[begin]
 
 
-@dataclass(frozen=True)
-class SharedTally:
-    """A tally that all workers ask.
-
-    Attributes
-    ----------
-    actor : handle of an actor
-        Of a `Tally`.
-    """
-
-    actor: Any
-
-    def __call__(self, begin: int) -> int:
-        """Count one more beginning, and return how many there were."""
-        import ray
-
-        count: int = ray.get(self.actor.begun.remote(begin))
-        return count
-
-
 RECORDED: Final = pa.schema(
     [("what", pa.string()), ("words", pa.string()), ("states", pa.binary())]
 )
 """What a worker sends back: a line a call of the writer, in order."""
 
 
-class Feed(Protocol):
-    """Examples that a worker reaches by itself."""
-
-    def check(self) -> None:
-        """Refuse examples that are not those of the process that asked."""
-
-    def between(self, begin: int, end: int) -> Iterator[Example]:
-        """Yield the examples from one position to another."""
-
-
-@dataclass(frozen=True)
-class Reopened:
-    """A dataset that every worker reads for itself: only what its stretches need.
-
-    Attributes
-    ----------
-    examples : CountedExamples
-    fingerprint : str
-        As the process that asked computed it.
-    """
-
-    examples: CountedExamples
-    fingerprint: str
-
-    def check(self) -> None:
-        """Refuse a dataset that is not here as it is there, its files included."""
-        try:
-            found = self.examples.fingerprint()
-        except OSError as error:
-            raise InputError(
-                f"the worker on {socket.gethostname()} cannot read the dataset "
-                f"({error.strerror or error}: {error.filename}); put it, and the files that it "
-                "names, at the same path on every machine"
-            ) from error
-        if found != self.fingerprint:
-            raise InputError(
-                f"the worker on {socket.gethostname()} sees another dataset at the same path, or "
-                "not all files that it names; let every machine see the same"
-            )
-
-    def between(self, begin: int, end: int) -> Iterator[Example]:
-        """Yield the examples from one position to another."""
-        chosen = self.examples.chosen
-        places = np.arange(begin, end) if chosen is None else chosen[begin:end]
-        yield from replace(self.examples, chosen=places)
+def check_same(examples: CountedExamples, fingerprint: str) -> None:
+    """Refuse a dataset that this machine does not see as the process that asked does."""
+    try:
+        found = examples.fingerprint()
+    except OSError as error:
+        raise InputError(
+            f"the worker on {socket.gethostname()} cannot read the dataset "
+            f"({error.strerror or error}: {error.filename}); put it, and the files that it "
+            "names, at the same path on every machine"
+        ) from error
+    if found != fingerprint:
+        raise InputError(
+            f"the worker on {socket.gethostname()} sees another dataset at the same path, or "
+            "not all files that it names; let every machine see the same"
+        )
 
 
 @dataclass
@@ -145,7 +95,7 @@ class Recorder:
             for row in rows
         ]
         states = save({name: value.contiguous() for name, value in arrays.items()})
-        words = dumps({"rows": written, "notices": notices.said()})
+        words = dumps({"rows": written, "notices": notices.stored()})
         self.lines.append(("add", words, states))
 
     def skip(self, position: int, name: str, why: str) -> None:
@@ -203,8 +153,10 @@ class CaptureWorker:
     Parameters
     ----------
     spec : ModelSpec
-    feed : Feed, optional
-        None where the examples come with their stretch.
+    feed : CountedExamples or RedrawnPairs, optional
+        Examples that the worker reads for itself; None where they come with their stretch.
+    fingerprint : str
+        Of a dataset, as the process that asked computed it.
     config : RunConfig
     more : mapping
         What the store says beside.
@@ -217,13 +169,15 @@ class CaptureWorker:
     def __init__(
         self,
         spec: ModelSpec,
-        feed: Feed | None,
+        feed: CountedExamples | RedrawnPairs | None,
+        fingerprint: str,
         config: RunConfig,
         more: Mapping[str, Any],
         folder: str,
         begun: Callable[[int], int],
     ) -> None:
-        self._spec, self._feed, self._config = spec, feed, config
+        self._spec, self._feed, self._fingerprint = spec, feed, fingerprint
+        self._config = config
         self._more, self._folder, self._begun = more, folder, begun
         self._telling = Recorder()
         self._batches: Batches | None = None
@@ -275,8 +229,8 @@ class CaptureWorker:
             with suppress(OSError):  # a machine without that folder: the check of the feed says so
                 os.chdir(self._folder)
             quiet_library()
-            if self._feed is not None:
-                self._feed.check()
+            if isinstance(self._feed, CountedExamples):
+                check_same(self._feed, self._fingerprint)
             adapter = self._spec.load(attention=self._config.pool == ATTENTION)
             words = {**self._spec.metadata(adapter), **self._more}
             self._description = dumps(description_of(adapter, self._config, words))

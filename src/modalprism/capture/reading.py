@@ -7,7 +7,7 @@ whatever the length of its sequence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
+from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site, module_at
 from modalprism.capture.pooling import Pool, kept_positions
 from modalprism.errors import InputError
-from modalprism.suggest import suggestion
 
 
 @dataclass
@@ -208,30 +207,22 @@ def read_states(
     """
     reading = HookedStates(tuple(dict.fromkeys(sites)))  # a site that is named twice is read once
     how = how if isinstance(how, StatePooling) else StatePooling(how)
-    modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
-
-    def named(name: str) -> nn.Module:
-        if name not in modules:
-            also = suggestion(name, modules) or "; print(model) shows their names"
-            raise InputError(f"the model has no module {name!r}{also}")
-        return modules[name]
-
     with ExitStack() as hooks:
         hooks.callback(model.register_forward_pre_hook(lambda *_: reading.calls.clear()).remove)
         for site in reading.sites:
             if how.attended and site.layer:
-                hooks.callback(_hook_attention(named, site, reading).remove)
-            hooks.callback(_hook(named(site.module), site, reading, how).remove)
+                hooks.callback(_hook_attention(model, site, reading).remove)
+            hooks.callback(_hook(module_at(model, site.module), site, reading, how).remove)
         yield reading
 
 
-def _hook_attention(named: Callable[[str], nn.Module], site: Site, reading: HookedStates) -> Any:
+def _hook_attention(model: nn.Module, site: Site, reading: HookedStates) -> Any:
     if not site.attention:
         raise InputError(
             f"this family names no attention of layer {site.layer}, by which its positions could "
             "be weighed; choose another pooling"
         )
-    return named(site.attention).register_forward_hook(
+    return module_at(model, site.attention).register_forward_hook(
         lambda _module, _given, output: reading.attend(site, output)
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import Site
+from modalprism.capture.adapter import Site, module_at
 from modalprism.errors import InputError
 
 Replace = Callable[[Site, str, Tensor], Tensor]
@@ -57,14 +57,9 @@ def replaced_states(model: nn.Module, sites: Sequence[Site], replace: Replace) -
     ...     network(torch.ones(1, 2, 1)).flatten().tolist()
     [0.0, 0.0]
     """
-    modules: dict[str, nn.Module] = dict(model.named_modules())
     with ExitStack() as hooks:
         for site in sites:
-            if site.module not in modules:
-                raise InputError(
-                    f"the model has no module {site.module!r}; print(model) shows their names"
-                )
-            hooks.callback(_hook(modules[site.module], site, replace).remove)
+            hooks.callback(_hook(module_at(model, site.module), site, replace).remove)
         yield
 
 

@@ -161,7 +161,7 @@ def mark_of(folder: Path) -> str:
         labels = [label for shard in written for label in shard.column("label")]
     metadata = read_metadata(folder)
     notices = Notices.of(counts["rows"], (shard.notices for shard in shards), labels, metadata)
-    return dumps({**counts, "notices": notices.said()})
+    return dumps({**counts, "notices": notices.stored()})
 
 
 def _mark_in(folder: Path) -> dict[str, Any]:

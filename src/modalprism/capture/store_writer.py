@@ -177,7 +177,7 @@ class StoreWriter:
             "skipped": self._skipped,
         }
         summed = ShardNotices.summed(self._notices)
-        if said := (replace(summed, prompt="") if self._begun else summed).said():
+        if said := (replace(summed, prompt="") if self._begun else summed).stored():
             metadata["notices"] = said
         self._begun = self._begun or bool(self._rows)
         write_through(index_path, _index(self._rows, metadata))

@@ -268,7 +268,7 @@ def demo(
     """
 
     def read() -> Any:
-        from modalprism.demo.study import demo_study
+        from modalprism.demo.input import demo_study
 
         return demo_study(out, seed=seed)
 

@@ -60,7 +60,7 @@ def inspect(
         print_json(
             {
                 "metadata": metadata,
-                "notices": notices.said(),
+                "notices": notices.stored(),
                 "arrays": described,
                 "skipped": skipped,
                 "finished": not unfinished,

@@ -123,6 +123,11 @@ class CountedExamples(Examples):
         length = self.dataset.length or 0
         return length if self.chosen is None else len(self.chosen)
 
+    def between(self, begin: int, end: int) -> Iterator[Example]:
+        """Yield the examples from one place to another; others are not read."""
+        places = np.arange(begin, end) if self.chosen is None else self.chosen[begin:end]
+        yield from replace(self, chosen=places)
+
 
 def open_examples(
     data: str | Path,

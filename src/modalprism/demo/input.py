@@ -1,4 +1,4 @@
-"""The demo as a study's input: fusion networks on questions about emoji pictures and names."""
+"""Input of a study, and the study, of fusion networks on questions about emojis."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ from modalprism.demo.checkpoints import BUNDLED, checkpoint_path, load_network
 from modalprism.demo.emoji import ATTRIBUTION, load_emojis, split
 from modalprism.demo.features import EncodedEmojis, encode_emojis
 from modalprism.demo.fusion_network import Fusion, FusionNetwork
-from modalprism.demo.questions import QUESTIONS, PairedExamples, observed_pairs, question_named
+from modalprism.demo.questions import (
+    MODALITIES,
+    QUESTIONS,
+    PairedExamples,
+    observed_pairs,
+    question_named,
+)
 from modalprism.engines import Engine
 from modalprism.options import each_once
 from modalprism.progress import Track, forwarding, silent
 from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.inputs import Input
+from modalprism.studies.study import Study
 from modalprism.studies.study_store import StudyStore
 
 _BATCH: Final = 128
@@ -155,3 +162,18 @@ class EmojiInput(Input):
             "pretrained encoders (EfficientNet-Lite0, all-MiniLM-L6-v2).",
             f"{ATTRIBUTION}.",
         )
+
+
+def demo_study(out: Path, *, seed: int = 0) -> Study:
+    """Return the study of the emoji questions."""
+    return Study(
+        title="Emoji questions: what do three fusions take from the picture and from the name?",
+        sources=(EmojiInput(kind="emoji_questions"),),
+        modalities=MODALITIES,
+        # The encoding view takes three analyses a layer, and no question here needs it.
+        views=("answer", "stream"),
+        pairs=("observed", "redrawn"),
+        folds=4,  # the examples come in twelve blocks
+        seed=seed,
+        out=out,
+    )

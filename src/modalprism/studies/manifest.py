@@ -65,7 +65,7 @@ def manifest_of(
         "notices": [
             {"model": study_store.model, "dataset": study_store.dataset, **said}
             for study_store in stores
-            if (said := notices_in(study_store.store.metadata).said())
+            if (said := notices_in(study_store.store.metadata).stored())
         ],
         "notes": [
             *([_INTERVALS[study.estimator]] if study.estimator in _INTERVALS else ()),
