@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from modalprism.studies.validation.embedding_checks import embedding_checks
 from modalprism.studies.validation.finding import Finding, Validation
 from modalprism.studies.validation.knockout_check import KnockOut
 from modalprism.studies.validation.pairing_checks import Names, RowsBelong
-from modalprism.studies.validation.rounds import Asking, findings_of
+from modalprism.studies.validation.rounds import findings_of
 from modalprism.studies.validation.sensitivity_checks import AnswerMoves, Noise
 from modalprism.studies.views import Settings
 
@@ -123,12 +122,11 @@ def validate_stores(
     cases = [Case(one, settings, examples=examples, runs=runs, track=track) for one in stores]
     checks = checks_of(settings.modalities) if checks is None else checks
     announce(_cost(cases, checks))
-    asking = Asking(workers or os.cpu_count() or 1, track)
     findings: list[Finding] = []
     passes = 0
     while cases:
         case = cases.pop(0)  # a model is let go once its store is done
-        findings += findings_of(case, checks, asking)
+        findings += findings_of(case, checks, workers)
         passes += case.passes
     if findings and all(finding.verdict == "not run" for finding in findings):
         raise InputError(f"nothing could be checked: {findings[0].seen}")
