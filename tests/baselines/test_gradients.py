@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.baselines.answer_of_states import AnswerOfStates
-from modalprism.baselines.gradients import InputTimesGradient, IntegratedGradients
+from modalprism.baselines.gradients import AnswerOfStates, InputTimesGradient, IntegratedGradients
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.running import Runner
 from modalprism.capture.loading import load_adapter

@@ -35,6 +35,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 from modalprism.estimation.codebook.codebook import CodebookEstimator
+from modalprism.results.estimate import Estimate
 from modalprism.studies.inputs import Input
 from modalprism.studies.study_store import StudyStore
 
@@ -101,7 +102,7 @@ class Coin(Baseline):
         raise InputError("it needs no pass")
 
     def score(self, subject, *, seed=0, replicates=1000, track=None):
-        scores = [Score("share", m, 0.5, 0.5, 0.5, "1") for m in ("image", "text")]
+        scores = [Score("share", m, Estimate(0.5, 0.5, 0.5)) for m in ("image", "text")]
         n = len(subject.examples)
         return Result("coin", "numbers", "parity", tuple(scores), n, Cost(0), 0.0, seed, {})
 

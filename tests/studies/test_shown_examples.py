@@ -20,9 +20,8 @@ from modalprism.results.examples import ShownExample
 from modalprism.studies.capture_input import _shown
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
 from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform
-from modalprism.studies.example_rows import chosen_rows, standing
 from modalprism.studies.example_store import EXAMPLES_FILE, read_examples, write_examples
-from modalprism.studies.shown_examples import gather_examples
+from modalprism.studies.shown_examples import chosen_rows, gather_examples, standing
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import Recording, StudyStore
 

@@ -28,10 +28,9 @@ from modalprism.demo.questions import (
 from modalprism.engines import Engine
 from modalprism.options import each_once
 from modalprism.progress import Track, forwarding, silent
-from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.inputs import Input
 from modalprism.studies.study import Study
-from modalprism.studies.study_store import StudyStore
+from modalprism.studies.study_store import CaptureOrigin, StudyStore
 
 _BATCH: Final = 128
 _DEVICE: Final = "cpu"  # the networks are small

@@ -25,10 +25,9 @@ from modalprism.engines import Engine, RayEngine
 from modalprism.files import file_name
 from modalprism.progress import Track, forwarding, silent
 from modalprism.strict_json import dumps
-from modalprism.studies.capture_origin import CaptureOrigin
 from modalprism.studies.code import Code, adapter_code, repository_code
 from modalprism.studies.inputs import Input
-from modalprism.studies.study_store import Recording, StudyStore
+from modalprism.studies.study_store import CaptureOrigin, Recording, StudyStore
 
 _OF_A_MODEL: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _CHANGES_NO_BYTE: Final = {"kind", "name", "dataset", "batch_size", "device"}
