@@ -47,7 +47,7 @@ def results(make_profile):
 def drawn(results, examples):
     ((case, found),) = by_case(examples).items()
     with drawing():
-        figure = examples_figure(results, case, found, 3)
+        figure = examples_figure(results, case, found)
         figure.draw_without_rendering()
     return figure
 
@@ -66,7 +66,7 @@ def test_it_says_what_was_seen_answered_and_told(results):
         "$x$ & a name",
         "…",
         "1.85",
-        "n = 2,000 · seed 3",
+        "n = 2,000 · seed 0",
         "no interval",
     ):
         assert words in said, words

@@ -3,7 +3,7 @@ import matplotlib.text
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.plotting.figures import FIGURES, draw
+from modalprism.plotting.figures import FIGURES
 from modalprism.plotting.figures.canvas import save
 from modalprism.plotting.settings import drawing
 from modalprism.reports import write_figures
@@ -26,8 +26,8 @@ def test_the_first_view_that_there_is_is_drawn(make_profile):
 
 def test_the_figures_by_name_are_those_of_the_report(make_profile, tmp_path):
     profile = make_profile(models={"m": ""}, datasets=("kind",), views=("stream",), depths=2)
-    drawn = write_figures(profile, tmp_path)
-    assert list(drawn) == [name for name, view in FIGURES.items() if view == "stream"]
+    drawn = write_figures(profile.table, tmp_path)
+    assert list(drawn) == [name for name, figure in FIGURES.items() if figure.view == "stream"]
     with mpl.rc_context({"figure.dpi": 200}):
         figure = profile.plot("stream")
     with drawing():
@@ -57,7 +57,7 @@ def test_a_notebook_shows_it_at_its_own_resolution(make_profile):
 def test_title_key_and_footer_of_few_panels_are_inside_the_figure(make_profile, name, datasets):
     profile = make_profile(models={"late": "", "cross_attention": ""}, datasets=datasets)
     with drawing():
-        figure = draw(profile.table, name, profile.manifest)
+        figure = FIGURES[name].draw(profile.table)
         figure.draw_without_rendering()
     words = [*figure.legends, *(text for text in figure.texts if text.get_text())]
     for artist in words:

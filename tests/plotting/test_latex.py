@@ -49,7 +49,7 @@ def answer_latex(profile):
 
 def layer_latex(profile, view):
     results = profile.table
-    return grid_latex(view_grid(results, view), results, view, profile.manifest["seed"])
+    return grid_latex(view_grid(results, view), results, view)
 
 
 def cells(line):

@@ -7,7 +7,7 @@ import matplotlib.text
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from modalprism.plotting.figures import FIGURES, draw
+from modalprism.plotting.figures import FIGURES
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.scatter import scatter_figure
 from modalprism.plotting.settings import drawing
@@ -61,13 +61,13 @@ def check(figure):
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_of_a_report_figure_covers_another(profile, name):
     with drawing():
-        check(draw(profile.table, name, profile.manifest))
+        check(FIGURES[name].draw(profile.table))
 
 
 @pytest.mark.parametrize("figure", [heat_figure, scatter_figure])
 def test_no_text_of_a_comparison_covers_another(profile, figure):
     with drawing():
-        check(figure(profile.table, 0))
+        check(figure(profile.table))
 
 
 @pytest.mark.parametrize("name", ["m" * 300, "W" * 300, "图" * 300, "mx_" * 100])

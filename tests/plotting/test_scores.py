@@ -70,7 +70,7 @@ def test_passes_are_told_an_example(demo, scores):
 def test_the_figure_has_a_row_a_method_that_shares_out(demo, scores):
     results = demo.table
     with drawing():
-        figure = beside_figure(scorings(scores, results), results, 0)
+        figure = beside_figure(scorings(scores, results), results)
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert len(shown) == len(results.datasets("answer"))
     names = [text.get_text() for text in shown[0].get_yticklabels()]
@@ -83,7 +83,7 @@ def test_a_share_beyond_its_range_is_an_arrow_at_the_edge(demo, scores):
     results = demo.table
     scores.loc[scores["quantity"] == "share", "value"] = [3.0, -2.0] * (len(scores) // 5)
     with drawing():
-        figure = beside_figure(scorings(scores, results), results, 0)
+        figure = beside_figure(scorings(scores, results), results)
     marks = [line for axes in figure.axes for line in axes.lines if line.get_marker() == ">"]
     assert marks
     assert all(line.get_xdata()[0] <= 1.2 for line in marks)

@@ -13,7 +13,6 @@ are is tested elsewhere.
 import io
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -29,7 +28,7 @@ from matplotlib.transforms import Affine2D
 from PIL import Image
 
 from modalprism.plotting.bar import atoms_axes
-from modalprism.plotting.figures import FIGURES, draw
+from modalprism.plotting.figures import FIGURES
 from modalprism.plotting.figures.before_after import before_after_figure
 from modalprism.plotting.figures.beside import beside_figure
 from modalprism.plotting.figures.difference import difference_figure
@@ -124,7 +123,7 @@ def every_method(results):
         value = next(values)
         estimate = Estimate(value, value - 0.1, value + 0.1, n=200)
         scored.append(ours._replace(method="MM-SHAP", estimates={"image": estimate}))
-    return beside_figure(scored, results, 0)
+    return beside_figure(scored, results)
 
 
 def two_runs(results):
@@ -142,7 +141,7 @@ def two_runs(results):
             row |= {"quantity": quantity, "modality": modality, "difference": 0.3 * told}
             row |= {"low": -0.1, "high": 0.4, "q_value": 0.5 - 0.499 * told, "unit": "bit"}
             rows.append(row | {"n_1": 2000, "n_2": 2000, "paired": True})
-    return before_after_figure(pd.DataFrame(rows), runs, 0)
+    return before_after_figure(pd.DataFrame(rows), runs)
 
 
 def two_examples(results):
@@ -154,15 +153,15 @@ def two_examples(results):
         (0.1, 2.0, -0.5, 0.2), "bit", "cat", "dog", 0.93, (buffer.getvalue(), None), (None, "cat"),
     )  # fmt: skip
     other = replace(example, rank=1, atoms=(1.0, 0.2, 0.0, 0.1), answer="cat")
-    return examples_figure(results, case, {("unique", "image"): [example, other]}, 0)
+    return examples_figure(results, case, {("unique", "image"): [example, other]})
 
 
 ACROSS = {
     "baselines": every_method,
     "before-after": two_runs,
     "examples": two_examples,
-    "map": partial(heat_figure, seed=0),
-    "accuracy": partial(scatter_figure, seed=0),
+    "map": heat_figure,
+    "accuracy": scatter_figure,
     "difference": two_differences,
     "bar": one_bar,
 }
@@ -170,9 +169,9 @@ ACROSS = {
 
 @pytest.mark.mpl_image_compare(tolerance=TOLERANCE)
 @pytest.mark.parametrize("name", FIGURES)
-def test_profile(profile, results, name):
+def test_profile(results, name):
     with drawing():
-        return Drawn(draw(results, name, profile.manifest))
+        return Drawn(FIGURES[name].draw(results))
 
 
 @pytest.mark.mpl_image_compare(tolerance=TOLERANCE)

@@ -56,7 +56,7 @@ def section(page):
 
 
 def test_a_card_says_what_was_seen_answered_and_told(profile):
-    cards = section(render(profile, {}, [made()]))
+    cards = section(render(profile.table, {}, [made()]))
     assert "<h3>Most unique to the image</h3>" in cards
     address = base64.b64encode(webp()).decode()
     assert f'<img src="data:image/webp;base64,{address}" alt="image of example row 7">' in cards
@@ -74,13 +74,13 @@ def test_a_card_says_what_was_seen_answered_and_told(profile):
         "without an interval",
     ):
         assert words in text, words
-    right = section(render(profile, {}, [made(answer="cat", id="q-12")]))
+    right = section(render(profile.table, {}, [made(answer="cat", id="q-12")]))
     assert "wrong" not in right
     assert "q-12" in right
 
 
 def test_bars_begin_at_zero_on_one_scale(profile):
-    cards = section(render(profile, {}, [made(), made(rank=1, atoms=(4.5, 0.0, 0.0, 0.0))]))
+    cards = section(render(profile.table, {}, [made(), made(rank=1, atoms=(4.5, 0.0, 0.0, 0.0))]))
     bars = re.findall(r'<rect x="([\d.]+)" y="1" width="([\d.]+)"', cards)
     spans = [(float(x), float(width)) for x, width in bars]
     assert len(spans) == 8
@@ -94,20 +94,20 @@ def test_nothing_of_an_example_is_taken_for_html(profile):
     evil = made(
         id=EVIL, label=EVIL, answer=EVIL + "!", texts=(EVIL, EVIL), note=EVIL, pictures=(None, None)
     )
-    page = render(profile, {}, [evil])
+    page = render(profile.table, {}, [evil])
     assert page.count("<script") == 1
     assert "&lt;script&gt;" in section(page)
 
 
 def test_the_page_may_load_its_pictures_and_nothing_else(profile):
-    page = render(profile, {}, [made()])
+    page = render(profile.table, {}, [made()])
     assert "img-src data:" in page
     assert set(re.findall(r'src="([^,"]+)', page)) == {"data:image/webp;base64"}
 
 
 def test_what_is_not_told_from_zero_is_folded_and_says_so(profile):
     examples = [made(*owner) for owner in keys(ATOMS, ("image", "text"))]
-    cards = section(render(profile, {}, examples))
+    cards = section(render(profile.table, {}, examples))
     folded = re.findall(r'<details class="noise">(.*?)</details>', cards, re.DOTALL)
     assert any("Most unique to the text: over the dataset" in part for part in folded)
     assert all("not told from zero" in part for part in folded)
@@ -116,23 +116,23 @@ def test_what_is_not_told_from_zero_is_folded_and_says_so(profile):
 
 def test_what_cannot_be_shown_says_why(profile):
     gone = made(note="the file is not there", pictures=(None, None), texts=(None, None))
-    cards = section(render(profile, {}, [gone]))
+    cards = section(render(profile.table, {}, [gone]))
     assert "Cannot be shown: the file is not there" in cards
     assert "only embeddings are known" not in cards
     bare = replace(gone, note=None)
-    assert "only embeddings are known" in section(render(profile, {}, [bare]))
+    assert "only embeddings are known" in section(render(profile.table, {}, [bare]))
 
 
 def test_the_first_case_is_open_and_others_are_not(make_profile):
     profile = make_profile(datasets=("pictured",), views=("answer",))
     examples = [made(model=name) for name in profile.manifest["models"]]
-    cards = section(render(profile, {}, [*examples, made(model="of another run")]))
+    cards = section(render(profile.table, {}, [*examples, made(model="of another run")]))
     assert re.findall(r'<details class="case"( open)?>', cards) == [" open", "", ""]
     assert "of another run" not in cards
 
 
 def test_a_run_without_examples_has_no_such_section(profile, tmp_path, monkeypatch):
-    monkeypatch.setattr("modalprism.reports.figures.FIGURES", {})
+    monkeypatch.setattr("modalprism.plotting.figures.FIGURES", {})
     profile.write(tmp_path)
     page = write_report(tmp_path).read_text("utf-8")
     assert 'id="examples"' not in page
@@ -151,18 +151,18 @@ def test_a_run_with_examples_has_them_on_its_page_and_in_files(profile, tmp_path
 
 
 def test_a_figure_that_would_be_the_same_is_left_alone(profile, tmp_path, monkeypatch):
-    monkeypatch.setattr("modalprism.reports.figures.FIGURES", {})  # the page's own take longer
+    monkeypatch.setattr("modalprism.plotting.figures.FIGURES", {})  # the page's own take longer
     path = tmp_path / "examples-concat-pictured.png"
-    assert "examples-concat-pictured" not in write_figures(profile, tmp_path, [made()])
+    assert "examples-concat-pictured" not in write_figures(profile.table, tmp_path, [made()])
     before = path.stat().st_mtime_ns
-    write_figures(profile, tmp_path, [made()])
+    write_figures(profile.table, tmp_path, [made()])
     assert path.stat().st_mtime_ns == before
     path.with_suffix(".pdf").unlink()
-    write_figures(profile, tmp_path, [made()])
+    write_figures(profile.table, tmp_path, [made()])
     assert path.with_suffix(".pdf").is_file()
     drawn = path.read_bytes()
-    write_figures(profile, tmp_path, [made(texts=(None, "another name"))])
+    write_figures(profile.table, tmp_path, [made(texts=(None, "another name"))])
     assert path.read_bytes() != drawn
     path.with_suffix(".json").write_text("[")
-    write_figures(profile, tmp_path, [made()])
+    write_figures(profile.table, tmp_path, [made()])
     assert path.read_bytes() == drawn

@@ -70,7 +70,7 @@ def test_the_page_begins_with_what_is_true_over_all_and_folds_many_cases(page, d
     assert places[-1] < text.index("Case by case:") < text.index("late on match: accuracy")
     assert text.index("late on match: accuracy") < text.index("Before you trust these numbers")
     assert "<details><summary>Case by case" in page
-    assert "<details open><summary>Case by case" in render(small, {})
+    assert "<details open><summary>Case by case" in render(small.table, {})
     assert "With redrawn pairs every image also meets text inputs of other examples" in text
     for question in demo.manifest["datasets"].values():
         assert text.index(question) < text.index("Case by case:")
@@ -148,7 +148,7 @@ def test_the_manifest_may_hold_only_what_it_must(make_profile, tmp_path):
 @pytest.mark.parametrize("views", [("answer",), ("stream",), ("encoding",), ()])
 def test_a_missing_view_leaves_no_hole(make_profile, views):
     profile = make_profile(models={"m": ""}, datasets=("match",), views=views, depths=2)
-    reader = Reader(render(profile, {}))
+    reader = Reader(render(profile.table, {}))
     headings = {a["id"] for tag, a in reader.tags if tag == "section" and "id" in a}
     assert headings & {"answer", "stream", "encoding"} == set(views)
     links = {a["href"][1:] for tag, a in reader.tags if tag == "a"}

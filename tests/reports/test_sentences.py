@@ -172,32 +172,32 @@ def test_other_modalities_units_and_missing_views(make_profile):
     assert stream_sentences(one(make_profile, depths=1).table) == []
     empty = Profile(pd.DataFrame(profile.frame.iloc[:0]), profile.manifest)
     assert summary_sentences(empty.table) == []
-    assert cautions(empty) == []
+    assert cautions(empty.table) == []
 
 
 def test_cautions_name_their_cases_and_are_silent_otherwise(demo, make_profile):
-    unlearnt, undetermined, unread = cautions(demo)
+    unlearnt, undetermined, unread = cautions(demo.table)
     assert "late on match" in unlearnt
     assert "concat on match (observed, redrawn)" in undetermined
     assert "late on match (0.30)" in unread
     assert "concat" not in unread
-    assert cautions(one(make_profile, "pictured")) == []
-    (few,) = cautions(one(make_profile, "pictured", n=150))
+    assert cautions(one(make_profile, "pictured").table) == []
+    (few,) = cautions(one(make_profile, "pictured", n=150).table)
     assert "n = 150" in few
 
 
 def test_a_result_that_the_number_of_codes_decides_is_warned_of(make_profile):
     profile = one(make_profile, "pictured")
     deepest = (profile.frame.quantity == "code_sensitivity") & (profile.frame.layer == 5)
-    (said,) = cautions(rewrite(profile, lambda _: deepest, value=0.31))
+    (said,) = cautions(rewrite(profile, lambda _: deepest, value=0.31).table)
     assert said.startswith("The number of codes matters in the encoding view: m on pictured (0.31)")
-    assert cautions(rewrite(profile, lambda _: deepest, value=math.nan)) == []
+    assert cautions(rewrite(profile, lambda _: deepest, value=math.nan).table) == []
 
 
 def test_probes_that_had_to_be_moved_far_are_warned_of(make_profile):
     profile = one(make_profile, "pictured")
     moved = (profile.frame.quantity == "matching_distance") & (profile.frame.view == "stream")
-    (said,) = cautions(rewrite(profile, lambda _: moved, value=0.31))
+    (said,) = cautions(rewrite(profile, lambda _: moved, value=0.31).table)
     assert said.startswith("Probes were poorly calibrated: m on pictured (stream) (0.31)")
 
 
@@ -205,7 +205,7 @@ def test_a_modality_that_copies_the_other_is_warned_of(make_profile):
     profile = one(make_profile, "pictured")
     any_of_them = (profile.frame.quantity == "matching_distance") & (profile.frame.view == "stream")
     (said,) = cautions(
-        rewrite(profile, lambda _: any_of_them, quantity="copied_columns", value=1.0)
+        rewrite(profile, lambda _: any_of_them, quantity="copied_columns", value=1.0).table
     )
     assert said.startswith("Both modalities hold the same columns, up to order and units: ")
     assert "m on pictured (stream)" in said
@@ -232,24 +232,26 @@ def test_a_constant_embedding_is_warned_of(make_profile):
     profile = one(make_profile, "pictured")
     some = (profile.frame.quantity == "matching_distance") & (profile.frame.view == "stream")
     (said,) = cautions(
-        rewrite(profile, lambda _: some, quantity="constant_source", modality="text", value=1.0)
+        rewrite(
+            profile, lambda _: some, quantity="constant_source", modality="text", value=1.0
+        ).table
     )
     assert said.startswith("The embedding of text is the same in every row: m on pictured (stream)")
 
 
 @pytest.mark.parametrize(("unit", "warned"), [("bit", False), ("nat", True)])
 def test_the_gap_is_judged_in_bits(make_profile, unit, warned):
-    said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008))
+    said = cautions(one(make_profile, "pictured", unit=unit, gap=0.008).table)
     assert any("solver" in s for s in said) is warned
 
 
 def test_too_few_draws_for_any_test_are_said(make_profile):
     profile = one(make_profile, "pictured")
     profile.manifest["estimator"] = {"replicates": 38, "permutations": 18}
-    (said,) = cautions(profile)
+    (said,) = cautions(profile.table)
     assert "38 replicates (at least 39) and 18 permutations (at least 19)" in said
     profile.manifest["estimator"] = {"replicates": 39, "permutations": 19}
-    assert cautions(profile) == []
+    assert cautions(profile.table) == []
 
 
 def test_what_a_capture_counted_is_a_caution(make_profile):
@@ -258,9 +260,9 @@ def test_what_a_capture_counted_is_a_caution(make_profile):
                "commonest_unmatched": ["maybe"], "prompt": "[CLS] is it? [SEP]"}  # fmt: skip
     where = {"model": "clip", "dataset": "vqa"}
     profile.manifest["notices"] = [where | counted]
-    cut, unmatched = cautions(profile)
+    cut, unmatched = cautions(profile.table)
     assert cut.startswith("clip on vqa: 4 of 9 texts are longer than the model reads and were cut")
     assert unmatched.startswith("clip on vqa: 2 of 9 labels are none of the candidates")
-    page = render(profile, {})
+    page = render(profile.table, {})
     assert "4 of 9 texts are longer" in page
     assert '<dt>clip on vqa</dt><dd class="prompt">[CLS] is it? [SEP]</dd>' in page

@@ -79,7 +79,7 @@ def test_the_list_says_what_each_run_is(read, add, runs, real_run):
     for words in ("Does it look?", "Another", "tiny on shapes", "· answer view ·", "n = 120",
                   "seed 0", "2023-11-1", "deep/er/b", first):  # fmt: skip
         assert words in page.text
-    assert f"{len(cautions(profile))} warning" in page.text
+    assert f"{len(cautions(profile.table))} warning" in page.text
     boxes = [a["value"] for _, a in page.tags if a.get("type") == "checkbox"]
     assert set(boxes) == {id_of(runs, "a"), id_of(runs, "deep/er/b")}
 
@@ -129,7 +129,7 @@ def test_a_run_has_its_words_warnings_and_files(read, add, runs, real_run):
     add("a")
     page = read(f"/runs/{id_of(runs, 'a')}")
     profile = Profile.read(real_run)
-    for sentence in (*summary_sentences(profile.table), *cautions(profile)):
+    for sentence in (*summary_sentences(profile.table), *cautions(profile.table)):
         assert sentence in page.text
     names = [link.partition("/files/")[2] for link in page.all("a", "href") if "/files/" in link]
     drawn = [

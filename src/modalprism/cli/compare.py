@@ -43,7 +43,7 @@ def compare(
     if as_json:
         print_json({"page": str(page), "differences": differences.to_dict("records")})
         return
-    results = together(found).table
+    results = together(found)
     for sentence in (*headlines(results), *difference_sentences(differences)):
         OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
     for sentence in embedding_faults(results):

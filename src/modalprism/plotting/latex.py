@@ -35,7 +35,7 @@ _MORE: Final = {"": "", "°": r"^{\circ}", " %": r"\,\%", " %°": r"\,\%^{\circ}
 _BRACKETS: Final = re.compile(r"[\[(][−\d., ]+[\])]")
 
 
-def grid_latex(grid: Grid, results: Table, view: str, seed: object) -> str:
+def grid_latex(grid: Grid, results: Table, view: str) -> str:
     """Return the grid of a view as a floating LaTeX table, with rules of the package booktabs.
 
     Parameters
@@ -46,8 +46,6 @@ def grid_latex(grid: Grid, results: Table, view: str, seed: object) -> str:
         The caption names their target, unit and n.
     view : str
         ``answer``, ``stream`` or ``encoding``.
-    seed : object
-        Seed of the study; may be None.
     """
     columns = "l" * grid.names + "r" * (len(grid.columns) - grid.names)
     lines = [_line(map(escaped, grid.columns)), r"\midrule"]
@@ -59,7 +57,7 @@ def grid_latex(grid: Grid, results: Table, view: str, seed: object) -> str:
     body = "\n".join(lines)
     return (
         f"{_HEAD}\\begin{{table*}}\n\\centering\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
-        f"\\caption{{{_caption(grid, results, view, seed)}}}\n\\label{{tab:{view}}}\n"
+        f"\\caption{{{_caption(grid, results, view)}}}\n\\label{{tab:{view}}}\n"
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n"
         "\\end{tabular}\n\\end{table*}\n"
     )
@@ -79,9 +77,10 @@ def escaped(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in apart)
 
 
-def _caption(grid: Grid, results: Table, view: str, seed: object) -> str:
+def _caption(grid: Grid, results: Table, view: str) -> str:
     first, second = results.modalities
-    facts = [counts(*results.sizes(view)), *([f"seed {seed}"] if seed is not None else [])]
+    facts = [counts(*results.sizes(view))]
+    facts += [] if results.seed is None else [f"seed {results.seed}"]
     sentences = [
         VIEW_TITLES[view],
         f"Target: {results.target(view)}",

@@ -50,7 +50,7 @@ def analysis_grid(analysis: Analysis) -> Grid:
     return Grid(head, ["quantity", "value", "unit", "p-value"], rows, 1, notes)
 
 
-def profile_html(results: Table, title: str) -> str:
+def profile_html(results: Table) -> str:
     """Return a profile as HTML: its answers, and the course of each atom over the layers."""
     first, second = results.modalities
     layered = [view for view in ("stream", "encoding") if results.cases(view)]
@@ -59,7 +59,8 @@ def profile_html(results: Table, title: str) -> str:
         facts += ", p-values over depth are corrected for its layers"
     grids = [answer_grid(results, p_values=True)] if results.cases("answer") else []
     grids += [course_grid(results, view, detail=True) for view in layered]
-    head = f"<div><strong>{escape(title)}</strong>: {escape(facts)}</div>"
+    title = escape(str(results.manifest.get("title") or "Profile"))
+    head = f"<div><strong>{title}</strong>: {escape(facts)}</div>"
     return head + ("".join(map(grid_html, grids)) or "<div>Nothing is decomposed in it.</div>")
 
 

@@ -1,4 +1,4 @@
-"""What a reader must know before trusting a profile's numbers."""
+"""Warnings about numbers that should not be trusted without more."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Final
 from modalprism.capture.notices import Notices
 from modalprism.plotting.glyphs import font_caution
 from modalprism.results.notation import counts, number
-from modalprism.results.table import Table
-from modalprism.studies.profile import Profile
+from modalprism.results.table import VIEW_TITLES, Table
 
 FEW_EXAMPLES: Final = 200
 WIDE_GAP_BITS: Final = 0.01
@@ -21,23 +20,20 @@ FAR_MOVED: Final = 0.1
 FEWEST_REPLICATES: Final = 39
 FEWEST_PERMUTATIONS: Final = 19
 _NAMED: Final = 6  # a longer list of cases is cut and counted
-VIEWS: Final = ("answer", "stream", "encoding")
 
 
-def cautions(profile: Profile) -> list[str]:
+def cautions(results: Table) -> list[str]:
     """List the warnings that the numbers of a profile call for.
 
     Parameters
     ----------
-    profile : Profile
-        The profile of a run.
+    results : Table
 
     Returns
     -------
     list of str
         One sentence per kind of warning, with the cases it concerns; empty if there is none.
     """
-    results = profile.table
     first = results.modalities[0]
     undetermined: dict[str, list[str]] = {}
     unlearnt, unread = [], []
@@ -53,7 +49,7 @@ def cautions(profile: Profile) -> list[str]:
             unread.append(f"{case.name} ({number(recovered.value)})")
     said = [
         f"{case}: {sentence}"
-        for case, notices in notices_of(profile).items()
+        for case, notices in notices_of(results).items()
         for sentence in notices.sentences()
     ]
     if unlearnt:
@@ -80,26 +76,26 @@ def cautions(profile: Profile) -> list[str]:
     smallest, largest = results.sizes()
     if smallest and smallest < FEW_EXAMPLES:
         said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
-    return said + _few_draws(profile) + _fonts(results)
+    return said + _few_draws(results) + _fonts(results)
 
 
 def _fonts(results: Table) -> list[str]:
-    names = [results.target(view) for view in VIEWS]
-    names += [part for view in VIEWS for case in results.cases(view) for part in case]
+    names = [results.target(view) for view in VIEW_TITLES]
+    names += [part for view in VIEW_TITLES for case in results.cases(view) for part in case]
     said = font_caution("".join([*results.modalities, *names]))
     return [f"{said[0].upper()}{said[1:]}."] if said else []
 
 
-def notices_of(profile: Profile) -> dict[str, Notices]:
+def notices_of(results: Table) -> dict[str, Notices]:
     """Return what captures counted, by model and dataset."""
     return {
         f"{one.get('model')} on {one.get('dataset')}": Notices.read(one)
-        for one in profile.manifest.get("notices", [])
+        for one in results.manifest.get("notices", [])
     }
 
 
-def _few_draws(profile: Profile) -> list[str]:
-    estimator = profile.manifest.get("estimator", {})
+def _few_draws(results: Table) -> list[str]:
+    estimator = results.manifest.get("estimator", {})
     fewest = {"replicates": FEWEST_REPLICATES, "permutations": FEWEST_PERMUTATIONS}
     few = [
         f"{estimator[name]} {name} (at least {least})"
@@ -117,7 +113,7 @@ def _few_draws(profile: Profile) -> list[str]:
 def _calibration(results: Table) -> list[str]:
     far = {
         f"{name} ({view})": value
-        for view in VIEWS
+        for view in VIEW_TITLES
         for name, value in _beyond(results, view, "matching_distance", FAR_MOVED).items()
     }
     if not far:
@@ -150,7 +146,9 @@ def embedding_faults(results: Table) -> list[str]:
 
 def _where(results: Table, fault: str, modality: str = "") -> list[str]:
     return [
-        f"{name} ({view})" for view in VIEWS for name in _beyond(results, view, fault, 0, modality)
+        f"{name} ({view})"
+        for view in VIEW_TITLES
+        for name in _beyond(results, view, fault, 0, modality)
     ]
 
 
@@ -184,7 +182,7 @@ def _valued(values: dict[str, float]) -> str:
 def _gap(results: Table) -> list[str]:
     limit = WIDE_GAP_BITS * (math.log(2) if results.unit() == "nat" else 1)
     wide, worst = [], 0.0
-    for view in VIEWS:
+    for view in VIEW_TITLES:
         for case in results.cases(view):
             for layer in results.layers(case, view):
                 atom = results.get(case, view, "redundancy", "", layer)

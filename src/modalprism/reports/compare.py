@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from modalprism.files import make_folder, write_whole
-from modalprism.plotting.figures import depth_figure, prism_figure
 from modalprism.plotting.figures.before_after import before_after_figure, changes
 from modalprism.plotting.figures.canvas import inline_svg, save, to_svg
+from modalprism.plotting.figures.depth import depth_figure
 from modalprism.plotting.figures.difference import difference_figure, difference_of, side_name
 from modalprism.plotting.figures.heat import heat_figure
+from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.grid import Cell, Grid
 from modalprism.plotting.settings import drawing
@@ -25,6 +27,7 @@ from modalprism.reports.shell import render_page
 from modalprism.results.estimate import SIGNIFICANCE
 from modalprism.results.notation import number, parts, significance
 from modalprism.results.quantities import ATOMS, title
+from modalprism.results.table import Table
 from modalprism.spreadsheets import csv_of
 from modalprism.studies.comparison import FinishedRun, compare
 from modalprism.studies.profile import Profile
@@ -106,7 +109,7 @@ def render_comparison(runs: Mapping[str, FinishedRun]) -> str:
     return _page(runs, differences, figures, files=False)
 
 
-def together(runs: Mapping[str, FinishedRun]) -> Profile:
+def together(runs: Mapping[str, FinishedRun]) -> Table:
     """Put profiles together; a model that several runs have on a dataset gets the run's name."""
     frames = [run.profile.frame.assign(run=name) for name, run in runs.items()]
     frame = pd.concat(frames, ignore_index=True)
@@ -121,31 +124,28 @@ def together(runs: Mapping[str, FinishedRun]) -> Profile:
         "models": {},
         "datasets": {k: v for one in manifests for k, v in one.get("datasets", {}).items()},
     }
-    return Profile(frame.drop(columns="run"), manifest)
+    return Profile(frame.drop(columns="run"), manifest).table
 
 
 def _figures(runs: Mapping[str, FinishedRun], differences: pd.DataFrame) -> dict[str, Any]:
-    profile = together(runs)
-    results, seed = profile.table, profile.manifest["seed"]
+    results = together(runs)
     wanted: dict[str, Any] = {}
     changed = changes(differences)
     of_each = {} if changed.empty else {n: run.profile.table for n, run in runs.items()}
     for pairs, frame in changed.groupby("pairs", sort=False):
-        wanted[f"before-after-{pairs}"] = lambda frame=frame: before_after_figure(
-            frame, of_each, seed
-        )
+        wanted[f"before-after-{pairs}"] = partial(before_after_figure, frame, of_each)
     if results.cases("answer"):
-        wanted["map"] = lambda: heat_figure(results, seed)
-        wanted["prism"] = lambda: prism_figure(results, profile.manifest["datasets"], seed)
+        wanted["map"] = partial(heat_figure, results)
+        wanted["prism"] = partial(prism_figure, results)
     if accurate(results):
-        wanted["accuracy"] = lambda: scatter_figure(results, seed)
+        wanted["accuracy"] = partial(scatter_figure, results)
     for view, pairs, frame in _answers(differences):
-        wanted[f"differences-{view}-{pairs}"] = lambda frame=frame: difference_figure(
-            frame, profile.modalities
+        wanted[f"differences-{view}-{pairs}"] = partial(
+            difference_figure, frame, results.modalities
         )
     for view in ("stream", "encoding"):
         if results.cases(view):
-            wanted[view] = lambda view=view: depth_figure(results, view, seed)
+            wanted[view] = partial(depth_figure, results, view)
     return wanted
 
 
@@ -224,11 +224,10 @@ def _page(
     *,
     files: bool,
 ) -> str:
-    profile = together(runs)
-    results = profile.table
+    results = together(runs)
     return render_page(
         "compare.html",
-        title=profile.manifest["title"],
+        title=results.manifest["title"],
         first=results.modalities[0],
         second=results.modalities[1],
         runs=list(runs),

@@ -24,11 +24,10 @@ from modalprism.reports.verdicts import (
 )
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import parts, written
-from modalprism.results.table import Case, Table
+from modalprism.results.table import VIEW_TITLES, Case, Table
 
 _MOST_GROUPS: Final = 4  # of more, the largest are said and the rest counted
 _MOST_DENIED: Final = 3  # a longer list of models of which a claim is false tells nothing
-_VIEWS: Final = ("answer", "stream", "encoding")
 _NOT_UNIQUE: Final = ("redundancy", "synergy")
 _UNTOLD: Final = "No atom can be told to be the largest"
 _NOTHING: Final = "No atom is above zero within its interval"
@@ -66,7 +65,7 @@ def headlines(results: Table) -> list[str]:
 
 def _copies(results: Table) -> list[str]:
     """Say of which models on which datasets the two modalities are one."""
-    everything = [(view, case) for view in _VIEWS for case in results.cases(view)]
+    everything = [(view, case) for view in VIEW_TITLES for case in results.cases(view)]
     marks: dict[Place, tuple[str, ...]] = {}
     for view, case in everything:
         if results.copied(case, view):

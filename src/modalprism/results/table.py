@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from modalprism.errors import InputError
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import shortened
 from modalprism.results.quantities import ATOMS, Key, keys
@@ -94,10 +92,13 @@ class Table:
         Columns of `COLUMNS`, in their order; all of the same length.
     modalities : (str, str)
         In the order of the study.
+    manifest : dict
+        What the run recorded, such as its seed; empty for an analysis.
     """
 
     columns: dict[str, list[Any]]
     modalities: tuple[str, str]
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_rows(cls, rows: Iterable[Mapping[str, Any]], modalities: tuple[str, str]) -> Table:
@@ -105,28 +106,6 @@ class Table:
         rows = list(rows)
         names = [name for name in COLUMNS if not rows or name in rows[0]]
         return cls({name: [row[name] for row in rows] for name in names}, modalities)
-
-    @classmethod
-    def of_frame(cls, frame: pd.DataFrame, modalities: tuple[str, str]) -> Table:
-        """Return the table of a data frame; columns that are not of a table are left out."""
-        names = [name for name in COLUMNS if name in frame.columns]
-        return cls({name: frame[name].tolist() for name in names}, modalities)
-
-    @classmethod
-    def read(cls, path: Path, modalities: tuple[str, str]) -> Table:
-        """Read a table that `to_parquet` wrote, of all columns.
-
-        Raises
-        ------
-        InputError
-            If the file is damaged or has other columns.
-        """
-        from modalprism.parquet import read_parquet
-
-        table = read_parquet(path)
-        if not table.schema.equals(schema()):
-            raise InputError(f"{path} lacks columns of a profile; run its study again")
-        return cls.of_frame(table.to_pandas(), modalities)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows, each by column."""
@@ -159,6 +138,11 @@ class Table:
         from modalprism.strict_json import dumps
 
         return dumps(self.rows(), ensure_ascii=False)
+
+    @property
+    def seed(self) -> object:
+        """The seed of the study; None if unknown."""
+        return self.manifest.get("seed")
 
     @property
     def shown(self) -> tuple[str, str]:

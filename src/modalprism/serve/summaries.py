@@ -119,7 +119,7 @@ def _described(run: Run, profile: Profile) -> Summary:
         seed="" if seed is None else str(seed),
         # All sentences would take twice as long; a list of many runs shows one of each.
         sentence=next(iter(headlines(results)), ""),
-        warnings=tuple(cautions(profile)),
+        warnings=tuple(cautions(results)),
     )
 
 

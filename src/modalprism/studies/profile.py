@@ -15,7 +15,8 @@ import pandas as pd
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.foreign import guarded, parse_json
-from modalprism.results.table import COLUMNS, Table
+from modalprism.parquet import read_parquet
+from modalprism.results.table import COLUMNS, Table, schema
 from modalprism.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Profile:
     @property
     def table(self) -> Table:
         """The rows as estimates."""
-        return Table.of_frame(self.frame, self.modalities)
+        columns = {name: self.frame[name].tolist() for name in COLUMNS}
+        return Table(columns, self.modalities, self.manifest)
 
     def plot(self, figure: str | None = None) -> Figure:
         """Draw one of the report's figures.
@@ -81,13 +83,13 @@ class Profile:
         """
         from modalprism.plotting.figures import figure_of
 
-        return figure_of(self.table, self.manifest, figure)
+        return figure_of(self.table, figure)
 
     def _repr_html_(self) -> str:
         """Return the tables for a notebook."""
         from modalprism.plotting.views import profile_html
 
-        return profile_html(self.table, str(self.manifest.get("title") or "Profile"))
+        return profile_html(self.table)
 
     def write(self, folder: Path) -> None:
         """Write the table and the manifest into `folder`; each file appears whole or not at all."""
@@ -116,6 +118,7 @@ class Profile:
         with guarded(folder / MANIFEST_FILE):
             content = (folder / MANIFEST_FILE).read_bytes()
         manifest = parse_json(content, folder / MANIFEST_FILE, _RUN_AGAIN)
+        table = read_parquet(folder / PROFILE_FILE)
         if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
             raise InputError(
                 f"the run {folder} was written in another format; "
@@ -126,5 +129,8 @@ class Profile:
             raise InputError(
                 f"{folder / MANIFEST_FILE} names no two modalities; run its study again"
             )
-        table = Table.read(folder / PROFILE_FILE, (modalities[0], modalities[1]))
-        return cls(table.to_frame(), manifest)
+        if not table.schema.equals(schema()):
+            raise InputError(
+                f"{folder / PROFILE_FILE} lacks columns of a profile; run its study again"
+            )
+        return cls(table.to_pandas(), manifest)

@@ -1,10 +1,10 @@
-"""The figures that show a whole profile, drawn from its rows."""
+"""Figures that show a whole profile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -18,78 +18,99 @@ from modalprism.plotting.glyphs import cover
 from modalprism.plotting.settings import drawing
 from modalprism.results.table import Table
 
-__all__ = [
-    "FIGURES",
-    "contribution_figure",
-    "course_figure",
-    "depth_figure",
-    "draw",
-    "figure_of",
-    "prism_figure",
-]
 
-# The view that each figure shows, the most telling figure first.
+class ProfileFigure(NamedTuple):
+    """A figure of a profile: its view, how it is drawn, and what it shows.
+
+    The description is for readers who cannot see the figure. It may name ``{first}``, ``{second}``,
+    ``{target}`` and ``{cases}``, the number of bars.
+    """
+
+    view: str
+    draw: Callable[[Table], Figure]
+    description: str
+
+    def describe(self, results: Table) -> str:
+        """Return the description of the figure of some results."""
+        first, second = results.modalities
+        return self.description.format(
+            first=first, second=second, target=results.target(self.view),
+            cases=len(results.cases(self.view)),
+        )  # fmt: skip
+
+
+_COURSE: Final = (
+    "Points over depth: the part of the unique information that {first} contributes, in the %s "
+    "view; depths at which the data cannot tell are shaded"
+)
 FIGURES: Final = {
-    "prism": "answer",
-    "prism-percent": "answer",
-    "contribution": "answer",
-    "stream": "stream",
-    "stream-contribution": "stream",
-    "encoding": "encoding",
-    "encoding-contribution": "encoding",
+    "prism": ProfileFigure(
+        "answer",
+        prism_figure,
+        "Stacked bars: the information about {target}, split into redundant, unique {first}, "
+        "unique {second} and synergy, one bar for each of {cases} cases",
+    ),
+    "prism-percent": ProfileFigure(
+        "answer",
+        partial(prism_figure, percent=True),
+        "Stacked bars: the same in per cent of the information of each case",
+    ),
+    "contribution": ProfileFigure(
+        "answer",
+        contribution_figure,
+        "Points with intervals: the part of the unique information that {first} contributes, or "
+        "the word undetermined",
+    ),
+    "stream": ProfileFigure(
+        "stream",
+        partial(depth_figure, view="stream"),
+        "Lines over depth: the four atoms of the information about {target} in the two streams",
+    ),
+    "stream-contribution": ProfileFigure(
+        "stream", partial(course_figure, view="stream"), _COURSE % "stream"
+    ),
+    "encoding": ProfileFigure(
+        "encoding",
+        partial(depth_figure, view="encoding"),
+        "Lines over depth: the four atoms of the information about {target} in the embeddings "
+        "before fusion",
+    ),
+    "encoding-contribution": ProfileFigure(
+        "encoding", partial(course_figure, view="encoding"), _COURSE % "encoding"
+    ),
 }
+"""By name, the most important figure first."""
 
 
-def figure_of(results: Table, manifest: dict[str, Any], name: str | None = None) -> Figure:
+def drawable(results: Table) -> dict[str, ProfileFigure]:
+    """Return the figures whose view the results have."""
+    return {name: figure for name, figure in FIGURES.items() if results.cases(figure.view)}
+
+
+def figure_of(results: Table, name: str | None = None) -> Figure:
     """Draw a figure of a profile for a notebook.
 
     Parameters
     ----------
     results : Table
-    manifest : dict
-        As in `draw`.
     name : str, optional
-        One of `FIGURES`; where it is None, the first that the profile has the view of.
+        One of `FIGURES`; by default the first that the results have the view of.
 
     Raises
     ------
     InputError
-        If the profile has no such figure.
+        If the results have no such figure.
     """
-    drawable = [figure for figure, view in FIGURES.items() if results.cases(view)]
-    if name is None and not drawable:
+    found = drawable(results)
+    if name is None and not found:
         raise InputError("this profile has no view that a figure shows; it holds no atoms")
-    chosen = drawable[0] if name is None else name
-    if chosen not in drawable:
+    chosen = next(iter(found)) if name is None else name
+    if chosen not in found:
         raise InputError(
-            f"this profile has no figure {chosen!r}; it has {', '.join(drawable) or 'none'}"
+            f"this profile has no figure {chosen!r}; it has {', '.join(found) or 'none'}"
         )
     resolution = mpl.rcParams["figure.dpi"]  # of the caller's notebook or window
     with drawing(), mpl.rc_context({"figure.dpi": resolution}):
-        figure = draw(results, chosen, manifest)
+        figure = found[chosen].draw(results)
         cover(figure)
         return figure
-
-
-def draw(results: Table, name: str, manifest: dict[str, Any]) -> Figure:
-    """Draw one of `FIGURES`, under the settings that are in force.
-
-    Parameters
-    ----------
-    results : Table
-        The results of a profile that has the figure's view.
-    name : str
-        Name of the figure.
-    manifest : dict
-        What the run recorded: its seed, and a line of text for each dataset.
-    """
-    seed, view = manifest.get("seed"), FIGURES[name]
-    if view != "answer":
-        return (depth_figure if name == view else course_figure)(results, view, seed)
-    questions = {str(dataset): str(text) for dataset, text in manifest.get("datasets", {}).items()}
-    of_answers: dict[str, Callable[..., Figure]] = {
-        "prism": prism_figure,
-        "prism-percent": partial(prism_figure, percent=True),
-        "contribution": contribution_figure,
-    }
-    return of_answers[name](results, questions, seed)

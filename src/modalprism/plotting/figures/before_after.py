@@ -18,14 +18,13 @@ from matplotlib.ticker import MaxNLocator
 from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.difference import MOST_ROWS, difference_of
 from modalprism.plotting.figures.dumbbell import (
-    UNKNOWN_LOOK,
     DumbbellLook,
     Ends,
     draw_dumbbell,
     line_look,
     signed,
 )
-from modalprism.plotting.figures.panels import ShownFigure, bare, heading, write_below
+from modalprism.plotting.figures.panels import UNKNOWN, ShownFigure, bare, heading, write_below
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
 from modalprism.results.quantities import ATOMS, Key, keys
@@ -88,9 +87,7 @@ def changes(differences: pd.DataFrame) -> pd.DataFrame:
     return same[same["run_1"] == first]
 
 
-def before_after_figure(
-    frame: pd.DataFrame, results: Mapping[str, Table], seed: object = None
-) -> Figure:
+def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Figure:
     """Draw the atoms and the contribution in two runs as dumbbells, one row a model and dataset.
 
     Parameters
@@ -99,8 +96,6 @@ def before_after_figure(
         Rows of `changes`, of one kind of pairs.
     results : mapping of str to Table
         The results of each run, by the name that it has in the frame.
-    seed : object
-        Seed of the studies, for the footer; None where they do not share one.
 
     Returns
     -------
@@ -130,8 +125,8 @@ def before_after_figure(
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set_yticks(range(len(rows)), texts)
     heading(figure, _title(rows, results), _key(rows))
-    facts = _facts(frame, seed, len(rows), len(every))
-    write_below(figure, facts)
+    seeds = {one.seed for one in results.values()}
+    write_below(figure, *_facts(frame, seeds, len(rows), len(every)))
     return figure
 
 
@@ -256,16 +251,16 @@ def _key(rows: Sequence[_Row]) -> list[Artist]:
     for words, told in (("told apart", True), ("not told apart", False)):
         key.append(Line2D([], [], color=FAINT, label=words, **line_look(told)))
     if any(ends.unknown for row in rows for ends in row.ends.values()):
-        key.append(Patch(label=UNDETERMINED, **UNKNOWN_LOOK))
+        key.append(Patch(label=UNDETERMINED, **UNKNOWN))
     return key
 
 
-def _facts(frame: pd.DataFrame, seed: object, drawn: int, of: int) -> list[str]:
+def _facts(frame: pd.DataFrame, seeds: set[object], drawn: int, of: int) -> list[str]:
     sizes = frame[["n_1", "n_2"]].to_numpy()
     paired = set(frame["paired"])
     facts = [counts(int(sizes.min()), int(sizes.max()))]
-    if seed is not None:
-        facts.append(f"seed {seed}")
+    if len(seeds) == 1 and None not in seeds:
+        facts.append(f"seed {seeds.pop()}")
     if paired == {True}:
         facts.append("the same examples before and after")
     else:

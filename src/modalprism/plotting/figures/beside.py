@@ -1,4 +1,4 @@
-"""Every method's part of the first modality beside ours, a panel a dataset."""
+"""Figure of every method's share of the first modality beside ours: a panel a dataset."""
 
 from __future__ import annotations
 
@@ -8,43 +8,40 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
-from modalprism.plotting.figures.panels import ShownFigure, bare, footer, heading
+from modalprism.plotting.figures.panels import (
+    MARKERS,
+    ShownFigure,
+    bare,
+    clip,
+    footer,
+    heading,
+    marked,
+    share_look,
+    share_ticks,
+    unknown_band,
+    whisker,
+)
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.scores import OURS, Scoring
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, written
 from modalprism.results.table import Table
 
-_MARKERS: Final = "osD^vPX<>*hd"
 _COLUMNS: Final = 4
-_LOW, _HIGH = -0.15, 1.15  # whatever lies beyond is drawn at the edge, as an arrow
+_LIMITS: Final = (-0.15, 1.15)  # a value beyond them is drawn at the edge, as an arrow
 _ROOM: Final = 0.8  # of a row, for the markers of all models
 
 
-def beside_figure(scored: Sequence[Scoring], results: Table, seed: object = None) -> Figure:
+def beside_figure(scored: Sequence[Scoring], results: Table) -> Figure:
     """Draw which part each method gives the first modality.
 
-    Parameters
-    ----------
-    scored : sequence of Scoring
-        Those whose `share` is false have no place here.
-    results : Table
-        Of the same run.
-    seed : object
-        Seed of the study, for the footer.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A row a method, ours first, a marker a model; lines are 95 % intervals. What a method
-        leaves undetermined is hatched, and no marker.
+    Only methods whose `share` is true are drawn: a row a method, ours first, a marker a model, with
+    95 % intervals as lines. What a method leaves undetermined is hatched.
     """
     first = results.modalities[0]
-    one, two = results.shown
+    one, _ = results.shown
     styles = atom_styles(results.shown)[1:3]
     shares = [each for each in scored if each.share]
     datasets = list(dict.fromkeys(each.dataset for each in shares))
@@ -70,34 +67,27 @@ def beside_figure(scored: Sequence[Scoring], results: Table, seed: object = None
                     continue
                 estimate = of[model].estimates[first]
                 middle = place + (number - (len(models) - 1) / 2) * _ROOM / len(models)
-                marker = _MARKERS[number % len(_MARKERS)]
+                marker = MARKERS[number % len(MARKERS)]
                 _mark(axes, middle, _ROOM / len(models), estimate, marker, styles)
                 said.append(f"{model}: {written(estimate, percent=True)}")
             hover_row(axes, place, "\n".join(said))
         ours = sum(method.startswith(OURS) for method in methods)
         axes.axhline(ours - 0.5, color=FAINT, linewidth=0.8)
         axes.axvline(0.5, color=GRID, linewidth=0.8, zorder=0)
-        axes.set_xlim(_LOW, _HIGH)
-        axes.set_xticks(
-            [0, 0.5, 1], [f"0\nonly {label(two, 10, 3)}", "½", f"1\nonly {label(one, 10, 3)}"]
-        )
+        axes.set_xlim(*_LIMITS)
+        share_ticks(axes, results.shown)
         axes.set_yticks(range(len(methods)), [label(method, 26, 2) for method in methods])
         axes.set_ylim(len(methods) - 0.5, -0.5)
     for axes in panels.flat[len(datasets) :]:
         axes.set_visible(False)
-    key = [
-        Line2D([], [], color=INK, linestyle="", marker=_MARKERS[number % len(_MARKERS)],
-               markerfacecolor="white", label=label(model, 24, 1))
-        for number, model in enumerate(models)
-    ]  # fmt: skip
-    heading(figure, f"Which part each method gives the {one}", key)
+    heading(figure, f"Which part each method gives the {one}", marked(models))
     theirs = [
         estimate.n for each in shares if not each.method.startswith(OURS)
         for estimate in each.estimates.values()
     ]  # fmt: skip
     words = [f"baselines {counts(min(theirs), max(theirs))}"] if theirs else []
     words += ["lines: 95 % intervals", "filled: not a half", "hatched: undetermined"]
-    footer(figure, results, "answer", seed, *words)
+    footer(figure, results, "answer", *words)
     return figure
 
 
@@ -110,34 +100,13 @@ def _mark(
     styles: Sequence[AtomStyle],
 ) -> None:
     if not estimate.determined:
-        band = Rectangle(
-            *((0, height - 0.4 * room), 1, 0.8 * room),
-            facecolor="#f1f3f5",
-            edgecolor=GRID,
-            hatch="////",
-            linewidth=0.5,
-            zorder=2,
-        )
-        axes.add_patch(band)
+        unknown_band(axes, (0, 1), height, 0.8 * room)
         return
-    if estimate.bounded:
-        ends = [max(estimate.low, _LOW), min(estimate.high, _HIGH)]
-        axes.plot(ends, [height] * 2, color=INK, linewidth=1, zorder=3)
-    inside = _LOW <= estimate.value <= _HIGH
+    whisker(axes, height, estimate, _LIMITS, linewidth=1)
+    shown = clip(estimate.value, _LIMITS)
+    if shown != estimate.value:
+        marker = "<" if shown == _LIMITS[0] else ">"
     axes.plot(
-        min(max(estimate.value, _LOW), _HIGH),
-        height,
-        marker if inside else ("<" if estimate.value < _LOW else ">"),
-        markersize=4.5,
-        markerfacecolor=_colour(estimate, styles),
-        markeredgecolor=INK,
-        markeredgewidth=0.7,
-        zorder=4,
-    )
-
-
-def _colour(estimate: Estimate, styles: Sequence[AtomStyle]) -> str:
-    first, second = styles
-    if estimate.above(0.5):
-        return first.colour
-    return second.colour if estimate.complement.above(0.5) else "white"
+        shown, height, marker, markersize=4.5, markerfacecolor=share_look(estimate, styles)[1],
+        markeredgecolor=INK, markeredgewidth=0.7, zorder=4,
+    )  # fmt: skip

@@ -1,48 +1,41 @@
-"""How much of the unique information each modality contributes, where the data can tell."""
+"""Figure of the contribution: each modality's part of the unique information of an answer."""
 
 from __future__ import annotations
 
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
+from typing import Final
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
-from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
-from modalprism.plotting.figures.panels import bare, footer, heading
-from modalprism.plotting.figures.rows import AXIS_LETTERS, Rows
+from modalprism.plotting.atoms import INK, atom_styles
+from modalprism.plotting.figures.panels import (
+    bare,
+    clip,
+    contribution_label,
+    footer,
+    heading,
+    share_look,
+    share_ticks,
+    unknown_band,
+    whisker,
+)
+from modalprism.plotting.figures.rows import AXIS_LETTERS, AnswerRows
 from modalprism.plotting.figures.tooltips import hover_row
-from modalprism.results.estimate import Estimate
-from modalprism.results.notation import UNDETERMINED, label, letters, written
+from modalprism.results.notation import label, written
 from modalprism.results.table import Table
 
-_FORMULA = 70
-"""Letters of a formula that an axis has room for."""
-
-_FARTHEST = 0.5  # how far beyond 0 and 1 the axis may follow an interval
-_NUMBER = 0.45  # room for the number, in units of the contribution
+_FARTHEST: Final = 0.5  # how far beyond 0 and 1 the axis may follow an interval
+_NUMBER: Final = 0.45  # room for the number, in units of the contribution
 
 
-def contribution_figure(results: Table, questions: dict[str, str], seed: object = None) -> Figure:
+def contribution_figure(results: Table) -> Figure:
     """Draw the first modality's contribution per model, dataset and kind of pairs.
 
-    Parameters
-    ----------
-    results : Table
-        The results of a profile that has the answer view.
-    questions : dict of str to str
-        A line of text for each dataset; may be empty.
-    seed : object
-        Seed of the study, for the footer.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A contribution that the data cannot determine is a hatched band, not a point.
+    A contribution that the data cannot determine is a hatched band, not a point.
     """
     first, second = results.shown
     _, one, two, _ = atom_styles(results.shown)
-    rows = Rows.of(results, questions, len(results.pairs("answer")))
+    rows = AnswerRows.of(results)
     figure, panels = rows.canvas(results)
     by_kind = dict(panels)
     drawn = []
@@ -56,108 +49,38 @@ def contribution_figure(results: Table, questions: dict[str, str], seed: object 
     low = max(-_FARTHEST, min(0.0, *ends, 0.0))
     high = min(1 + _FARTHEST, max(1.0, *ends, 1.0))
     for axes, height, estimate, learnt in drawn:
-        _row(axes, height, estimate, (low, high), (one, two), learnt)
+        if not estimate.determined:
+            unknown_band(axes, (0, 1), height, 0.64, 7.5)
+            continue
+        alpha = 1 if learnt else 0.45
+        whisker(axes, height, estimate, (low, high), linewidth=1.4, alpha=alpha)
+        marker, colour = share_look(estimate, (one, two))
+        axes.plot(
+            clip(estimate.value, (low, high)), height, marker, markersize=6, markerfacecolor=colour,
+            markeredgecolor=INK, markeredgewidth=0.8, alpha=alpha, zorder=4,
+        )  # fmt: skip
+        axes.annotate(
+            written(estimate, percent=True), (high, height), (10, 0), textcoords="offset points",
+            va="center", fontsize=7,
+        )  # fmt: skip
     for _, axes in panels:
         bare(axes)
         axes.set_xlim(low - 0.03, high + _NUMBER)
-        axes.set_xticks(
-            [0, 0.5, 1],
-            [f"0\nonly {label(second, 10, 2)}", "½\nequal", f"1\nonly {label(first, 10, 2)}"],
-        )
-        axes.set_xlabel(label(quantity_of(first, second), AXIS_LETTERS, 2, prose=True))
-    title = "Contribution: each modality's part of the unique information"
-    heading(figure, title, _key(first, second, one, two))
-    words = ["line: 95 % interval"]
-    if any(not estimate.determined for _, _, estimate, _ in drawn):
-        words.append("undetermined: the unique information is not distinguishable from zero")
-    footer(figure, results, "answer", seed, *words)
-    return figure
-
-
-def _key(first: str, second: str, one: AtomStyle, two: AtomStyle) -> list[Artist]:
+        share_ticks(axes, results.shown, "½\nequal")
+        quantity = contribution_label(results.shown)
+        axes.set_xlabel(label(quantity, AXIS_LETTERS, 2, prose=True))
     looks = (
         (one.marker, one.colour, f"{first} contributes more"),
         ("o", "white", "neither, within the interval"),
         (two.marker, two.colour, f"{second} contributes more"),
     )
-    return [
+    key = [
         Line2D([], [], color=INK, marker=marker, markerfacecolor=colour, linewidth=1.4, label=words)
         for marker, colour, words in looks
     ]
-
-
-def _row(
-    axes: Axes,
-    height: float,
-    estimate: Estimate,
-    limits: tuple[float, float],
-    styles: tuple[AtomStyle, AtomStyle],
-    learnt: bool,
-) -> None:
-    if not estimate.determined:
-        band = Rectangle(
-            (0, height - 0.32), 1, 0.64, facecolor="#f1f3f5", edgecolor=GRID, hatch="////", zorder=2
-        )
-        axes.add_patch(band)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axes.text(
-            0.5,
-            height,
-            UNDETERMINED,
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color=FAINT,
-            bbox=box,
-            zorder=3,
-        )
-        return
-    low, high = limits
-    one, two = styles
-    alpha = 1 if learnt else 0.45
-    if estimate.bounded:
-        ends = [max(estimate.low, low), min(estimate.high, high)]
-        axes.plot(ends, [height] * 2, color=INK, linewidth=1.4, alpha=alpha, zorder=3)
-        for inside, end, marker in (
-            (estimate.low >= low, low, "<"),
-            (estimate.high <= high, high, ">"),
-        ):
-            if not inside:  # the interval goes on beyond the axis
-                axes.plot(end, height, marker, color=INK, markersize=4, alpha=alpha, zorder=3)
-    if estimate.above(0.5):
-        colour, marker = one.colour, one.marker
-    elif estimate.bounded and estimate.high < 0.5:
-        colour, marker = two.colour, two.marker
-    else:
-        colour, marker = "white", "o"
-    axes.plot(
-        min(max(estimate.value, low), high),
-        height,
-        marker,
-        markersize=6,
-        markerfacecolor=colour,
-        markeredgecolor=INK,
-        markeredgewidth=0.8,
-        alpha=alpha,
-        zorder=4,
-    )
-    axes.annotate(
-        written(estimate, percent=True),
-        (high, height),
-        (10, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=7,
-    )
-
-
-def quantity_of(first: str, second: str) -> str:
-    """Say what an axis of contributions shows, with the formula where names are short.
-
-    Examples
-    --------
-    >>> quantity_of("image", "text")
-    'contribution of image: U image / (U image + U text)'
-    """
-    formula = f": U {first} / (U {first} + U {second})"
-    return f"contribution of {first}" + (formula if letters(formula) <= _FORMULA else "")
+    heading(figure, "Contribution: each modality's part of the unique information", key)
+    words = ["line: 95 % interval"]
+    if any(not estimate.determined for _, _, estimate, _ in drawn):
+        words.append("undetermined: the unique information is not distinguishable from zero")
+    footer(figure, results, "answer", *words)
+    return figure

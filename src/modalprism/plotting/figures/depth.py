@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -26,22 +25,10 @@ TITLES: Final = {
 }
 
 
-def depth_figure(results: Table, view: str, seed: object = None) -> Figure:
-    """Draw the atoms of a layer view over depth.
+def depth_figure(results: Table, view: str) -> Figure:
+    """Draw the atoms of the stream or the encoding view over depth.
 
-    Parameters
-    ----------
-    results : Table
-        The results of a profile that has the view.
-    view : str
-        ``stream`` or ``encoding``.
-    seed : object
-        Seed of the study, for the footer.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Models down, datasets across, one information axis for all panels.
+    Models go down, datasets across, with one information axis for all panels.
     """
     styles = atom_styles(results.shown)
     fused = False
@@ -59,7 +46,7 @@ def depth_figure(results: Table, view: str, seed: object = None) -> Figure:
     words = ["ribbons: 95 % intervals", "hollow, hatched: not told apart from noise"]
     if fused:
         words.append("between the dashed lines: fusion, redundancy rises")
-    footer(figure, results, view, seed, *words)
+    footer(figure, results, view, *words)
     return figure
 
 
@@ -75,20 +62,17 @@ def _panel(
     axes: Axes, results: Table, case: Case, view: str, styles: tuple[AtomStyle, ...]
 ) -> None:
     layers = results.layers(case, view)
-    atoms = np.array(
-        [
-            [(a.value, a.low, a.high) if a else (np.nan,) * 3 for a in results.atoms(case, view, k)]
-            for k in layers
-        ]
-    )  # depth × atom × (value, low, high)
-    noise = np.array(
-        [[a is not None and not _told(a) for a in results.atoms(case, view, k)] for k in layers]
-    )
+    course = [results.atoms(case, view, layer) for layer in layers]
+    nothing = Estimate(np.nan)
+    # depth × atom × (value, low, high)
+    numbers = np.array([[(a.value, a.low, a.high) for a in (b or nothing for b in atoms)]
+                        for atoms in course])  # fmt: skip
+    noise = np.array([[a is not None and not a.nonzero for a in atoms] for atoms in course])
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.grid(axis="y")
     axes.tick_params(axis="y", length=0)
     for index, style in enumerate(styles):
-        value, low, high = atoms[:, index].T
+        value, low, high = numbers[:, index].T
         axes.fill_between(layers, low, high, color=style.colour, alpha=0.22, linewidth=0)
         if noise[:, index].any():
             axes.fill_between(
@@ -106,20 +90,13 @@ def _panel(
                     markeredgecolor="white" if told else style.colour,
                     markeredgewidth=0.3 if told else 0.8,
                 )  # fmt: skip
-    for layer in layers:
+    for layer, atoms in zip(layers, course, strict=True):
         lines = [
             f"{style.name}: {written(atom)}"
-            for style, atom in zip(styles, results.atoms(case, view, layer), strict=True)
+            for style, atom in zip(styles, atoms, strict=True)
             if atom is not None
         ]
         name = results.layer_name(case, view, layer)
         hover_area(axes, layer - 0.5, layer + 0.5, "\n".join([f"{case.name}, {name}", *lines]))
     if len(layers) == 1:  # a lone depth would fill the axis with nothing around it
         axes.set_xlim(layers[0] - 1, layers[0] + 1)
-
-
-def _told(atom: Estimate) -> bool:
-    """Whether an atom is told apart from noise, by its null or else by its interval."""
-    if math.isfinite(atom.p_value):
-        return not atom.noise
-    return not atom.bounded or not atom.low <= 0 <= atom.high

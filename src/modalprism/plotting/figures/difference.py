@@ -67,7 +67,7 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
     facts = [counts(int(frame["n_1"].min()), int(frame["n_1"].max())), "lines: 95 % intervals"]
     if len(largest) > len(pairs):
         facts.append(f"the {len(pairs)} of {len(largest)} pairs that differ most")
-    write_below(figure, facts)
+    write_below(figure, *facts)
     return figure
 
 

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
-from modalprism.plotting.atoms import FAINT, INK
+from modalprism.plotting.atoms import INK
+from modalprism.plotting.figures.panels import clip, unknown_band, whisker
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import UNDETERMINED, number
+from modalprism.results.notation import number
 
-UNKNOWN_LOOK: Final[dict[str, Any]] = {
-    "facecolor": "#f1f3f5",
-    "edgecolor": "#c3c9d0",
-    "hatch": "////",
-}
 _LANE: Final = 0.17  # of a row: before stands so far above its middle, after so far below
 _MOST_DIGITS: Final = 4
 
@@ -54,25 +49,21 @@ class Ends:
 
 @dataclass(frozen=True)
 class DumbbellLook:
-    """How the dumbbells of a panel look.
+    """The look of the dumbbells of a panel.
 
     Attributes
     ----------
     colour, marker : str
     limits : (float, float)
-        What lies beyond is drawn at its edge; an interval ends there in an arrow.
+        Values beyond are drawn at the edge; an interval ends there in an arrow.
     band : (float, float)
-        From where to where the band reaches that stands for an undetermined value.
+        Ends of the band for an undetermined value.
     """
 
     colour: str
     marker: str
     limits: tuple[float, float]
     band: tuple[float, float]
-
-    def inside(self, value: float) -> float:
-        """Return the value, or the limit that it lies beyond."""
-        return min(max(value, self.limits[0]), self.limits[1])
 
 
 def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> None:
@@ -94,11 +85,11 @@ def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> Non
     lanes = place - _LANE, place + _LANE
     both = ends.before, ends.after
     if None not in both and not ends.known:
-        _unknown(axes, place, 4 * _LANE, look)
+        unknown_band(axes, look.band, place, 4 * _LANE, 6)
         return
     if len(ends.known) == len(both):
         axes.plot(
-            [look.inside(one.value) for one in ends.known],
+            [clip(one.value, look.limits) for one in ends.known],
             lanes,
             color=look.colour,
             zorder=2,
@@ -113,12 +104,12 @@ def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> Non
         if estimate is None:
             continue
         if not estimate.determined:
-            _unknown(axes, lane, 1.7 * _LANE, look)
+            unknown_band(axes, look.band, lane, 1.7 * _LANE, 6)
             continue
-        _whisker(axes, lane, estimate, look)
+        whisker(axes, lane, estimate, look.limits, linewidth=1, solid_capstyle="butt")
         axes.plot(
-            look.inside(estimate.value), lane, look.marker, markersize=5.5, markerfacecolor=face,
-            markeredgecolor=INK, markeredgewidth=0.9, zorder=4,
+            clip(estimate.value, look.limits), lane, look.marker, markersize=5.5,
+            markerfacecolor=face, markeredgecolor=INK, markeredgewidth=0.9, zorder=4,
         )  # fmt: skip
 
 
@@ -140,23 +131,3 @@ def signed(value: float, digits: int = 2) -> str:
     while digits < _MOST_DIGITS and value != 0 and float(f"{value:.{digits}f}") == 0:
         digits += 1
     return ("+" if value > 0 else "") + number(value, digits)
-
-
-def _whisker(axes: Axes, lane: float, estimate: Estimate, look: DumbbellLook) -> None:
-    if not estimate.bounded:
-        return
-    shown = [look.inside(estimate.low), look.inside(estimate.high)]
-    axes.plot(shown, [lane] * 2, color=INK, linewidth=1, solid_capstyle="butt", zorder=3)
-    for end, drawn, arrow in zip((estimate.low, estimate.high), shown, "<>", strict=True):
-        if end != drawn:  # the interval goes on beyond the axis
-            axes.plot(drawn, lane, arrow, color=INK, markersize=3.5, zorder=3)
-
-
-def _unknown(axes: Axes, middle: float, height: float, look: DumbbellLook) -> None:
-    left, right = look.band
-    corner = left, middle - height / 2
-    axes.add_patch(Rectangle(corner, right - left, height, zorder=1.5, **UNKNOWN_LOOK))
-    axes.text(
-        (left + right) / 2, middle, UNDETERMINED, ha="center", va="center", fontsize=6, color=FAINT,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8}, zorder=1.6,
-    )  # fmt: skip

@@ -84,7 +84,6 @@ def examples_figure(
     results: Table,
     case: Case,
     found: Mapping[Key, Sequence[ShownExample]],
-    seed: object = None,
 ) -> Figure:
     """Draw the examples of a case, a row of cards an atom.
 
@@ -96,8 +95,6 @@ def examples_figure(
     found : mapping of (atom, modality) to sequence of ShownExample
         The first four of each are drawn. An atom that is not told from zero over the dataset has
         none: its examples would be those of noise.
-    seed : object
-        Seed of the study, for the footer.
     """
     styles = atom_styles(results.shown)
     rows = _rows(results, case, found)
@@ -129,7 +126,7 @@ def examples_figure(
     )
     redundancy = results.get(case, "answer", "redundancy")
     facts = [] if redundancy is None else [counts(redundancy.n, redundancy.n)]
-    facts += [] if seed is None else [f"seed {seed}"]
+    facts += [] if results.seed is None else [f"seed {results.seed}"]
     facts += [
         f"bars: pointwise atoms, estimates that have no interval; numbers: their sum "
         f"({results.unit('answer')})"

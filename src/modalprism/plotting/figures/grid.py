@@ -1,4 +1,4 @@
-"""The panels of what runs over depth: models down, datasets across, one axis for all."""
+"""Panels for what runs over depth: models down, datasets across, one axis for all."""
 
 from __future__ import annotations
 
@@ -24,13 +24,7 @@ def depth_panels(
 ) -> tuple[ShownFigure, list[tuple[Case, Axes]]]:
     """Return a figure with an empty panel for each model and dataset of a layer view.
 
-    Parameters
-    ----------
-    results : Table
-    view : str
-        ``stream`` or ``encoding``.
-    quantity : str
-        What the common axis shows; by default the information about the target.
+    `quantity` names what the common axis shows; by default the information about the target.
     """
     cases = results.cases(view)
     columns = list(dict.fromkeys((case.dataset, case.pairs) for case in cases))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
@@ -10,31 +10,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from modalprism.plotting.atoms import FAINT, INK, atom_styles
-from modalprism.plotting.figures.panels import footer, heading
+from modalprism.plotting.figures.panels import UNKNOWN, footer, heading
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import label, number, shortened
+from modalprism.results.notation import label, parts, shortened
 from modalprism.results.table import Table
 
 _CELL: Final = (0.72, 0.42)  # inches
 _DARK: Final = 0.55  # of the way to a full colour, from where on the text is white
 
 
-def heat_figure(results: Table, seed: object = None) -> Figure:
-    """Draw the answer view as models × datasets.
+def heat_figure(results: Table) -> Figure:
+    """Draw the answer view as models × datasets, three maps a kind of pairs.
 
-    Parameters
-    ----------
-    results : Table
-        The results of one profile, or of several that were put together.
-    seed : object
-        Seed of the study, for the footer.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Three maps a kind of pairs: the first modality's contribution, from the second modality's
-        colour at 0 over white at ½ to its own at 1, and the redundant and the synergistic part of
-        the information. What the data cannot determine is hatched.
+    The first map is the first modality's contribution, from the second modality's colour at 0 over
+    white at ½ to its own at 1. The others are the redundant and the synergistic part of the
+    information. What is undetermined is hatched.
     """
     one_name, two_name = results.shown
     shared, one, two, joint = atom_styles(results.shown)
@@ -80,7 +70,7 @@ def heat_figure(results: Table, seed: object = None) -> Figure:
         "hatched: undetermined",
         "small: 95 % interval",
     )
-    footer(figure, results, "answer", seed, *words)
+    footer(figure, results, "answer", *words)
     return figure
 
 
@@ -105,19 +95,15 @@ def _cell(
     column, row = at
     corner = column - 0.47, row - 0.47
     if estimate is None or not estimate.determined:
-        hatch = "////" if estimate is not None else ""
-        panel.add_patch(
-            Rectangle(corner, 0.94, 0.94, facecolor="#f1f3f5", edgecolor="#c3c9d0", hatch=hatch)
-        )
+        looks = UNKNOWN if estimate is not None else UNKNOWN | {"hatch": ""}
+        panel.add_patch(Rectangle(corner, 0.94, 0.94, **looks))
         return
+    value, interval = parts(estimate.scaled(100, "1"), 0)
     inside = min(max(estimate.value, 0.0), 1.0)
     panel.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=colour_of(inside), edgecolor="none"))
     strength = abs(inside - 0.5) * 2 if around_half else inside
     ink = "white" if strength > _DARK else INK
-    panel.text(
-        column, row - 0.1, number(estimate.value * 100, 0), ha="center", va="center", color=ink
-    )
-    if estimate.bounded:
-        ends = f"{number(estimate.low * 100, 0)}, {number(estimate.high * 100, 0)}"
-        faint = "white" if strength > _DARK else FAINT
-        panel.text(column, row + 0.26, ends, ha="center", va="center", fontsize=5.5, color=faint)
+    faint = "white" if strength > _DARK else FAINT
+    centred: dict[str, Any] = {"ha": "center", "va": "center"}
+    panel.text(column, row - 0.1, value, color=ink, **centred)
+    panel.text(column, row + 0.26, interval.strip("[]"), fontsize=5.5, color=faint, **centred)

@@ -1,25 +1,32 @@
-"""What the figures share around their panels: title, key, footer and bare axes."""
+"""Parts that figures share: titles, keys, footers, axes, and how shares of a whole are marked."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
-from modalprism.plotting.atoms import FAINT, AtomStyle
-from modalprism.results.notation import counts, label, letters
+from modalprism.plotting.atoms import FAINT, INK, AtomStyle
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import UNDETERMINED, counts, label, letters
 from modalprism.results.table import Table
 
-_SWATCH_INCHES: Final = 0.6  # what an entry of the key takes, and what each of its letters
+MARKERS: Final = "osD^vPX<>*hd"
+"""Of models, or of datasets, in their order."""
+UNKNOWN: Final[dict[str, Any]] = {"facecolor": "#f1f3f5", "edgecolor": "#c3c9d0", "hatch": "////"}
+"""The look of what is undetermined."""
+_SWATCH_INCHES: Final = 0.6  # of an entry of the key, and of each of its letters
 _LETTER_INCHES: Final = 0.064
 _TITLE_INCHES: Final = 0.095
 _SMALL_LETTER_INCHES: Final = 0.05
+_FORMULA_LETTERS: Final = 70
 
 
 class ShownFigure(Figure):
@@ -39,34 +46,34 @@ def patches(styles: Sequence[AtomStyle]) -> list[Artist]:
     ]
 
 
+def marked(names: Sequence[str]) -> list[Artist]:
+    """Return the key of what has `MARKERS`."""
+    return [
+        Line2D([], [], color=INK, linestyle="", marker=MARKERS[place % len(MARKERS)],
+               markerfacecolor="white", label=label(name, 24, 1))
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+
+
 def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
     """Put the title and the key of the atoms above the panels; a wide key takes two lines."""
     wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * letters(str(one.get_label())) for one in key)
     lines = 1 if wanted <= figure.get_figwidth() else 2
+    title = label(title, int(figure.get_figwidth() / _TITLE_INCHES), 2, prose=True)
     figure.legend(
-        handles=key,
-        title=label(title, int(figure.get_figwidth() / _TITLE_INCHES), 2, prose=True),
-        title_fontproperties={"weight": "bold", "size": 10},
-        alignment="left",
-        loc="outside upper left",
-        ncols=math.ceil(len(key) / lines),
-        handlelength=2.4,
-        handleheight=1.0,
-        columnspacing=1.4,
-        borderpad=0,
-        borderaxespad=0.4,
-    )
+        handles=key, title=title, title_fontproperties={"weight": "bold", "size": 10},
+        alignment="left", loc="outside upper left", ncols=math.ceil(len(key) / lines),
+        handlelength=2.4, handleheight=1.0, columnspacing=1.4, borderpad=0, borderaxespad=0.4,
+    )  # fmt: skip
 
 
-def footer(figure: Figure, results: Table, view: str, seed: object, *words: str) -> None:
-    """State below the panels what the reader needs to judge them: n, seed, meaning of marks."""
-    facts = [counts(*results.sizes(view))]
-    if seed is not None:
-        facts.append(f"seed {seed}")
-    write_below(figure, [*facts, *words])
+def footer(figure: Figure, results: Table, view: str, *words: str) -> None:
+    """State n, seed and the meaning of marks below the panels."""
+    seed = [] if results.seed is None else [f"seed {results.seed}"]
+    write_below(figure, counts(*results.sizes(view)), *seed, *words)
 
 
-def write_below(figure: Figure, facts: Sequence[str]) -> None:
+def write_below(figure: Figure, *facts: str) -> None:
     """Write facts below the panels, in lines as long as the figure is wide."""
     words = label(" · ".join(facts), int(figure.get_figwidth() / _SMALL_LETTER_INCHES), prose=True)
     figure.supxlabel(words, x=0.01, ha="left", fontsize=7, color=FAINT)
@@ -77,3 +84,64 @@ def bare(axes: Axes) -> None:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
+
+
+def contribution_label(modalities: tuple[str, str]) -> str:
+    """Return the label of an axis of contributions, with the formula if names are short.
+
+    Examples
+    --------
+    >>> contribution_label(("image", "text"))
+    'contribution of image: U image / (U image + U text)'
+    """
+    first, second = modalities
+    formula = f": U {first} / (U {first} + U {second})"
+    return f"contribution of {first}" + (formula if letters(formula) <= _FORMULA_LETTERS else "")
+
+
+def share_ticks(axes: Axes, modalities: tuple[str, str], half: str = "½") -> None:
+    """Mark the ends of a share on the horizontal axis: only the second modality, only the first."""
+    first, second = (f"only {label(name, 10, 2)}" for name in modalities)
+    axes.set_xticks([0, 0.5, 1], [f"0\n{second}", half, f"1\n{first}"])
+
+
+def share_look(estimate: Estimate, styles: Sequence[AtomStyle]) -> tuple[str, str]:
+    """Return marker and colour of the modality with more than a half, or of neither."""
+    for share, style in zip((estimate, estimate.complement), styles, strict=True):
+        if share.above(0.5):
+            return style.marker, style.colour
+    return "o", "white"
+
+
+def clip(value: float, limits: tuple[float, float]) -> float:
+    """Return the value, or the limit that it lies beyond."""
+    return min(max(value, limits[0]), limits[1])
+
+
+def whisker(
+    axes: Axes, height: float, estimate: Estimate, limits: tuple[float, float], **looks: Any
+) -> None:
+    """Draw an interval as a line; an arrow marks an end that lies beyond the limits."""
+    if not estimate.bounded:
+        return
+    shown = [clip(end, limits) for end in (estimate.low, estimate.high)]
+    axes.plot(shown, [height] * 2, color=INK, zorder=3, **looks)
+    for end, drawn, arrow in zip((estimate.low, estimate.high), shown, "<>", strict=True):
+        if end != drawn:
+            alpha = looks.get("alpha")
+            axes.plot(drawn, height, arrow, color=INK, markersize=3.5, alpha=alpha, zorder=3)
+
+
+def unknown_band(
+    axes: Axes, ends: tuple[float, float], middle: float, height: float, fontsize: float = 0
+) -> None:
+    """Draw a band for an undetermined value, with the word in it if it has a font size."""
+    left, right = ends
+    corner = left, middle - height / 2
+    axes.add_patch(Rectangle(corner, right - left, height, linewidth=0.5, zorder=1.5, **UNKNOWN))
+    if fontsize:
+        axes.text(
+            (left + right) / 2, middle, UNDETERMINED, ha="center", va="center", color=FAINT,
+            fontsize=fontsize, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            zorder=1.6,
+        )  # fmt: skip

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from modalprism.plotting.atoms import INK, atom_styles
 from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import bare, footer, heading, patches
-from modalprism.plotting.figures.rows import AXIS_LETTERS, PANEL_WIDTH, Rows
+from modalprism.plotting.figures.rows import AXIS_LETTERS, PANEL_WIDTH, AnswerRows
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, parts, written
@@ -18,29 +18,14 @@ from modalprism.results.table import Case, Table
 _FRACTIONS = tuple(f"{atom}_fraction" for atom in ATOMS)
 
 
-def prism_figure(
-    results: Table, questions: dict[str, str], seed: object = None, *, percent: bool = False
-) -> Figure:
+def prism_figure(results: Table, *, percent: bool = False) -> Figure:
     """Draw one stacked bar per model, dataset and kind of pairs.
 
-    Parameters
-    ----------
-    results : Table
-        Of a profile that has the answer view.
-    questions : dict of str to str
-        A line of text for each dataset; may be empty.
-    seed : object
-        Seed of the study, for the footer.
-    percent : bool
-        Whether bars are in per cent of the information, instead of the study's unit.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Negative atoms are stacked to the left of zero; a tick marks I, the sum of the atoms.
+    Negative atoms are stacked to the left of zero, and a tick marks I, the sum of the atoms. Bars
+    are in the study's unit, or in per cent of the information.
     """
     styles = atom_styles(results.shown)
-    rows = Rows.of(results, questions, len(results.pairs("answer")))
+    rows = AnswerRows.of(results)
     figure, panels = rows.canvas(results)
     by_kind = dict(panels)
     quantity = "part of the information" if percent else "information"
@@ -78,7 +63,7 @@ def prism_figure(
     heading(figure, "What the answer takes from each modality", [*patches(styles), tick])
     numbers = f"numbers: I ({results.unit('answer')})"
     numbers += ", which is 100 %" if percent else " and its interval"
-    footer(figure, results, "answer", seed, "thin lines: 95 % interval of each segment", numbers)
+    footer(figure, results, "answer", "thin lines: 95 % interval of each segment", numbers)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The rows that the answer figures share: one block per dataset, one row per model."""
+"""Rows that the answer figures share: one block per dataset, one row per model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EDGES: Final = 1.45  # inches for title, key, axis and footer
 
 
 @dataclass(frozen=True)
-class Rows:
+class AnswerRows:
     """Where each model and dataset stands.
 
     Attributes
@@ -49,8 +49,9 @@ class Rows:
     pitch: float
 
     @classmethod
-    def of(cls, results: Table, questions: dict[str, str], panels: int) -> Rows:
+    def of(cls, results: Table) -> AnswerRows:
         """Lay out the rows of the answer view."""
+        questions, panels = results.manifest.get("datasets", {}), len(results.pairs("answer"))
         present = {(case.model, case.dataset) for case in results.cases("answer")}
         places: dict[tuple[str, str], float] = {}
         labels: dict[tuple[str, str], str] = {}
@@ -59,7 +60,7 @@ class Rows:
         characters = int((panels * PANEL_WIDTH + _LABEL_WIDTH) / 0.072)
         depth = 0.0
         for dataset in results.datasets("answer"):
-            question = questions.get(dataset, "")
+            question = str(questions.get(dataset, ""))
             name = shortened(dataset, characters // 2)
             text = f"{name}: {question}" if question else name
             headers.append((depth, label(text, characters, 1, prose=True)))
@@ -84,7 +85,7 @@ class Rows:
         return self.places[case.model, case.dataset]
 
     def learnt(self, case: Case) -> bool:
-        """Whether nothing says that the model has not learnt the dataset."""
+        """Whether the accuracy is above chance, or unknown."""
         return (case.model, case.dataset) not in self.unlearnt
 
     def canvas(self, results: Table) -> tuple[Figure, list[tuple[str, Axes]]]:
@@ -103,16 +104,10 @@ class Rows:
         for height, text in self.headers:
             # Starts at the figure's edge and runs over both panels, whose rows are empty here.
             left.annotate(
-                text,
-                (0.012, height),
-                xycoords=("figure fraction", "data"),
-                va="center",
-                fontsize=8,
-                fontweight="bold",
-                in_layout=False,
-                annotation_clip=False,
+                text, (0.012, height), xycoords=("figure fraction", "data"), va="center",
+                fontsize=8, fontweight="bold", in_layout=False, annotation_clip=False,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-            )
+            )  # fmt: skip
         left.set_zorder(2)  # its headers lie on top of the next panel's grid
         left.patch.set_visible(False)
         return figure, list(zip(kinds, axes, strict=True))
