@@ -16,7 +16,7 @@ from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.intervals import Array
 from modalprism.baselines.moments import moments_of, noting
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, frozen
-from modalprism.baselines.states import Place, before_fusion, place_of, positions_of, span_of
+from modalprism.baselines.states import StateKey, before_fusion, positions_of, span_of, state_key
 from modalprism.capture.adapter import Site
 from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError
@@ -42,10 +42,10 @@ class AnswerOfStates:
         self.runner, self.batch = runner, batch
         self.adapter = runner.subject.adapter
         self.sites = before_fusion(self.adapter)
-        self.states: dict[Place, Tensor] = {}
+        self.states: dict[StateKey, Tensor] = {}
 
         def note(site: Site, _modality: str, state: Tensor) -> Tensor:
-            self.states[place_of(site)] = state.detach().clone()
+            self.states[state_key(site)] = state.detach().clone()
             return state
 
         with torch.no_grad(), replaced_states(self.adapter.model, self.sites, note):
@@ -58,7 +58,7 @@ class AnswerOfStates:
         given = dict(zip(self.states, states, strict=True))
 
         def put(site: Site, _modality: str, _state: Tensor) -> Tensor:
-            return given[place_of(site)]
+            return given[state_key(site)]
 
         with replaced_states(self.adapter.model, self.sites, put):
             logs = self._logarithm(self.runner.probabilities(self.batch))
@@ -83,11 +83,11 @@ class AnswerOfStates:
             positions[span] = means[modality].to(positions) if modality in means else 0.0
         return tuple(made.values())
 
-    def spans(self) -> Mapping[str, tuple[Place, Tensor]]:
+    def spans(self) -> Mapping[str, tuple[StateKey, Tensor]]:
         """Return the place of every modality, and which positions there belong to it, (b, t)."""
         spans = self.adapter.spans(self.batch.inputs)
         return {
-            modality: (place_of(site), span_of(spans, modality, self.states[place_of(site)]))
+            modality: (state_key(site), span_of(spans, modality, self.states[state_key(site)]))
             for site in self.sites
             for modality in site.modalities
         }

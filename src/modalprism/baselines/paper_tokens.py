@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.baselines.running import Runner
-from modalprism.baselines.states import before_fusion, place_of, positions_of, span_of
+from modalprism.baselines.states import before_fusion, positions_of, span_of, state_key
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError
@@ -38,11 +38,11 @@ class Tokens:
 
 def fused_sites(adapter: Adapter) -> dict[int, list[Site]]:
     """Return the sites of the fused states of every layer; an `InputError` if no layer fuses."""
-    unfused = {place_of(site) for site in before_fusion(adapter)}
+    unfused = {state_key(site) for site in before_fusion(adapter)}
     found: dict[int, list[Site]] = {}
     for site in adapter.sites():
         spans = set(site.modalities) <= set(adapter.modalities)
-        if site.layer and spans and place_of(site) not in unfused:
+        if site.layer and spans and state_key(site) not in unfused:
             found.setdefault(site.layer, []).append(site)
     if adapter.fused == "none" or not found:
         raise InputError(

@@ -15,11 +15,11 @@ from modalprism.errors import InputError
 
 _GRID: Final = 4
 
-Place = tuple[str, str, int | str]
+StateKey = tuple[str, str, int | str]
 """Of a tensor: its module, whether it enters or leaves, and which part; see `Site`."""
 
 
-def place_of(site: Site) -> Place:
+def state_key(site: Site) -> StateKey:
     """Return the place of a site's tensor."""
     return site.module, site.reads, site.part
 

@@ -31,7 +31,7 @@ _GRAIN_NS: Final = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Shown:
     """A folder that holds something to show.
 
     `name` is its path from the served folder, and `finished` whether it is complete.
@@ -54,7 +54,7 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class Run(_Place):
+class Run(_Shown):
     """A run's folder; the run is finished where the profile and its manifest are there."""
 
     def changed(self) -> float:
@@ -67,7 +67,7 @@ class Run(_Place):
 
 
 @dataclass(frozen=True)
-class Comparison(_Place):
+class Comparison(_Shown):
     """A folder of `modalprism compare`, finished where the page is there."""
 
     def changed(self) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from modalprism.progress import silent
 from modalprism.results.estimate import Estimate
-from modalprism.studies.validation.case import Case
+from modalprism.studies.validation.case import StoreUnderTest
 from modalprism.studies.validation.embedding_checks import (
     Duplicate,
     RandomLabels,
@@ -38,14 +38,14 @@ def case(tmp_path_factory):
     arrays = {"image": image, "text": text, "label": kind, "group/pair": np.arange(160) // 2}
     write_store(path, arrays, {})
     study_store = StudyStore("model", "data", EmbeddingStore.open(path))
-    made = Case(study_store, SETTINGS, examples=100, runs=20, track=silent)
-    made.base = made.question(0).answer()
+    made = StoreUnderTest(study_store, SETTINGS, examples=100, runs=20, track=silent)
+    made.base = made.request(0).answer()
     return made
 
 
-def look(check, case, **changes):
+def evaluate(check, case, **changes):
     analysis = replace(case.analysis(), **changes)
-    return check.look(case, 0, {check.name: analysis})
+    return check.evaluate(case, 0, {check.name: analysis})
 
 
 def test_the_sample_is_drawn_anew_with_every_draw(case):
@@ -54,18 +54,18 @@ def test_the_sample_is_drawn_anew_with_every_draw(case):
     assert (np.diff(first.rows) > 0).all()
     assert set(first.rows) != set(second.rows)
     np.testing.assert_array_equal(first.groups["pair"], first.rows // 2)
-    assert case.question(1).settings.seed == case.question(0).settings.seed + 1
+    assert case.request(1).settings.seed == case.request(0).settings.seed + 1
 
 
 def test_shuffled_rows_move_one_embedding_alone(case):
     check = ShuffledRows("image", "text")
-    (question,) = check.questions(case, 0).values()
+    (request,) = check.requests(case, 0).values()
     held = case.sample(0).embeddings
-    assert not np.array_equal(question.embeddings["image"], held["image"])
-    shuffled, rows = (np.sort(of["image"], 0) for of in (question.embeddings, held))
+    assert not np.array_equal(request.embeddings["image"], held["image"])
+    shuffled, rows = (np.sort(of["image"], 0) for of in (request.embeddings, held))
     np.testing.assert_array_equal(shuffled, rows)
-    np.testing.assert_array_equal(question.embeddings["text"], held["text"])
-    np.testing.assert_array_equal(question.target, case.sample(0).target)
+    np.testing.assert_array_equal(request.embeddings["text"], held["text"])
+    np.testing.assert_array_equal(request.target, case.sample(0).target)
 
 
 def test_of_shuffled_rows_nothing_may_be_told(case):
@@ -76,27 +76,27 @@ def test_of_shuffled_rows_nothing_may_be_told(case):
         "synergy": NOTHING,
         "contribution": (Estimate(0.0, -0.01, 0.01), Estimate(1.0, 0.99, 1.01)),
     }
-    assert look(check, case, **quiet).surprises == frozenset()
-    assert look(check, case, **quiet | {"synergy": FOUND}).surprises == {"S"}
-    assert look(check, case, **quiet | {"unique": (FOUND, FOUND)}).surprises == {"U image"}
+    assert evaluate(check, case, **quiet).surprises == frozenset()
+    assert evaluate(check, case, **quiet | {"synergy": FOUND}).surprises == {"S"}
+    assert evaluate(check, case, **quiet | {"unique": (FOUND, FOUND)}).surprises == {"U image"}
     shared = (Estimate(0.2, 0.1, 0.3), Estimate(0.8, 0.7, 0.9))
-    assert look(check, case, **quiet | {"contribution": shared}).surprises == {"C text"}
+    assert evaluate(check, case, **quiet | {"contribution": shared}).surprises == {"C text"}
     unknown = (Estimate(float("nan")),) * 2
-    seen = look(check, case, **quiet | {"contribution": unknown})
+    seen = evaluate(check, case, **quiet | {"contribution": unknown})
     assert seen.surprises == frozenset()
     assert "undetermined" in seen.words
 
 
 def test_a_modality_beside_itself_is_redundant(case):
     check = Duplicate("image")
-    (question,) = check.questions(case, 0).values()
-    one, other = question.embeddings.values()
+    (request,) = check.requests(case, 0).values()
+    one, other = request.embeddings.values()
     np.testing.assert_array_equal(one, other)
     whole = {"redundancy": FOUND, "information": FOUND}
     whole |= {"unique": (NOTHING, NOTHING), "synergy": NOTHING}
-    assert look(check, case, **whole).surprises == frozenset()
-    assert look(check, case, **whole | {"redundancy": NOTHING}).surprises == {"R"}
-    seen = look(check, case, **whole | {"synergy": FOUND})
+    assert evaluate(check, case, **whole).surprises == frozenset()
+    assert evaluate(check, case, **whole | {"redundancy": NOTHING}).surprises == {"R"}
+    seen = evaluate(check, case, **whole | {"synergy": FOUND})
     assert seen.surprises == {"S"}
     assert "S 0.400" in seen.words
 
@@ -105,35 +105,35 @@ def test_what_tells_nothing_cannot_be_redundant(case, monkeypatch):
     silent_image = replace(case.analysis(), marginal_information=(NOTHING, FOUND))
     monkeypatch.setattr(case, "base", silent_image)
     with pytest.raises(NotRunError, match="image alone tells nothing"):
-        Duplicate("image").questions(case, 0)
+        Duplicate("image").requests(case, 0)
 
 
 def test_swapped_labels_are_swapped_back(case):
     check, base = Swapped(), case.analysis()
-    (question,) = check.questions(case, 0).values()
-    assert list(question.embeddings) == ["text", "image"]
-    np.testing.assert_array_equal(question.embeddings["text"], case.sample(0).embeddings["image"])
+    (request,) = check.requests(case, 0).values()
+    assert list(request.embeddings) == ["text", "image"]
+    np.testing.assert_array_equal(request.embeddings["text"], case.sample(0).embeddings["image"])
     turned = {"unique": base.unique[::-1]}
-    assert look(check, case, **turned).surprises == frozenset()
-    assert look(check, case, **turned | {"synergy": FOUND}).surprises == {"S"}
+    assert evaluate(check, case, **turned).surprises == frozenset()
+    assert evaluate(check, case, **turned | {"synergy": FOUND}).surprises == {"S"}
 
 
 def test_of_random_labels_nothing_may_be_told(case):
     check = RandomLabels()
-    (question,) = check.questions(case, 0).values()
-    assert sorted(question.target) == sorted(case.sample(0).target)
-    assert not np.array_equal(question.target, case.sample(0).target)
+    (request,) = check.requests(case, 0).values()
+    assert sorted(request.target) == sorted(case.sample(0).target)
+    assert not np.array_equal(request.target, case.sample(0).target)
     quiet = dict.fromkeys(("redundancy", "synergy", "information"), NOTHING)
     quiet |= dict.fromkeys(("unique", "marginal_information"), (NOTHING, NOTHING))
-    assert look(check, case, **quiet).surprises == frozenset()
-    assert look(check, case, **quiet | {"redundancy": FOUND}).surprises == {"R"}
+    assert evaluate(check, case, **quiet).surprises == frozenset()
+    assert evaluate(check, case, **quiet | {"redundancy": FOUND}).surprises == {"R"}
 
 
 def test_the_same_run_gives_the_same_bits(case):
     check = Twice()
-    assert look(check, case).surprises == frozenset()
+    assert evaluate(check, case).surprises == frozenset()
     nudged = replace(case.analysis().synergy, high=case.analysis().synergy.high + 1e-12)
-    assert look(check, case, synergy=nudged).surprises == {"bits"}
+    assert evaluate(check, case, synergy=nudged).surprises == {"bits"}
 
 
 @pytest.mark.slow

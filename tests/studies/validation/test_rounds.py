@@ -25,22 +25,22 @@ class Scripted(Check):
         self.name, self.surprises = name, surprises
         self.draws = 1 if once else 3
 
-    def look(self, case, draw, answers):  # noqa: ARG002
+    def evaluate(self, case, draw, answers):  # noqa: ARG002
         return Seen(frozenset(self.surprises[draw]), f"draw {draw + 1}", REST)
 
 
 class Unfit(Scripted):
-    def look(self, case, draw, answers):  # noqa: ARG002
+    def evaluate(self, case, draw, answers):  # noqa: ARG002
         raise NotRunError("there is no second hand")
 
 
 class Once(Scripted):
     """Can be looked at once alone."""
 
-    def look(self, case, draw, answers):
+    def evaluate(self, case, draw, answers):
         if draw:
             raise NotRunError("there is no second hand")
-        return super().look(case, draw, answers)
+        return super().evaluate(case, draw, answers)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from modalprism.studies.views import Settings, model_answer, right_answer
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class AnalysisRequest:
     """An analysis to run: embeddings by modality, (n, d), a target, groups and settings."""
 
     embeddings: Mapping[str, NDArray[Any]]
@@ -43,7 +43,7 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class DrawnRows:
     """Rows of a store, in its order: embeddings before fusion, and the targets of two views.
 
     `target` is that of the answer view, and `label` that of the stream view.
@@ -56,7 +56,7 @@ class Sample:
     groups: dict[str, NDArray[Any]]
 
 
-class Case:
+class StoreUnderTest:
     """A store of a study, with samples of its rows.
 
     Attributes
@@ -81,7 +81,7 @@ class Case:
         self.study_store, self.settings, self.track = study_store, settings, track
         self.examples, self.runs = examples, runs
         self.base: Analysis | str = "not analysed yet"
-        self._samples: dict[int, Sample] = {}
+        self._samples: dict[int, DrawnRows] = {}
 
     @property
     def store(self) -> EmbeddingStore:
@@ -103,12 +103,12 @@ class Case:
         first, second = self.modalities
         return second if modality == first else first
 
-    def sample(self, draw: int) -> Sample:
+    def sample(self, draw: int) -> DrawnRows:
         """Draw rows; the same draw gives the same sample."""
         if draw not in self._samples:
             order = np.random.default_rng([self.settings.seed, draw]).permutation(self.total)
             rows = np.sort(order[: self.examples])
-            self._samples[draw] = Sample(
+            self._samples[draw] = DrawnRows(
                 rows,
                 {one: self.store.span(one, BEFORE_FUSION)[rows] for one in self.modalities},
                 model_answer(self.store)[0][rows],
@@ -117,11 +117,11 @@ class Case:
             )
         return self._samples[draw]
 
-    def question(self, draw: int, **changes: Any) -> Question:
+    def request(self, draw: int, **changes: Any) -> AnalysisRequest:
         """Ask about a sample, or about one with changes; a draw has a seed of its own."""
         sample = self.sample(draw)
         settings = replace(self.settings, seed=(self.settings.seed + draw) % (LARGEST_SEED + 1))
-        asked = Question(sample.embeddings, sample.target, sample.groups, settings)
+        asked = AnalysisRequest(sample.embeddings, sample.target, sample.groups, settings)
         return replace(asked, **changes)
 
     @cached_property

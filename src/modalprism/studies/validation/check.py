@@ -1,4 +1,4 @@
-"""The base class of checks: questions to the estimator or the model, and a reading of the answers.
+"""The base class of checks: requests to the estimator or the model, and a reading of the answers.
 
 A check that draws at random runs again, with another draw, when something surprises it. It fails
 only if the same surprise comes back in three draws. Noise that surprises once in twenty times does
@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import SIGNIFICANCE, Estimate
 from modalprism.results.quantities import ATOMS, BY_NAME
-from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
 from modalprism.studies.validation.finding import Rest, Seen
 
 MOST_DRAWS: Final = 3
@@ -39,12 +39,12 @@ class Check(ABC):
     draws: ClassVar[int] = MOST_DRAWS
     asks: ClassVar[bool] = True
 
-    def passes(self, case: Case) -> int:  # noqa: ARG002
+    def passes(self, case: StoreUnderTest) -> int:  # noqa: ARG002
         """Return the passes of the first draw, beyond those of checks before it."""
         return 0
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:  # noqa: ARG002
-        """Return the questions to the estimator, by name; run the model for them where necessary.
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:  # noqa: ARG002
+        """Return the requests to the estimator, by name; run the model for them where necessary.
 
         Raises
         ------
@@ -54,8 +54,8 @@ class Check(ABC):
         return {}
 
     @abstractmethod
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
-        """Read the answers; raise as `questions` does if the check does not apply."""
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:
+        """Read the answers; raise as `requests` does if the check does not apply."""
 
 
 def is_found(estimate: Estimate) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import Estimate
-from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
 from modalprism.studies.validation.check import (
     Check,
     at_zero,
@@ -23,7 +23,7 @@ from modalprism.studies.validation.finding import NotRunError, Rest, Seen
 _ROUNDING = 1e-6  # of the solver's own sums; its gap comes on top
 
 
-def _order(case: Case, draw: int, of: int) -> NDArray[np.int64]:
+def _order(case: StoreUnderTest, draw: int, of: int) -> NDArray[np.int64]:
     """Draw an order of a sample's rows; `of` separates it from other draws."""
     n = len(case.sample(draw).rows)
     return np.random.default_rng([case.settings.seed, draw, of]).permutation(n)
@@ -40,15 +40,15 @@ class ShuffledRows(Check):
         self.name = f"shuffled {modality}"
         self.expected = f"I {modality}, U {modality} and S at zero; C {other} at 1"
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """Shuffle one embedding; leave the other and the target."""
         case.analysis()  # or nothing can be asked at all
         order = _order(case, draw, case.modalities.index(self.modality))
         embeddings = dict(case.sample(draw).embeddings)
         embeddings[self.modality] = embeddings[self.modality][order]
-        return {self.name: case.question(draw, embeddings=embeddings)}
+        return {self.name: case.request(draw, embeddings=embeddings)}
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Test what must be zero, and whether the contribution's interval holds 1."""
         analysis = answers[self.name]
         every = informations_of(analysis) | atoms_of(analysis)
@@ -72,16 +72,16 @@ class Duplicate(Check):
         self.name = f"{modality} twice"
         self.expected = "R = I; both U and S at zero"
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """Give one embedding as both sources."""
         base = case.analysis()
         if not is_found(informations_of(base)[f"I {self.modality}"]):
             raise NotRunError(f"{self.modality} alone tells nothing that could be redundant")
         embedding = case.sample(draw).embeddings[self.modality]
         twice = {self.modality: embedding, f"{self.modality} again": embedding}
-        return {self.name: case.question(draw, embeddings=twice)}
+        return {self.name: case.request(draw, embeddings=twice)}
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Test what must be zero, and whether R and I can be the same."""
         analysis = answers[self.name]
         atoms = atoms_of(analysis)
@@ -102,16 +102,16 @@ class Swapped(Check):
     expected = "the same atoms under swapped labels"
     draws: ClassVar[int] = 1
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """Exchange the names, by which the estimator orders the modalities."""
         case.analysis()
         first, second = case.modalities
         held = case.sample(draw).embeddings
         return {
-            self.name: case.question(draw, embeddings={second: held[first], first: held[second]})
+            self.name: case.request(draw, embeddings={second: held[first], first: held[second]})
         }
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Compare values, up to the solver's gaps."""
         base, turned = case.analysis(), answers[self.name]
         first, second = (f"U {modality}" for modality in case.modalities)
@@ -133,13 +133,13 @@ class RandomLabels(Check):
     name = "random labels"
     expected = "every information and atom at zero"
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """Shuffle the target."""
         case.analysis()
         target = case.sample(draw).target[_order(case, draw, len(case.modalities))]
-        return {self.name: case.question(draw, target=target)}
+        return {self.name: case.request(draw, target=target)}
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Test all that must be zero."""
         analysis = answers[self.name]
         every = {"I": analysis.information} | informations_of(analysis) | atoms_of(analysis)
@@ -149,18 +149,18 @@ class RandomLabels(Check):
 
 
 class Twice(Check):
-    """The same question again: the same bits."""
+    """The same analysis again: the same bits."""
 
     name = "same run twice"
     expected = "identical numbers"
     draws: ClassVar[int] = 1
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
-        """Repeat the first question."""
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
+        """Repeat the first request."""
         case.analysis()
-        return {self.name: case.question(draw)}
+        return {self.name: case.request(draw)}
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Compare every number, intervals and p-values too."""
         fields = ("value", "low", "high", "p_value", "gap")
         before, after = (

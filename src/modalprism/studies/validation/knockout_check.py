@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import Estimate, percentile_interval
-from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
 from modalprism.studies.validation.check import Check, atoms_of, is_found
 from modalprism.studies.validation.finding import NotRunError, Rest, Seen
 from modalprism.studies.validation.likeness import NEARLY_ALL, same_states
@@ -30,17 +30,17 @@ class KnockOut(Check):
         self.name = f"attention cut, {modality} → {other}"
         self.expected = f"{other} knows nothing of {modality}; U {modality} stays in its span"
 
-    def passes(self, case: Case) -> int:
+    def passes(self, case: StoreUnderTest) -> int:
         """Every row with the cut; some of them again, and with another's input."""
         return len(case.sample(0).rows) + 2 * len(case.few)
 
-    def _last_layer(self, case: Case) -> int:
+    def _last_layer(self, case: StoreUnderTest) -> int:
         layers = case.store.layers(case.modalities)
         if layers[-1] == 0:
             raise NotRunError("the store has no layer in which both modalities stand")
         return layers[-1]
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """Read both spans at the last layer, as stored and with the cut."""
         model = case.model()
         layer, rows = self._last_layer(case), case.sample(0).rows
@@ -53,11 +53,11 @@ class KnockOut(Check):
         # The same rows in every draw: those that were run. Folds and probes are others.
         asked = {"target": case.sample(0).label, "groups": case.sample(0).groups}
         return {
-            _OPEN: case.question(draw, embeddings=stored, **asked),
-            _CUT: case.question(draw, embeddings=cut, **asked),
+            _OPEN: case.request(draw, embeddings=stored, **asked),
+            _CUT: case.request(draw, embeddings=cut, **asked),
         }
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:
         """Exchange the hidden inputs, and compare what is unique."""
         layer = self._last_layer(case)
         model = case.model()

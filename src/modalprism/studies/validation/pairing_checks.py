@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.estimation.analysis import Analysis
-from modalprism.studies.validation.case import Case
+from modalprism.studies.validation.case import StoreUnderTest
 from modalprism.studies.validation.check import Check
 from modalprism.studies.validation.finding import NotRunError, Seen
 from modalprism.studies.validation.likeness import (
@@ -23,7 +23,7 @@ from modalprism.studies.validation.likeness import (
 from modalprism.studies.validation.rerun import Read
 
 
-def _kept(case: Case, modality: str) -> NDArray[np.float64]:
+def _kept(case: StoreUnderTest, modality: str) -> NDArray[np.float64]:
     """Return the store's states of the rows that are run again."""
     kept: NDArray[np.float64] = case.sample(0).embeddings[modality][case.few].astype(np.float64)
     return kept
@@ -47,11 +47,11 @@ class RowsBelong(Check):
     draws: ClassVar[int] = 1
     asks: ClassVar[bool] = False
 
-    def passes(self, case: Case) -> int:
+    def passes(self, case: StoreUnderTest) -> int:
         """One a row."""
         return len(case.few)
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Compare row by row."""
         read = case.model().own(case.few)
         first, second = case.modalities
@@ -89,11 +89,11 @@ class Names(Check):
         first, second = modalities
         self.expected = f"other {first} inputs move {first} alone; other {second}, {second} alone"
 
-    def passes(self, case: Case) -> int:
+    def passes(self, case: StoreUnderTest) -> int:
         """One a row and modality; the unchanged run is cached."""
         return 2 * len(case.few)
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Exchange the inputs of each modality, and compare the states."""
         model = case.model()
         own, donors = model.own(case.few), model.donors(case.few, 0)
@@ -125,7 +125,7 @@ class Names(Check):
         odd = [name for name in surprises if name.startswith("the store")]
         return Seen(frozenset(surprises), "; ".join([*words, *odd]), rest)
 
-    def _exchanged_in_store(self, case: Case, own: Read) -> set[str]:
+    def _exchanged_in_store(self, case: StoreUnderTest, own: Read) -> set[str]:
         """Return whether each of the store's arrays is the other modality's."""
         first, second = case.modalities
         fits = [

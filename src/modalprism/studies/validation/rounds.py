@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from modalprism.engines import Job, LocalEngine
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis
-from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
 from modalprism.studies.validation.check import Check
 from modalprism.studies.validation.finding import Finding, NotRunError, Seen, Verdict
 
 
-def findings_of(case: Case, checks: Sequence[Check], workers: int) -> list[Finding]:
+def findings_of(case: StoreUnderTest, checks: Sequence[Check], workers: int) -> list[Finding]:
     """Run all checks of a store, in rounds; analyses run in local processes of one thread."""
     where = f"{case.study_store.model} on {case.study_store.dataset}"
     if any(check.asks for check in checks):
-        (case.base,) = _answers([case.question(0)], f"{where}, as it is", case, workers)
+        (case.base,) = _answers([case.request(0)], f"{where}, as it is", case, workers)
     trials = [_Trial(case, check) for check in checks]
     draw = 0
     while open_trials := [trial for trial in trials if trial.finding is None]:
         asked = [
-            (trial, name, question)
+            (trial, name, request)
             for trial in open_trials
-            for name, question in trial.questions(draw).items()
+            for name, request in trial.requests(draw).items()
         ]
-        questions = [question for _, _, question in asked]
-        answers = _answers(questions, f"{where}, draw {draw + 1}", case, workers)
+        requests = [request for _, _, request in asked]
+        answers = _answers(requests, f"{where}, draw {draw + 1}", case, workers)
         for trial in open_trials:
             if trial.finding is None:
                 own = zip(asked, answers, strict=True)
@@ -37,14 +37,14 @@ def findings_of(case: Case, checks: Sequence[Check], workers: int) -> list[Findi
 
 
 def _answers(
-    questions: Sequence[Question], words: str, case: Case, workers: int
+    requests: Sequence[AnalysisRequest], words: str, case: StoreUnderTest, workers: int
 ) -> list[Analysis | str]:
     """Return the analyses, in order; the reason where one is refused."""
-    if not questions:
+    if not requests:
         return []
     jobs = [
-        Job(f"{words}, question {number}", question.answer)
-        for number, question in enumerate(questions, 1)
+        Job(f"{words}, analysis {number}", request.answer)
+        for number, request in enumerate(requests, 1)
     ]
     answers = dict(LocalEngine(workers).run(jobs, track=case.track, description=words))
     return [answers[job.key] for job in jobs]
@@ -54,16 +54,16 @@ def _answers(
 class _Trial:
     """A check of a case, draw by draw, until there is a finding."""
 
-    case: Case
+    case: StoreUnderTest
     check: Check
     surprises: frozenset[str] | None = None  # that came back in every draw
     seen: Seen | None = None
     draws: int = 0
     finding: Finding | None = None
 
-    def questions(self, draw: int) -> dict[str, Question]:
+    def requests(self, draw: int) -> dict[str, AnalysisRequest]:
         try:
-            return self.check.questions(self.case, draw)
+            return self.check.requests(self.case, draw)
         except (NotRunError, InputError) as error:
             self._stop(str(error))
             return {}
@@ -75,7 +75,7 @@ class _Trial:
             return
         read = {name: answer for name, answer in answers.items() if not isinstance(answer, str)}
         try:
-            self.seen = self.check.look(self.case, draw, read)
+            self.seen = self.check.evaluate(self.case, draw, read)
         except (NotRunError, InputError) as error:
             self._stop(str(error))
             return

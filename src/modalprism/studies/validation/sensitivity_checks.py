@@ -24,7 +24,7 @@ from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.pid.information import unit_of
 from modalprism.results.estimate import Estimate, interval_around
-from modalprism.studies.validation.case import Case, Question
+from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
 from modalprism.studies.validation.check import (
     Check,
     atoms_of,
@@ -58,7 +58,7 @@ def divergence(own: Array, other: Array, base: float) -> Array:
     return np.maximum(found, 0.0)
 
 
-def _moves(case: Case, modality: str, sigma: float, draw: int) -> Array:
+def _moves(case: StoreUnderTest, modality: str, sigma: float, draw: int) -> Array:
     """Return J of every row that is run again, under noise of a loudness."""
     model = case.model()
     own = model.noisy(modality, sigma, case.few, draw, other=False).answer
@@ -68,12 +68,12 @@ def _moves(case: Case, modality: str, sigma: float, draw: int) -> Array:
     return divergence(own, other, case.settings.base)
 
 
-def _weights(case: Case) -> Array:
+def _weights(case: StoreUnderTest) -> Array:
     groups = {name: column[case.few] for name, column in case.sample(0).groups.items()}
     return pigeonhole_weights(groups, len(case.few), case.settings.replicates, case.settings.seed)
 
 
-def _mean(case: Case, values: Array) -> Estimate:
+def _mean(case: StoreUnderTest, values: Array) -> Estimate:
     """Average over rows, with an interval from the bootstrap over groups."""
     weights = _weights(case)
     value = float(values.mean())
@@ -81,7 +81,7 @@ def _mean(case: Case, values: Array) -> Estimate:
     return Estimate(value, *ends, unit=unit_of(case.settings.base))
 
 
-def _ceiling(case: Case) -> float:
+def _ceiling(case: StoreUnderTest) -> float:
     """Return the information that the model's own answer could carry at most."""
     answer = case.model().own(case.few).answer
     if answer is None:
@@ -113,13 +113,13 @@ class AnswerMoves(Check):
         self.name = f"the answer moves with the {modality}"
         self.expected = f"it does where U {modality} or S is found; where it does, something is"
 
-    def questions(self, case: Case, draw: int) -> dict[str, Question]:
+    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """After a surprise, analyse other rows too: the first ones may have misled."""
         case.analysis()
         case.model()
-        return {_AGAIN: case.question(draw)} if draw else {}
+        return {_AGAIN: case.request(draw)} if draw else {}
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:
         """Compare what the probes find with what the model does."""
         analysis = answers[_AGAIN] if draw else case.analysis()
         moves = _mean(case, _moves(case, self.modality, 0.0, draw))
@@ -155,11 +155,11 @@ class Noise(Check):
         self.name = f"noise over the {modality}"
         self.expected = f"J {modality} never rises with σ, and falls in the end"
 
-    def passes(self, case: Case) -> int:
+    def passes(self, case: StoreUnderTest) -> int:
         """Two a row and loudness; the runs without noise are cached."""
         return 2 * (len(LOUDNESS) - 1) * len(case.few)
 
-    def look(self, case: Case, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
+    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
         """Compare every loudness with the one before, row by row."""
         before = _mean(case, _moves(case, self.modality, 0.0, draw))
         if before.low <= HARDLY * _ceiling(case):

@@ -11,7 +11,7 @@ from modalprism.errors import InputError
 from modalprism.progress import Announce, Progress, Track, silent, tracking, unheard
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.validation.case import Case
+from modalprism.studies.validation.case import StoreUnderTest
 from modalprism.studies.validation.check import Check
 from modalprism.studies.validation.embedding_checks import embedding_checks
 from modalprism.studies.validation.finding import Finding, Validation
@@ -119,7 +119,9 @@ def validate_stores(
 ) -> Validation:
     """Check stores that are open; see `validate`. By default by all `checks_of` them."""
     begin = time.perf_counter()
-    cases = [Case(one, settings, examples=examples, runs=runs, track=track) for one in stores]
+    cases = [
+        StoreUnderTest(one, settings, examples=examples, runs=runs, track=track) for one in stores
+    ]
     checks = checks_of(settings.modalities) if checks is None else checks
     announce(_cost(cases, checks))
     findings: list[Finding] = []
@@ -133,7 +135,7 @@ def validate_stores(
     return Validation(tuple(findings), passes, time.perf_counter() - begin)
 
 
-def _cost(cases: Sequence[Case], checks: Sequence[Check]) -> str:
+def _cost(cases: Sequence[StoreUnderTest], checks: Sequence[Check]) -> str:
     """Return the cost of all checks, if every one applies and none surprises."""
     passes = sum(
         check.passes(case) for case in cases if case.study_store.origin for check in checks
