@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from textwrap import wrap
+from typing import Any, Final
 
+from modalprism.capture.config import CaptureConfig
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.config import DatasetConfig
 from modalprism.datasets.examples import open_examples
 from modalprism.datasets.labels import distinct_answers
 from modalprism.datasets.recognise import open_dataset
@@ -22,6 +25,19 @@ from modalprism.suggest import listed, suggestion
 from modalprism.yaml_files import quoted
 
 _TARGETS: Final = ("label", "answer")
+_FURTHER_KEYS: Final[dict[str, Any]] = {
+    "prompt": "{question} Answer yes or no.",
+    "limit": 2000,
+    "redrawn": 160,
+    "partners": None,
+    "layers": None,
+    "pool": None,
+    "batch_size": None,
+    "device": None,
+    "on_error": None,
+    "revision": "main",
+}
+"""Keys that a draft shows in comments, with an example where the default says little."""
 _LABELS_READ: Final = 2000
 _MOST_CANDIDATES: Final = 20
 _MOST_SHOWN: Final = 30
@@ -174,20 +190,23 @@ def draft_of_capture(
     source = f"""\
   - model: {quoted(_from(file, model))}  # a folder, or an id of the model hub
     data: {quoted(_from(file, data))}
-    # revision: "main"        # of the model's repository
 {_columns(columns, (first, second), available, guessed)}{_candidates(data, columns)}\
-    # prompt: "{{question}} Answer yes or no."  # made of columns, in place of the text column
-    # limit: 2000             # examples, drawn with the seed
-    # redrawn: 160            # examples for pairs: ["redrawn"], with partners: 40 each
-    # layers: null            # which layers to keep; all by default
-    # pool: "mean"            # from the states of a span to one: mean, last, max or attention
-    # batch_size: "auto"
-    # device: "auto"
-    # on_error: "stop"        # or "skip", at an example that cannot be read
-"""
+{_further_keys()}"""
     notes = ('Add "stream" or "encoding" to the views for what each layer holds.',)
     title = f"{_stem(model)} on {_stem(data)}"
     return Draft(title, source, (first, second), ("answer",), notes, _out(file)).text()
+
+
+def _further_keys() -> str:
+    """Return commented lines of further keys, with an example or the default of each."""
+    lines = []
+    for name, example in _FURTHER_KEYS.items():
+        field = (DatasetConfig.model_fields | CaptureConfig.model_fields)[name]
+        value = field.default if example is None else example
+        words = "null" if value is None else quoted(value) if isinstance(value, str) else value
+        lines.append(f"    # {name}: {words}")
+        lines += [f"    #   {line}" for line in wrap(str(field.description), 90)]
+    return "\n".join(lines) + "\n"
 
 
 def _target_in(store: EmbeddingStore, place: str | Path, target: str | None) -> str:
