@@ -21,7 +21,7 @@ from modalprism.capture import store_writer
 from modalprism.capture.api import capture
 from modalprism.capture.families.towers import ClipAdapter
 from modalprism.capture.model_spec import ModelSpec
-from modalprism.capture.ray_worker import CaptureWorker, tell
+from modalprism.capture.ray_worker import CaptureWorker, replay
 from modalprism.capture.run import RunConfig
 from modalprism.capture.shards import StoreReader, finished_shards
 from modalprism.capture.store import EmbeddingStore
@@ -235,7 +235,7 @@ def test_what_was_captured_before_a_broken_example_is_told_first(clip_folder, em
     assert [what for what, _ in told] == ["is", "add", "add", "add", "flush", "stop"]
     writer = StoreWriter(tmp_path / "s", json.loads(told[0][1]))
     with pytest.raises(InputError, match="it is no picture"):
-        tell(writer, *told[-1], b"")
+        replay(writer, *told[-1], b"")
 
 
 def test_ids_that_stand_twice_are_refused(clip_folder, emoji_rows, tmp_path):

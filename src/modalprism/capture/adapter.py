@@ -60,11 +60,11 @@ class Site:
 
     @property
     def place(self) -> tuple[Any, ...]:
-        """What tells the tensor that is read here from others of the same pass."""
+        """Identity of the tensor that is read: module, direction, part and call."""
         return self.module, self.reads, self.part, self.call
 
     def state_of(self, given: Any) -> Tensor:
-        """Pick the state from what the module takes or gives.
+        """Return the state among the inputs or outputs of the module.
 
         Raises
         ------
@@ -139,25 +139,25 @@ class Adapter(ABC):
 
     @property
     def tokenizer(self) -> Any:
-        """What makes tokens of texts: the processor's tokenizer, or the processor; None without."""
+        """Tokenizer of the processor, or the processor itself; None if neither tokenizes."""
         found = getattr(self.processor, "tokenizer", self.processor)
         return found if hasattr(found, "decode") else None
 
     def text_length(self, text: str) -> int:
-        """Return the number of tokens of a text before `prepare` cuts it, marks included."""
+        """Return the number of tokens of a text before truncation, special tokens included."""
         return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
     def candidate_tokens(self) -> Sequence[Sequence[int]]:
-        """Return the tokens by which each candidate is asked for.
+        """Return the tokens of each candidate.
 
         Empty where candidates are not made into tokens.
         """
         return ()
 
     def unknown_candidates(self) -> list[str]:
-        """Return the candidates of which a token is the tokenizer's mark of what it does not know.
+        """Return the candidates that contain the tokenizer's unknown token.
 
-        The model is then asked for that mark, and not for the candidate.
+        The model then scores the unknown token in place of the candidate.
         """
         tokenizer = self.tokenizer
         unknown = getattr(tokenizer, "unk_token_id", None)
@@ -169,14 +169,14 @@ class Adapter(ABC):
         return [candidate for candidate, ids in pairs if unknown in ids]
 
     def same_candidates(self) -> list[str]:
-        """Return the candidates that are the same tokens to the model as another."""
+        """Return the candidates with the same tokens as another candidate."""
         tokens = [tuple(ids) for ids in self.candidate_tokens()]
         times = Counter(tokens)
         pairs = zip(self.candidates, tokens, strict=False)
         return [candidate for candidate, ids in pairs if times[ids] > 1]
 
     def check_candidates(self) -> None:
-        """Refuse candidates none of which reaches the model as what it is."""
+        """Refuse candidates that are all unknown to the tokenizer, or all the same tokens."""
         tokens = [tuple(ids) for ids in self.candidate_tokens()]
         marks = set(getattr(self.tokenizer, "all_special_ids", ()))
         only_marks = all(marks.issuperset(ids) for ids in tokens)
@@ -201,7 +201,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def sites(self) -> tuple[Site, ...]:
-        """Name the places where states are read, every modality at every layer once."""
+        """Return the sites where states are read: every modality once at every layer."""
 
     def layer_names(self) -> dict[int, str]:
         """Name layers that tables should not call by their number; none by default."""
@@ -209,7 +209,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Say which positions belong to each modality.
+        """Return the positions of each modality.
 
         Returns
         -------
@@ -221,7 +221,7 @@ class Adapter(ABC):
     def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor | None:
         """Return the probabilities of the candidate answers, (b, C), from the model's output.
 
-        None where the model gives no answer by itself; the dataset's label is the target then.
+        None if the model gives no answer; the target is then the label.
         """
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:

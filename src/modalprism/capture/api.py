@@ -170,7 +170,7 @@ capture.__dict__ = vars(sys.modules["modalprism.capture"])
 def _capturer(
     spec: ModelSpec, config: RunConfig, engine: Engine | None, track: Track
 ) -> Iterator[Capturer]:
-    """Make ready what runs the model: this process, or the workers of a cluster."""
+    """Yield a function that captures examples, in this process or on a cluster."""
     if isinstance(engine, RayEngine):
         from modalprism.capture.on_ray import workers_for
 
@@ -202,7 +202,7 @@ def _capturer(
 
 
 def _given(examples: Iterable[Example | Mapping[str, Any]], labels: Labels) -> Iterable[Example]:
-    """Leave a dataset what it is: a worker may open it by itself."""
+    """Return a dataset unchanged, so that a worker can open it; check other examples."""
     return examples if isinstance(examples, CountedExamples) else _examples(examples, labels)
 
 
@@ -213,7 +213,7 @@ def _examples(given: Iterable[Example | Mapping[str, Any]], labels: Labels) -> I
 
 
 def _example(value: Example | Mapping[str, Any], place: int, labels: Labels) -> Example:
-    """Return an example with its label and groups read as those of a dataset are."""
+    """Return an example with label and groups read like those of a dataset."""
     if isinstance(value, Example):
         identity, inputs, label, groups = value.id, value.inputs, value.label, value.groups
     else:
@@ -239,7 +239,7 @@ def _refuse_unmatched(found: Iterable[int | str | None], labels: Labels) -> None
 
 
 def _say_notices(out: Path, labels: Labels) -> None:
-    """Log what is to be known of a finished store."""
+    """Log the notices of a finished store."""
     notices = read_notices(out)
     for sentence in notices.sentences():
         _LOG.warning("%s: %s", out.name, sentence)

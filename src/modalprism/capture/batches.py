@@ -23,21 +23,21 @@ Placed = tuple[int, Example]
 
 
 class Sink(Protocol):
-    """Takes what was captured, in the order of the examples; `StoreWriter` is one."""
+    """Receiver of captured rows, in the order of the examples, such as `StoreWriter`."""
 
     def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: ShardNotices) -> None:
-        """Take the states and answers of some rows, and what is to be said of them."""
+        """Add the states, answers and notices of some rows."""
 
     def skip(self, position: int, name: str, why: str) -> None:
-        """Note an example that cannot be used."""
+        """Record an example that cannot be used."""
 
     def flush(self) -> None:
-        """Keep what was taken: nothing follows."""
+        """Write everything that was added."""
 
 
 @dataclass
 class Batches:
-    """Runs batches, and remembers how large they may be.
+    """Run examples in batches whose size adapts to the memory.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Batches:
     def _notices(
         self, chunk: list[Placed], inputs: Mapping[str, Tensor], states: Mapping[str, Tensor]
     ) -> ShardNotices:
-        """Count what is to be said of a batch; the first one's prompt is rendered."""
+        """Count the notices of a batch; the first batch also has its prompt."""
         if self.answer_alone:
             return ShardNotices()
         examples = [example for _, example in chunk]

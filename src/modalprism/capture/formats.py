@@ -142,7 +142,7 @@ def _safetensors(path: Path) -> Iterator[NamedArrays]:
 
 
 def _as_words(metadata: Any) -> dict[str, str]:
-    """Return what a writer noted as words; what is no word is written as JSON."""
+    """Return metadata as strings; other values are written as JSON."""
     if not isinstance(metadata, Mapping):
         raise ValueError("its metadata are not a JSON object")
     return {

@@ -22,7 +22,7 @@ Answer = Callable[[Any], Tensor]
 
 
 class ModuleAdapter(Adapter):
-    """Any `torch.nn.Module`, with the places where its modalities stand.
+    """Adapter of any `torch.nn.Module`, described by the modules of each modality.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class ModuleAdapter(Adapter):
         return dict(self._prepare(examples))
 
     def sites(self) -> tuple[Site, ...]:
-        """Return the places that were named."""
+        """Return the named sites."""
         return self._sites
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -60,7 +60,7 @@ def exchanged(examples: Sequence[Example], modality: str, *, seed: int = 0) -> l
 
 
 def others(n: int, seed: int) -> NDArray[np.int64]:
-    """Name another example for each of n, every one once, shape (n,).
+    """Assign each of n examples another one, every one once, shape (n,).
 
     Raises
     ------
@@ -147,7 +147,7 @@ def _picture_of(pixels: Any) -> Any:
 
 
 def lorem_ipsum(examples: Sequence[Example], modality: str) -> list[Example]:
-    """Replace texts by as many words that mean nothing.
+    """Replace texts by as many words without meaning.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def attention_cut(
     *,
     causal: bool,
 ) -> Iterator[None]:
-    """Keep one span from attending to another in some layers (attention knock-out).
+    """Prevent one span from attending to another in some layers (attention knock-out).
 
     Raises InputError if the model has no module of such a name.
 

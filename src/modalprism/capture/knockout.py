@@ -19,7 +19,7 @@ from modalprism.errors import InputError
 
 @runtime_checkable
 class Cuts(Protocol):
-    """An adapter whose network cuts attention in a way of its own."""
+    """An adapter that cuts the attention of its network itself."""
 
     def hidden(self, inputs: Mapping[str, Tensor], modality: str) -> AbstractContextManager[None]:
         """Hide a modality's span from all other positions; see `span_hidden`."""

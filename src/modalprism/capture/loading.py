@@ -29,7 +29,7 @@ def _transformers() -> Any:
 
 
 def quiet_library() -> None:
-    """Keep the library from drawing its own bars, where nobody looks."""
+    """Switch off the progress bars of transformers."""
     _transformers().utils.logging.disable_progress_bar()
 
 

@@ -16,7 +16,7 @@ _HUB_SECONDS: Final = 10
 
 
 def check_model(model: str | Path, revision: str | None = None) -> None:
-    """Refuse a model that is not there.
+    """Refuse a model that does not exist.
 
     A folder is looked at here. An id of the model hub is looked up in the hub's cache, and in the
     hub only if it is not there.
@@ -63,7 +63,7 @@ def check_model_folder(model: str | Path) -> bool:
 
 
 def _is_path(model: str | Path) -> bool:
-    """Tell whether a name that is no folder can only have meant one."""
+    """Return whether a name can only be the path of a folder."""
     if isinstance(model, Path) or not _HUB_ID.fullmatch(model):
         return True
     parent = Path(model).parent
@@ -71,7 +71,7 @@ def _is_path(model: str | Path) -> bool:
 
 
 def _beside(path: Path) -> str:
-    """Suggest a folder beside a missing one that is called alike."""
+    """Suggest an existing folder with a similar name."""
     if not path.parent.is_dir():
         return ""
     names = sorted(one.name for one in path.parent.iterdir() if one.is_dir())

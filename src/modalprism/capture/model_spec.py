@@ -24,7 +24,7 @@ _VERSIONED: Final = ("modalprism", "torch", "transformers")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What makes an adapter, here or on another machine.
+    """Everything needed to make an adapter, here or on another machine.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class ModelSpec:
         return adapter
 
     def metadata(self, adapter: Adapter) -> dict[str, Any]:
-        """Return what a store says of the model, once it is loaded, and of the examples."""
+        """Return the metadata of a store about its model and its examples."""
         return {
             "model": self.name or self._own_name(),
             "revision": self.config.revision or "",
@@ -110,7 +110,7 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def _settings_of(processor: Any) -> dict[str, Any]:
-    """Return a processor's class and settings, as far as they can be written down."""
+    """Return a processor's class and the settings that JSON can hold."""
     settings: Mapping[str, Any] = processor.to_dict() if hasattr(processor, "to_dict") else {}
     kept = {key: _written(value) for key, value in settings.items()}
     named = {} if processor is None else {"class": type(processor).__name__}
@@ -118,7 +118,7 @@ def _settings_of(processor: Any) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    """Return what JSON makes of a setting; None where it has no metadata for it."""
+    """Return a setting as JSON reads it back; None if JSON cannot hold it."""
     try:
         return json.loads(dumps(value))
     except (TypeError, ValueError):

@@ -46,7 +46,7 @@ class MappedArray:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Read a slice of rows; anything else is taken from the whole."""
+        """Read a slice of rows; other indices read the whole array first."""
         if not isinstance(key, slice) or key.step not in (None, 1):
             taken: NDArray[Any] = np.asarray(self)[key]
             return taken
@@ -107,7 +107,7 @@ def tensor_array(tensor: Tensor) -> NDArray[Any]:
 
 
 def plain_array(values: NDArray[Any], what: str) -> NDArray[Any]:
-    """Return an array that a file holds as numbers in native byte order, or as words.
+    """Return an array of a file as numbers in native byte order, or as strings.
 
     Bytes are decoded as UTF-8. Among objects, words and numbers stay as they are.
 

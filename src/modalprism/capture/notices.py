@@ -197,7 +197,7 @@ is not in the states.']
 def cut_texts(
     adapter: Adapter, examples: Sequence[Example], inputs: Mapping[str, Tensor]
 ) -> tuple[int, int]:
-    """Count the examples whose text was cut, and return how many tokens of a text were kept.
+    """Return the number of cut texts and the tokens kept of the longest.
 
     A text was cut if it has more tokens than the prepared inputs hold of it. Nothing is counted
     where the adapter has no tokenizer or the inputs have no token ids.
@@ -242,7 +242,7 @@ def prompt_of(adapter: Adapter, example: Example, inputs: Mapping[str, Tensor]) 
 
 
 def _sent(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
-    """Return token ids and a mask of those that are no padding, (b, t) each."""
+    """Return token ids and the mask of those that are not padding, (b, t) each."""
     for name, mask_name in _IDS:
         ids = inputs.get(name)
         if isinstance(ids, Tensor) and ids.ndim == 2:

@@ -27,7 +27,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from modalprism.capture.model_spec import ModelSpec
-from modalprism.capture.ray_worker import CaptureWorker, Tally, tell
+from modalprism.capture.ray_worker import CaptureWorker, Tally, replay
 from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import Capturer, RunConfig, refuse_twice
 from modalprism.capture.shards import StoreReader, finished_shards, is_finished
@@ -52,7 +52,7 @@ _STRETCH: Final = pa.schema([("begin", pa.int64()), ("end", pa.int64()), ("examp
 def workers_for(
     spec: ModelSpec, config: RunConfig, engine: RayEngine, track: Track
 ) -> Iterator[Capturer]:
-    """Join the cluster, and return what captures examples into a folder there.
+    """Join the cluster and yield a function that captures examples into a folder.
 
     Raises InputError if Ray is missing, no cluster can be joined, a GPU is asked for and it has
     none, or a node has other versions.
@@ -77,7 +77,7 @@ def workers_for(
 
 
 def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
-    """Say how many workers there will be, and how many GPUs each has.
+    """Return the number of workers, and of GPUs for each.
 
     Ray would wait for ever for what no machine has.
     """
@@ -98,7 +98,7 @@ def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _OnRay:
-    """Captures examples into a folder, on the workers of a cluster that was joined."""
+    """Function that captures examples into a folder on the workers of a cluster."""
 
     spec: ModelSpec
     workers: int
@@ -134,7 +134,7 @@ class _OnRay:
                         writer = StoreWriter(out, json.loads(words), config.shard_rows)
                         writer.resume()
                     continue
-                for identity in tell(writer, what, words, states):
+                for identity in replay(writer, what, words, states):
                     refuse_twice(identity, seen)
                     yield 1
 
@@ -149,7 +149,7 @@ class _OnRay:
     def _stretches(
         self, examples: Iterable[Example], begin: int, config: RunConfig, done: bool
     ) -> Iterator[pa.Table]:
-        """Cut what is not captured yet, every stretch but the last a number of whole batches.
+        """Divide the remaining examples into stretches of whole batches.
 
         There is always one, if an empty one: its worker says what the store is, and so whether it
         is gone on with.
@@ -169,7 +169,7 @@ class _OnRay:
         yield _stretch(begin, begin, cloudpickle.dumps([]))
 
     def _size(self, rows: int, config: RunConfig) -> int:
-        """Choose the rows of a stretch: whole batches, no more than a shard, several a worker."""
+        """Return the rows of a stretch: whole batches, at most a shard, several per worker."""
         batch = config.first_batch
         rows = min(config.shard_rows, rows // (self.workers * _STRETCHES))
         return max(rows // batch, 1) * batch
@@ -181,7 +181,7 @@ class _OnRay:
         config: RunConfig,
         more: Mapping[str, Any],
     ) -> Generator[tuple[str, str, bytes], None, None]:
-        """Yield what the workers tell, in the order of the examples."""
+        """Yield the recorded calls of the workers, in the order of the examples."""
         ray: Any = import_module("ray")
         data: Any = import_module("ray.data")
         device = config.device
@@ -227,7 +227,7 @@ def _stretch(begin: int, end: int, examples: bytes) -> pa.Table:
 
 
 def _refuse_another(described: str, words: str) -> None:
-    """Refuse a worker that holds another model than the first."""
+    """Refuse a worker whose model differs from that of the first."""
     first, other = json.loads(described), json.loads(words)
     if differing := sorted(key for key in first if first[key] != other.get(key)):
         key = differing[0]
@@ -238,7 +238,7 @@ def _refuse_another(described: str, words: str) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """Return one line of what went wrong on a worker."""
+    """Return the cause of a worker's failure in one line."""
     while isinstance(cause := getattr(error, "cause", None), BaseException):
         error = cause
     lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -247,7 +247,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet_and_in_order(data: Any) -> Iterator[None]:
-    """Let Ray Data keep the order, draw no bars of its own, and not say what it does."""
+    """Make Ray Data keep the order, without progress bars and log messages."""
     context = data.DataContext.get_current()
     options, logger = context.execution_options, logging.getLogger("ray.data")
     before = options.preserve_order, context.enable_progress_bars, logger.level
@@ -262,7 +262,7 @@ def _quiet_and_in_order(data: Any) -> Iterator[None]:
 
 @contextmanager
 def _threads_ended() -> Iterator[None]:
-    """Wait for the thread of Ray Data that runs the pool, where it was stopped before its end.
+    """Wait for the thread of Ray Data that runs the pool, if it was stopped early.
 
     It would ask a cluster that was left meanwhile, at which Ray ends the process without a word.
     """
@@ -277,7 +277,7 @@ def _threads_ended() -> Iterator[None]:
 
 @contextmanager
 def _code_of(*things: Any) -> Iterator[None]:
-    """Send the code of an adapter of the user's own along: no worker has it."""
+    """Send the code of a user's adapter to the workers."""
     cloudpickle: Any = import_module("ray.cloudpickle")
     classes = [thing if isinstance(thing, type) else type(thing) for thing in things]
     names = {one.__module__ for one in classes} - {"builtins", "pathlib", "__main__"}

@@ -40,7 +40,7 @@ def mean(state: Tensor, mask: Tensor) -> Tensor:
 
 
 def last(state: Tensor, mask: Tensor) -> Tensor:
-    """Take the last position of a span; of a causal decoder it has seen all the others."""
+    """Take the last position of a span; in a causal decoder it has seen all others."""
     places = torch.arange(mask.shape[1], device=mask.device)
     position = torch.where(mask, places, -1).amax(1)
     taken = state[torch.arange(len(state), device=state.device), position].to(torch.float32)
@@ -54,7 +54,7 @@ def maximum(state: Tensor, mask: Tensor) -> Tensor:
 
 
 def kept_positions(state: Tensor, mask: Tensor, most: int) -> Tensor:
-    """Keep single positions of a span, evenly spaced where there are more than `most`.
+    """Keep at most `most` positions of a span, evenly spaced.
 
     Returns
     -------

@@ -35,7 +35,7 @@ from modalprism.strict_json import dumps
 
 
 class Tally:
-    """Counts beginnings; an actor, since workers die and this must not.
+    """Counter of begun stretches, an actor that survives the workers.
 
     Examples
     --------
@@ -60,7 +60,7 @@ RECORDED: Final = pa.schema(
 
 
 def check_same(examples: CountedExamples, fingerprint: str) -> None:
-    """Refuse a dataset that this machine does not see as the process that asked does."""
+    """Refuse a dataset that differs from the one of the main process."""
     try:
         found = examples.fingerprint()
     except OSError as error:
@@ -78,12 +78,12 @@ def check_same(examples: CountedExamples, fingerprint: str) -> None:
 
 @dataclass
 class Recorder:
-    """A sink that writes down what it is told."""
+    """Sink that records its calls, for replay by the main process."""
 
     lines: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: ShardNotices) -> None:
-        """Write down rows; what is no plain number or word, the index would write as a word."""
+        """Record rows; labels and groups become strings as in the index."""
         written = [
             asdict(
                 replace(
@@ -99,15 +99,15 @@ class Recorder:
         self.lines.append(("add", words, states))
 
     def skip(self, position: int, name: str, why: str) -> None:
-        """Write down an example that cannot be used."""
+        """Record an example that cannot be used."""
         self.lines.append(("skip", dumps([position, name, why]), b""))
 
     def flush(self) -> None:
-        """Write down that nothing follows."""
+        """Record the end."""
         self.lines.append(("flush", "", b""))
 
     def taken(self) -> pa.Table:
-        """Return what was written down since."""
+        """Return the calls recorded since the last time."""
         lines, self.lines = self.lines, []
         columns = zip(*lines, strict=True) if lines else ((), (), ())
         return pa.table(
@@ -120,8 +120,8 @@ def _plain(label: Any) -> int | str | None:
     return label if label is None or isinstance(label, int) else str(label)
 
 
-def tell(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
-    """Tell a sink what a worker wrote down, and return the ids that it is about.
+def replay(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
+    """Replay a recorded call on a sink, and return the ids concerned.
 
     There is no sink yet where the worker had to stop before it could say what the store is.
 
@@ -148,7 +148,7 @@ def tell(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
 
 
 class CaptureWorker:
-    """Captures stretches of examples; Ray makes one of these a worker, and calls it.
+    """Actor that captures stretches of examples.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class CaptureWorker:
             )
 
     def _ready(self) -> Batches:
-        """Load the model, when the first stretch comes."""
+        """Load the model at the first stretch."""
         if self._batches is None:
             with suppress(OSError):  # a machine without that folder: the check of the feed says so
                 os.chdir(self._folder)

@@ -22,7 +22,7 @@ from modalprism.errors import InputError
 
 @dataclass
 class HookedStates:
-    """States that hooks have read of a batch, and what they need to know of it.
+    """States of a batch that hooks read, and the spans that they pool.
 
     Attributes
     ----------
@@ -52,13 +52,13 @@ class HookedStates:
     pooled: set[tuple[int, str]] = field(default_factory=set)
 
     def begin(self) -> None:
-        """Forget the pass before."""
+        """Discard the states of the previous pass."""
         self.states, self.received = {}, {}
         self.calls.clear()
         self.pooled.clear()
 
     def take(self, site: Site, given: Any, how: StatePooling) -> None:
-        """Pool the spans that stand at a site.
+        """Pool the spans at a site.
 
         Raises InputError if the module ran before in this pass and the site does not say which call
         it means, or a span has another shape than the state.
@@ -126,7 +126,7 @@ class HookedStates:
         return mask is others or torch.equal(mask, others)
 
     def attend(self, site: Site, given: Any) -> None:
-        """Note how much attention every position receives at a site, averaged over heads."""
+        """Store the attention that every position receives at a site, averaged over heads."""
         weights = given[1] if isinstance(given, tuple | list) and len(given) > 1 else None
         if not isinstance(weights, Tensor):
             raise InputError(
@@ -138,7 +138,7 @@ class HookedStates:
 
 @dataclass(frozen=True)
 class StatePooling:
-    """How states are read.
+    """How states are pooled.
 
     Attributes
     ----------
@@ -243,7 +243,7 @@ def _hook(module: nn.Module, site: Site, reading: HookedStates, how: StatePoolin
 def read_batch(
     adapter: Adapter, inputs: Mapping[str, Tensor], reading: HookedStates
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Run a model on prepared inputs, and return all that a store keeps of them.
+    """Run a model on prepared inputs and return states and answers.
 
     Parameters
     ----------

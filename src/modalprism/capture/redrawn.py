@@ -22,7 +22,7 @@ class Unpaired(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RedrawnPairs:
-    """Examples whose two inputs come from different ones; an input is decoded for every pair.
+    """Pairs of inputs of different examples; an input is decoded for every pair.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ def redrawn_pairs(
     partners: int,
     seed: int = 0,
 ) -> RedrawnPairs:
-    """Draw examples, and pair every one's first input with the second inputs of others.
+    """Draw examples, and combine the first input of each with the second inputs of others.
 
     A sample of `count` examples stands in a random circle. Every input is run equally often, and
     never with its own.

@@ -23,7 +23,7 @@ Replace = Callable[[Site, str, Tensor], Tensor]
 
 @contextmanager
 def replaced_states(model: nn.Module, sites: Sequence[Site], replace: Replace) -> Iterator[None]:
-    """Put other states in the place of those that stand at sites, in passes inside the block.
+    """Replace the states at sites during the forward passes inside the block.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _hook(module: nn.Module, site: Site, replace: Replace) -> Any:
 
 
 def _replaced(site: Site, given: Any, replace: Replace) -> Tensor:
-    """Let every modality of a site change its state."""
+    """Replace the state of every modality at a site."""
     state = site.state_of(given)
     for modality in site.modalities:
         made = replace(site, modality, state)
@@ -96,7 +96,7 @@ def _replaced(site: Site, given: Any, replace: Replace) -> Tensor:
 
 
 def _with_part(site: Site, given: Any, state: Tensor) -> Any:
-    """Return what a module takes or gives with another state in it, as `Site.state_of` finds it."""
+    """Return the inputs or outputs of a module with another state in them."""
     if isinstance(given, Tensor):
         return state
     if isinstance(given, MutableMapping):  # the library's outputs too, whose fields follow

@@ -86,7 +86,7 @@ def run_capture(
     total: int = 0,
     track: Track = silent,
 ) -> EmbeddingStore:
-    """Run a model on examples and keep pooled states and answers, a part at a time.
+    """Run a model on examples and write pooled states and answers, a shard at a time.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def refuse_twice(identity: str, seen: set[str]) -> None:
 
 @contextmanager
 def opened_batches(adapter: Adapter, sink: Sink, config: RunConfig) -> Iterator[Batches]:
-    """Bring the model to its device, and read its states while the block runs."""
+    """Move the model to its device and read its states inside the block."""
     device = device_named(config.device)
     adapter.model.to(device).eval()
     how = StatePooling(POOLS[config.pool], config.tokens, attended=config.pool == ATTENTION)
@@ -161,7 +161,7 @@ def _sites(adapter: Adapter, config: RunConfig) -> tuple[Site, ...]:
 def description_of(
     adapter: Adapter, config: RunConfig, metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Say what the store is; all that makes other bytes stands here, and nothing else.
+    """Return the metadata of a store: everything that changes its bytes.
 
     Raises InputError if the model cannot tell the candidates apart.
     """

@@ -133,7 +133,7 @@ def _reading(index: Path, arrays: Path | None = None) -> AbstractContextManager[
 
 
 def paths_of(folder: Path, number: int) -> tuple[Path, Path]:
-    """Return where a shard's arrays and its index stand."""
+    """Return the paths of a shard's arrays and index."""
     name = f"part-{number:05d}"
     return folder / f"{name}.safetensors", folder / f"{name}.parquet"
 
@@ -152,7 +152,7 @@ def _counts_of(shards: Sequence[Shard]) -> dict[str, Any]:
 
 
 def mark_of(folder: Path) -> str:
-    """Return the mark of a finished store: the counts of its shards, and their notices."""
+    """Return the content of ``finished.json``: counts of the shards, and notices."""
     shards = finished_shards(folder)
     counts = _counts_of(shards)
     written = [shard for shard in shards if shard.rows]
@@ -165,7 +165,7 @@ def mark_of(folder: Path) -> str:
 
 
 def _mark_in(folder: Path) -> dict[str, Any]:
-    """Read the mark of a finished store; empty where there is none, or it is damaged."""
+    """Read ``finished.json``; empty if it is missing or damaged."""
     mark = folder / FINISHED
     if not mark.is_file():
         return {}
@@ -177,13 +177,13 @@ def _mark_in(folder: Path) -> dict[str, Any]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a capture into this folder came to its end, and all its shards are there."""
+    """Return whether a capture is finished and all its shards exist."""
     mark = _mark_in(folder)
     return bool(mark) and mark.items() >= _counts_of(finished_shards(folder)).items()
 
 
 def is_whole(folder: Path, *, redrawn: bool) -> bool:
-    """Tell whether a capture is finished, with its redrawn pairs if they are wanted."""
+    """Return whether a capture is finished, with its redrawn pairs if wanted."""
     return is_finished(folder) and (not redrawn or is_finished(folder / REDRAWN))
 
 
@@ -193,7 +193,7 @@ def read_notices(folder: Path) -> Notices:
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """Read what a store says of itself.
+    """Read ``store.json``.
 
     Raises InputError if the folder is no store, or one of another version.
     """
