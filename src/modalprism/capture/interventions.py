@@ -1,22 +1,18 @@
-"""Interventions at inference: manipulated inputs and cut attention.
+"""Interventions on inputs: exchange, blank, noise or meaningless words.
 
-An intervention on inputs takes examples and gives the same examples, in the same order, with one
+An intervention takes examples and gives the same examples, in the same order, with one
 modality replaced. Whatever is drawn depends on the seed and the example's place alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from modalprism.capture.adapter import module_at
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -161,55 +157,3 @@ def _lorem(value: Any) -> str:
     if not isinstance(value, str):
         raise InputError("lorem ipsum stands for a text; blank or noise stand for others")
     return " ".join(LOREM[place % len(LOREM)] for place in range(len(value.split())))
-
-
-@contextmanager
-def attention_cut(
-    model: nn.Module,
-    modules: Sequence[str],
-    seeing: Tensor,
-    seen: Tensor,
-    *,
-    causal: bool,
-) -> Iterator[None]:
-    """Prevent one span from attending to another in some layers (attention knock-out).
-
-    Raises InputError if the model has no module of such a name.
-
-    Parameters
-    ----------
-    model : Module
-    modules : sequence of str
-        Dotted paths of self-attention modules that take ``attention_mask``, (b, 1, t, t).
-    seeing, seen : Tensor of bool, shape (b, t)
-        The positions that look, and those that they must not see. A position always sees itself.
-    causal : bool
-        Whether positions see only what stands before them, where the model hands no mask down.
-
-    Notes
-    -----
-    After Geva et al. 2023 (arXiv:2304.14767). Padding stays as the model's own mask has it.
-    """
-    positions = seeing.shape[1]
-    own = torch.eye(positions, dtype=torch.bool, device=seeing.device)
-    cut = (seeing[:, :, None] & seen[:, None, :] & ~own)[:, None]
-    visible = torch.ones(positions, positions, dtype=torch.bool, device=seeing.device)
-    visible = (visible.tril() if causal else visible)[None, None]
-
-    def before(
-        _module: nn.Module, given: tuple[Any, ...], options: Mapping[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        mask = options.get("attention_mask")
-        if mask is None:
-            mask = visible
-        if mask.dtype == torch.bool:
-            mask = mask & ~cut
-        else:
-            mask = mask.masked_fill(cut, torch.finfo(mask.dtype).min)
-        return given, {**options, "attention_mask": mask}
-
-    with ExitStack() as hooks:
-        for name in modules:
-            handle = module_at(model, name).register_forward_pre_hook(before, with_kwargs=True)
-            hooks.callback(handle.remove)
-        yield

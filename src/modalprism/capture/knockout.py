@@ -6,14 +6,14 @@ span, whatever the network learnt: no other position is told of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from modalprism.capture.adapter import Adapter
-from modalprism.capture.interventions import attention_cut
+from modalprism.capture.adapter import Adapter, module_at
 from modalprism.errors import InputError
 
 
@@ -57,3 +57,55 @@ def span_hidden(
     seen = spans[modality]
     causal = adapter.fused == "last"  # a decoder; others see what stands behind them
     return attention_cut(adapter.model, modules, ~seen, seen, causal=causal)
+
+
+@contextmanager
+def attention_cut(
+    model: nn.Module,
+    modules: Sequence[str],
+    seeing: Tensor,
+    seen: Tensor,
+    *,
+    causal: bool,
+) -> Iterator[None]:
+    """Prevent one span from attending to another in some layers (attention knock-out).
+
+    Raises InputError if the model has no module of such a name.
+
+    Parameters
+    ----------
+    model : Module
+    modules : sequence of str
+        Dotted paths of self-attention modules that take ``attention_mask``, (b, 1, t, t).
+    seeing, seen : Tensor of bool, shape (b, t)
+        The positions that look, and those that they must not see. A position always sees itself.
+    causal : bool
+        Whether positions see only what stands before them, where the model hands no mask down.
+
+    Notes
+    -----
+    Padding stays as in the model's own mask.
+    """
+    positions = seeing.shape[1]
+    own = torch.eye(positions, dtype=torch.bool, device=seeing.device)
+    cut = (seeing[:, :, None] & seen[:, None, :] & ~own)[:, None]
+    visible = torch.ones(positions, positions, dtype=torch.bool, device=seeing.device)
+    visible = (visible.tril() if causal else visible)[None, None]
+
+    def before(
+        _module: nn.Module, given: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        mask = options.get("attention_mask")
+        if mask is None:
+            mask = visible
+        if mask.dtype == torch.bool:
+            mask = mask & ~cut
+        else:
+            mask = mask.masked_fill(cut, torch.finfo(mask.dtype).min)
+        return given, {**options, "attention_mask": mask}
+
+    with ExitStack() as hooks:
+        for name in modules:
+            handle = module_at(model, name).register_forward_pre_hook(before, with_kwargs=True)
+            hooks.callback(handle.remove)
+        yield

@@ -49,7 +49,7 @@ _OF_ZARR: Final = ("zarr.json", ".zgroup", ".zmetadata")
 
 
 def local_path(place: str | Path) -> Path:
-    """Return where a store or a file stands here, with what it takes to open it.
+    """Return the local path of a store or a file; fetch what opening it needs.
 
     Of a store at an address that is its description and the indices of its shards; arrays come when
     they are first read. A zarr folder, and a single file, come whole.
@@ -69,7 +69,7 @@ def local_path(place: str | Path) -> Path:
 
 
 def _needed(names: Names) -> tuple[Names, Names]:
-    """Choose the files that opening a folder reads, and those that wait until they are read."""
+    """Return the files that opening a folder reads, and those that are fetched later."""
     now, later = [], []
     for level in (Path(), Path(REDRAWN)) if METADATA_FILE in names else ():
         now += [
@@ -143,7 +143,7 @@ class EmbeddingStore:
             return cls(path, names_of(file, path), dict(file.metadata), address)
 
     def on_this_machine(self) -> EmbeddingStore:
-        """Return the store as another machine opens it: one elsewhere has its own copy there.
+        """Return the store opened on this machine; a remote store has a copy on each.
 
         Raises
         ------
@@ -235,14 +235,14 @@ class EmbeddingStore:
         return self.array(self._name_of(modality, layer))
 
     def mapped_span(self, modality: str, layer: int) -> NDArray[Any] | MappedArray:
-        """Return the same states without joining what is in shards: slices are read from disk."""
+        """Return the same states without reading them; slices are read from disk."""
         name = self._name_of(modality, layer)
         if self.path.is_dir() and (self.path / METADATA_FILE).is_file():
             return MappedArray(list(StoreReader.open(self.path).pieces(name)))
         return self.array(name)
 
     def same_states(self, modalities: tuple[str, str], layer: int) -> bool:
-        """Tell whether two modalities have equal states in all rows of a layer."""
+        """Return whether two modalities have equal states in all rows of a layer."""
         first, second = (self.mapped_span(modality, layer) for modality in modalities)
         if first.shape != second.shape:
             return False

@@ -39,7 +39,7 @@ SHARD_BYTES: Final = 256 * 2**20
 
 @dataclass(frozen=True)
 class Row:
-    """What the index says of a row.
+    """Entry of a row in the index.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class StoreWriter:
     _begun: bool = False
 
     def resume(self) -> tuple[int, int]:
-        """Open the folder, and return the position to go on from and the rows that are there.
+        """Open the folder; return the next position and the number of rows.
 
         Raises InputError if the folder holds another capture, or something else.
         """
@@ -120,7 +120,7 @@ class StoreWriter:
         return self._end, sum(shard.rows for shard in shards)
 
     def skip(self, position: int, name: str, why: str) -> None:
-        """Note an example that cannot be used."""
+        """Record an example that cannot be used."""
         self._skipped.append((name, why))
         self._end = position + 1
 
@@ -160,12 +160,12 @@ class StoreWriter:
             self.flush()
 
     def finish(self) -> None:
-        """Write what is pending, and the mark that nothing follows."""
+        """Write pending rows and ``finished.json``."""
         self.flush()
         write_through(self.folder / FINISHED, mark_of(self.folder))
 
     def flush(self) -> None:
-        """Write what is pending as a shard."""
+        """Write pending rows as a shard."""
         if not self._rows and not self._skipped:
             return
         arrays_path, index_path = paths_of(self.folder, self._number)

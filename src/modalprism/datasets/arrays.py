@@ -85,7 +85,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
 
 def _refuse_other(file: IO[bytes], wanted: str, path: Path) -> None:
-    """Refuse a file of one kind that is named as the other."""
+    """Refuse an ``.npz`` file named ``.npy``, and the reverse."""
     begin = file.read(8)
     file.seek(0)
     for kind, magic in _MAGIC.items():
@@ -94,7 +94,7 @@ def _refuse_other(file: IO[bytes], wanted: str, path: Path) -> None:
 
 
 def _read(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
-    """Read an array from a file of `size` bytes, once its header is known to be honest."""
+    """Read an array from a file of `size` bytes after checking its header."""
     version = npy.read_magic(file)
     if version not in _HEADERS:
         raise InputError(f"{what} is of a structured type; save numbers or words")

@@ -26,7 +26,7 @@ _BESIDE: Final = "+"
 
 @dataclass(frozen=True)
 class Modality:
-    """Where a modality stands, and what it is.
+    """Columns and kind of a modality.
 
     Attributes
     ----------
@@ -46,13 +46,13 @@ class Modality:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns that it is made of."""
+        """All columns of the modality."""
         return self.prompt.columns if self.prompt else (self.column, *self.beside)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column is what.
+    """Roles of the columns of a dataset.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Columns:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Columns:
-        """Read what a YAML file says: the same roles.
+        """Read the same roles from a mapping, such as that of a YAML file.
 
         A list gives several groups, or the pictures that stand side by side, from left to right.
 
@@ -166,7 +166,7 @@ class Columns:
         )
 
     def with_prompt(self, prompt: Prompt | None) -> Columns:
-        """Return the columns with what the text is made of.
+        """Return the columns with a prompt for the text.
 
         Raises InputError if a column is the text already.
         """
@@ -186,7 +186,7 @@ class Columns:
         return tuple(dict.fromkeys([*named, *self.groups]))
 
     def among(self, available: Sequence[str]) -> Columns:
-        """Find the columns among those that exist, and guess by usual names what was not given.
+        """Check the columns against those that exist, and guess missing roles by usual names.
 
         Raises InputError if a column does not exist, or there is no modality; it lists the columns.
         """
@@ -231,13 +231,13 @@ class Columns:
 
 
 def _is_image(role: str) -> bool:
-    """Tell whether a role is a picture, which may be of several."""
+    """Return whether a role is a picture, which may be made of several columns."""
     name, _, kind = role.partition(":")
     return (kind or name) == "image"
 
 
 def _kind(role: str, name: str, kind: str) -> str:
-    """Tell the kind of a modality, by its own words or by its name."""
+    """Return the kind of a modality, as given or by its name."""
     kind = kind or name
     if kind in KINDS:
         return kind

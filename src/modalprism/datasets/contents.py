@@ -15,7 +15,7 @@ _LONGEST_NAME: Final = 100
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether a cell is missing: None, NaN, NaT, NA, or nothing but white space.
+    """Return whether a cell is missing: None, NaN, NaT, NA or white space.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def is_empty(value: Any) -> bool:
 
 
 def unwrapped(value: Any) -> Any:
-    """Return what a cell holds: itself, its ``bytes`` or ``path``, or the only one of a list."""
+    """Return the content of a cell: its ``bytes`` or ``path``, or the only item of a list."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
@@ -40,7 +40,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def word_of(value: Any) -> Any:
-    """Return what a cell says: text of bytes, and a whole number of a float that is one."""
+    """Return a cell as text or number: bytes are decoded, whole floats become int."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):

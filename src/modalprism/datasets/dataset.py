@@ -70,7 +70,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def digest(self) -> str:
-        """Return a hash of what is there, independent of the place and of the time of files."""
+        """Return a hash of the content, independent of paths and times of files."""
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         """Return those of `columns` whose values may name files."""
@@ -99,7 +99,7 @@ def pick(rows: Iterable[T], chosen: NDArray[np.int64] | None) -> Iterator[tuple[
 
 
 def printable(name: str) -> str:
-    r"""Return a file's name as it can be written down, where it is not in UTF-8.
+    r"""Return a file's name as printable text, even if it is not in UTF-8.
 
     Examples
     --------

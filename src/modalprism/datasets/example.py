@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """What a model is given, by modality, and what is known about it.
+    """Inputs of a model by modality, with id, label and groups.
 
     Attributes
     ----------

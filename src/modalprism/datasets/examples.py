@@ -26,7 +26,7 @@ from modalprism.strict_json import dumps
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Examples of a dataset, one after another, in its order, as often as they are asked for.
+    """Examples of a dataset, in its order; iteration may be repeated.
 
     Memory does not grow with their number, but for the ids of shards and streams. A picture is
     decoded when it is asked for, ``example.inputs["image"]``, and `InputError` is raised then where
@@ -76,7 +76,7 @@ class Examples:
         return bool(getattr(example.inputs, "broken", "")) or self.labels.keeps(example.label)
 
     def fingerprint(self) -> str:
-        """Return a hash that changes where the examples do, and not with place or time of files.
+        """Return a hash of the examples, independent of paths and times of files.
 
         It covers which columns are what, the prompt, how labels are read, which rows are taken, the
         sampling rate of recordings, and of the data
@@ -141,7 +141,7 @@ def open_examples(
     streaming: bool = False,
     sampling_rate: int = SAMPLING_RATE,
 ) -> Examples:
-    """Open a dataset where it is: a file, a folder, shards, or the hub.
+    """Open a dataset from a file, a folder, shards, or the hub.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _draw(length: int | None, limit: int | None, seed: int) -> NDArray[np.int64]
 
 
 def _labels_of(examples: Examples) -> Iterator[tuple[int, int | str | None, bool]]:
-    """Yield position, label, and whether it is kept, reading the labels alone."""
+    """Yield position, label, and whether the row is kept; only labels are read."""
     column = examples.columns.label or ""
     labelled = replace(examples, columns=Columns(label=column))
     for row in examples.dataset.rows([column], examples.chosen):

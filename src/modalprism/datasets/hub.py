@@ -77,19 +77,19 @@ class LibraryDataset(Dataset):
             yield from numbered
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
-        """Yield rows with `columns`; of a dataset that is no stream only the chosen are read."""
+        """Yield rows with `columns`; only streams are read beyond the chosen rows."""
         dataset = self._dataset.select_columns(list(columns))
         for position, table in self._tables(dataset, chosen):
             row = arrow_row(table, position, self._classes)
             yield replace(row, values={name: _cell(value) for name, value in row.values.items()})
 
     def digest(self) -> str:
-        """Hash what the dataset was opened from."""
+        """Return the hash that was computed when the dataset was opened."""
         return self._digest
 
 
 def _cell(value: Any) -> Any:
-    """Leave a file that stands on the hub, or in the library's cache, to be read later."""
+    """Replace a file of the hub or of the library's cache by a function that reads it."""
     if isinstance(value, list):
         return [_cell(one) for one in value] if value and isinstance(value[0], dict) else value
     elsewhere = isinstance(value, Mapping) and value.keys() == {"bytes", "path"}
@@ -117,12 +117,12 @@ def _library(what: str) -> Any:
 
 
 def is_saved(folder: Path) -> bool:
-    """Tell whether the library saved a dataset, or one of several splits, to this folder."""
+    """Return whether the library saved a dataset, with or without splits, to this folder."""
     return any((folder / name).is_file() for name in _SAVED)
 
 
 def is_hub_id(data: str) -> bool:
-    """Tell whether words have the form of a hub's dataset: ``owner/name:config@revision``.
+    """Return whether a string has the form ``owner/name:config@revision`` of the hub.
 
     Examples
     --------

@@ -23,7 +23,7 @@ _REMEMBERED: Final = 8
 
 @dataclass(frozen=True)
 class Join:
-    """A second dataset, whose columns stand beside those of the first.
+    """Second dataset whose columns are added to those of the first.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Join:
     split: str | None = None
 
     def beside(self, first: Dataset) -> Dataset:
-        """Put the second dataset's columns beside a first's.
+        """Return the join of `first` with this dataset.
 
         Raises InputError if there is no such dataset or column, or a key stands twice.
         """
@@ -51,7 +51,7 @@ class Join:
 
 
 class Joined(Dataset):
-    """A dataset with the columns of another; where both have a name, the first's counts.
+    """Dataset with the columns of two; the first takes precedence.
 
     Names of files are relative to the first one's folder, or the other's where the first has none.
 
@@ -115,13 +115,13 @@ class Joined(Dataset):
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Those of either that may name files."""
+        """Return the columns of either that may name files."""
         own = [name for name in columns if name in self.first.columns]
         others = [name for name in columns if name not in self.first.columns]
         return (*self.first.file_columns(own), *self.second.file_columns(others))
 
 
 def _key(values: Mapping[str, Any], column: str) -> str:
-    """Return a row's key as a word, empty where it is missing; 7 and "7" are the same."""
+    """Return a row's key as text, empty if missing; 7 and "7" are the same."""
     value = word_of(values.get(column))
     return "" if is_empty(value) else str(value)

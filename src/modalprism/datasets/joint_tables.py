@@ -157,7 +157,7 @@ def _read_written(
 def _chunks(
     path: Path, rows: Iterable[Row], wanted: Sequence[str], *, typed: bool
 ) -> dict[str, pa.ChunkedArray]:
-    """Return columns of strings, or of the values' own type, which must be one a column."""
+    """Return columns as strings or, if `typed`, with the one type of their values."""
 
     def values(row: Row) -> tuple[Any, ...]:
         if row.broken:
@@ -303,7 +303,7 @@ def _symbols(place: str, column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the values themselves: no dictionaries and views, and no zero with a sign."""
+    """Return plain values: dictionaries and views are resolved, −0 becomes 0."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(pa.chunked_array([c.storage for c in column.chunks], kind.storage_type))
@@ -335,7 +335,7 @@ def _weights(place: str, codes: NDArray[np.int64], values: pa.Array) -> NDArray[
 
 
 def _weight(value: Any) -> float:
-    """Return a count as a float, or NaN for what is none."""
+    """Return a count as a float, or NaN for any other value."""
     if isinstance(value, str):
         value = float(value) if _NUMBER.fullmatch(value) else math.nan
     if isinstance(value, bool | bytes):

@@ -138,17 +138,17 @@ class Labels:
         return label if found is None else found
 
     def keeps(self, label: int | str | None) -> bool:
-        """Tell whether a row with this label, as `read` returns it, is not left out."""
+        """Return whether a row with this label, as `read` returns it, is kept."""
         return not self.only or label in self.candidates
 
     def words(self) -> list[Any]:
-        """Return what changes the labels, or which rows there are; nothing where nothing does."""
+        """Return the rules that change labels or rows, for a fingerprint; empty if none do."""
         asked = [dict(self.values), self.letters, self.only]
         return [list(self.candidates), *asked] if any([*asked, self.candidates]) else []
 
 
 def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:
-    """Return the answer of the known word that is most like a label; None where none is."""
+    """Return the answer of the known word most similar to a label, or None."""
     for spelled, alike in zip(_SPELLINGS, _by_spelling(tuple(answers)), strict=True):
         words = alike.get(spelled(str(label)), [])
         if len({answers[word] for word in words}) > 1:
@@ -163,7 +163,7 @@ def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:
 
 @lru_cache(16)
 def _by_spelling(known: tuple[str, ...]) -> list[dict[str, list[str]]]:
-    """Return, for every degree of sameness, the known words of each spelling."""
+    """Return the known words of each spelling, for every degree of sameness."""
     tables: list[dict[str, list[str]]] = []
     for spelled in _SPELLINGS:
         tables.append({})
@@ -206,7 +206,7 @@ def unmatched(labels: Iterable[int | str], candidates: Sequence[str]) -> Counter
 
 
 def no_match(labels: Iterable[int | str | None], candidates: Sequence[str], where: str = "") -> str:
-    """Return what to say where no label is a candidate.
+    """Return the message for labels none of which is a candidate.
 
     Examples
     --------

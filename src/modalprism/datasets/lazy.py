@@ -26,7 +26,7 @@ from modalprism.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class LazyInputs(Mapping[str, Any]):
-    """What a model is given, by modality; decoded anew whenever it is asked for.
+    """Inputs of a model by modality, decoded at every access.
 
     Asking raises `InputError` where a value cannot be used; it names the row, the column and the
     cause.
@@ -132,7 +132,7 @@ def example_of(
 
 
 def _identity(row: Row, columns: Columns) -> str:
-    """Return a row's id: its column's value, or how the dataset calls it."""
+    """Return a row's id: the value of its column, or the dataset's own."""
     if columns.id is None:
         return row.id
     value = word_of(row.values.get(columns.id))
@@ -142,7 +142,7 @@ def _identity(row: Row, columns: Columns) -> str:
 
 
 def group_of(name: str, value: Any) -> str:
-    """Return a row's value of a group column as a word; of bytes it is a digest.
+    """Return a row's value of a group column as text; bytes become a digest.
 
     Raises InputError if it is missing, or neither a word nor a number.
     """
@@ -158,7 +158,7 @@ def group_of(name: str, value: Any) -> str:
 
 
 def _waveform(value: Mapping[str, Any], wanted: int) -> NDArray[np.float32]:
-    """Resample what is decoded already."""
+    """Resample a waveform that is already decoded."""
     rate = value.get("sampling_rate")
     if not isinstance(rate, int | float):
         raise InputError(f"its sampling_rate is {rate!r}; give it in Hz")

@@ -23,7 +23,7 @@ from modalprism.errors import InputError
 
 
 def modality_of(name: str) -> str | None:
-    """Tell by a file's name whether it is a picture, ``image``, or a recording, ``audio``.
+    """Return ``image`` or ``audio`` by the suffix of a file, or None.
 
     Examples
     --------
@@ -74,7 +74,7 @@ class MediaFolder(Dataset):
                     yield (beside / name).as_posix()
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:  # noqa: ARG002
-        """Yield a row a file."""
+        """Yield one row per file."""
         for position, name in pick(self._names(), chosen):
             label = name.split("/")[0] if "/" in name else None
             values = {str(modality_of(name)): name, "label": label and printable(label)}
@@ -88,5 +88,5 @@ class MediaFolder(Dataset):
         return digest.hexdigest()
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """All but the label."""
+        """Return all columns but the label."""
         return tuple(name for name in columns if name != "label")

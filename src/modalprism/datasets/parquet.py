@@ -101,12 +101,12 @@ class ParquetFiles(Dataset):
                 yield Row(position, str(position), broken=f"the file is damaged there: {error}")
 
     def digest(self) -> str:
-        """Hash names and sizes, and the first and last MiB of every file; its index is in that."""
+        """Hash name, size, first and last MiB of every file, which include its index."""
         digests = "".join(ends_digest(path) for path in self.files)
         return hashlib.sha256(digests.encode()).hexdigest()
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Columns of strings, and of lists of strings, may name files."""
+        """Return the columns of strings and of lists of strings, which may name files."""
         return tuple(name for name in columns if _is_words(self.schema.field(name).type))
 
 
@@ -154,7 +154,7 @@ def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
 
 
 def class_of(value: Any, names: Sequence[str]) -> Any:
-    """Return a class's name by its number; −1 says that there is none.
+    """Return a class's name by its number; None for −1.
 
     Examples
     --------

@@ -15,7 +15,7 @@ _OPTIONAL: Final = "?"
 
 
 class _Piece(NamedTuple):
-    """Words, and the column that follows them, if there is one."""
+    """Literal text, or a column."""
 
     words: str
     column: str = ""
@@ -24,7 +24,7 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Prompt:
-    r"""A template over a dataset's columns, whose text a model is given.
+    r"""Template of a model's text, with columns of a dataset.
 
     Nothing in it is evaluated: braces hold the plain name of a column, and two of them are one.
     A list becomes lines with letters. A line that holds a column with a question mark,
@@ -90,7 +90,7 @@ class Prompt:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are filled in, each once."""
+        """Names of the columns in the template."""
         named = [piece.column for line in self.lines for piece in line if piece.column]
         return tuple(dict.fromkeys(named))
 
@@ -130,7 +130,7 @@ def _said(piece: _Piece, cells: Mapping[str, Any]) -> str:
 
 
 def lettered(choices: Sequence[Any]) -> str:
-    r"""Write choices one a line, with their letters.
+    r"""Write choices on lines with letters.
 
     Raises InputError if there are none, more than letters, or one is no text.
 

@@ -104,7 +104,7 @@ def _folder(path: Path, split: str | None) -> Dataset:
 
 
 def _of_split(files: Sequence[Path], split: str | None, folder: Path) -> list[Path]:
-    """Choose the files of a split, where their names tell it."""
+    """Return the files of a split, by their names."""
     named = [(name, path) for path in files if (name := _split_of(path))]
     splits = sorted({name for name, _ in named})
     if split is None and len(splits) <= 1:
@@ -128,7 +128,7 @@ def _of_one_configuration(files: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def _split_of(path: Path) -> str | None:
-    """Tell a file's split by its name, ``train-00000-of-00002`` or ``train``, or its folder's."""
+    """Return a file's split, from its name (``train-00000-of-00002``) or its folder."""
     if match := _NUMBERED.fullmatch(path.stem):
         return match[1]
     return next((name for name in (path.stem, path.parent.name) if name in SPLITS), None)

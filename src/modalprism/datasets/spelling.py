@@ -60,7 +60,7 @@ def folded(word: str) -> str:
 
 @lru_cache(4096)
 def _plain(character: str) -> str:
-    """Return a character without its width, its style if it is a dash or quotation mark."""
+    """Return a character without width, and without style of dashes and quotation marks."""
     if character in _INVISIBLE:
         return ""
     if unicodedata.decomposition(character).startswith(("<wide>", "<narrow>", "<small>")):
@@ -123,7 +123,7 @@ def _is_word(character: str) -> bool:
 
 
 def _is_pause(tokens: list[str], place: int) -> bool:
-    """Tell whether a token is a stop behind a space, or a dash between two words."""
+    """Return whether a token is a stop behind a space, or a dash between two words."""
     before, token, after = tokens[:place], tokens[place], tokens[place + 1 :]
     if not token.strip(_STOPS):
         return bool(before)
@@ -131,6 +131,6 @@ def _is_pause(tokens: list[str], place: int) -> bool:
 
 
 def _is_article(tokens: list[str], place: int) -> bool:
-    """Tell whether a token is an article: a noun follows. In "vitamin A" none does."""
+    """Return whether a token is an article before a noun; "vitamin A" has none."""
     noun = next((token for token in tokens[place:] if token not in _ARTICLES), "")
     return tokens[place] in _ARTICLES and noun[:1].isalpha()

@@ -41,7 +41,7 @@ class _TextTable(Dataset):
 
     @abstractmethod
     def _records(self) -> Iterator[Any]:
-        """Yield the records, not looked into."""
+        """Yield the raw records."""
 
     @abstractmethod
     def _values(self, record: Any) -> Mapping[str, Any] | str:
@@ -61,7 +61,7 @@ class _TextTable(Dataset):
         return whole_digest(self.path)
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Any column may name files."""
+        """Return all columns: any may name files."""
         return tuple(columns)
 
 
@@ -125,7 +125,7 @@ class SeparatedTable(_TextTable):
 
 
 class JsonLines(_TextTable):
-    """A JSON object a line; the columns are the keys of the first hundred."""
+    """One JSON object per line; the columns are the keys of the first hundred."""
 
     def _records(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:

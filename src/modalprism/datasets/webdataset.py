@@ -32,7 +32,7 @@ from modalprism.foreign import guarded, parse_json, require_file
 
 
 def expand(pattern: str) -> Iterator[str]:
-    """Write out braces, as a shell does; what else there is stays.
+    """Expand braces like a shell.
 
     Raises InputError if braces hold neither a range nor a list.
 
@@ -60,7 +60,7 @@ def expand(pattern: str) -> Iterator[str]:
 
 
 def matching(pattern: str) -> list[Path]:
-    """Return the shards that a pattern with braces or stars means, in order, each once.
+    """Return the files that match a pattern with braces or stars, in order.
 
     Raises InputError if one that is named is not there, or none matches.
     """
@@ -140,7 +140,7 @@ def _members(archive: Any) -> Iterator[tarfile.TarInfo]:
 
 
 def _ends(archive: Any) -> bool:
-    """Tell whether an archive that was read through ends as it should, with a block of zeros."""
+    """Return whether an archive ends with a block of zeros."""
     archive.fileobj.seek(archive.offset)
     return bool(archive.fileobj.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE))
 
@@ -210,7 +210,7 @@ class Shards(Dataset):
                 yield sample, archive, name
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
-        """Yield rows with `columns`; of examples that are not chosen no file is read."""
+        """Yield rows with `columns`; files of other examples are not read."""
         for position, (sample, archive, name) in pick(self._samples(), chosen):
             identity, broken = f"{name}/{printable(sample.key)}", sample.broken
             values: Mapping[str, Any] = {}

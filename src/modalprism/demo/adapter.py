@@ -58,7 +58,7 @@ class FusionAdapter(Adapter):
         return {"image": image, "text": text, "text_mask": text_mask}
 
     def sites(self) -> tuple[Site, ...]:
-        """Read both members of what the projections and the layers give, and the hidden head."""
+        """Return sites at both outputs of projections and layers, and at the hidden head."""
         depth = self.network.config.depth
         modules = ("projections", *(f"layers.{layer}" for layer in range(depth)))
         spans = (
@@ -69,7 +69,7 @@ class FusionAdapter(Adapter):
         return (*spans, Site(depth + 1, "join", ("fused",)))
 
     def layer_names(self) -> dict[int, str]:
-        """Name the depth behind the layers, at which the head joins the two streams."""
+        """Name the depth behind the layers, where the head joins the two streams."""
         return {self.network.config.depth + 1: "head"}
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -77,7 +77,7 @@ class FusionAdapter(Adapter):
         return {"text": inputs["text_mask"]}
 
     def attention_sites(self) -> tuple[Site, ...]:
-        """Name the attention of the layers in which both spans stand: those of the concatenation.
+        """Return sites of attention over both spans, which only the concatenation has.
 
         In the other fusions a module attends to one span alone, which is built in, and says
         nothing of what was learnt.
@@ -149,7 +149,7 @@ def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterato
 def _own_context(
     attention: nn.Module, given: tuple[Any, ...], output: Tensor, pieces: int, hidden: str
 ) -> Tensor:
-    """Attend anew from the span that must not see the other, to its own positions alone."""
+    """Recompute the attention of one span, restricted to its own positions."""
     state, _, mask = given
     picture, words = slice(None, pieces), slice(pieces, None)
     # Not the module itself: its hooks would come here again.

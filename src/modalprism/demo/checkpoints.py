@@ -39,7 +39,7 @@ CONFIGS: Final = {
 
 
 def checkpoint_folder() -> Path:
-    """Where the checkpoints are: inside the installed package, or in a clone's ``examples/``."""
+    """Return the folder of the checkpoints: in the installed package, or in ``examples/``."""
     installed = Path(__file__).parents[1] / "_checkpoints"
     cloned = Path(__file__).parents[3] / "examples" / "emoji_questions" / "checkpoints"
     return installed if installed.is_dir() else cloned

@@ -76,7 +76,7 @@ def _find_picture(folder: Path, key: str) -> Path | None:
 
 @cache
 def load_emojis() -> tuple[Emoji, ...]:
-    """Every emoji that has a picture and a name of its own, in the packages' order.
+    """Return every emoji with a picture and a name of its own, in the packages' order.
 
     Emojis whose picture or name repeats an earlier one are left out (St. Martin's flag is France's
     picture), so that no picture and no name can stand on both sides of a split.

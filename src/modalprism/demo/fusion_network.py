@@ -35,7 +35,7 @@ class FusionConfig:
 
 
 class AttentionWeights(nn.Module):
-    """What attention weighs by, for whoever listens; no part of the network's own computation."""
+    """Attention weights for hooks; not part of the network's computation."""
 
     def forward(self, q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
         """Return weights, (b, heads, q, k), of queries and keys (b, heads, t, channels)."""
@@ -104,7 +104,7 @@ class ConcatLayer(nn.Module):
     def forward(
         self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take and give the two spans."""
+        """Transform the two spans."""
         state = torch.cat([image, text], 1)
         mask = torch.cat([image_mask, text_mask], 1)
         state = self.feed_forward(self.attention(state, state, mask))
@@ -122,7 +122,7 @@ class LateLayer(nn.Module):
     def forward(
         self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take and give the two spans."""
+        """Transform the two spans."""
         image = self.image_feed_forward(self.image_attention(image, image, image_mask))
         return image, self.text_feed_forward(self.text_attention(text, text, text_mask))
 
@@ -139,7 +139,7 @@ class CrossAttentionLayer(nn.Module):
     def forward(
         self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take and give the two spans."""
+        """Transform the two spans."""
         image = self.image_attention(image, image, image_mask)
         text = self.text_attention(text, text, text_mask)
         seen = self.image_from_text(image, text, text_mask)
@@ -148,7 +148,7 @@ class CrossAttentionLayer(nn.Module):
 
 
 class GatedLayer(nn.Module):
-    """Two streams: each span attends to itself, then takes of the other's mean what a gate lets in.
+    """Two streams: each span attends to itself, then adds the other's mean through a gate.
 
     The gate reads both means, so that what passes depends on both inputs, a channel at a time.
     """
@@ -164,7 +164,7 @@ class GatedLayer(nn.Module):
     def forward(
         self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take and give the two spans."""
+        """Transform the two spans."""
         image, text = self.streams(image, text, image_mask, text_mask)
         seen = self.image_norm(masked_mean(image, image_mask))
         read = self.text_norm(masked_mean(text, text_mask))
@@ -188,7 +188,7 @@ def masked_mean(state: Tensor, mask: Tensor) -> Tensor:
 
 
 class Projections(nn.Module):
-    """Bring both encoders' tokens to the network's width; what leaves it is not fused yet."""
+    """Project both encoders' tokens to the network's width; its outputs are not fused."""
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()

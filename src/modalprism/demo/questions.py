@@ -34,7 +34,7 @@ BLOCKS: Final = 12  # partners are drawn inside a block, so that folds can be ma
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and who is right.
+    """A question, and the rule of its right answer.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class PairedExamples:
             yield Example(str(row), {"image": picture, "text": name}, label, groups)
 
     def unpaired(self) -> list[Example]:
-        """Return each emoji once, with its own name: what redrawn pairs are drawn from."""
+        """Return each emoji once with its own name, for redrawn pairs."""
         members = np.unique(np.concatenate([self.picture, self.name])).tolist()
         return [Example(f"{i:05d}", {"image": i, "text": i}) for i in members]
 
@@ -159,7 +159,7 @@ def draw_partners(
     rounds: int,
     generator: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Give every member `rounds` partners among the members, each no kin of it.
+    """Draw `rounds` partners for every member, none of them its kin.
 
     A round is one permutation, so that every name is used once a round. Where a permutation pairs
     kin, the names of random members change places until it does not.

@@ -61,7 +61,7 @@ class SingleStreamAdapter(Adapter):
 
     @abstractmethod
     def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Say which pieces of the picture are no padding, bool, shape (b, pieces)."""
+        """Return which pieces of the picture are not padding, bool, shape (b, pieces)."""
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The text first, then the picture."""
@@ -263,7 +263,7 @@ def classes_named(model: Any, candidates: Sequence[str]) -> list[int]:
 
 
 def no_candidates(candidates: Sequence[str]) -> None:
-    """Check that a model whose answers are given is not asked for others."""
+    """Refuse candidates for a model with fixed answers."""
     if candidates:
         raise InputError(
             f"the answers of this model are its own, and {candidates[0]!r} cannot be one; give no "

@@ -16,7 +16,7 @@ from modalprism.errors import InputError
 def tokens(
     tokenizer: Any, texts: Sequence[str], longest: int, padding: bool | str = True
 ) -> dict[str, Tensor]:
-    """Return ids and mask of texts, cut to what the model and its tokenizer allow.
+    """Return ids and mask of texts, truncated to the limits of model and tokenizer.
 
     `modalprism.capture.notices.cut_texts` counts those that were cut.
 

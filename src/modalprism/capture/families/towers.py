@@ -84,7 +84,7 @@ class ClipAdapter(Adapter):
         return [ids[mask].tolist() for ids, mask in pairs]
 
     def seen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return those inputs that the model is given; the others only say what stands where."""
+        """Return the inputs of the forward pass; the others only mark positions."""
         return dict(inputs)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
@@ -211,5 +211,5 @@ class ClapAdapter(ClipAdapter):
 
 
 def _embedding(features: Any) -> Tensor:
-    """Some versions wrap what a tower gives."""
+    """Return the features of a tower, which some versions of transformers wrap."""
     return features if isinstance(features, Tensor) else features.pooler_output
