@@ -57,8 +57,7 @@ class Key:
     def record(self) -> dict[str, Any]:
         """Makers and inputs as JSON gives them back."""
         content = {"makers": self.makers, "inputs": self.inputs}
-        record: dict[str, Any] = json.loads(dumps(content, sort_keys=True))
-        return record
+        return {name: json.loads(dumps(of, sort_keys=True)) for name, of in content.items()}
 
     @cached_property
     def name(self) -> str:

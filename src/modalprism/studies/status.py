@@ -26,7 +26,7 @@ STATUS_FILE: Final = "run-status.json"
 _SECONDS_BETWEEN: Final = 1.0
 """Progress is written this often at most."""
 _LEFT_BEHIND: Final = tuple(
-    f"{folder}*.partial" for folder in ("", "analyses/", "baselines/", "examples/")
+    f"{folder}*.partial" for folder in ("", "analyses/", "baselines/", "examples/", "figures/")
 )
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
-"""A study: what to decompose, written down; and the run that does it.
+"""Studies: what to decompose, written down, and the run that does it.
 
-A run resumes where it stood: captured stores and finished analyses are kept in its folder, each
-written whole, and taken up again when what they were made from is the same.
+A run resumes where it stood: captured stores and finished work are cached in its folder, each
+written whole, and taken up again when what they depend on is the same.
 """
 
 from __future__ import annotations
@@ -70,22 +70,23 @@ class Study(Options):
         ``{kind: emoji_questions}``.
     modalities : (str, str)
         The two modalities, in the order of every table.
-    views : tuple of {"answer", "stream", "encoding"}
+    views : tuple of str
+        ``answer``, ``stream``, ``encoding``, or the name of another view; see `VIEWS`.
     pairs : tuple of {"observed", "redrawn"}
         Readings of the answer view.
     layers : tuple of int, optional
         Which layers of the stream and encoding views; all by default.
     base : float
         Of the logarithm; 2 for bits.
-    estimator : {"posterior", "codebook"}
+    estimator : {"posterior", "codebook"} or another name
         Of observed pairs; redrawn pairs read the model itself.
     folds, replicates, permutations, seed : int
         Of the estimator.
     workers : int
         Local processes; 0 means one a core.
     baselines : BaselinesAsked, optional
-        What people use today, on the same examples: ``all``, a list such as ``[ablation,
-        mm_shap]``, or ``{names: [ablation], examples: 500}``. They run the model, as captures do.
+        Other scores of the same examples: ``all``, a list such as ``[ablation, mm_shap]``, or
+        ``{names: [ablation], examples: 500}``. They run the model, as captures do.
     out : Path
         The run's folder.
 
@@ -191,9 +192,9 @@ class Study(Options):
         track: Track = silent,
         allow_code: Sequence[str] = (),
     ) -> list[StudyStore]:
-        """Open the stores of all inputs; what is not captured yet is captured.
+        """Open the stores of all inputs; capture what is missing.
 
-        This is where the code of a study begins to run: nothing of it runs before it is allowed.
+        Code that the study brings along runs from here on, and only if it is allowed.
 
         Parameters
         ----------
@@ -243,7 +244,7 @@ class Study(Options):
             True shows bars on standard error; a callable takes every
             `modalprism.progress.ProgressEvent`.
         announce : Announce
-            Hears what baselines will cost, before they begin.
+            Called with the cost of every model's baselines, before they begin.
         fresh : bool
             Analyse again what was analysed before; captured stores are kept.
         allow_code : sequence of str
@@ -261,13 +262,12 @@ class Study(Options):
         Raises
         ------
         InputError
-            If an input cannot be used, work cannot be done there, another process runs a study
-            in this folder, or the folder holds files of yours that the run would replace; work
-            finished before is kept.
+            If an input or the engine cannot be used, another process runs a study in this folder,
+            or the folder holds files of yours that the run would replace. Finished work stays.
         CodeRefusedError
             If the study would run code that is not allowed; nothing has been done then.
         WorkerError
-            If what does the work dies every time; work finished before is kept.
+            If the process of an analysis dies every time. Finished work stays.
         """
         engine = LocalEngine(self.workers) if engine is None else engine_for(engine)
         with tracking(progress) as asked:
@@ -321,10 +321,10 @@ class Study(Options):
         timings = {
             "capture": captured - start,
             "analysis": analysed - captured,
-            "baselines": _since(analysed),
+            "baselines": time.perf_counter() - analysed,
         }
         profile = Profile(
-            # Here and not in the analyses: a q-value depends on every layer of the run.
+            # q-values depend on every layer of the run, and so are not cached.
             with_q_values(frame_of(finished.rows)),
             manifest_of(self, stores, timings, scored),
         )
@@ -339,10 +339,6 @@ class Study(Options):
         )
         profile.write(self.out)
         return profile
-
-
-def _since(start: float) -> float:
-    return time.perf_counter() - start
 
 
 def _make_folder(folder: Path) -> None:
