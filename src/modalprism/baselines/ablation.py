@@ -34,7 +34,7 @@ REPLACEMENTS: Final = OF_STATES + OF_INPUTS
 
 @dataclass(frozen=True)
 class ModalityAblation(Baseline):
-    """Replace one modality by something that tells nothing, and see what the answers lose.
+    """Replace one modality by an uninformative input, and measure what the answers lose.
 
     Right is the label where the examples have one ("accuracy"), else what the model answers on
     whole inputs ("agreement"). For every replacement and modality there are the drop of accuracy,

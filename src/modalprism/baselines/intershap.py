@@ -35,8 +35,8 @@ _COALITIONS = 4
 class InterShap(AverageBaseline):
     """The part of a model's behaviour that is the interaction of its modalities, in per cent.
 
-    It says nothing of whose the rest is beyond the two main effects, which are given beside: all
-    three sum to 100. The target is the model's own answer; no label is used.
+    The rest belongs to the modalities by their main effects, which are scores too: all three sum
+    to 100. The target is the model's own answer; no label is used.
 
     Notes
     -----

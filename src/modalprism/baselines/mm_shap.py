@@ -79,7 +79,7 @@ class MmShap(AverageBaseline):
         self, subject: Subject, *, seed: int = 0, replicates: int = 1000, track: Track = silent
     ) -> Result:
         """Score the modalities on a sample of the examples; see `Baseline.score`."""
-        _shap()  # what is missing is said before anything runs
+        _shap()  # a missing library is reported before anything runs
         chosen = drawn_rows(len(subject.examples), self.examples, seed)
         sample = replace(subject, examples=[subject.examples[row] for row in chosen])
         return super().score(sample, seed=seed, replicates=replicates, track=track)

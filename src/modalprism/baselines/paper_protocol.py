@@ -135,7 +135,7 @@ class _Coded:
         symbols = text // 2 + 1 if protocol.symbols == HALF else int(protocol.symbols)
         for layer, fused in tokens.fused.items():
             given = (*tokens.sources, fused)
-            # Of its own, so that no result depends on what else is asked for.
+            # One generator for each layer, so that results do not depend on the other layers.
             generator = np.random.default_rng([self.seed, tokens.place, layer])
             self.triples.setdefault(layer, []).append(
                 coded_triples(given, symbols, protocol.pairing, generator)

@@ -99,10 +99,10 @@ def _cores() -> int:
 
 
 def _results(jobs: Sequence[Job[T]], workers: int) -> Generator[tuple[str, T], None, None]:
-    """Yield results; when a process dies, run what is left again.
+    """Yield results; when a process dies, run unfinished jobs again.
 
-    Nobody says which job's process it was: all that ran end with it. So where deaths come in a row
-    with nothing finished between, jobs are run one by one, until that one is known.
+    The pool does not report whose process died, and all its processes end. After several deaths in
+    a row with nothing finished between, jobs run one by one, until the one that dies is known.
     """
     left = dict(enumerate(jobs))
     deaths = 0
@@ -176,6 +176,6 @@ def end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(POLL_SECONDS)
-        os._exit(1)  # at once, whatever the job is doing: nobody waits for its result
+        os._exit(1)  # at once: no process waits for the result of the job
 
     threading.Thread(target=watch, name="modalprism-parent-watch", daemon=True).start()

@@ -87,7 +87,7 @@ def _results(
     remote = ray.remote(_call).options(
         num_cpus=needs.cpus,
         num_gpus=needs.gpus,
-        max_retries=0,  # tried again here, where it is counted and said
+        max_retries=0,  # tried again here, where it is counted and logged
         runtime_env={"env_vars": _ONE_THREAD},
     )
     waiting = deque(enumerate(jobs))

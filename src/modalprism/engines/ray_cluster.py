@@ -147,7 +147,7 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
     asked: dict[str, Any] = {"address": address}
     if address is None:
         asked = {"address": "local", "num_cpus": workers, "include_dashboard": False}
-    # Nothing is told to Ray's makers, unless the user said so; Ray Data asks at every pipeline.
+    # No usage statistics are sent, unless the user allows it; Ray Data looks at every pipeline.
     quiet, safe = variable("RAY_USAGE_STATS_ENABLED", "0"), variable(*SAFE_PATH)
     with _signals_left_alone(), quiet, safe:
         try:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 View = Callable[[Request], Response]
-_CLIENT_CLOSED = 499  # as nginx logs it; nobody reads the answer
+_CLIENT_CLOSED = 499  # as nginx logs it; the client does not read the answer
 
 
 class Answers:

@@ -250,7 +250,7 @@ def _compared_page(runs: Sequence[Run]) -> bytes:
 
 
 def _matching(summaries: dict[_Kind, Summary | None], words: str) -> dict[_Kind, Summary | None]:
-    # What was not read yet is shown, lest a search seem to say that it is not there.
+    # Places that are not read yet are shown: a search must not hide them.
     return {
         place: summary
         for place, summary in summaries.items()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from modalprism.cache import MemoryCache
 from modalprism.reports.compare import FIGURES, PAGE, TABLE
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
 from modalprism.studies.status import STATUS_FILE
@@ -100,7 +101,9 @@ class Listings:
     """Listings of folders, cached until the folder changes."""
 
     def __init__(self) -> None:
-        self._kept: dict[Path, tuple[tuple[int, int, int], _Listing]] = {}
+        self._cache: MemoryCache[tuple[Path, int, int, int], _Listing] = MemoryCache(
+            2 * MOST_FOLDERS
+        )
 
     def __call__(self, folder: Path) -> _Listing:
         """List a folder; one that is a link, or is gone, is empty."""
@@ -110,16 +113,13 @@ class Listings:
             return _EMPTY
         if not stat.S_ISDIR(status.st_mode):
             return _EMPTY
-        stamp = (status.st_mtime_ns, status.st_ino, status.st_dev)
-        kept = self._kept.get(folder)
-        if kept is not None and kept[0] == stamp:
-            return kept[1]
-        listing = _list(folder)
-        if len(self._kept) >= 2 * MOST_FOLDERS:  # most of them are gone by now
-            self._kept.clear()
-        # Another change within the clock's grain would leave the folder's time as it is.
-        if time.time_ns() - status.st_mtime_ns > _GRAIN_NS:
-            self._kept[folder] = stamp, listing
+        key = folder, status.st_mtime_ns, status.st_ino, status.st_dev
+        listing = self._cache.find(key, None)
+        if listing is None:
+            listing = _list(folder)
+            # Another change within the clock's grain would leave the folder's time as it is.
+            if time.time_ns() - status.st_mtime_ns > _GRAIN_NS:
+                self._cache.put(key, listing)
         return listing
 
 

@@ -16,7 +16,7 @@ from modalprism.serve.connections import ImpatientProtocol
 
 ADDRESS: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765
-_MOST_CONNECTIONS: Final = 500  # more are told to come later; a process may have 1,024 files open
+_MOST_CONNECTIONS: Final = 500  # more get 503; a process may have 1,024 files open
 _PATIENCE: Final = 2  # seconds that pages on their way have when the server ends
 
 

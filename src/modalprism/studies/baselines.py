@@ -201,7 +201,7 @@ def write_baselines(folder: Path, frame: pd.DataFrame) -> None:
 
 
 def read_baselines(folder: Path) -> pd.DataFrame:
-    """Read the scores of a run; an empty table where no baseline was asked for.
+    """Read the scores of a run; an empty table where there are none.
 
     Raises
     ------

@@ -98,7 +98,7 @@ class CaptureInput(Input, DatasetConfig, CaptureConfig):
         """
         examples = self.open_examples(self.data, self.candidates, seed)
         fingerprint = examples.fingerprint()
-        # A folder a question: what is asked otherwise is captured beside, and nothing is lost.
+        # One folder for each set of options: other options are captured beside it.
         out = folder / f"{self._folder_name()}-{self._key(fingerprint, seed)}"
         if not is_whole(out, redrawn=self.redrawn > 0):
             capture(
@@ -140,7 +140,7 @@ class CaptureInput(Input, DatasetConfig, CaptureConfig):
             check_model(self.model, self.revision)
 
     def _key(self, fingerprint: str, seed: int) -> str:
-        # What is not asked is not in the key: stores of before it could be asked stay the same.
+        # Options that are not set are left out, so that new options keep the keys of old stores.
         unasked = {name for name in _LATER if getattr(self, name) is None}
         asked = self.model_dump(mode="json", exclude=_CHANGES_NO_BYTE | unasked)
         asked |= {"fingerprint": fingerprint, "seed": seed, "weights": _digest_of_model(self.model)}

@@ -210,6 +210,6 @@ def _drawn(first: _Analysis, second: _Analysis, paired: bool) -> tuple[Array, Ar
 
 
 def _p_value(drawn: Array, beyond: float) -> float:
-    """Return the two-sided p-value of no difference beyond what nobody can tell."""
+    """Return the two-sided p-value of no difference beyond the uncertainty `beyond`."""
     below, above = (drawn <= beyond).sum(), (drawn >= -beyond).sum()
     return float(min(1.0, 2 * (1 + min(below, above)) / (1 + len(drawn))))

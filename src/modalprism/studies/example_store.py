@@ -21,7 +21,7 @@ SCHEMA: Final = pa.schema(
     [
         ("model", pa.string()),
         ("dataset", pa.string()),
-        ("atom", pa.string()),  # of which it tells most: redundancy | unique | synergy
+        ("atom", pa.string()),  # the atom it stands for: redundancy | unique | synergy
         ("modality", pa.string()),  # whose, of unique; null for others
         ("rank", pa.int64()),  # 0 for the first
         ("row", pa.int64()),  # of the store
@@ -30,7 +30,7 @@ SCHEMA: Final = pa.schema(
         ("second_modality", pa.string()),
         *((name, pa.float64()) for name in _ATOMS),  # pointwise, in `unit`
         ("unit", pa.string()),
-        ("label", pa.string()),  # null where nobody knows, as in all below
+        ("label", pa.string()),  # null where unknown, as in all below
         ("answer", pa.string()),
         ("probability", pa.float64()),
         ("first_picture", pa.binary()),  # WebP

@@ -140,7 +140,7 @@ INPUTS: Final[Registry[type[Input]]] = Registry(
 
 
 def _made(given: Any) -> Any:
-    """Make an input of its keys; ``kind`` may be left out where other keys tell it."""
+    """Make an input of its keys; ``kind`` is optional where ``path`` or ``data`` is given."""
     if not isinstance(given, dict):
         return given
     if "kind" not in given and not given.keys() & {"path", "data"}:

@@ -172,7 +172,7 @@ def _analyse(
         if socket.gethostname() != asked_from:
             store = store.on_this_machine()
             _check_store_there(store, digest)
-        # The profile records what is warned of, and the report says so once for all layers.
+        # The profile records these warnings, and the report has each once for all layers.
         with (
             one_thread(),
             warnings.catch_warnings(action="ignore", category=DataWarning),
@@ -202,7 +202,7 @@ def _digest_of_sample(pairs: str, store: EmbeddingStore, settings: Settings) -> 
     else:
         known = ("id", "label", *(f"group/{column}" for column in sorted(store.groups())))
         names = [name for name in known if name in store.names]
-    if not names:  # nothing says which examples they are: only the same store is the same
+    if not names:  # without names of examples, only the same store has the same ones
         return store.digest()[:16]
     digest = hashlib.sha256(f"{settings.seed} {settings.replicates}".encode())
     for name in names:

@@ -72,7 +72,7 @@ def gather_examples(
     for study_store in track(stores, total=len(stores), description="looking up examples"):
         case = AnalysisKey(study_store.model, study_store.dataset, "answer", OBSERVED, NO_LAYER)
         stored = evidence.get(case)
-        if stored is None or stored.evidence.rows is None:  # not asked for, or of tables: no rows
+        if stored is None or stored.evidence.rows is None:  # no answer view, or no rows
             continue
         chosen = _chosen(study_store, stored.evidence.row_atoms, modalities, unit)
         examples += _shown(study_store, stored, chosen, cache) if chosen else ()

@@ -152,7 +152,7 @@ class Study(Options):
         return self.model_copy(update={"sources": sources, "out": folder / self.out})
 
     def with_baselines(self, names: str) -> Study:
-        """Return the study that runs these baselines too, on as many examples as it says.
+        """Return the study with these baselines, on its own number of examples.
 
         Parameters
         ----------
@@ -333,7 +333,7 @@ class Study(Options):
         if self.baselines:
             write_baselines(self.out, scored.frame)
         else:
-            (self.out / BASELINES_FILE).unlink(missing_ok=True)  # of a study that asked for them
+            (self.out / BASELINES_FILE).unlink(missing_ok=True)  # of an earlier run with baselines
         gather_examples(
             self.out, stores, finished.evidence, self.modalities, unit_of(self.base), track
         )

@@ -78,7 +78,7 @@ class CaptureOrigin:
     store : EmbeddingStore
     candidates : sequence of str
     load : callable
-        Loads the model; its keyword ``attention`` says whether attention weights are needed.
+        Loads the model; its keyword ``attention`` is whether attention weights are needed.
     shown_of : callable
         Example → what a person sees of it, by modality.
     batch_size : int

@@ -42,7 +42,7 @@ class ShuffledRows(Check):
 
     def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
         """Shuffle one embedding; leave the other and the target."""
-        case.analysis()  # or nothing can be asked at all
+        case.analysis()  # a refused analysis ends the check
         order = _order(case, draw, case.modalities.index(self.modality))
         embeddings = dict(case.sample(draw).embeddings)
         embeddings[self.modality] = embeddings[self.modality][order]

@@ -28,7 +28,7 @@ VALIDATION_TABLE: Final = "validation.parquet"
 
 
 class NotRunError(Exception):
-    """A check does not apply here: the message says why."""
+    """A check does not apply; the message is the reason."""
 
 
 @dataclass(frozen=True)

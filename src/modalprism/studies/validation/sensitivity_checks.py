@@ -106,7 +106,7 @@ def _beyond_other(analysis: Analysis, modality: str) -> Estimate:
 
 
 class AnswerMoves(Check):
-    """The answer moves with a modality's input if, and only if, the decomposition says so."""
+    """The answer moves with a modality's input if, and only if, its atoms are found."""
 
     def __init__(self, modality: str, other: str) -> None:
         self.modality, self.other = modality, other

@@ -58,9 +58,9 @@ def validate(
     study : Study
         Its inputs are captured where they are not yet.
     examples : int
-        Rows of a store that the estimator is asked about, drawn with the study's seed.
+        Rows of each store that are analysed, drawn with the study's seed.
     runs : int
-        How many of them are run through the model with other inputs and under noise.
+        How many of them the model runs with other inputs and under noise.
     progress : bool or callable
         True shows bars on standard error; a callable takes every
         `modalprism.progress.ProgressEvent`.
@@ -86,7 +86,7 @@ def validate(
             raise InputError(f"{name} is {number}: checks need 2 or more", parameter=name)
     begin = time.perf_counter()
     own = study.settings()
-    settings = replace(  # fewer draws suffice to tell zero from more
+    settings = replace(  # fewer draws suffice to separate zero from more
         own,
         replicates=min(own.replicates, REPLICATES),
         permutations=min(own.permutations, PERMUTATIONS),
