@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modalprism.plotting.grid import Cell
 from modalprism.plotting.latex import _number, escaped, grid_latex
-from modalprism.plotting.views import answer_grid, layer_grid, view_grid
+from modalprism.plotting.views import view_grid
 from modalprism.studies.profile import Profile
 
 SPECIAL = "\\&%$#_{}~^<>"
@@ -98,8 +98,8 @@ def one(make_profile):
 def test_every_row_has_as_many_cells_as_there_are_columns(one, model, dataset, target):
     profile = renamed(one, model, dataset, target)
     for text, grid in (
-        (answer_latex(profile), answer_grid(profile.table)),
-        (layer_latex(profile, "stream"), layer_grid(profile.table, "stream")),
+        (answer_latex(profile), view_grid(profile.table, "answer")),
+        (layer_latex(profile, "stream"), view_grid(profile.table, "stream")),
     ):
         lines = body(text)
         assert {len(line) for line in lines} == {len(grid.columns)}

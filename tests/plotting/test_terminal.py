@@ -7,7 +7,7 @@ from rich.console import Console
 
 from modalprism.plotting import terminal
 from modalprism.plotting.courses import course_grid
-from modalprism.plotting.views import answer_grid
+from modalprism.plotting.views import view_grid
 
 
 def printed(table, width):
@@ -17,7 +17,7 @@ def printed(table, width):
 
 
 def answer_table(profile):
-    return terminal.TerminalTable(answer_grid(profile.table))
+    return terminal.TerminalTable(view_grid(profile.table, "answer"))
 
 
 def layer_table(profile, view):

@@ -1,8 +1,8 @@
-from modalprism.plotting.views import answer_grid, layer_grid
+from modalprism.plotting.views import view_grid
 
 
 def test_the_grid_holds_every_case_with_intervals_and_units(demo):
-    grid = answer_grid(demo.table)
+    grid = view_grid(demo.table, "answer")
     assert len(grid.rows) == 24
     assert "in bit" in grid.title
     assert "the model's answer" in grid.title
@@ -17,7 +17,7 @@ def test_the_grid_holds_every_case_with_intervals_and_units(demo):
 
 
 def test_noise_is_marked_and_the_mark_explained(demo):
-    grid = answer_grid(demo.table)
+    grid = view_grid(demo.table, "answer")
     marked = [row for row in grid.rows if row[6].text.endswith("°")]
     assert {row[1].text for row in marked} == {"named", "match"}
     assert any(note.startswith("°") for note in grid.notes)
@@ -26,21 +26,21 @@ def test_noise_is_marked_and_the_mark_explained(demo):
 def test_what_was_not_measured_is_not_called_undetermined(make_profile):
     profile = make_profile(models={"m": ""}, datasets=("kind",))
     kept = profile.frame[~profile.frame.quantity.isin(["contribution", "accuracy", "synergy"])]
-    grid = answer_grid(type(profile)(kept, profile.manifest).table)
+    grid = view_grid(type(profile)(kept, profile.manifest).table, "answer")
     assert [grid.rows[0][k].text for k in (6, 8, 9)] == ["–", "–", "–"]
     assert not any(note.startswith("undetermined") for note in grid.notes)
 
 
 def test_the_layer_grid_names_every_depth(demo):
-    grid = layer_grid(demo.table, "encoding")
+    grid = view_grid(demo.table, "encoding")
     assert len(grid.rows) == 3 * 4 * 5
     assert [row[2].text for row in grid.rows[:5]] == [*(f"layer {k}" for k in range(1, 5)), "head"]
     assert (grid.columns[-1], grid.rows[0][-1].text) == ("moved by codes", "0.04")
-    assert "moved by codes" not in layer_grid(demo.table, "stream").columns
+    assert "moved by codes" not in view_grid(demo.table, "stream").columns
 
 
 def test_p_values_stand_beside_what_was_tested_where_they_are_asked_for(demo):
-    plain, tested = answer_grid(demo.table), answer_grid(demo.table, p_values=True)
+    plain, tested = view_grid(demo.table, "answer"), view_grid(demo.table, "answer", p_values=True)
     assert not any("p =" in str(cell) for row in plain.rows for cell in row)
     assert all("p = " in str(row[6]) for row in tested.rows)  # synergy
     assert [[cell.text for cell in row] for row in plain.rows] == [

@@ -232,7 +232,7 @@ def _run_and_report(
 
 def _show(profile: Any, page: Path, as_json: bool) -> None:
     from modalprism.plotting.terminal import TerminalTable, layer_table
-    from modalprism.plotting.views import answer_grid
+    from modalprism.plotting.views import view_grid
     from modalprism.reports import embedding_faults, summary_sentences
 
     if as_json:
@@ -240,7 +240,7 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
         return
     results = profile.table
     if results.cases("answer"):
-        OUT.print(TerminalTable(answer_grid(results)))
+        OUT.print(TerminalTable(view_grid(results, "answer")))
     for view in filter(results.cases, ("stream", "encoding")):
         OUT.print(layer_table(results, view))
     for sentence in summary_sentences(results, most=_MOST_SENTENCES):

@@ -1,4 +1,4 @@
-"""One stacked bar: the information, split into its four atoms, each with its interval."""
+"""Stacked bars: the information, split into its four atoms, each with its interval."""
 
 from __future__ import annotations
 
@@ -57,15 +57,14 @@ def draw_bar(
     ----------
     axes : matplotlib.axes.Axes
     height : float
-        Where the bar stands.
     atoms : sequence of Estimate or None
         R, U of the first modality, U of the second, S; what is unknown has no segment.
     information : Estimate or None
-        Their sum; where it is None, it is taken from the atoms, if all are known.
+        Their sum; by default that of the atoms, if all are known.
     styles : sequence of AtomStyle
-        The looks of the atoms, in the same order.
+        In the order of the atoms.
     text : str, optional
-        Stands right of the bar; by default the sum and its interval.
+        Right of the bar; by default the sum and its interval.
     alpha : float
         Opacity of the segments.
     """
@@ -75,23 +74,16 @@ def draw_bar(
         segments([a.value for a, _ in known]), known, strict=True
     ):
         axes.barh(
-            height,
-            length,
-            _BAR,
-            left=start,
-            color=style.colour,
-            edgecolor="white",
-            linewidth=0.5,
-            hatch=style.hatch,
-            alpha=alpha,
-        )
+            height, length, _BAR, left=start, color=style.colour, edgecolor="white",
+            linewidth=0.5, hatch=style.hatch, alpha=alpha,
+        )  # fmt: skip
         ends = [start, start + length]
         if atom.bounded:
             # Each atom has its own lane inside the bar, so that no whisker hides another.
             lane = height + _BAR * ((styles.index(style) + 0.5) / len(styles) - 0.5)
             whisker = [start + atom.low, start + atom.high]
-            axes.plot(whisker, [lane, lane], color="white", linewidth=2.2, solid_capstyle="butt")
-            axes.plot(whisker, [lane, lane], color=INK, linewidth=0.9, solid_capstyle="butt")
+            for colour, width in (("white", 2.2), (INK, 0.9)):
+                axes.plot(whisker, [lane] * 2, color=colour, lw=width, solid_capstyle="butt")
             ends += whisker
         reach = [min(reach[0], *ends), max(reach[1], *ends)]
     total = information
@@ -101,22 +93,15 @@ def draw_bar(
         half = _BAR / 2 + 0.08
         axes.plot([total.value] * 2, [height - half, height + half], color=INK, linewidth=1.3)
         reach[1] = max(reach[1], total.value)
-        said = written(total, unit=False)
-    else:
-        said = "I unknown"
-    axes.annotate(
-        said if text is None else text,
-        (reach[1], height),
-        (5, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=7,
-    )
+    if text is None:
+        text = "I unknown" if total is None else written(total, unit=False)
+    place = (reach[1], height)
+    axes.annotate(text, place, (5, 0), textcoords="offset points", va="center", fontsize=7)
     return reach[0], reach[1]
 
 
 def leave_room(axes: Axes, left: float, right: float, inches: float) -> None:
-    """Leave room right of the longest bar for its number, on axes that are so many inches wide."""
+    """Leave room for the number right of the longest bar, on axes that are `inches` wide."""
     span = (right - left) or 1.0
     scale = span / (inches - _NUMBER_INCHES - 0.2)
     low = left - 0.04 * span if left < 0 else 0.0
@@ -136,7 +121,7 @@ def atoms_axes(
     quantity: str,
     axes: Axes | None = None,
 ) -> Axes:
-    """Draw the atoms of one decomposition as a bar that stands alone.
+    """Draw the atoms of one decomposition as a bar that stands alone; return its axes.
 
     Parameters
     ----------
@@ -145,18 +130,12 @@ def atoms_axes(
     information : Estimate or None
         Their sum.
     modalities : (str, str)
-        Names of the sources, in order.
     title : str
-        Stands above the key.
+        Above the key.
     quantity : str
-        What the axis measures, in which unit, and what the thin lines are.
+        Label of the axis: quantity, unit, and what the thin lines are.
     axes : matplotlib.axes.Axes, optional
-        Where to draw; a new figure where it is None.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes, with the bar in them.
+        By default those of a new figure.
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt
@@ -182,32 +161,21 @@ def atoms_axes(
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(label(quantity, max(int(inches / 0.07), 20)))
         key: list[Patch | Line2D] = [
-            Patch(
-                facecolor=style.colour if atom and atom.determined else "white",
-                edgecolor="white",
-                hatch=style.hatch,
-                label=style.name if atom and atom.determined else f"{style.name}: unknown",
-            )
+            Patch(facecolor=style.colour if known else "white", edgecolor="white",
+                  hatch=style.hatch, label=style.name if known else f"{style.name}: unknown")
             for atom, style in zip(atoms, styles, strict=True)
-        ]
+            for known in [atom is not None and atom.determined]
+        ]  # fmt: skip
         if information is not None:
             tick = Line2D([], [], color=INK, marker="|", ls="", markersize=9, label="I, their sum")
             key.append(tick)
         wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * letters(str(k.get_label())) for k in key)
         legend = axes.legend(
-            handles=key,
-            title=label(title, max(int(inches / 0.095), 20), 2),
-            title_fontproperties={"weight": "bold", "size": 9},
-            alignment="left",
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=len(key) if wanted <= inches else 2,
-            handlelength=2.0,
-            handleheight=1.0,
-            columnspacing=1.2,
-            borderpad=0,
-            borderaxespad=0.4,
-        )
+            handles=key, title=label(title, max(int(inches / 0.095), 20), 2),
+            title_fontproperties={"weight": "bold", "size": 9}, alignment="left",
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=len(key) if wanted <= inches else 2,
+            handlelength=2.0, handleheight=1.0, columnspacing=1.2, borderpad=0, borderaxespad=0.4,
+        )  # fmt: skip
         legend.get_title().set_parse_math(False)
         cover(axes)
     return axes

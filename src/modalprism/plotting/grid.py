@@ -86,6 +86,12 @@ class Grid:
     notes: list[str]
 
 
+def undetermined_note(rows: list[list[Cell]]) -> list[str]:
+    """Return the note on undetermined values; none if no cell is undetermined."""
+    found = any(cell.text == UNDETERMINED for row in rows for cell in row)
+    return ["undetermined: the data do not determine this value"] if found else []
+
+
 def grid_html(grid: Grid) -> str:
     """Return a grid as an HTML table.
 

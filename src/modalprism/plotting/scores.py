@@ -1,20 +1,25 @@
-"""What baselines say, beside our own estimate, as grids: their scores, and what they cost."""
+"""Tables of baselines beside our own results: their scores, and what they cost."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.grid import Cell, Grid, undetermined_note
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import ABSENT, UNDETERMINED
+from modalprism.results.notation import ABSENT, counts
+from modalprism.results.quantities import keys
 from modalprism.results.table import Case, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OURS: Final = "Modalprism"
-_BOTH: Final = ""
+_OURS: Final = {
+    "contribution": "contribution",
+    "redundancy_fraction": "redundant part",
+    "synergy_fraction": "synergistic part",
+}
 
 
 class Scoring(NamedTuple):
@@ -83,114 +88,79 @@ def scorings(scores: pd.DataFrame, results: Table) -> list[Scoring]:
     Parameters
     ----------
     scores : DataFrame
-        As `modalprism.baselines.table.COLUMNS` has it.
+        Columns as in `modalprism.baselines.table.COLUMNS`.
     results : Table
         Of the same run. Ours are the contribution, and the redundant and synergistic part of the
         information, of the answer view.
     """
-    found: dict[tuple[str, str, str, str], Scoring] = {}
+    theirs: dict[tuple[str, str, str, str], Scoring] = {}
     rows: list[dict[str, Any]] = scores.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         key = (row["model"], row["dataset"], row["title"], row["quantity"])
-        scoring = found.setdefault(key, Scoring(*key, {}, row["headline"], row["share"]))
-        value, low, high = row["value"], row["low"], row["high"]
-        estimate = Estimate(value, low, high, unit=row["unit"], n=row["n"])
-        scoring.estimates[row["modality"]] = estimate
-    theirs = list(found.values())
-    wanted = dict.fromkeys((one.model, one.dataset) for one in theirs)
-    ours = [
-        scoring
-        for case in results.cases("answer")
-        if (case.model, case.dataset) in wanted
-        for scoring in _ours(results, case)
+        scoring = theirs.setdefault(key, Scoring(*key, {}, row["headline"], row["share"]))
+        numbers = (row["value"], row["low"], row["high"])
+        scoring.estimates[row["modality"]] = Estimate(*numbers, unit=row["unit"], n=row["n"])
+    ours = [one for case in results.cases("answer") for one in _ours(results, case)]
+    places = dict.fromkeys((one.model, one.dataset) for one in theirs.values())
+    return [
+        one
+        for place in places
+        for one in (*ours, *theirs.values())
+        if (one.model, one.dataset) == place
     ]
-    return [one for case in wanted for one in (*ours, *theirs) if (one.model, one.dataset) == case]
 
 
 def _ours(results: Table, case: Case) -> list[Scoring]:
     method = f"{OURS}, {case.pairs} pairs" if case.pairs else OURS
-    where = (case.model, case.dataset, method)
-    contribution = {
-        modality: estimate
-        for modality in results.modalities
-        if (estimate := results.get(case, "answer", "contribution", modality)) is not None
-    }
-    made = [Scoring(*where, "contribution", contribution, True, True)]
-    for quantity, words in (
-        ("redundancy_fraction", "redundant part"),
-        ("synergy_fraction", "synergistic part"),
-    ):
-        estimate = results.get(case, "answer", quantity)
-        if estimate is not None:
-            made.append(Scoring(*where, words, {_BOTH: estimate}, True, False))
-    return made
+    found: dict[str, dict[str, Estimate]] = {name: {} for name in _OURS}
+    for name, modality in keys(_OURS, results.modalities):
+        if (estimate := results.get(case, "answer", name, modality)) is not None:
+            found[name][modality] = estimate
+    return [
+        Scoring(case.model, case.dataset, method, words, found[name], True, name == "contribution")
+        for name, words in _OURS.items()
+        if found[name] or name == "contribution"
+    ]
 
 
 def score_grid(scored: list[Scoring], modalities: tuple[str, str], *, headlines: bool) -> Grid:
-    """Lay scores out, a row a quantity.
-
-    Parameters
-    ----------
-    scored : list of Scoring
-    modalities : (str, str)
-    headlines : bool
-        Only the quantities that stand for their method.
-    """
+    """Lay scores out, a row a quantity; `headlines` leaves only those of short tables."""
     rows = [
         [
             *map(Cell, (one.model, one.dataset, one.method, one.quantity)),
-            *(Cell.of(one.estimates.get(name)) for name in (*modalities, _BOTH)),
-            Cell(next(iter(one.estimates.values())).unit if one.estimates else ABSENT),
+            *(Cell.of(one.estimates.get(name)) for name in (*modalities, "")),
+            Cell(next((estimate.unit for estimate in one.estimates.values()), ABSENT)),
         ]
         for one in scored
         if one.headline or not headlines
     ]
     columns = ["model", "dataset", "method", "quantity", *modalities, "both", "unit"]
-    notes = [f"{ABSENT} the method says nothing of it"]
-    if any(cell.text == UNDETERMINED for row in rows for cell in row):
-        notes.append("undetermined: the data do not determine this value")
-    sizes = {
-        estimate.n
-        for one in scored
-        if OURS not in one.method
-        for estimate in one.estimates.values()
-    }
+    notes = [f"{ABSENT} the method says nothing of it", *undetermined_note(rows)]
+    theirs = [one.estimates.values() for one in scored if OURS not in one.method]
+    sizes = {estimate.n for estimates in theirs for estimate in estimates}
     of = f", baselines on {min(sizes):,} examples" if len(sizes) == 1 else ""
     return Grid(f"Scores of each method ([95 % intervals]{of})", columns, rows, 4, notes)
 
 
 def cost_grid(scores: pd.DataFrame, results: Table) -> Grid:
-    """Say what every method cost: passes of the model an example, and seconds.
+    """Lay out what every method cost: passes of the model an example, and seconds.
 
-    Ours is what a capture takes; redrawn pairs run the model on pairs beside, and are left out.
+    Ours is the cost of a capture, without the runs on redrawn pairs.
     """
+    observed = counts(*results.sizes("answer")).removeprefix("n = ")
+    rows = [[*map(Cell, (f"{OURS}, observed pairs", observed, "1", "0", ABSENT))]]
     runs = scores.drop_duplicates(["model", "dataset", "baseline"])
-    smallest, largest = results.sizes("answer")
-    observed = f"{smallest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
-    rows = [[Cell(f"{OURS}, observed pairs"), Cell(observed), Cell("1"), Cell("0"), Cell(ABSENT)]]
     for title, of in runs.groupby("title", sort=False):
-        n = of["n"].sum()
-        rows.append(
-            [
-                Cell(str(title)),
-                Cell(f"{of['n'].iloc[0]:,}"),
-                Cell(_rate(of["forward_passes"].sum() / n)),
-                Cell(_rate(of["backward_passes"].sum() / n)),
-                Cell(_rate(of["seconds"].sum() / n * 1000)),
-            ]
-        )
-    columns = [
-        "method",
-        "examples a case",
-        "forward passes an example",
-        "backward",
-        "ms an example",
-    ]
+        spent = of[["forward_passes", "backward_passes", "seconds"]].sum() / of["n"].sum()
+        forward, backward, seconds = spent
+        cost = map(_rate, (forward, backward, seconds * 1000))
+        rows.append([*map(Cell, (str(title), f"{of['n'].iloc[0]:,}", *cost))])
+    columns = ["method", "examples a case", "forward passes an example", "backward"]
     notes = [
         "passes were counted while the methods ran; times are of this machine",
         f"{ABSENT} in the manifest, under timings: all captures and all analyses together",
     ]
-    return Grid("What each method cost", columns, rows, 1, notes)
+    return Grid("What each method cost", [*columns, "ms an example"], rows, 1, notes)
 
 
 def _rate(value: float) -> str:

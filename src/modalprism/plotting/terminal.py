@@ -16,7 +16,7 @@ from rich.text import Text
 
 from modalprism.plotting.courses import course_grid
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.views import layer_grid
+from modalprism.plotting.views import view_grid
 from modalprism.results.table import Table as Results
 
 MOST_ROWS: Final = 12  # of layers; if there are more, their courses are shown
@@ -57,7 +57,7 @@ def layer_table(results: Results, view: str) -> TerminalTable:
         One row per model, dataset and depth; if these are more than `MOST_ROWS`, one row per
         model, dataset and atom, with its course over depth as a sparkline.
     """
-    grid = layer_grid(results, view)
+    grid = view_grid(results, view)
     if len(grid.rows) <= MOST_ROWS:
         return TerminalTable(grid)
     courses = course_grid(results, view)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.courses import course_grid
-from modalprism.plotting.grid import Cell, Grid, grid_html
-from modalprism.results.estimate import Estimate
+from modalprism.plotting.grid import Cell, Grid, grid_html, undetermined_note
 from modalprism.results.notation import (
     ABSENT,
     NOISE_MARK,
-    UNDETERMINED,
     counts,
     number,
     significance,
@@ -57,95 +55,75 @@ def profile_html(results: Table) -> str:
     facts = f"{first} and {second}, {counts(*results.sizes())}; brackets are 95 % intervals"
     if layered:
         facts += ", p-values over depth are corrected for its layers"
-    grids = [answer_grid(results, p_values=True)] if results.cases("answer") else []
+    grids = [view_grid(results, "answer", p_values=True)] if results.cases("answer") else []
     grids += [course_grid(results, view, detail=True) for view in layered]
     title = escape(str(results.manifest.get("title") or "Profile"))
     head = f"<div><strong>{title}</strong>: {escape(facts)}</div>"
     return head + ("".join(map(grid_html, grids)) or "<div>Nothing is decomposed in it.</div>")
 
 
-def view_grid(results: Table, view: str, detail: bool = False) -> Grid:
-    """Lay out a view; see `answer_grid` and `layer_grid`."""
-    return answer_grid(results, detail) if view == "answer" else layer_grid(results, view)
-
-
-def answer_grid(results: Table, detail: bool = False, p_values: bool = False) -> Grid:
-    """Lay out the answer view, one row per model, dataset and kind of pairs.
+def view_grid(results: Table, view: str, *, detail: bool = False, p_values: bool = False) -> Grid:
+    """Lay out a view: one row per model, dataset and kind of pairs, and per depth if it has depths.
 
     Parameters
     ----------
     results : Table
-        The results of a run's profile.
+    view : str
+        ``answer``, ``stream`` or ``encoding``.
     detail : bool
-        Also the fraction of the information that probes recovered, the solver's gap, and n where
-        it differs from row to row.
+        Whether answers also have the fraction of the information that probes recovered, the
+        solver's gap, and n if it differs from row to row.
     p_values : bool
-        Also the p-value of each number that was tested.
+        Whether each number that was tested has its p-value.
     """
-    names = ["model", "dataset", "pairs"]
-    columns = [*names, *_number_columns(results), "accuracy (chance)"]
-    if detail:
-        smallest, largest = results.sizes("answer")
-        columns += [
-            "recovered",
-            f"gap ({results.unit('answer')})",
-            *(["n"] if smallest < largest else []),
-        ]
+    layered = view != "answer"
+    paired = not layered or len(results.pairs(view)) > 1
+    places = [(case, layer) for case in results.cases(view) for layer in results.layers(case, view)]
+    more = _layer_columns(results, view, places) if layered else _answer_columns(results, detail)
     rows = []
-    for case in results.cases("answer"):
-        cells = [Cell(case.model), Cell(case.dataset), Cell(case.pairs or ABSENT)]
-        cells += _numbers(results, case, "answer", None, p_values)
-        cells.append(_accuracy(results.skill(case.model, case.dataset)))
-        if detail:
-            recovered = results.get(case, "answer", "recovered")
-            redundancy = results.get(case, "answer", "redundancy")
-            cells.append(Cell.of(recovered, percent=True))
-            cells += _checks(redundancy)
-        rows.append(cells[: len(columns)])
-    return Grid(_title(results, "answer"), columns, rows, len(names), _notes(rows))
-
-
-def layer_grid(results: Table, view: str) -> Grid:
-    """Lay out a layer view, one row per model, dataset and depth.
-
-    Where the target is codes, the last column says how far any atom's part of the information
-    moves at most with half or double the codes.
-    """
-    several = len(results.pairs(view)) > 1
-    names = ["model", "dataset", *(["pairs"] if several else []), "layer"]
-    moves = {
-        (case, layer): move
-        for case in results.cases(view)
-        for layer in results.layers(case, view)
-        if (move := results.get(case, view, "code_sensitivity", "", layer)) is not None
-    }
-    rows = []
-    for case in results.cases(view):
-        for layer in results.layers(case, view):
-            cells = [Cell(case.model), Cell(case.dataset)]
-            cells += [Cell(case.pairs or ABSENT)] if several else []
-            cells.append(Cell(results.layer_name(case, view, layer)))
-            cells += _numbers(results, case, view, layer)
-            if moves:
-                cells.append(Cell.of(moves.get((case, layer))))
-            rows.append(cells)
-    columns = [*names, *_number_columns(results), *(["moved by codes"] if moves else [])]
-    return Grid(_title(results, view), columns, rows, len(names), _notes(rows))
-
-
-def _number_columns(results: Table) -> list[str]:
+    for place, (case, layer) in enumerate(places):
+        cells = [Cell(case.model), Cell(case.dataset)]
+        cells += [Cell(case.pairs or ABSENT)] if paired else []
+        cells += [Cell(results.layer_name(case, view, layer))] if layered else []
+        amounts = (
+            *results.atoms(case, view, layer),
+            results.get(case, view, "information", "", layer),
+        )
+        cells += [Cell.of(each, noise=True, p_value=p_values) for each in amounts]
+        share = results.get(case, view, "contribution", results.modalities[0], layer)
+        cells.append(Cell.of(share, percent=True, p_value=p_values))
+        rows.append([*cells, *(column[place] for column in more.values())])
+    names = ["model", "dataset", *["pairs"] * paired, *["layer"] * layered]
     symbols = [style.symbol for style in atom_styles(results.modalities)]
-    return [*symbols, "I", f"C {results.modalities[0]}"]
+    columns = [*names, *symbols, "I", f"C {results.modalities[0]}", *more]
+    facts = f"target: {results.target(view)}, R, U, S and I in {results.unit(view)}"
+    title = f"{VIEW_TITLES.get(view, view)} ({facts}; [95 % intervals])"
+    return Grid(title, columns, rows, len(names), _notes(rows))
 
 
-def _numbers(
-    results: Table, case: Case, view: str, layer: int | None, p_values: bool = False
-) -> list[Cell]:
-    information = results.get(case, view, "information", "", layer)
-    contribution = results.get(case, view, "contribution", results.modalities[0], layer)
-    atoms = results.atoms(case, view, layer)
-    cells = [Cell.of(each, noise=True, p_value=p_values) for each in (*atoms, information)]
-    return [*cells, Cell.of(contribution, percent=True, p_value=p_values)]
+def _answer_columns(results: Table, detail: bool) -> dict[str, list[Cell]]:
+    cases = results.cases("answer")
+    skills = [results.skill(case) for case in cases]
+    columns = {"accuracy (chance)": list(map(_accuracy, skills))}
+    if detail:
+        recovered = [results.get(case, "answer", "recovered") for case in cases]
+        columns["recovered"] = [Cell.of(each, percent=True) for each in recovered]
+        known = [atom for case in cases if (atom := results.atoms(case, "answer")[0]) is not None]
+        columns[f"gap ({results.unit('answer')})"] = [
+            Cell(f"{atom.gap:.1g}" if math.isfinite(atom.gap) else ABSENT) for atom in known
+        ]
+        smallest, largest = results.sizes("answer")
+        if smallest < largest:
+            columns["n"] = [Cell(f"{atom.n:,}") for atom in known]
+    return columns
+
+
+def _layer_columns(
+    results: Table, view: str, places: list[tuple[Case, int]]
+) -> dict[str, list[Cell]]:
+    """Return how far the number of codes moves the atoms, if the target is codes."""
+    moves = [results.get(case, view, "code_sensitivity", "", layer) for case, layer in places]
+    return {"moved by codes": list(map(Cell.of, moves))} if any(moves) else {}
 
 
 def _accuracy(skill: Skill | None) -> Cell:
@@ -157,18 +135,6 @@ def _accuracy(skill: Skill | None) -> Cell:
     )
 
 
-def _checks(estimate: Estimate | None) -> list[Cell]:
-    if estimate is None:
-        return [Cell(ABSENT), Cell(ABSENT)]
-    gap = f"{estimate.gap:.1g}" if math.isfinite(estimate.gap) else ABSENT
-    return [Cell(gap), Cell(f"{estimate.n:,}")]
-
-
-def _title(results: Table, view: str) -> str:
-    facts = [f"target: {results.target(view)}", f"R, U, S and I in {results.unit(view)}"]
-    return f"{VIEW_TITLES.get(view, view)} ({', '.join(facts)}; [95 % intervals])"
-
-
 def _notes(rows: list[list[Cell]]) -> list[str]:
     texts = [cell.text for row in rows for cell in row]
     notes = []
@@ -176,8 +142,7 @@ def _notes(rows: list[list[Cell]]) -> list[str]:
         notes.append(
             f"{NOISE_MARK} not distinguishable from noise (permutation null, p or q > 0.05)"
         )
-    if UNDETERMINED in texts:
-        notes.append("undetermined: the data do not determine this value")
+    notes += undetermined_note(rows)
     if ABSENT in texts:
         notes.append(f"{ABSENT} not measured in this study")
     return notes

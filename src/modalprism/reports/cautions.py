@@ -41,7 +41,7 @@ def cautions(results: Table) -> list[str]:
         contribution = results.get(case, "answer", "contribution", first)
         if contribution is not None and not contribution.determined:
             undetermined.setdefault(case.name, []).extend([case.pairs] if case.pairs else [])
-        skill = results.skill(case.model, case.dataset)
+        skill = results.skill(case)
         if skill is not None and not skill.above_chance:
             unlearnt.append(case.name)
         recovered = results.get(case, "answer", "recovered")

@@ -19,7 +19,7 @@ from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.grid import Cell, Grid
 from modalprism.plotting.settings import drawing
-from modalprism.plotting.views import answer_grid
+from modalprism.plotting.views import view_grid
 from modalprism.progress import Progress, tracking
 from modalprism.reports.cautions import embedding_faults
 from modalprism.reports.headlines import headlines
@@ -233,7 +233,7 @@ def _page(
         runs=list(runs),
         headlines=headlines(results),
         sentences=[*embedding_faults(results), *difference_sentences(differences)],
-        answers=answer_grid(results, detail=True) if results.cases("answer") else None,
+        answers=view_grid(results, "answer", detail=True) if results.cases("answer") else None,
         differences=difference_grid(differences),
         figures={name: {"svg": inline_svg(svg, name)} for name, svg in figures.items()},
         files=files,

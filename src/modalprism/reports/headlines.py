@@ -5,7 +5,6 @@ Each says of which model on which dataset it is true, and claims only what whole
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -22,8 +21,7 @@ from modalprism.reports.verdicts import (
     speaking,
     unlearnt,
 )
-from modalprism.results.estimate import Estimate
-from modalprism.results.notation import parts, written
+from modalprism.results.notation import written_range
 from modalprism.results.table import VIEW_TITLES, Case, Table
 
 _MOST_GROUPS: Final = 4  # of more, the largest are said and the rest counted
@@ -51,13 +49,13 @@ def headlines(results: Table) -> list[str]:
     """
     answers = _Answers(results)
     streams = {
-        _place(case): case
+        case.place: case
         for case in results.cases("stream")
         if len(results.layers(case, "stream")) > 1
         and not unlearnt(results, case)
         and not results.copied(case, "stream")
     }
-    everything = {_place(case) for case in results.cases("stream")}
+    everything = {case.place for case in results.cases("stream")}
     said = [*answers.by_largest(), *answers.without_synergy(), *answers.with_other_pairs()]
     said += _streams(results, streams, everything)
     return [*_copies(results), *answers.unlearnt(said), *said]
@@ -70,10 +68,10 @@ def _copies(results: Table) -> list[str]:
     for view, case in everything:
         if results.copied(case, view):
             of = f" of {case.pairs} pairs" if len(results.pairs(view)) > 1 else ""
-            marks[_place(case)] = (*marks.get(_place(case), ()), f"{view} view{of}")
+            marks[case.place] = (*marks.get(case.place, ()), f"{view} view{of}")
     if not marks:
         return []
-    known = {_place(case) for _, case in everything}
+    known = {case.place for _, case in everything}
     places = _phrases(groups(marks), lambda g: f"{where(g, known)} ({listed(g.mark)})")
     first, second = results.modalities
     return [
@@ -96,7 +94,7 @@ class _Answers:
 
     def __init__(self, results: Table) -> None:
         self.results = results
-        self.cases = {_place(case): case for case in speaking(results)}
+        self.cases = {case.place: case for case in speaking(results)}
         two = {p: c for p, c in self.cases.items() if not results.copied(c, "answer")}
         self.lost = {p: None for p, case in two.items() if unlearnt(results, case)}
         self.learnt = {p: case for p, case in two.items() if p not in self.lost}
@@ -143,10 +141,10 @@ class _Answers:
         """Say where another kind of pairs than the one that speaks has another largest atom."""
         marks: dict[Place, _Mark] = {}
         for case in self.results.cases("answer"):
-            told, other = self.verdicts.get(_place(case)), self._verdict(case)
+            told, other = self.verdicts.get(case.place), self._verdict(case)
             one_of = {told, other} <= set(atom_names(self.results))
             if other != told and one_of and not self.results.copied(case, "answer"):
-                marks[_place(case)] = _Mark(case.pairs, name=other)
+                marks[case.place] = _Mark(case.pairs, name=other)
         kinds = dict.fromkeys(mark.pairs for mark in marks.values())
         said = []
         for pairs in kinds:
@@ -200,10 +198,9 @@ class _Answers:
 
     def _numbers(self, group: Group[_Mark], verdict: str) -> str:
         first, second = self.results.modalities
-        if verdict == f"unique {first}":
-            return f"with {self._contribution(group, first) or self._part(group, verdict)}"
-        if verdict == f"unique {second}":
-            return f"with {self._contribution(group, second) or self._part(group, verdict)}"
+        for modality in (first, second):
+            if verdict == f"unique {modality}":
+                return f"with {self._contribution(group, modality) or self._part(group, verdict)}"
         asides = {
             None: "",
             Lean.FIRST: f"the {first} contributing {self._contribution(group, first)}",
@@ -216,14 +213,14 @@ class _Answers:
         return ", ".join(words for words in (part, aside) if words)
 
     def _contribution(self, group: Group[_Mark], modality: str) -> str:
-        first = self.results.modalities[0]
-        known = []
-        for place in group.places:
-            estimate = self.results.get(self.cases[place], "answer", "contribution", first)
-            if estimate is None or not estimate.determined:
-                return ""
-            known.append(estimate if modality == first else estimate.complement)
-        return f"{_percent(known)} of the unique information"
+        found = [
+            self.results.get(self.cases[place], "answer", "contribution", modality)
+            for place in group.places
+        ]
+        known = [estimate for estimate in found if estimate is not None and estimate.determined]
+        if len(known) < len(found):
+            return ""
+        return f"{written_range(known, percent=True)} of the unique information"
 
     def _part(self, group: Group[_Mark], name: str) -> str:
         """Write an atom's part of the information; the atom itself where that is no part."""
@@ -231,10 +228,10 @@ class _Answers:
         parts = [part_of_all(self.results, case, name) for case in cases]
         known = [part for part in parts if part is not None and part.value <= 1]
         if len(known) == len(cases):
-            return f"{_percent(known)} of the information"
+            return f"{written_range(known, percent=True)} of the information"
         index = atom_names(self.results).index(name)
         atoms = [self.results.atoms(case, "answer")[index] for case in cases]
-        return _amount([atom for atom in atoms if atom is not None])
+        return written_range([atom for atom in atoms if atom is not None])
 
 
 def _streams(
@@ -282,42 +279,5 @@ def _phrases(found: Sequence[Group[Mark]], phrase: Callable[[Group[Mark]], str])
     return "; ".join([*said, f"and in {more} more cases"] if more else said)
 
 
-def _place(case: Case) -> Place:
-    return case.model, case.dataset
-
-
 def _within(span: FusionSpan) -> str:
     return f"{'in' if span.first == span.last else 'within'} {span}"
-
-
-def _percent(estimates: Sequence[Estimate]) -> str:
-    """Write ratios as their range in per cent, with what holds all their intervals.
-
-    Examples
-    --------
-    >>> _percent([Estimate(0.95, 0.92, 0.99), Estimate(0.96, 0.91, 1.0)])
-    '95 to 96 % [91, 100]'
-    """
-    return _range(estimates, percent=True)
-
-
-def _amount(estimates: Sequence[Estimate]) -> str:
-    """Write atoms as their range, with what holds all their intervals.
-
-    Examples
-    --------
-    >>> _amount([Estimate(0.31, 0.28, 0.34, unit="bit")])
-    '0.31 bit [0.28, 0.34]'
-    """
-    return _range(estimates, percent=False)
-
-
-def _range(estimates: Sequence[Estimate], *, percent: bool) -> str:
-    lowest, highest = (f(e.value for e in estimates) for f in (min, max))
-    whole = all(estimate.bounded for estimate in estimates)
-    low, high = min(e.low for e in estimates), max(e.high for e in estimates)
-    top = Estimate(highest, low if whole else math.nan, high, unit=estimates[0].unit)
-    text = written(top, percent=percent)
-    least, most = (parts(Estimate(end), percent=percent)[0] for end in (lowest, highest))
-    least = least.removesuffix(" %")
-    return text if least == most.removesuffix(" %") else f"{least} to {text}"

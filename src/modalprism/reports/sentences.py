@@ -66,7 +66,7 @@ def _answer(results: Table, case: Case) -> str:
     if results.copied(case, "answer"):
         return f"{case.name}: {_copies(results)}"
     parts = []
-    skill = results.skill(case.model, case.dataset)
+    skill = results.skill(case)
     if skill is not None and unlearnt(results, case):
         parts.append(
             f"accuracy {written(skill.accuracy)} is not above chance, "

@@ -90,7 +90,7 @@ def speaking(results: Table) -> list[Case]:
 
 def unlearnt(results: Table, case: Case) -> bool:
     """Whether the accuracy of a case was measured and is not above chance."""
-    skill = results.skill(case.model, case.dataset)
+    skill = results.skill(case)
     return skill is not None and not skill.above_chance
 
 

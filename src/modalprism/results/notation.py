@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from modalprism.results.estimate import Estimate
@@ -89,6 +90,23 @@ def written(
     ('0.99 bit [0.97, 1.00]', '0.30')
     """
     return " ".join(filter(None, parts(estimate, digits, percent=percent, unit=unit)))
+
+
+def written_range(estimates: Sequence[Estimate], *, percent: bool = False) -> str:
+    """Write the range of some estimates, and the interval that holds all of theirs.
+
+    Examples
+    --------
+    >>> written_range([Estimate(0.95, 0.92, 0.99), Estimate(0.96, 0.91, 1.0)], percent=True)
+    '95 to 96 % [91, 100]'
+    """
+    lowest, highest = (f(each.value for each in estimates) for f in (min, max))
+    whole = all(each.bounded for each in estimates)
+    low = min(each.low for each in estimates) if whole else math.nan
+    high = max(each.high for each in estimates)
+    text = written(Estimate(highest, low, high, unit=estimates[0].unit), percent=percent)
+    ends = [parts(Estimate(end), percent=percent)[0] for end in (lowest, highest)]
+    return text if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {text}"
 
 
 def significance(p_value: float) -> str:

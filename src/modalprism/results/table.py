@@ -60,6 +60,11 @@ class Case(NamedTuple):
     pairs: str
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Model and dataset."""
+        return self.model, self.dataset
+
+    @property
     def name(self) -> str:
         """The case in words: ``late on match``."""
         return f"{self.model} on {self.dataset}"
@@ -208,9 +213,9 @@ class Table:
         place = (case, view, layer)
         return {key[3:]: self._estimate(row) for key, row in self._rows.items() if key[:3] == place}
 
-    def skill(self, model: str, dataset: str) -> Skill | None:
-        """Return accuracy and chance of a model on a dataset, if the study measured them."""
-        found = self._skills.get((model, dataset), {})
+    def skill(self, case: Case) -> Skill | None:
+        """Return accuracy and chance of a case's model and dataset, if the study measured them."""
+        found = self._skills.get(case.place, {})
         return Skill(found["accuracy"], found["chance"]) if len(found) == 2 else None
 
     def unit(self, view: str | None = None) -> str:
@@ -244,7 +249,7 @@ class Table:
         found: dict[tuple[str, str], dict[str, Estimate]] = {}
         for (case, _, _, quantity, _), row in self._rows.items():
             if quantity in ("accuracy", "chance") and (estimate := self._estimate(row)).determined:
-                found.setdefault(case[:2], {}).setdefault(quantity, estimate)
+                found.setdefault(case.place, {}).setdefault(quantity, estimate)
         return found
 
     def _decomposed(self, view: str | None) -> list[int]:

@@ -230,8 +230,7 @@ def _labels(rows: Sequence[_Row], results: Mapping[str, Table]) -> list[str]:
         unlearnt = [
             when
             for when, run in (("before", row.before), ("after", row.after))
-            if (skill := results[run].skill(row.case.model, row.case.dataset)) is not None
-            and not skill.above_chance
+            if (skill := results[run].skill(row.case)) is not None and not skill.above_chance
         ]
         if unlearnt:
             lines.append(f"(not learnt {' and '.join(unlearnt)})")

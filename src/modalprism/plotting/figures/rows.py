@@ -70,7 +70,7 @@ class AnswerRows:
                     continue
                 key = model, dataset
                 places[key], labels[key] = depth, label(model)
-                skill = results.skill(model, dataset)
+                skill = results.skill(Case(model, dataset, ""))
                 if skill and not skill.above_chance:
                     unlearnt.add(key)
                     accuracy, chance = number(skill.accuracy.value), number(skill.chance.value)

@@ -39,7 +39,7 @@ def scatter_figure(results: Table) -> Figure:
         figure.subplots(1, 2, sharex=True), panels, strict=True
     ):
         for case in results.cases("answer"):
-            skill = results.skill(case.model, case.dataset)
+            skill = results.skill(case)
             y = results.get(case, "answer", quantity, modality)
             if case.pairs != pairs or skill is None or y is None or not y.determined:
                 continue
@@ -71,5 +71,5 @@ def scatter_figure(results: Table) -> Figure:
 
 def accurate(results: Table) -> bool:
     """Whether enough answers have an accuracy for a scatter."""
-    cases = {(case.model, case.dataset) for case in results.cases("answer")}
-    return sum(results.skill(*case) is not None for case in cases) >= FEWEST
+    skills = {case.place: results.skill(case) for case in results.cases("answer")}
+    return sum(skill is not None for skill in skills.values()) >= FEWEST
