@@ -25,6 +25,7 @@ from modalprism.cli.console import (
     announce_to,
     base_of,
     print_json,
+    print_text,
     show_progress,
 )
 from modalprism.cli.decompose import decompose
@@ -182,7 +183,7 @@ def analyze(
             )
     if as_json:
         for caution in analysis.cautions:
-            ERR.print(f"warning: {caution}", markup=False, highlight=False, soft_wrap=True)
+            print_text(f"warning: {caution}", ERR)
         print_json(analysis.frame().to_dict("records"))
     else:
         typer.echo(str(analysis))
@@ -244,10 +245,10 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
     for view in filter(results.cases, ("stream", "encoding")):
         OUT.print(layer_table(results, view))
     for sentence in summary_sentences(results, most=_MOST_SENTENCES):
-        OUT.print(f"• {sentence}", markup=False, highlight=False)
+        print_text(f"• {sentence}", wrap=True)
     for sentence in embedding_faults(results):
-        ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    OUT.print(f"\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
+        print_text(f"warning: {sentence}", ERR)
+    print_text(f"\nReport: {page}")
 
 
 @app.command()

@@ -11,7 +11,7 @@ from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
 from modalprism.capture.config import CaptureConfig
-from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
+from modalprism.cli.console import ERR, Json, print_json, print_text, show_progress
 from modalprism.cli.options import Flag, with_options
 from modalprism.datasets.config import DatasetConfig
 from modalprism.engines import Engine, RayEngine, engine_for
@@ -178,21 +178,13 @@ def capture(
     if as_json:
         print_json({"store": place, "rows": rows, "skipped": skipped})
         return
-    OUT.print(
-        f"{rows:,} examples, {len(store.names)} arrays in {place}", markup=False, highlight=False
-    )
-    OUT.print(
-        f"Next: modalprism inspect {place}, or modalprism analyze {place}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    print_text(f"{rows:,} examples, {len(store.names)} arrays in {place}", wrap=True)
+    print_text(f"Next: modalprism inspect {place}, or modalprism analyze {place}")
     if skipped:
-        OUT.print(
+        print_text(
             f"{len(skipped):,} skipped, the first {skipped[0][0]}: {skipped[0][1]}; "
             "modalprism inspect lists them",
-            markup=False,
-            highlight=False,
+            wrap=True,
         )
 
 

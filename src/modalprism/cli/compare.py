@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import ERR, OUT, Json, print_json, show_progress
+from modalprism.cli.console import ERR, Json, print_json, print_text, show_progress
 
 
 def compare(
@@ -45,7 +45,7 @@ def compare(
         return
     results = together(found)
     for sentence in (*headlines(results), *difference_sentences(differences)):
-        OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        print_text(sentence)
     for sentence in embedding_faults(results):
-        ERR.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    OUT.print(f"\nThe page: {page}", markup=False, highlight=False, soft_wrap=True)
+        print_text(f"warning: {sentence}", ERR)
+    print_text(f"\nThe page: {page}")

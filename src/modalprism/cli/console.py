@@ -1,4 +1,4 @@
-"""What all commands share: the consoles, bars, JSON for machines, and options that recur."""
+"""Consoles, bars, JSON output, and options of several commands."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ def base_of(words: str) -> float:
         raise InputError(f"--base {words!r} is neither a number nor 'e'") from error
 
 
+def print_text(words: str, console: Console = OUT, *, wrap: bool = False) -> None:
+    """Print text as it is; only with `wrap` are long lines broken at the terminal's width."""
+    console.print(words, markup=False, highlight=False, soft_wrap=not wrap)
+
+
 def print_json(content: Any) -> None:
     """Print strict JSON."""
     # Where the output cannot hold every character, JSON has its own escapes.
@@ -71,7 +76,7 @@ def announce_to(quiet: bool) -> Announce:
 
     def announce(words: str) -> None:
         if not quiet:
-            ERR.print(words, markup=False, highlight=False, soft_wrap=True)
+            print_text(words, ERR)
 
     return announce
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import OUT
+from modalprism.cli.console import print_text
 from modalprism.errors import InputError
 
 
@@ -55,4 +55,4 @@ def init(
         text = draft_of_capture(what, data, out, modalities=chosen, target=target)
     make_folder(out.parent)
     write_whole(out, text)
-    OUT.print(f"{out} written. Next: modalprism run {out}", markup=False, highlight=False)
+    print_text(f"{out} written. Next: modalprism run {out}", wrap=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import OUT
+from modalprism.cli.console import OUT, print_text
 from modalprism.errors import InputError
 
 
@@ -39,7 +39,7 @@ def serve(
         )
 
     def started(address: str) -> None:
-        OUT.print(f"Runs of {runs}: {address}", markup=False, highlight=False, soft_wrap=True)
+        print_text(f"Runs of {runs}: {address}")
         OUT.print("Ctrl-C ends it.", highlight=False)
         if open_browser:
             # A browser of the terminal would hold this thread until it is left.

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from modalprism.cli.console import OUT, Json, print_json
+from modalprism.cli.console import OUT, Json, print_json, print_text
 from modalprism.errors import InputError
 from modalprism.foreign import one_line, parse_json, redacted
 
@@ -74,14 +74,14 @@ def inspect(
     OUT.print(table)
     if notices.prompt:
         OUT.print("\nThe first example's text, as the model was given it:", highlight=False)
-        OUT.print(notices.prompt, markup=False, highlight=False, soft_wrap=True)
+        print_text(notices.prompt)
         OUT.print()
     for sentence in notices.sentences():
-        OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        print_text(sentence)
     if unfinished:
         OUT.print(unfinished)
     for name, why in skipped:
-        OUT.print(one_line(f"skipped {name}: {why}", 1_000), markup=False, highlight=False)
+        print_text(one_line(f"skipped {name}: {why}", 1_000), wrap=True)
 
 
 def _two_columns(title: str, words: dict[str, str]) -> Table:

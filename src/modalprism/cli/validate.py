@@ -7,14 +7,22 @@ from typing import Annotated
 
 import typer
 
-from modalprism.cli.console import OUT, AllowCode, Json, announce_to, print_json, show_progress
+from modalprism.cli.console import (
+    OUT,
+    AllowCode,
+    Json,
+    announce_to,
+    print_json,
+    print_text,
+    show_progress,
+)
 
 
 def validate(
     study: Annotated[Path, typer.Argument(help="A study in YAML; docs/studies.md shows one.")],
     examples: Annotated[
         int,
-        typer.Option(help="Rows of a store that the estimator is asked about, drawn at random."),
+        typer.Option(help="Rows of each store to analyse, drawn at random."),
     ] = 500,
     runs: Annotated[
         int,
@@ -26,25 +34,25 @@ def validate(
     allow_code: AllowCode = None,
     as_json: Json = False,
 ) -> None:
-    """Check a study's models, stores and estimator against what must hold.
+    """Check relations that must hold for a study's models, stores and estimator.
 
-    Of the embeddings: a modality's rows shuffled, a modality given twice,
-    the order swapped, the labels shuffled, the same run twice.
+    Embeddings: a modality's rows shuffled, a modality given twice, the order
+    swapped, the labels shuffled, the same run twice.
 
-    Of the model, where the study has one: do its rows come back when it is
-    run again; does each input move the state that bears its name, and no
-    other; does the answer move with an input if and only if the
-    decomposition says so; does that fall as noise grows over the input;
-    with attention cut, does what is unique to a modality stay in its span.
+    The model, where the study has one: it gives the same rows again; each
+    input moves the state of its own modality, and no other; the answer
+    moves with an input if and only if the decomposition finds information
+    there, and moves less under more noise; with attention cut, information
+    unique to a modality stays in its span.
 
-    A table says what was expected, what was seen, the verdict, and the
-    interval that it rests on; validation.json and validation.parquet in the
-    run's folder hold the same. A check that does not apply is not run, and
-    says why. What surprises is looked at again with other draws, and fails
-    when it comes back in all three.
+    A table shows what was expected, what was seen, the verdict, and the
+    interval behind it; validation.json and validation.parquet in the run's
+    folder hold the same. A check that does not apply is not run, with the
+    reason. A surprise is tested again with other draws, and fails when it
+    comes back in all three.
 
     Exit code 0 where nothing fails, 1 where a check fails, 2 where the
-    study cannot be used. docs/validation.md says what a failure means.
+    study cannot be used. docs/validation.md explains failures.
 
     Example: modalprism validate study.yaml --examples 300
     """
@@ -68,12 +76,7 @@ def validate(
     else:
         OUT.print(ValidationTable(found))
         for sentence in validation_sentences(found):
-            OUT.print(sentence, markup=False, highlight=False, soft_wrap=True)
-        OUT.print(
-            f"\nThe table: {asked.out / VALIDATION_FILE}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+            print_text(sentence)
+        print_text(f"\nThe table: {asked.out / VALIDATION_FILE}")
     if not found.passed:
         raise typer.Exit(1)
