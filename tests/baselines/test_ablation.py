@@ -9,7 +9,7 @@ import torch
 
 from modalprism.baselines.ablation import ModalityAblation
 from modalprism.baselines.interface import Cost, Subject
-from modalprism.baselines.moments import Moments, with_noise
+from modalprism.baselines.states import Moments, with_noise
 from modalprism.capture.interventions import exchanged
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example

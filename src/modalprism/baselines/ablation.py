@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
 from modalprism.baselines.intervals import Array, average, parts, sample_weights, scored
-from modalprism.baselines.moments import (
+from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
+from modalprism.baselines.states import (
+    Fill,
     Moments,
+    filled,
     moments_of,
     noting,
     with_mean,
     with_noise,
     with_zeros,
 )
-from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
-from modalprism.baselines.states import Fill, filled
 from modalprism.baselines.targets import Target, target_of
 from modalprism.capture.interventions import blanked, others
 from modalprism.errors import InputError

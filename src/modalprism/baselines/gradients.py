@@ -14,9 +14,16 @@ from torch import Tensor
 
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.intervals import Array
-from modalprism.baselines.moments import moments_of, noting
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, frozen
-from modalprism.baselines.states import StateKey, before_fusion, positions_of, span_of, state_key
+from modalprism.baselines.states import (
+    StateKey,
+    before_fusion,
+    moments_of,
+    noting,
+    positions_of,
+    span_of,
+    state_key,
+)
 from modalprism.capture.adapter import Site
 from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError

@@ -21,9 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.baselines.moments import moments_of
 from modalprism.baselines.running import Batch, Runner
-from modalprism.baselines.states import Fill, filled
+from modalprism.baselines.states import Fill, filled, moments_of
 from modalprism.capture.adapter import Adapter
 
 

@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Subject
-from modalprism.baselines.moments import Moments, moments_of, noting, with_noise
 from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
-from modalprism.baselines.states import filled
+from modalprism.baselines.states import Moments, filled, moments_of, noting, with_noise
 from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.interventions import others
