@@ -56,9 +56,12 @@ def test_a_damaged_store_is_refused(run, clip_folder, emoji_rows, tmp_path):
     ("options", "words"),
     [
         (("--on-error", "skp"), "on_error: give 'stop' or 'skip', not 'skp'; did you mean 'skip'"),
-        (("--layers", "1,two"), "layers: give a whole number, not 'two' (--layers)"),
+        (("--layers", "1,two"), "layers.1: give a whole number, not 'two' (--layers)"),
         (("--layers", "9"), "the model has no layer 9; it has 0 to 2"),
-        (("--batch-size", "many"), "batch_size: give a whole number, not 'many' (--batch-size)"),
+        (
+            ("--batch-size", "many"),
+            "batch_size: give a whole number or 'auto', not 'many' (--batch-size)",
+        ),
         (("--pool", "means"), "not 'means'; did you mean 'mean'? (--pool)"),
         (("--dtype", "int8"), "dtype: give 'float16', 'float32' or 'bfloat16', not 'int8'"),
         (("--device", "cuda:9"), "the device 'cuda:9' cannot be used"),

@@ -35,6 +35,7 @@ _WANTED: Final = {
     "literal_error": "give {expected}",
 }
 """What is wanted instead, by pydantic's type of error; placeholders are of its context."""
+_TYPE: Final = re.compile(r"(?:constrained-)?(?:int|str|float|bool)|\w+\[.*\]")
 
 
 def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
@@ -46,9 +47,12 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
     file : YamlFile, optional
         Where the study was read from; the sentence then begins with the file and the line.
     """
-    first = _innermost(error.errors()[0])
-    words = _words_of(first, file)
+    first, *others = map(_innermost, error.errors())
     place = _place(first)
+    # The words that a union takes beside a number.
+    words_too = [one for one in others if one["type"] == "literal_error" and _place(one) == place]
+    also = "".join(f" or {one['ctx']['expected']}" for one in words_too)
+    words = _words_of(first, file, also)
     if file is None:
         return f"{_dotted(place) or 'the study'}: {words}"
     # Pydantic adds the kinds of unions, which the file does not hold.
@@ -71,11 +75,13 @@ def _dotted(place: Place) -> str:
 
 
 def _place(mistake: ErrorDetails) -> Place:
+    """Return the keys to a value, without the names that pydantic gives the types of a union."""
     key = mistake.get("ctx", {}).get("key")  # of `Options`
-    return mistake["loc"] if key is None else (*mistake["loc"], key)
+    keys = (*mistake["loc"], *([] if key is None else [key]))
+    return tuple(one for one in keys if not (isinstance(one, str) and _TYPE.fullmatch(one)))
 
 
-def _words_of(mistake: ErrorDetails, file: YamlFile | None = None) -> str:
+def _words_of(mistake: ErrorDetails, file: YamlFile | None, also: str) -> str:
     """Return what is wrong with a value, and what to write instead."""
     kind, given, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     words = mistake["msg"].removeprefix("Value error, ")
@@ -89,7 +95,7 @@ def _words_of(mistake: ErrorDetails, file: YamlFile | None = None) -> str:
     if kind in _WANTED:
         known = _quoted_in(context.get("expected", ""))
         hint = suggestion(given, known) if isinstance(given, str) else ""
-        return f"{_WANTED[kind].format_map(context)}, not {_shown(given)}{hint}"
+        return f"{_WANTED[kind].format_map(context)}{also}, not {_shown(given)}{hint}"
     return words
 
 

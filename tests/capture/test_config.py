@@ -54,9 +54,9 @@ def test_keys_of_a_study_are_the_fields():
     [
         ({"pool": "maen"}, "pool: give .*not 'maen'; did you mean 'mean'"),
         ({"tokens": -1}, "tokens: give a number of at least 0, not -1"),
-        ({"batch_size": 0}, "batch_size: give a number above 0, not 0"),
-        ({"batch_size": 1.5}, "batch_size: give a whole number, not 1.5"),
-        ({"layers": [1, "two"]}, "layers: give a whole number, not 'two'"),
+        ({"batch_size": 0}, "batch_size: give a number above 0 or 'auto', not 0"),
+        ({"batch_size": 1.5}, "batch_size: give a whole number or 'auto', not 1.5"),
+        ({"layers": [1, "two"]}, r"layers\.1: give a whole number, not 'two'"),
         ({"layers": [True]}, "layers: a truth value is no number"),
         ({"candidates": "yes"}, "candidates: give a list, such as .*, not 'yes'"),
         ({"partners": 1}, "partners: give a number of at least 2"),
