@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
+from modalprism import validation
 from modalprism.cli import validate as command
 from modalprism.reports.validation import ValidationTable, validation_sentences
 from modalprism.results.estimate import Estimate
-from modalprism.studies import validation
-from modalprism.studies.validation import Finding, Rest, Validation
+from modalprism.validation import Finding, Rest, Validation
 
 REST = Rest("J image", Estimate(0.41, 0.35, 0.5, unit="bit"))
 PASSED = Finding("net", "data", "random labels", "all at zero", "I 0.000", "pass", REST, 1)

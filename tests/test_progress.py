@@ -10,7 +10,7 @@ import modalprism as mp
 from modalprism.bars import Bars
 from modalprism.errors import InputError
 from modalprism.progress import ProgressEvent, counted_steps, forwarding, tracking
-from modalprism.studies.validation import validate
+from modalprism.validation import validate
 
 N = 600
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from modalprism.capture.loading import adapter_named
 from modalprism.errors import InputError
 from modalprism.studies.code import Code, CodeRefusedError, repository_code, require_allowed
 from modalprism.studies.study import Study
-from modalprism.studies.validation import validate
+from modalprism.validation import validate
 
 MINE = Code("mine:Mine", "the adapter 'mine:Mine'")
 

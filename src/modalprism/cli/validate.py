@@ -59,8 +59,8 @@ def validate(
     with show_progress(as_json) as bars:
         from modalprism.reports.validation import ValidationTable, validation_sentences
         from modalprism.studies.study import Study
-        from modalprism.studies.validation import VALIDATION_FILE
-        from modalprism.studies.validation import validate as check
+        from modalprism.validation import VALIDATION_FILE
+        from modalprism.validation import validate as check
 
         asked = Study.from_yaml(study)
         found = check(

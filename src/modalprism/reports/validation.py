@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from modalprism.studies.validation import Finding, Validation
+from modalprism.validation import Finding, Validation
 
 _ROOMY: Final = 120  # columns from which on all five stand side by side
 _STYLES: Final = {"pass": "green", "fail": "bold red", "not run": "dim"}

@@ -15,7 +15,7 @@ from modalprism.serve.folder import STUDY_FILE, Comparison, Run
 from modalprism.studies.baselines import BASELINES_FILE
 from modalprism.studies.example_store import EXAMPLES_FILE
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE
-from modalprism.studies.validation import VALIDATION_FILE, VALIDATION_TABLE
+from modalprism.validation import VALIDATION_FILE, VALIDATION_TABLE
 
 TYPES: Final = {
     ".csv": "text/csv; charset=utf-8",

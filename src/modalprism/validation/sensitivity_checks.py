@@ -24,14 +24,14 @@ from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.pid.information import unit_of
 from modalprism.results.estimate import Estimate, interval_around
-from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
-from modalprism.studies.validation.check import (
+from modalprism.validation.case import AnalysisRequest, StoreUnderTest
+from modalprism.validation.check import (
     Check,
     atoms_of,
     informations_of,
     is_found,
 )
-from modalprism.studies.validation.finding import NotRunError, Rest, Seen
+from modalprism.validation.finding import NotRunError, Rest, Seen
 
 Array = NDArray[np.float64]
 

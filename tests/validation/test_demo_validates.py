@@ -14,10 +14,10 @@ from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.input import EmojiInput
 from modalprism.progress import silent
 from modalprism.studies.study_store import Origin
-from modalprism.studies.validation.knockout_check import KnockOut
-from modalprism.studies.validation.pairing_checks import Names, RowsBelong
-from modalprism.studies.validation.sensitivity_checks import AnswerMoves
 from modalprism.studies.views import Settings
+from modalprism.validation.knockout_check import KnockOut
+from modalprism.validation.pairing_checks import Names, RowsBelong
+from modalprism.validation.sensitivity_checks import AnswerMoves
 
 SETTINGS = Settings(("image", "text"), folds=4, replicates=100, permutations=99)
 ROWS, NAMES = "rows belong together", "names of the modalities"

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import Estimate, percentile_interval
-from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
-from modalprism.studies.validation.check import Check, atoms_of, is_found
-from modalprism.studies.validation.finding import NotRunError, Rest, Seen
-from modalprism.studies.validation.likeness import NEARLY_ALL, same_states
+from modalprism.validation.case import AnalysisRequest, StoreUnderTest
+from modalprism.validation.check import Check, atoms_of, is_found
+from modalprism.validation.finding import NotRunError, Rest, Seen
+from modalprism.validation.likeness import NEARLY_ALL, same_states
 
 _OPEN, _CUT = "last layer", "last layer, cut"
 

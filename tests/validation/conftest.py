@@ -15,8 +15,8 @@ from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.example import Example
 from modalprism.progress import silent
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.validation import validate_stores
 from modalprism.studies.views import Settings
+from modalprism.validation import validate_stores
 
 N = 300
 MODALITIES = ("image", "text")

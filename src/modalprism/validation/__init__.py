@@ -1,13 +1,13 @@
 """Checks of relations that must hold for a study's own models, stores and estimator."""
 
-from modalprism.studies.validation.finding import (
+from modalprism.validation.finding import (
     VALIDATION_FILE,
     VALIDATION_TABLE,
     Finding,
     Rest,
     Validation,
 )
-from modalprism.studies.validation.validate import validate, validate_stores
+from modalprism.validation.validate import validate, validate_stores
 
 __all__ = [
     "VALIDATION_FILE",

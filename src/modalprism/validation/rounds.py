@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from modalprism.engines import Job, LocalEngine
 from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis
-from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
-from modalprism.studies.validation.check import Check
-from modalprism.studies.validation.finding import Finding, NotRunError, Seen, Verdict
+from modalprism.validation.case import AnalysisRequest, StoreUnderTest
+from modalprism.validation.check import Check
+from modalprism.validation.finding import Finding, NotRunError, Seen, Verdict
 
 
 def findings_of(case: StoreUnderTest, checks: Sequence[Check], workers: int) -> list[Finding]:

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import Estimate
-from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
-from modalprism.studies.validation.check import (
+from modalprism.validation.case import AnalysisRequest, StoreUnderTest
+from modalprism.validation.check import (
     Check,
     at_zero,
     atoms_of,
     informations_of,
     is_found,
 )
-from modalprism.studies.validation.finding import NotRunError, Rest, Seen
+from modalprism.validation.finding import NotRunError, Rest, Seen
 
 _ROUNDING = 1e-6  # of the solver's own sums; its gap comes on top
 

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.estimation.analysis import Analysis
-from modalprism.studies.validation.case import StoreUnderTest
-from modalprism.studies.validation.check import Check
-from modalprism.studies.validation.finding import NotRunError, Seen
-from modalprism.studies.validation.likeness import (
+from modalprism.validation.case import StoreUnderTest
+from modalprism.validation.check import Check
+from modalprism.validation.finding import NotRunError, Seen
+from modalprism.validation.likeness import (
     NEARLY_ALL,
     Bools,
     part_of_rows,
     same_answers,
     same_states,
 )
-from modalprism.studies.validation.rerun import Read
+from modalprism.validation.rerun import Read
 
 
 def _kept(case: StoreUnderTest, modality: str) -> NDArray[np.float64]:

@@ -15,8 +15,8 @@ from typing import ClassVar, Final
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import SIGNIFICANCE, Estimate
 from modalprism.results.quantities import ATOMS, BY_NAME
-from modalprism.studies.validation.case import AnalysisRequest, StoreUnderTest
-from modalprism.studies.validation.finding import Rest, Seen
+from modalprism.validation.case import AnalysisRequest, StoreUnderTest
+from modalprism.validation.finding import Rest, Seen
 
 MOST_DRAWS: Final = 3
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from modalprism.results.estimate import Estimate
-from modalprism.studies.validation.finding import Rest
+from modalprism.validation.finding import Rest
 
 Bools = NDArray[np.bool_]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modalprism.studies.validation.pairing_checks import Names, RowsBelong
-from modalprism.studies.validation.sensitivity_checks import AnswerMoves, Noise, divergence
+from modalprism.validation.pairing_checks import Names, RowsBelong
+from modalprism.validation.sensitivity_checks import AnswerMoves, Noise, divergence
 
 MODALITIES = ("image", "text")
 ROWS, NAMES = "rows belong together", "names of the modalities"

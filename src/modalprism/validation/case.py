@@ -18,9 +18,9 @@ from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.validation.finding import NotRunError
-from modalprism.studies.validation.rerun import Rerun
 from modalprism.studies.views import Settings, model_answer, right_answer
+from modalprism.validation.finding import NotRunError
+from modalprism.validation.rerun import Rerun
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import pytest
 
 from modalprism.errors import InputError
 from modalprism.results.estimate import Estimate
-from modalprism.studies.validation import VALIDATION_FILE, VALIDATION_TABLE, Validation
-from modalprism.studies.validation.check import Check
-from modalprism.studies.validation.finding import COLUMNS, NotRunError, Rest, Seen
+from modalprism.validation import VALIDATION_FILE, VALIDATION_TABLE, Validation
+from modalprism.validation.check import Check
+from modalprism.validation.finding import COLUMNS, NotRunError, Rest, Seen
 
 REST = Rest("U image", Estimate(0.1, 0.05, 0.15, unit="bit"))
 

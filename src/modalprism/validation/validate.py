@@ -11,15 +11,15 @@ from modalprism.errors import InputError
 from modalprism.progress import Announce, Progress, Track, silent, tracking, unheard
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.validation.case import StoreUnderTest
-from modalprism.studies.validation.check import Check
-from modalprism.studies.validation.embedding_checks import embedding_checks
-from modalprism.studies.validation.finding import Finding, Validation
-from modalprism.studies.validation.knockout_check import KnockOut
-from modalprism.studies.validation.pairing_checks import Names, RowsBelong
-from modalprism.studies.validation.rounds import findings_of
-from modalprism.studies.validation.sensitivity_checks import AnswerMoves, Noise
 from modalprism.studies.views import Settings
+from modalprism.validation.case import StoreUnderTest
+from modalprism.validation.check import Check
+from modalprism.validation.embedding_checks import embedding_checks
+from modalprism.validation.finding import Finding, Validation
+from modalprism.validation.knockout_check import KnockOut
+from modalprism.validation.pairing_checks import Names, RowsBelong
+from modalprism.validation.rounds import findings_of
+from modalprism.validation.sensitivity_checks import AnswerMoves, Noise
 
 EXAMPLES: Final = 500
 RUNS: Final = 128

@@ -7,8 +7,9 @@ import pytest
 
 from modalprism.progress import silent
 from modalprism.results.estimate import Estimate
-from modalprism.studies.validation.case import StoreUnderTest
-from modalprism.studies.validation.embedding_checks import (
+from modalprism.studies.views import Settings
+from modalprism.validation.case import StoreUnderTest
+from modalprism.validation.embedding_checks import (
     Duplicate,
     RandomLabels,
     ShuffledRows,
@@ -16,8 +17,7 @@ from modalprism.studies.validation.embedding_checks import (
     Twice,
     embedding_checks,
 )
-from modalprism.studies.validation.finding import NotRunError
-from modalprism.studies.views import Settings
+from modalprism.validation.finding import NotRunError
 
 NOTHING = Estimate(0.0, -0.01, 0.02, 0.6)
 FOUND = Estimate(0.4, 0.3, 0.5, 0.005)
