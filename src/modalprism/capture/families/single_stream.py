@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.families.tokens import texts_of, tokens
+from modalprism.capture.families.tokens import pictures_of, texts_of, tokens
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -93,9 +93,7 @@ class ViltAdapter(SingleStreamAdapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words, pixels, and which pixels are padding."""
-        pictures = self.processor.image_processor(
-            [example.inputs["image"] for example in examples], return_tensors="pt"
-        )
+        pictures = pictures_of(self.processor, examples)
         config: Any = self.model.config
         return {
             **tokens(self.processor.tokenizer, texts_of(examples), config.max_position_embeddings),
@@ -174,9 +172,7 @@ class FlavaAdapter(SingleStreamAdapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words and pixels."""
-        pictures = self.processor.image_processor(
-            [example.inputs["image"] for example in examples], return_tensors="pt"
-        )
+        pictures = pictures_of(self.processor, examples)
         config: Any = self.model.config
         longest = config.text_config.max_position_embeddings
         return {

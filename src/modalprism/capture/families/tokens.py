@@ -46,6 +46,12 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
     return [example.inputs["text"] for example in examples]
 
 
+def pictures_of(processor: Any, examples: Sequence[Example]) -> Any:
+    """Return the examples' pictures as the processor prepares them."""
+    pictures = [example.inputs["image"] for example in examples]
+    return processor.image_processor(pictures, return_tensors="pt")
+
+
 class FirstTokenAdapter(Adapter):
     """A model that answers with text: the answer is the first token of a candidate.
 

@@ -25,7 +25,7 @@ from modalprism.capture.families.single_stream import (
     padded_regions,
     trained_head,
 )
-from modalprism.capture.families.tokens import texts_of, tokens
+from modalprism.capture.families.tokens import pictures_of, texts_of, tokens
 from modalprism.datasets.example import Example
 
 _BOX = 4
@@ -119,9 +119,7 @@ class BridgeTowerAdapter(Adapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words and pixels."""
-        pictures = self.processor.image_processor(
-            [example.inputs["image"] for example in examples], return_tensors="pt"
-        )
+        pictures = pictures_of(self.processor, examples)
         config: Any = self.model.config
         # RoBERTa counts positions from behind the padding's own.
         longest = config.text_config.max_position_embeddings - config.text_config.pad_token_id - 1
