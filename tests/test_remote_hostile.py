@@ -12,7 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from modalprism import remote
-from modalprism.capture import places
+from modalprism.capture import store
 from modalprism.capture.store import EmbeddingStore, local_path, write_store
 from modalprism.errors import InputError
 from modalprism.studies.study import Study
@@ -183,7 +183,7 @@ def test_what_is_larger_than_it_says_is_cut_off(monkeypatch):
 
 @pytest.mark.parametrize("name", ["store.json", "finished.json", "redrawn/store.json"])
 def test_a_description_that_unpacks_to_gigabytes_is_not_read(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(places, "_LARGEST_WORDS", 10**6)
+    monkeypatch.setattr(store, "_LARGEST_WORDS", 10**6)
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for one in {"store.json", name}:
             archive.writestr(f"x/{one}", b" " * 2 * 10**6 if one == name else "{}")
