@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from measure import ALPHA, ATOMS
 from rates import wilson
 
-from modalprism.plotting.atoms import FAINT, INK
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import FAINT, INK, drawing
 
 # Okabe and Ito's colours, in an order that tells neighbours apart in grey as well.
 _LOOKS = dict(

@@ -197,7 +197,7 @@ def draw(measured: dict[str, list[tuple[int, float, float]]], path: Path) -> Non
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullFormatter
 
-    from modalprism.plotting.settings import drawing
+    from modalprism.plotting.style import drawing
 
     own = [axis for axis in measured if not axis.startswith("dense: ")]
     solvers = [axis for axis in measured if axis.startswith("dense: ")]

@@ -32,7 +32,7 @@ from methods import (
     read_results,
 )
 
-from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
+from modalprism.plotting.style import FAINT, GRID, INK, AtomStyle, atom_styles
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 STYLES: Final = atom_styles(("image", "text"))

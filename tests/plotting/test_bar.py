@@ -10,8 +10,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.bar import atoms_axes, draw_bar, segments
+from modalprism.plotting.style import atom_styles
 from modalprism.results.estimate import Estimate
 
 AMOUNTS = st.floats(-5, 5).filter(lambda value: value == 0 or abs(value) > 1e-6)

@@ -8,11 +8,10 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
-from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.figures.before_after import before_after_figure, changes
 from modalprism.plotting.figures.canvas import save
 from modalprism.plotting.figures.difference import MOST_ROWS
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import atom_styles, drawing
 from modalprism.results.quantities import ATOMS, keys
 from modalprism.results.table import Table
 

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from modalprism.plotting.figures.examples import examples_figure, figure_names
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.results.examples import ShownExample, by_case
 from modalprism.results.quantities import ATOMS, keys
 

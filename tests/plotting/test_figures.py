@@ -5,7 +5,7 @@ import pytest
 from modalprism.errors import InputError
 from modalprism.plotting.figures import FIGURES
 from modalprism.plotting.figures.canvas import save
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.reports import write_figures
 
 

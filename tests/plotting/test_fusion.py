@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from modalprism.plotting.fusion import FusionSpan, fusion_span
+from modalprism.plotting.courses import FusionSpan, fusion_span
 from modalprism.studies.profile import Profile
 
 

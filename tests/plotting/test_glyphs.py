@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from modalprism.plotting import glyphs
 from modalprism.plotting.glyphs import cover, font_caution
-from modalprism.plotting.settings import drawing, user_fonts
+from modalprism.plotting.style import drawing, user_fonts
 from modalprism.results.notation import label, shortened
 
 RARE = "\U0010ff0d"  # a private letter, in no font but that of these tests

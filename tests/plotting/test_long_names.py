@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from modalprism.plotting.figures import FIGURES
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.scatter import scatter_figure
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.results.notation import label, letters, shortened
 from modalprism.studies.profile import Profile
 

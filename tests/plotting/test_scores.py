@@ -6,7 +6,7 @@ import pytest
 
 from modalprism.plotting.figures.beside import beside_figure
 from modalprism.plotting.scores import OURS, cost_grid, score_grid, scorings
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from modalprism.plotting.figures.examples import examples_figure
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.scatter import scatter_figure
 from modalprism.plotting.scores import Scoring
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.results.estimate import Estimate
 from modalprism.results.examples import ShownExample
 from modalprism.results.quantities import ATOMS, keys

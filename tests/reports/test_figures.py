@@ -8,6 +8,7 @@ import matplotlib.text
 import pandas as pd
 import pytest
 
+from modalprism.plotting.courses import fusion_span
 from modalprism.plotting.figures.canvas import inline_svg
 from modalprism.plotting.figures.contribution import contribution_figure
 from modalprism.plotting.figures.course import course_figure
@@ -15,8 +16,7 @@ from modalprism.plotting.figures.depth import depth_figure
 from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
-from modalprism.plotting.fusion import fusion_span
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.reports.figures import write_figures
 from modalprism.studies.profile import Profile
 

@@ -12,7 +12,7 @@ from modalprism.plotting.figures import draw
 from modalprism.plotting.figures.canvas import to_svg
 from modalprism.plotting.grid import grid_markdown
 from modalprism.plotting.latex import escaped, grid_latex
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.plotting.views import view_grid
 from modalprism.reports.page import render
 from modalprism.spreadsheets import csv_of

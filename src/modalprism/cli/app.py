@@ -184,7 +184,7 @@ def analyze(
     if as_json:
         for caution in analysis.cautions:
             print_text(f"warning: {caution}", ERR)
-        print_json(analysis.frame().to_dict("records"))
+        print_json(analysis.table().rows())
     else:
         typer.echo(str(analysis))
 
@@ -236,10 +236,10 @@ def _show(profile: Any, page: Path, as_json: bool) -> None:
     from modalprism.plotting.views import view_grid
     from modalprism.reports import embedding_faults, summary_sentences
 
-    if as_json:
-        print_json({"report": str(page), "profile": profile.frame.to_dict("records")})
-        return
     results = profile.table
+    if as_json:
+        print_json({"report": str(page), "profile": results.rows()})
+        return
     if results.cases("answer"):
         OUT.print(TerminalTable(view_grid(results, "answer")))
     for view in filter(results.cases, ("stream", "encoding")):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.bar import atoms_axes
 from modalprism.plotting.grid import Cell, Grid, grid_html
+from modalprism.plotting.style import atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import number
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.glyphs import cover
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import INK, AtomStyle, atom_styles, drawing
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, letters, shortened, written
 

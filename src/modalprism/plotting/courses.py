@@ -1,14 +1,14 @@
-"""What happens to each atom over depth, in one line: from where to where, and by which step."""
+"""Courses of the atoms over depth: sparklines, largest steps, and where two streams fuse."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
-from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.grid import Cell, Grid
+from modalprism.plotting.style import atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import ABSENT, NOISE_MARK, number
 from modalprism.results.table import VIEW_TITLES, Case, Table
@@ -89,6 +89,47 @@ def course_grid(results: Table, view: str, detail: bool = False) -> Grid:
     )
     columns = [*names, *values, "over depth", "largest step"]
     return Grid(title, columns, rows, len(names), _notes(rows, top, results.unit(view)))
+
+
+class FusionSpan(NamedTuple):
+    """The depths over which two streams fuse.
+
+    Attributes
+    ----------
+    first : int
+        The first layer whose redundancy is above that of the first depth.
+    last : int
+        The first layer from there on whose redundancy is not told apart from its highest.
+    """
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        """Write the span in words: ``layer 3`` or ``layers 3–5``."""
+        one = self.first == self.last
+        return f"layer {self.first}" if one else f"layers {self.first}–{self.last}"
+
+
+def fusion_span(results: Table, case: Case) -> FusionSpan | None:
+    """Return where the streams of a case fuse; None where no rise is beyond its intervals.
+
+    Streams fuse where what one of them held alone, or neither, becomes known to both: redundancy
+    rises. Both ends are told by whole intervals, so that noise moves neither. Copies do not fuse.
+    """
+    if results.copied(case, "stream"):
+        return None
+    layers = results.layers(case, "stream")
+    course = [(k, results.atoms(case, "stream", k)[0]) for k in layers]
+    known = [(k, estimate) for k, estimate in course if estimate is not None and estimate.bounded]
+    if len(known) < 2:
+        return None
+    highest = max((estimate for _, estimate in known), key=lambda estimate: estimate.value)
+    risen = [k for k, estimate in known if estimate.above(known[0][1])]
+    if not risen:
+        return None
+    level = [k for k, estimate in known if k >= risen[0] and estimate.overlaps(highest)]
+    return FusionSpan(risen[0], level[0])
 
 
 def _character(estimate: Estimate | None, top: float) -> str:

@@ -1,7 +1,7 @@
-"""Fonts for the characters of names that the figures' own font lacks.
+"""Fonts for characters that the figures' own font lacks.
 
-Names may be in any script. Where a font of the user's settings or of this machine has the
-characters, matplotlib takes single glyphs from it. Where none has, figures write escapes.
+Names may be in any script. Matplotlib takes single glyphs from a font of the user's settings or of
+this machine that has them. If no font has, figures write escapes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.results.notation import plain, shortened
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.courses import course_grid
 from modalprism.plotting.grid import Cell, Grid, grid_html, undetermined_note
+from modalprism.plotting.style import atom_styles
 from modalprism.results.notation import (
     ABSENT,
     NOISE_MARK,

@@ -1,4 +1,4 @@
-"""Several runs on one page: who takes what from which modality, and which differences are sure."""
+"""The comparison page: several runs, and which of their differences are sure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modalprism.plotting.figures.heat import heat_figure
 from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.plotting.views import view_grid
 from modalprism.progress import Progress, tracking
 from modalprism.reports.cautions import embedding_faults

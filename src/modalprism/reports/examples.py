@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modalprism.plotting.atoms import atom_styles
+from modalprism.plotting.style import atom_styles
 from modalprism.results.examples import ShownExample, by_case, most_of
 from modalprism.results.notation import number, written
 from modalprism.results.quantities import ATOMS, Key, keys

@@ -17,7 +17,7 @@ from modalprism.plotting.figures.beside import beside_figure
 from modalprism.plotting.figures.canvas import ENDINGS, save_drawn
 from modalprism.plotting.figures.examples import examples_figure, figure_names
 from modalprism.plotting.scores import Scoring
-from modalprism.plotting.settings import user_fonts
+from modalprism.plotting.style import user_fonts
 from modalprism.progress import Track, silent
 from modalprism.results.examples import ShownExample, by_case
 from modalprism.results.table import Table

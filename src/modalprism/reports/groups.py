@@ -1,4 +1,4 @@
-"""Which models on which datasets, in few words: cases of which the same is said, put together."""
+"""Groups of models and datasets of which the same is said, in few words."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What a run shows, in a few sentences over all its models and datasets.
+"""Headlines: what a run shows, in a few sentences over all its models and datasets.
 
-Each says of which model on which dataset it is true, and claims only what whole intervals permit.
+Each sentence names the models and datasets for which it holds, and claims only what whole intervals
+permit.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from modalprism.plotting.fusion import FusionSpan
+from modalprism.plotting.courses import FusionSpan
 from modalprism.reports.groups import Group, Mark, Place, groups, listed, where
 from modalprism.reports.verdicts import (
     Lean,

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from modalprism.files import write_whole
-from modalprism.plotting.atoms import atom_styles
 from modalprism.plotting.figures.canvas import inline_svg
 from modalprism.plotting.figures.examples import figure_names
 from modalprism.plotting.grid import grid_markdown
 from modalprism.plotting.latex import grid_latex
 from modalprism.plotting.scores import Scores, scores_of
+from modalprism.plotting.style import atom_styles
 from modalprism.plotting.views import view_grid
 from modalprism.progress import Progress, tracking
 from modalprism.reports.cautions import cautions, notices_of

@@ -1,6 +1,6 @@
-"""A profile in sentences, each claiming only what the intervals permit.
+"""Sentences about a profile, case by case.
 
-"More", "largest", "falls" and "rises" are said where intervals do not overlap, and nowhere else.
+"More", "largest", "falls" and "rises" are said only where intervals do not overlap.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every page of ours has around it: one style, one script, and what a browser may load."""
+"""The frame of every page: style, script, templates, and what a browser may load."""
 
 from __future__ import annotations
 

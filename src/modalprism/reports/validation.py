@@ -1,4 +1,4 @@
-"""What a validation found, for the terminal: a table a store, as wide as there is room."""
+"""Validation tables for the terminal, one per store."""
 
 from __future__ import annotations
 

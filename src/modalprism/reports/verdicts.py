@@ -1,6 +1,6 @@
-"""What whole intervals permit to say of one case: its largest atom, its contribution, its streams.
+"""Verdicts about one case that whole intervals permit: largest atom, contribution, streams.
 
-Sentences about one case and sentences about many stand on the same verdicts.
+Sentences about one case and sentences about many share them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from modalprism.plotting.fusion import FusionSpan, fusion_span
+from modalprism.plotting.courses import FusionSpan, fusion_span
 from modalprism.results.estimate import Estimate
 from modalprism.results.quantities import ATOMS, keys, title
 from modalprism.results.table import Case, Table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 Key = tuple[str, str]
@@ -44,107 +45,50 @@ class Quantity:
 
 QUANTITIES: Final = (
     Quantity("redundancy", "information that both modalities carry", "R", short=True),
-    Quantity(
-        "unique", "information that only this modality carries", "U", per_modality=True, short=True
-    ),
-    Quantity(
-        "synergy",
-        "information that appears only when both are read together",
-        "S",
-        short=True,
-    ),
-    Quantity(
-        "information", "information that both together carry about the target", "I", short=True
-    ),
-    Quantity(
-        "marginal_information",
-        "information that this modality carries by itself",
-        "I",
-        per_modality=True,
-    ),
+    Quantity("unique", "information that only this modality carries", "U", True, short=True),
+    Quantity("synergy", "information that appears only when both are read", "S", short=True),
+    Quantity("information", "information that both together carry", "I", short=True),
+    Quantity("marginal_information", "information that this modality carries by itself", "I", True),
     Quantity("union_information", "information that the modalities' marginals guarantee", "I∪"),
-    Quantity(
-        "contribution",
-        "this modality's part of the unique information; NaN where undetermined",
-        "C",
-        per_modality=True,
-        ratio=True,
-        short=True,
-    ),
-    Quantity(
-        "imbalance",
-        "difference of the two contributions, 0 to 1; NaN where undetermined",
-        ratio=True,
-        short=True,
-    ),
-    Quantity("share", "Shapley share of the information", per_modality=True, ratio=True),
-    Quantity("redundancy_fraction", "part of the information that is redundant", "R/I", ratio=True),
-    Quantity(
-        "unique_fraction",
-        "part of the information that is unique to this modality",
-        "U/I",
-        per_modality=True,
-        ratio=True,
-    ),
-    Quantity("synergy_fraction", "part of the information that is synergistic", "S/I", ratio=True),
+    Quantity("contribution", "part of the unique information", "C", True, ratio=True, short=True),
+    Quantity("imbalance", "difference of the contributions, 0 to 1", ratio=True, short=True),
+    Quantity("share", "Shapley share of the information", "", True, ratio=True),
+    Quantity("redundancy_fraction", "redundant part of the information", "R/I", ratio=True),
+    Quantity("unique_fraction", "unique part of the information", "U/I", True, ratio=True),
+    Quantity("synergy_fraction", "synergistic part of the information", "S/I", ratio=True),
 )
 """Those that every analysis has, in the order of its table."""
 
+_ratio = partial(Quantity, ratio=True)
+
 DIAGNOSTICS: Final = (
-    Quantity(
-        "information_ceiling",
-        "the model's own information about its answer: no probe can read more",
-    ),
-    Quantity("recovered", "fraction of the ceiling that the probes read", ratio=True),
+    Quantity("information_ceiling", "the model's own information about its answer, the most that "
+             "probes can read"),
+    _ratio("recovered", "fraction of the ceiling that the probes read"),
     Quantity("state_loss", "information lost by merging alike states before coupling them"),
-    Quantity(
-        "calibration_difference",
-        "largest difference between the information of held-out rows and what a modality's "
-        "posteriors claim",
-    ),
-    Quantity(
-        "matching_distance",
-        "how far calibration moved a modality's posteriors: mean total variation",
-        ratio=True,
-    ),
-    Quantity("plug_in_information", "information as counted in the codes' table, its bias left in"),
-    Quantity(
-        "noise_information", "information that the table would show of a target that is noise"
-    ),
-    Quantity(
-        "code_sensitivity",
-        "largest change of an atom's part of the information with half or double the codes of the "
-        "fused state",
-        ratio=True,
-    ),
+    Quantity("calibration_difference", "largest difference between the information of held-out "
+             "rows and what a modality's posteriors claim"),
+    _ratio("matching_distance", "how far calibration moved a modality's posteriors: mean total "
+           "variation"),
+    Quantity("plug_in_information", "information as counted in the codes' table, with its bias"),
+    Quantity("noise_information", "information that the table would show of a target of noise"),
+    _ratio("code_sensitivity", "largest change of a fraction with half or double the codes of the "
+           "fused state"),
     Quantity("information_half_codes", "information about half as many codes"),
     Quantity("information_double_codes", "information about twice as many codes"),
-    Quantity("solver_gap", "proven bound on the solver's error, where rows were streamed"),
+    Quantity("solver_gap", "proven bound on the solver's error, if rows were streamed"),
     Quantity("union_lower", "proven lower bound on the union information of all rows"),
     Quantity("union_upper", "proven upper bound on the union information of all rows"),
-    Quantity("learnt_rows", "rows that probes learn from, where rows were streamed", ratio=True),
-    Quantity("tested_rows", "rows that p-values rest on", ratio=True),
-    Quantity(
-        "repeated_rows",
-        "rows whose whole example stands in an earlier row; kept in one fold with it",
-        ratio=True,
-    ),
-    Quantity(
-        "copied_columns",
-        "1 where all columns of one modality are copies of the other's, up to order and units: "
-        "redundant by construction",
-        ratio=True,
-    ),
-    Quantity(
-        "constant_source",
-        "1 where this modality's embedding is the same in every row: it tells nothing by "
-        "construction",
-        per_modality=True,
-        ratio=True,
-    ),
-    Quantity("accuracy", "fraction of examples that the model answers correctly", ratio=True),
-    Quantity("chance", "accuracy of always giving the commonest answer", ratio=True),
-)
+    _ratio("learnt_rows", "rows that probes learn from, if rows were streamed"),
+    _ratio("tested_rows", "rows that p-values rest on"),
+    _ratio("repeated_rows", "rows that repeat an earlier example; kept in one fold with it"),
+    _ratio("copied_columns", "1 if all columns of one modality are copies of the other's, up to "
+           "order and units: redundant by construction"),
+    _ratio("constant_source", "1 if this modality's embedding is the same in every row: it tells "
+           "nothing by construction", per_modality=True),
+    _ratio("accuracy", "fraction of examples that the model answers correctly"),
+    _ratio("chance", "accuracy of always giving the commonest answer"),
+)  # fmt: skip
 """Those that an analysis has where they apply."""
 
 BY_NAME: Final = {quantity.name: quantity for quantity in (*QUANTITIES, *DIAGNOSTICS)}

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import shortened
 from modalprism.results.quantities import ATOMS, Key, keys
-from modalprism.spreadsheets import csv_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,16 +132,6 @@ class Table:
         return parquet_bytes(
             pa.Table.from_pandas(self.to_frame(), schema(self.columns), preserve_index=False)
         )
-
-    def to_csv(self) -> str:
-        """Return the rows as CSV, in which no text is a formula."""
-        return csv_of(self.to_frame())
-
-    def to_json(self) -> str:
-        """Return the rows as strict JSON, a list of objects; NaN becomes null."""
-        from modalprism.strict_json import dumps
-
-        return dumps(self.rows(), ensure_ascii=False)
 
     @property
     def seed(self) -> object:

@@ -29,12 +29,6 @@ FORMAT_VERSION: Final = 1
 _RUN_AGAIN: Final = "if it is damaged, run its study again"
 
 
-def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows of a profile as a table; null, which JSON has for NaN, is NaN again."""
-    numbers = [name for name, kind in COLUMNS.items() if kind == "float64"]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(numbers, float))
-
-
 @dataclass(frozen=True)
 class Profile:
     """Atoms, contributions and their uncertainty for every layer of a study.

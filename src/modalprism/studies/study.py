@@ -25,6 +25,7 @@ from modalprism.mistakes import first_mistake
 from modalprism.options import Options, each_once, name_in
 from modalprism.pid.information import unit_of
 from modalprism.progress import Announce, Progress, Track, forwarding, silent, tracking, unheard
+from modalprism.results.table import Table
 from modalprism.studies.baselines import (
     BASELINES_FILE,
     BaselinesAsked,
@@ -36,7 +37,7 @@ from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
 from modalprism.studies.example_store import EXAMPLES_FILE
 from modalprism.studies.inputs import AnyInput
 from modalprism.studies.manifest import manifest_of
-from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, frame_of
+from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
 from modalprism.studies.q_values import with_q_values
 from modalprism.studies.runner import plan_analyses, run_analyses
 from modalprism.studies.shown_examples import gather_examples
@@ -325,7 +326,7 @@ class Study(Options):
         }
         profile = Profile(
             # q-values depend on every layer of the run, and so are not cached.
-            with_q_values(frame_of(finished.rows)),
+            with_q_values(Table.of_rows(finished.rows, self.modalities).to_frame()),
             manifest_of(self, stores, timings, scored),
         )
         write_whole(self.out / STUDY_FILE, redacted(self.to_yaml()))

@@ -15,7 +15,7 @@ from modalprism.plotting.figures.course import course_figure
 from modalprism.plotting.figures.depth import depth_figure
 from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.glyphs import cover
-from modalprism.plotting.settings import drawing
+from modalprism.plotting.style import drawing
 from modalprism.results.table import Table
 
 

@@ -1,4 +1,4 @@
-"""Before and after: what the same model takes on the same dataset in two runs."""
+"""Figure of one model on one dataset before and after: dumbbells of its atoms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.difference import MOST_ROWS, difference_of
 from modalprism.plotting.figures.dumbbell import (
     DumbbellLook,
@@ -26,6 +25,7 @@ from modalprism.plotting.figures.dumbbell import (
 )
 from modalprism.plotting.figures.panels import UNKNOWN, ShownFigure, bare, heading, write_below
 from modalprism.plotting.figures.tooltips import hover_row
+from modalprism.plotting.style import FAINT, INK, atom_styles
 from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
 from modalprism.results.quantities import ATOMS, Key, keys
 from modalprism.results.table import Case, Table

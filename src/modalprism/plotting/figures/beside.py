@@ -9,7 +9,6 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from modalprism.plotting.atoms import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import (
     MARKERS,
     ShownFigure,
@@ -25,6 +24,7 @@ from modalprism.plotting.figures.panels import (
 )
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.scores import OURS, Scoring
+from modalprism.plotting.style import FAINT, GRID, INK, AtomStyle, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, written
 from modalprism.results.table import Table

@@ -1,4 +1,4 @@
-"""From a figure to files whose bytes depend on nothing but the figure, and to SVG inside HTML."""
+"""Files and inline SVG of a figure; the bytes depend on nothing but the figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from modalprism.files import write_whole
 from modalprism.plotting.figures.tooltips import titled
 from modalprism.plotting.glyphs import cover
-from modalprism.plotting.settings import Font, drawing
+from modalprism.plotting.style import Font, drawing
 
 # No date and no program version: the same profile gives the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {

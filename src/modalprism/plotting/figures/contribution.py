@@ -7,7 +7,6 @@ from typing import Final
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.atoms import INK, atom_styles
 from modalprism.plotting.figures.panels import (
     bare,
     clip,
@@ -21,6 +20,7 @@ from modalprism.plotting.figures.panels import (
 )
 from modalprism.plotting.figures.rows import AXIS_LETTERS, AnswerRows
 from modalprism.plotting.figures.tooltips import hover_row
+from modalprism.plotting.style import INK, atom_styles
 from modalprism.results.notation import label, written
 from modalprism.results.table import Table
 

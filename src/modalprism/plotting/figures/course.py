@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import (
     UNKNOWN,
@@ -20,6 +19,7 @@ from modalprism.plotting.figures.panels import (
     share_look,
 )
 from modalprism.plotting.figures.tooltips import hover_area
+from modalprism.plotting.style import INK, AtomStyle, atom_styles
 from modalprism.results.notation import written
 from modalprism.results.table import Case, Table
 

@@ -1,4 +1,4 @@
-"""The four atoms over depth: one small panel per model and dataset."""
+"""Figure of the four atoms over depth: one small panel per model and dataset."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
+from modalprism.plotting.courses import FusionSpan, fusion_span
 from modalprism.plotting.figures.grid import depth_panels
 from modalprism.plotting.figures.panels import footer, heading
 from modalprism.plotting.figures.tooltips import hover_area
-from modalprism.plotting.fusion import FusionSpan, fusion_span
+from modalprism.plotting.style import INK, AtomStyle, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import written
 from modalprism.results.table import Case, Table

@@ -1,4 +1,4 @@
-"""Differences between two analyses, atom by atom, with their intervals."""
+"""Figure of the differences between analyses, atom by atom."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.atoms import INK, AtomStyle, atom_styles
 from modalprism.plotting.figures.panels import bare, heading, write_below
+from modalprism.plotting.style import INK, AtomStyle, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, shortened
 from modalprism.results.quantities import ATOMS, keys

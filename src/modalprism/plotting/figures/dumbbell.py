@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 
-from modalprism.plotting.atoms import INK
 from modalprism.plotting.figures.panels import clip, unknown_band, whisker
+from modalprism.plotting.style import INK
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import number
 

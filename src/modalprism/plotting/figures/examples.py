@@ -1,4 +1,4 @@
-"""The examples of a model on a dataset that tell most of each atom, with what a person sees."""
+"""Figure of the examples of a model on a dataset that stand for each atom."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from modalprism.plotting.atoms import ALARM, FAINT, INK, AtomStyle, atom_styles
 from modalprism.plotting.bar import segments
 from modalprism.plotting.figures.panels import ShownFigure, heading, patches
 from modalprism.plotting.figures.tooltips import hover
+from modalprism.plotting.style import ALARM, FAINT, INK, AtomStyle, atom_styles
 from modalprism.results.examples import ShownExample, by_case, most_of
 from modalprism.results.notation import counts, label, number, shortened, written
 from modalprism.results.quantities import ATOMS, Key, keys

@@ -1,4 +1,4 @@
-"""Models by datasets: whose the unique information is, and how much of all is shared or joint."""
+"""Map of models by datasets: contribution, redundant part and synergistic part."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.panels import UNKNOWN, footer, heading
+from modalprism.plotting.style import FAINT, INK, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, parts, shortened
 from modalprism.results.table import Table

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from modalprism.plotting.atoms import FAINT, INK, AtomStyle
+from modalprism.plotting.style import FAINT, INK, AtomStyle
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import UNDETERMINED, counts, label, letters
 from modalprism.results.table import Table

@@ -5,11 +5,11 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.atoms import INK, atom_styles
 from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import bare, footer, heading, patches
 from modalprism.plotting.figures.rows import AXIS_LETTERS, PANEL_WIDTH, AnswerRows
 from modalprism.plotting.figures.tooltips import hover_row
+from modalprism.plotting.style import INK, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, parts, written
 from modalprism.results.quantities import ATOMS, keys

@@ -8,8 +8,8 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from modalprism.plotting.atoms import ALARM, INK
 from modalprism.plotting.figures.panels import ShownFigure
+from modalprism.plotting.style import ALARM, INK
 from modalprism.results.notation import label, number, shortened
 from modalprism.results.table import Case, Table
 

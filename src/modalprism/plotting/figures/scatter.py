@@ -7,8 +7,8 @@ from typing import Final
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.atoms import FAINT, INK, atom_styles
 from modalprism.plotting.figures.panels import MARKERS, footer, heading, marked
+from modalprism.plotting.style import FAINT, INK, atom_styles
 from modalprism.results.notation import label
 from modalprism.results.table import Table
 

@@ -1,4 +1,4 @@
-"""What a mark of a figure says when a reader points at it, where the figure stands on a page."""
+"""Tooltips of a figure on a page: what a mark says when a reader points at it."""
 
 from __future__ import annotations
 
