@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from modalprism.capture.notices import Notices
@@ -17,8 +17,7 @@ LOW_RECOVERY: Final = 0.5
 MUCH_BY_CODES: Final = 0.1
 FAR_MOVED: Final = 0.1
 # With fewer no test rejects at 5 %: the smallest p-values are 2/(1 + replicates), 1/(1 + draws).
-FEWEST_REPLICATES: Final = 39
-FEWEST_PERMUTATIONS: Final = 19
+FEWEST: Final = {"replicates": 39, "permutations": 19}
 _NAMED: Final = 6  # a longer list of cases is cut and counted
 
 
@@ -34,11 +33,43 @@ def cautions(results: Table) -> list[str]:
     list of str
         One sentence per kind of warning, with the cases it concerns; empty if there is none.
     """
-    first = results.modalities[0]
+    said = [
+        f"{case}: {sentence}"
+        for case, notices in notices_of(results).items()
+        for sentence in notices.sentences()
+    ]
+    said += _answers(results)
+    said += embedding_faults(results)
+    if far := _beyond(results, "matching_distance", FAR_MOVED):
+        said.append(
+            f"Probes were poorly calibrated: {_valued(far)}. Matching them to the answers moved "
+            f"more than {100 * FAR_MOVED:.0f} % of their probability; more examples would help."
+        )
+    if moved := _beyond(results, "code_sensitivity", MUCH_BY_CODES):
+        names = {name.removesuffix(" (encoding)"): value for name, value in moved.items()}
+        said.append(
+            f"The number of codes matters in the encoding view: {_valued(names)}. With half or "
+            "double the codes an atom's part of the information moves by more than "
+            f"{MUCH_BY_CODES:.1f}."
+        )
+    limit = WIDE_GAP_BITS * (math.log(2) if results.unit() == "nat" else 1)
+    if wide := _beyond(results, "redundancy", limit, of="gap"):
+        said.append(
+            f"The solver stopped early: its proven error reaches {max(wide.values()):.2g} "
+            f"{results.unit()}, more than {limit:.2g}: {_cases(wide)}."
+        )
+    smallest, largest = results.sizes()
+    if smallest and smallest < FEW_EXAMPLES:
+        said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
+    return said + _few_draws(results) + _fonts(results)
+
+
+def _answers(results: Table) -> list[str]:
+    """Return the warnings about answers that were not learnt, are undetermined, or not read."""
     undetermined: dict[str, list[str]] = {}
     unlearnt, unread = [], []
     for case in results.cases("answer"):
-        contribution = results.get(case, "answer", "contribution", first)
+        contribution = results.get(case, "answer", "contribution", results.modalities[0])
         if contribution is not None and not contribution.determined:
             undetermined.setdefault(case.name, []).extend([case.pairs] if case.pairs else [])
         skill = results.skill(case)
@@ -47,11 +78,7 @@ def cautions(results: Table) -> list[str]:
         recovered = results.get(case, "answer", "recovered")
         if recovered is not None and recovered.value < LOW_RECOVERY:
             unread.append(f"{case.name} ({number(recovered.value)})")
-    said = [
-        f"{case}: {sentence}"
-        for case, notices in notices_of(results).items()
-        for sentence in notices.sentences()
-    ]
+    said = []
     if unlearnt:
         said.append(
             f"Accuracy is not above chance: {_cases(unlearnt)}. "
@@ -69,21 +96,27 @@ def cautions(results: Table) -> list[str]:
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
-    said += embedding_faults(results)
-    said += _calibration(results)
-    said += _codes(results)
-    said += _gap(results)
-    smallest, largest = results.sizes()
-    if smallest and smallest < FEW_EXAMPLES:
-        said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
-    return said + _few_draws(results) + _fonts(results)
+    return said
 
 
-def _fonts(results: Table) -> list[str]:
-    names = [results.target(view) for view in VIEW_TITLES]
-    names += [part for view in VIEW_TITLES for case in results.cases(view) for part in case]
-    said = font_caution("".join([*results.modalities, *names]))
-    return [f"{said[0].upper()}{said[1:]}."] if said else []
+def embedding_faults(results: Table) -> list[str]:
+    """Return the warnings about copies of one embedding, and about constant embeddings."""
+    said = []
+    if copied := _beyond(results, "copied_columns", 0):
+        said.append(
+            f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They "
+            "are redundant by construction, which shows no fusion; check that each modality has "
+            "its own array or module."
+        )
+    for modality in results.modalities:
+        if constant := _beyond(results, "constant_source", 0, modality):
+            said.append(
+                f"The embedding of {modality} is the same in every row: {_cases(constant)}. It "
+                "tells nothing about the target by construction, so that a contribution of 0 is "
+                f"no finding; check that it is the right array, and that the inputs of {modality} "
+                "differ."
+            )
+    return said
 
 
 def notices_of(results: Table) -> dict[str, Notices]:
@@ -96,105 +129,41 @@ def notices_of(results: Table) -> dict[str, Notices]:
 
 def _few_draws(results: Table) -> list[str]:
     estimator = results.manifest.get("estimator", {})
-    fewest = {"replicates": FEWEST_REPLICATES, "permutations": FEWEST_PERMUTATIONS}
     few = [
         f"{estimator[name]} {name} (at least {least})"
-        for name, least in fewest.items()
+        for name, least in FEWEST.items()
         if isinstance(estimator.get(name), int) and estimator[name] < least
     ]
-    if not few:
-        return []
     return [
         f"The study has {' and '.join(few)}: too few for any test to reject at 5 %, so that all is "
         "called noise or undetermined."
-    ]
+    ] * bool(few)
 
 
-def _calibration(results: Table) -> list[str]:
-    far = {
-        f"{name} ({view})": value
-        for view in VIEW_TITLES
-        for name, value in _beyond(results, view, "matching_distance", FAR_MOVED).items()
-    }
-    if not far:
-        return []
-    return [
-        f"Probes were poorly calibrated: {_valued(far)}. Matching them to the answers moved more "
-        f"than {100 * FAR_MOVED:.0f} % of their probability; more examples would help."
-    ]
-
-
-def embedding_faults(results: Table) -> list[str]:
-    """Say where modalities are copies of each other, or an embedding is the same in every row."""
-    said = []
-    if copied := _where(results, "copied_columns"):
-        said.append(
-            f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They "
-            "are redundant by construction, which shows no fusion; check that each modality has "
-            "its own array or module."
-        )
-    for modality in results.modalities:
-        if constant := _where(results, "constant_source", modality):
-            said.append(
-                f"The embedding of {modality} is the same in every row: {_cases(constant)}. It "
-                "tells nothing about the target by construction, so that a contribution of 0 is "
-                f"no finding; check that it is the right array, and that the inputs of {modality} "
-                "differ."
-            )
-    return said
-
-
-def _where(results: Table, fault: str, modality: str = "") -> list[str]:
-    return [
-        f"{name} ({view})"
-        for view in VIEW_TITLES
-        for name in _beyond(results, view, fault, 0, modality)
-    ]
-
-
-def _codes(results: Table) -> list[str]:
-    moved = _beyond(results, "encoding", "code_sensitivity", MUCH_BY_CODES)
-    if not moved:
-        return []
-    return [
-        f"The number of codes matters in the encoding view: {_valued(moved)}. With half or double "
-        f"the codes an atom's part of the information moves by more than {MUCH_BY_CODES:.1f}."
-    ]
+def _fonts(results: Table) -> list[str]:
+    names = [results.target(view) for view in VIEW_TITLES]
+    names += [part for view in VIEW_TITLES for case in results.cases(view) for part in case]
+    said = font_caution("".join([*results.modalities, *names]))
+    return [f"{said[0].upper()}{said[1:]}."] if said else []
 
 
 def _beyond(
-    results: Table, view: str, quantity: str, limit: float, modality: str = ""
+    results: Table, quantity: str, limit: float, modality: str = "", *, of: str = "value"
 ) -> dict[str, float]:
-    """Return the largest value over the layers of every case in which it is beyond a limit."""
+    """Return the largest value beyond a limit over the layers of each case and view, by name."""
     largest: dict[str, float] = {}
-    for case in results.cases(view):
-        for layer in results.layers(case, view):
-            estimate = results.get(case, view, quantity, modality, layer)
-            if estimate is not None and estimate.value > limit:
-                largest[case.name] = max(estimate.value, largest.get(case.name, 0.0))
+    for view in VIEW_TITLES:
+        for case in results.cases(view):
+            name = f"{case.name} ({view})"
+            for layer in results.layers(case, view):
+                estimate = results.get(case, view, quantity, modality, layer)
+                if estimate is not None and (value := getattr(estimate, of)) > limit:
+                    largest[name] = max(value, largest.get(name, 0.0))
     return largest
 
 
-def _valued(values: dict[str, float]) -> str:
+def _valued(values: Mapping[str, float]) -> str:
     return _cases(f"{name} ({number(value)})" for name, value in values.items())
-
-
-def _gap(results: Table) -> list[str]:
-    limit = WIDE_GAP_BITS * (math.log(2) if results.unit() == "nat" else 1)
-    wide, worst = [], 0.0
-    for view in VIEW_TITLES:
-        for case in results.cases(view):
-            for layer in results.layers(case, view):
-                atom = results.get(case, view, "redundancy", "", layer)
-                if atom is not None and atom.gap > limit:
-                    wide.append(f"{case.name} ({view})")
-                    worst = max(worst, atom.gap)
-    if not wide:
-        return []
-    return [
-        f"The solver stopped early: its proven error reaches {worst:.2g} {results.unit()}, "
-        f"more than {limit:.2g}: {_cases(wide)}."
-    ]
 
 
 def _cases(names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
@@ -24,53 +24,32 @@ class ValidationTable:
         self.validation = validation
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        form = _side_by_side if options.max_width >= _ROOMY else _stacked
-        for (model, dataset), found in _by_store(self.validation):
-            yield form(f"{model} on {dataset}", found)
+        def store(finding: Finding) -> tuple[str, str]:
+            return finding.model, finding.dataset
+
+        for (model, dataset), found in groupby(self.validation.findings, store):
+            yield _table(f"{model} on {dataset}", found, roomy=options.max_width >= _ROOMY)
 
 
-def _by_store(validation: Validation) -> Iterator[tuple[tuple[str, str], list[Finding]]]:
-    def store(finding: Finding) -> tuple[str, str]:
-        return finding.model, finding.dataset
-
-    for key, found in groupby(validation.findings, store):
-        yield key, list(found)
-
-
-def _frame(title: str) -> Table:
-    return Table(
-        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, expand=False
-    )
-
-
-def _verdict(finding: Finding) -> Text:
-    return Text(finding.verdict, style=_STYLES[finding.verdict])
-
-
-def _rests(finding: Finding) -> str:
-    return "" if finding.rest is None else str(finding.rest)
-
-
-def _side_by_side(title: str, found: Sequence[Finding]) -> Table:
-    table = _frame(title)
-    for head in ("verdict", "check", "expected", "seen", "it rests on"):
-        table.add_column(head, no_wrap=head == "verdict", overflow="fold")
-    for finding in found:
-        told = (finding.check, finding.expected, finding.seen, _rests(finding))
-        table.add_row(_verdict(finding), *map(Text, told))
-    return table
-
-
-def _stacked(title: str, found: Sequence[Finding]) -> Table:
-    table = _frame(title)
+def _table(title: str, found: Iterable[Finding], *, roomy: bool) -> Table:
+    """Return the findings of a store, with all five columns, or with the last three stacked."""
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("check", overflow="fold", ratio=1)
-    table.add_column("expected, seen, and what the verdict rests on", overflow="fold", ratio=3)
+    if roomy:
+        for head in ("check", "expected", "seen", "it rests on"):
+            table.add_column(head, overflow="fold")
+    else:
+        table.add_column("check", overflow="fold", ratio=1)
+        table.add_column("expected, seen, and what the verdict rests on", overflow="fold", ratio=3)
     for finding in found:
-        lines = [f"expected: {finding.expected}", f"seen: {finding.seen}"]
-        if finding.rest is not None:
-            lines.append(f"rests on: {_rests(finding)}")
-        table.add_row(_verdict(finding), Text(finding.check), Text("\n".join(lines)))
+        rests = "" if finding.rest is None else str(finding.rest)
+        cells = [finding.expected, finding.seen, rests]
+        if not roomy:
+            heads = ("expected", "seen", "rests on")
+            lines = [f"{head}: {cell}" for head, cell in zip(heads, cells, strict=True) if cell]
+            cells = ["\n".join(lines)]
+        verdict = Text(finding.verdict, style=_STYLES[finding.verdict])
+        table.add_row(verdict, *map(Text, (finding.check, *cells)))
     return table
 
 
