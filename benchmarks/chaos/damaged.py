@@ -12,9 +12,12 @@ import damaged_files
 import numpy as np
 from campaign import Campaign
 
+from modalprism import isolation
 from modalprism.errors import InputError
 from modalprism.studies.study import Study
 
+HANGING = 8.0
+"""Seconds after which a child gives up a file on which its library hangs; users wait for longer."""
 STUDY = """\
 title: Does the model use the image?
 sources:
@@ -85,12 +88,18 @@ def hostile_trial(seed: int) -> None:
         assert not Path("pickle-was-run").exists(), "a pickle was run"
 
 
+def prepare() -> None:
+    """Make a file on which a library hangs cost seconds, not half a minute."""
+    isolation.PATIENCE = HANGING
+
+
 def campaigns(count: int, few: int) -> Iterator[Campaign]:
     """Yield a campaign for every kind of file."""
     for name in damaged_files.WHOLE:
         yield Campaign(
-            f"damaged {name}", functools.partial(trial, name), count, few, weight=0.25, patience=30
-        )
+            f"damaged {name}", functools.partial(trial, name), count, few, weight=0.25,
+            patience=60, prepare=prepare,
+        )  # fmt: skip
     yield Campaign("damaged study.yaml", study_trial, count, few, weight=0.25, patience=30)
     kinds = len(damaged_files.HOSTILE)
     yield Campaign("hostile files", hostile_trial, kinds, kinds, weight=0.25)
