@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
-from typing import Final
+from functools import partial
+from itertools import pairwise, zip_longest
+from typing import Final, Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -32,7 +33,7 @@ class TerminalTable:
     def __init__(self, grid: Grid, forms: Sequence[Callable[[Grid], Table]] = ()) -> None:
         self.grid = grid
         # The last one is folded as well as it can be.
-        self.forms = forms or (_wide, _stacked, _narrow, _stacked)
+        self.forms = forms or (_wide, _stacked, partial(_stacked, narrow=True), _stacked)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         roomy = options.update(width=_UNBOUNDED)
@@ -66,32 +67,18 @@ def layer_table(results: Results, view: str) -> TerminalTable:
 
 
 def _wide(grid: Grid) -> Table:
-    table = _frame(grid)
-    for index, column in enumerate(grid.columns):
-        table.add_column(Text(column), justify="left" if index < grid.names else "right")
-    ends = {k for k, (a, b) in enumerate(pairwise(grid.rows)) if a[0] != b[0]}
-    _fill(table, [[_text(cell, " ") for cell in row] for row in grid.rows], ends)
-    return table
+    rows = [[_text(cell, " ") for cell in row] for row in grid.rows]
+    return _table(grid, grid.columns, rows, grid.names, _new_models(grid))
 
 
 def _by_case(grid: Grid) -> Table:
     """Put the names of a case below each other, beside its four atoms, and space between cases."""
-    rows, ends = [], set()
+    rows, atom = [], grid.names - 1
     for index, row in enumerate(grid.rows):
-        atom = index % 4
-        names = [*(cell.text for cell in row[: grid.names - 1]), "", ""]
-        rows.append([Text(names[atom]), *(_text(cell, " ") for cell in row[grid.names - 1 :])])
-        ends |= {index} if atom == 3 else set()
-    table = _frame(grid)
-    heads = ["\n".join(grid.columns[: grid.names - 1]), *grid.columns[grid.names - 1 :]]
-    for index, head in enumerate(heads):
-        table.add_column(Text(head), justify="left" if index < 2 else "right", overflow="fold")
-    _fill(table, rows, ends)
-    return table
-
-
-def _narrow(grid: Grid) -> Table:
-    return _stacked(grid, narrow=True)
+        names = [*(cell.text for cell in row[:atom]), "", ""]
+        rows.append([Text(names[index % 4]), *(_text(cell, " ") for cell in row[atom:])])
+    heads = ["\n".join(grid.columns[:atom]), *grid.columns[atom:]]
+    return _table(grid, heads, rows, 2, set(range(3, len(rows), 4)))
 
 
 def _stacked(grid: Grid, narrow: bool = False) -> Table:
@@ -101,22 +88,31 @@ def _stacked(grid: Grid, narrow: bool = False) -> Table:
     for row in grid.rows:
         name = Text("\n".join(cell.text for cell in row[: grid.names]))
         rows.append([name, *(_text(cell, "\n") for cell in row[grid.names :])])
-    table = _frame(grid, padding=0)
+    widths: list[int | None] = []
     for index, head in enumerate(heads):
         words = f"{head} {' '.join(row[index].plain for row in rows)}".split()
-        table.add_column(
-            Text(head),
-            justify="right" if index else "left",
-            overflow="fold",
-            width=min(max(map(cell_len, words)), 18 if index == 0 else 12) if narrow else None,
-        )
-    _fill(table, rows, {k for k, (a, b) in enumerate(pairwise(grid.rows)) if a[0] != b[0]})
-    return table
+        widths.append(min(max(map(cell_len, words)), 18 if index == 0 else 12) if narrow else None)
+    return _table(grid, heads, rows, 1, _new_models(grid), padding=0, widths=widths)
 
 
-def _frame(grid: Grid, padding: int = 1) -> Table:
+def _new_models(grid: Grid) -> set[int]:
+    """Return the rows after which the next row has another model."""
+    return {k for k, (a, b) in enumerate(pairwise(grid.rows)) if a[0] != b[0]}
+
+
+def _table(
+    grid: Grid,
+    heads: Sequence[str],
+    rows: list[list[Text]],
+    names: int,
+    ends: set[int],
+    *,
+    padding: int = 1,
+    widths: Sequence[int | None] = (),
+) -> Table:
+    """Return rows as a table; the first `names` columns are flush left, and `ends` end a block."""
     # Text, not str, here and in every cell: a name such as "[bold]" is a name, not markup.
-    return Table(
+    table = Table(
         title=Text(grid.title),
         caption=Text("; ".join(grid.notes)) if grid.notes else None,
         box=box.SIMPLE_HEAD,
@@ -125,12 +121,12 @@ def _frame(grid: Grid, padding: int = 1) -> Table:
         caption_justify="left",
         pad_edge=False,
     )
-
-
-def _fill(table: Table, rows: list[list[Text]], ends: set[int]) -> None:
-    """Add the rows, with a space after those that end a block."""
+    for index, (head, width) in enumerate(zip_longest(heads, widths)):
+        justify: Literal["left", "right"] = "left" if index < names else "right"
+        table.add_column(Text(head), justify=justify, overflow="fold", width=width)
     for index, row in enumerate(rows):
         table.add_row(*row, end_section=index in ends)
+    return table
 
 
 def _text(cell: Cell, between: str) -> Text:

@@ -139,23 +139,14 @@ def _figures(runs: Mapping[str, FinishedRun], differences: pd.DataFrame) -> dict
         wanted["prism"] = partial(prism_figure, results)
     if accurate(results):
         wanted["accuracy"] = partial(scatter_figure, results)
-    for view, pairs, frame in _answers(differences):
-        wanted[f"differences-{view}-{pairs}"] = partial(
-            difference_figure, frame, results.modalities
-        )
-    for view in ("stream", "encoding"):
-        if results.cases(view):
-            wanted[view] = partial(depth_figure, results, view)
+    # Answers have one layer, and so few enough differences to draw.
+    of_answers = _foremost(differences[differences["view"] == "answer"])
+    for pairs, frame in of_answers.groupby("pairs", sort=False):
+        name = f"differences-answer-{pairs}"
+        wanted[name] = partial(difference_figure, frame, results.modalities)
+    for view in filter(results.cases, ("stream", "encoding")):
+        wanted[view] = partial(depth_figure, results, view)
     return wanted
-
-
-def _answers(differences: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return the differences of answers by kind of pairs: one layer, and so few enough to draw."""
-    found = _foremost(differences[differences["view"] == "answer"])
-    return [
-        (str(view), str(pairs), frame)
-        for (view, pairs), frame in found.groupby(["view", "pairs"], sort=False)
-    ]
 
 
 def _foremost(differences: pd.DataFrame) -> pd.DataFrame:
@@ -168,19 +159,17 @@ def _foremost(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def difference_sentences(differences: pd.DataFrame) -> list[str]:
-    """Say which differences of answers are told apart from none, the largest first."""
+    """Return a sentence for each sure difference of an answer, the largest first."""
     of_answers = differences["quantity"].isin(ATOMS) & (differences["view"] == "answer")
     atoms = _foremost(differences[of_answers])
     told = atoms[atoms["q_value"] <= SIGNIFICANCE]
-    if atoms.empty:
-        return []
     if told.empty:
-        return ["No atom of any answer is told apart between any two."]
-    ordered = told.iloc[told["difference"].abs().argsort()[::-1].to_numpy()]
+        return ["No atom of any answer is told apart between any two."] * (not atoms.empty)
     sentences = [
         f"{len(told)} of {len(atoms)} differences of an atom are told apart from none (q ≤ .05)."
     ]
-    for row in ordered.head(_MOST_SENTENCES).to_dict("records"):
+    order = told["difference"].abs().argsort()[::-1].to_numpy()
+    for row in told.iloc[order[:_MOST_SENTENCES]].to_dict("records"):
         difference = difference_of(row)
         more = "more" if difference.value > 0 else "less"
         sentences.append(
@@ -198,19 +187,14 @@ def difference_grid(differences: pd.DataFrame) -> Grid:
     ordered = pd.concat([differences[~elsewhere], differences[elsewhere]])
     for row in ordered.to_dict("records"):
         layer = "" if row["layer"] < 0 else str(row["layer"])
-        texts = (side_name(row, "1"), side_name(row, "2"), row["view"], row["pairs"], layer)
-        rows.append(
-            [
-                *map(Cell, map(str, texts)),
-                Cell(title((row["quantity"], row["modality"] or ""))),
-                Cell(number(row["value_1"])),
-                Cell(number(row["value_2"])),
-                Cell.of(difference_of(row)),
-                Cell(significance(row["q_value"]).removeprefix("p = ").removeprefix("p ")),
-                Cell(row["unit"] if row["unit"] != "1" else ""),
-                Cell("same" if row["paired"] else "other"),
-            ]
-        )
+        q_value = significance(row["q_value"]).removeprefix("p = ").removeprefix("p ")
+        names = (side_name(row, "1"), side_name(row, "2"), row["view"], row["pairs"], layer)
+        quantity = title((row["quantity"], row["modality"] or ""))
+        values = (number(row["value_1"]), number(row["value_2"]))
+        unit = row["unit"] if row["unit"] != "1" else ""
+        facts = (q_value, unit, "same" if row["paired"] else "other")
+        cells = map(Cell, (*names, quantity, *values))
+        rows.append([*cells, Cell.of(difference_of(row)), *map(Cell, facts)])
     columns = ["one", "other", "view", "pairs", "layer", "quantity", "one's value"]
     columns += ["other's value", "difference", "q", "unit", "examples"]
     heading = "Differences, the other less the one, with 95 % intervals"

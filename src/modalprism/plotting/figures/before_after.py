@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from modalprism.plotting.figures.difference import MOST_ROWS, difference_of
 from modalprism.plotting.figures.dumbbell import (
-    DumbbellLook,
+    DumbbellPanel,
     Ends,
     draw_dumbbell,
     line_look,
@@ -47,19 +47,6 @@ class _Row:
     before: str
     after: str
     ends: Mapping[Key, Ends]
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """One quantity: how it is called, and how it looks."""
-
-    key: Key
-    name: str
-    look: DumbbellLook
-
-    @property
-    def of_contribution(self) -> bool:
-        return self.key[0] == "contribution"
 
 
 def changes(differences: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +103,7 @@ def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Fi
     panels = _panels(rows, any_run.shown)
     for place, row in enumerate(rows):
         for one, panel in zip(axes, panels, strict=True):
-            draw_dumbbell(one, place, row.ends[panel.key], panel.look)
+            draw_dumbbell(one, place, row.ends[panel.key], panel)
             hover_row(one, place, _said(panel, row))
             if place % 2:  # leads the eye from a name over all panels
                 one.axhspan(place - 0.5, place + 0.5, facecolor=_SHADE, linewidth=0, zorder=-2)
@@ -165,19 +152,19 @@ def _size(row: _Row) -> float:
     return max(sizes, default=0.0)
 
 
-def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[_Panel]:
+def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[DumbbellPanel]:
     *atoms, contribution = rows[0].ends
     # One scale for the four atoms, which sum up; the contribution has its own.
     ends = _reach(rows, atoms)
     limits = min(0.0, *ends, 0.0), max(0.0, *ends, 1e-9)
     panels = [
-        _Panel(key, style.name, DumbbellLook(style.colour, style.marker, limits, limits))
+        DumbbellPanel(key, style.name, style.colour, style.marker, limits)
         for key, style in zip(atoms, atom_styles(modalities), strict=True)
     ]
     ends = _reach(rows, [contribution])
     limits = max(-_FARTHEST, min(0.0, *ends, 0.0)), min(1 + _FARTHEST, max(1.0, *ends, 1.0))
-    look = DumbbellLook(FAINT, "s", limits, (0.0, 1.0))
-    return [*panels, _Panel(contribution, f"contribution of {modalities[0]}", look)]
+    title = f"contribution of {modalities[0]}"
+    return [*panels, DumbbellPanel(contribution, title, FAINT, "s", limits)]
 
 
 def _reach(rows: Sequence[_Row], keys: Sequence[Key]) -> list[float]:
@@ -187,15 +174,15 @@ def _reach(rows: Sequence[_Row], keys: Sequence[Key]) -> list[float]:
 
 
 def _frame(
-    axes: Axes, panel: _Panel, inches: float, unit: str, modalities: tuple[str, str]
+    axes: Axes, panel: DumbbellPanel, inches: float, unit: str, modalities: tuple[str, str]
 ) -> None:
     first, second = modalities
-    low, high = panel.look.limits
+    low, high = panel.limits
     room = (high - low) * _NUMBER_INCHES / (inches - 0.2 - _NUMBER_INCHES)
     axes.set_xlim(low - 0.05 * (high - low), high + room)
-    axes.set_title(label(panel.name, int(inches * 12), 3), loc="left", fontweight="bold")
+    axes.set_title(label(panel.title, int(inches * 12), 3), loc="left", fontweight="bold")
     bare(axes)
-    if panel.of_contribution:
+    if panel.percent:
         names = [f"only {label(name, 9, 1)}" for name in (second, first)]
         axes.set_xticks([0, 0.5, 1], [f"0\n{names[0]}", "½", f"1\n{names[1]}"])
         axes.set_xlabel(label(f"U {first} / (U {first} + U {second})", 34, 4, prose=True))
@@ -270,9 +257,9 @@ def _facts(frame: pd.DataFrame, seeds: set[object], drawn: int, of: int) -> list
     return facts
 
 
-def _said(panel: _Panel, row: _Row) -> str:
-    ends, percent = row.ends[panel.key], panel.of_contribution
-    lines = [row.case.name, panel.name]
+def _said(panel: DumbbellPanel, row: _Row) -> str:
+    ends, percent = row.ends[panel.key], panel.percent
+    lines = [row.case.name, panel.title]
     if ends.before is not None:
         lines.append(f"before ({row.before}): {written(ends.before, percent=percent)}")
     if ends.after is not None:

@@ -11,6 +11,7 @@ from modalprism.plotting.figures.panels import clip, unknown_band, whisker
 from modalprism.plotting.style import INK
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import number
+from modalprism.results.quantities import BY_NAME, Key
 
 _LANE: Final = 0.17  # of a row: before stands so far above its middle, after so far below
 _MOST_DIGITS: Final = 4
@@ -48,50 +49,52 @@ class Ends:
 
 
 @dataclass(frozen=True)
-class DumbbellLook:
-    """The look of the dumbbells of a panel.
+class DumbbellPanel:
+    """A panel of dumbbells: its quantity, title and look.
 
     Attributes
     ----------
-    colour, marker : str
+    key : (str, str)
+        Quantity and modality.
+    title, colour, marker : str
     limits : (float, float)
         Values beyond are drawn at the edge; an interval ends there in an arrow.
-    band : (float, float)
-        Ends of the band for an undetermined value.
     """
 
+    key: Key
+    title: str
     colour: str
     marker: str
     limits: tuple[float, float]
-    band: tuple[float, float]
+
+    @property
+    def percent(self) -> bool:
+        """Whether the quantity is a share of a whole, and not an amount."""
+        return BY_NAME[self.key[0]].ratio
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """The ends of the band for an undetermined value."""
+        return (0.0, 1.0) if self.percent else self.limits
 
 
-def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> None:
+def draw_dumbbell(axes: Axes, place: int, ends: Ends, panel: DumbbellPanel) -> None:
     """Draw a hollow marker for before and a filled one for after, and a line between them.
 
     Where the difference is told apart from zero, the line is thick, and the number stands at the
     panel's right edge. What is undetermined is a hatched band without a marker.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Its limits are the caller's matter.
-    place : int
-        The middle of the row.
-    ends : Ends
-    look : DumbbellLook
     """
     # Each on its own lane, so that an interval hides no other, nor a marker the one of before.
     lanes = place - _LANE, place + _LANE
     both = ends.before, ends.after
     if None not in both and not ends.known:
-        unknown_band(axes, look.band, place, 4 * _LANE, 6)
+        unknown_band(axes, panel.band, place, 4 * _LANE, 6)
         return
     if len(ends.known) == len(both):
         axes.plot(
-            [clip(one.value, look.limits) for one in ends.known],
+            [clip(one.value, panel.limits) for one in ends.known],
             lanes,
-            color=look.colour,
+            color=panel.colour,
             zorder=2,
             **line_look(ends.told),
         )
@@ -100,15 +103,15 @@ def draw_dumbbell(axes: Axes, place: int, ends: Ends, look: DumbbellLook) -> Non
             signed(ends.difference.value), (1, place), xycoords=axes.get_yaxis_transform(),
             ha="right", va="center", fontsize=7, fontweight="bold", zorder=5,
         )  # fmt: skip
-    for lane, estimate, face in zip(lanes, both, ("white", look.colour), strict=True):
+    for lane, estimate, face in zip(lanes, both, ("white", panel.colour), strict=True):
         if estimate is None:
             continue
         if not estimate.determined:
-            unknown_band(axes, look.band, lane, 1.7 * _LANE, 6)
+            unknown_band(axes, panel.band, lane, 1.7 * _LANE, 6)
             continue
-        whisker(axes, lane, estimate, look.limits, linewidth=1, solid_capstyle="butt")
+        whisker(axes, lane, estimate, panel.limits, linewidth=1, solid_capstyle="butt")
         axes.plot(
-            clip(estimate.value, look.limits), lane, look.marker, markersize=5.5,
+            clip(estimate.value, panel.limits), lane, panel.marker, markersize=5.5,
             markerfacecolor=face, markeredgecolor=INK, markeredgewidth=0.9, zorder=4,
         )  # fmt: skip
 

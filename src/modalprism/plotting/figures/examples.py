@@ -42,23 +42,12 @@ _SMALL: Final = 6.5
 
 @dataclass(frozen=True)
 class _Cards:
-    """How every card of a figure is laid out.
-
-    Attributes
-    ----------
-    styles : sequence of AtomStyle
-    pictured : bool
-        Whether any has a picture.
-    lines : int
-        Of text, the most of any.
-    low, high : float
-        Ends of the bars, in the unit of the atoms.
-    """
+    """The layout of every card of a figure."""
 
     styles: Sequence[AtomStyle]
-    pictured: bool
-    lines: int
-    low: float
+    pictured: bool  # whether any has a picture
+    lines: int  # of text, the most of any
+    low: float  # ends of the bars, in the unit of the atoms
     high: float
 
     @classmethod
@@ -81,20 +70,12 @@ class _Cards:
 
 
 def examples_figure(
-    results: Table,
-    case: Case,
-    found: Mapping[Key, Sequence[ShownExample]],
+    results: Table, case: Case, found: Mapping[Key, Sequence[ShownExample]]
 ) -> Figure:
-    """Draw the examples of a case, a row of cards an atom.
+    """Draw the examples of a case, a row of cards an atom, with the first four of each.
 
-    Parameters
-    ----------
-    results : Table
-        The results of a profile that has the case.
-    case : Case
-    found : mapping of (atom, modality) to sequence of ShownExample
-        The first four of each are drawn. An atom that is not told from zero over the dataset has
-        none: its examples would be those of noise.
+    An atom that is not distinguishable from zero over the dataset has no cards, since its examples
+    may be noise.
     """
     styles = atom_styles(results.shown)
     rows = _rows(results, case, found)
@@ -106,32 +87,21 @@ def examples_figure(
     axes.axis("off")
     top = _TOP
     for words, shown in rows:
-        faint: dict[str, Any] = (
-            {} if shown else {"color": FAINT, "fontweight": "normal", "fontsize": 7}
-        )
-        looks: dict[str, Any] = {
-            "va": "center",
-            "fontsize": 8,
-            "fontweight": "bold",
-            "in_layout": False,
-        } | faint
-        axes.text(_EDGE, top + _HEADING / 2, words, **looks)
+        weight, size, colour = ("bold", 8, INK) if shown else ("normal", 7, FAINT)
+        axes.text(_EDGE, top + _HEADING / 2, words, va="center", fontsize=size, color=colour,
+                  fontweight=weight, in_layout=False)  # fmt: skip
         top += _HEADING
         for column, example in enumerate(shown):
             _draw_card(axes, _EDGE + column * cards.width, top, example, cards)
         top += cards.height * bool(shown)
     axes.set(xlim=(0, _WIDTH), ylim=(height, 0))  # pictures move them
-    heading(
-        figure, f"Examples that tell most of each atom: {label(case.name, 52, 1)}", patches(styles)
-    )
+    title = f"Examples that tell most of each atom: {label(case.name, 52, 1)}"
+    heading(figure, title, patches(styles))
     redundancy = results.get(case, "answer", "redundancy")
     facts = [] if redundancy is None else [counts(redundancy.n, redundancy.n)]
     facts += [] if results.seed is None else [f"seed {results.seed}"]
-    facts += [
-        f"bars: pointwise atoms, estimates that have no interval; numbers: their sum "
-        f"({results.unit('answer')})"
-    ]
-    words = " · ".join(facts)
+    facts.append("bars: pointwise atoms, estimates that have no interval; numbers: their sum")
+    words = f"{' · '.join(facts)} ({results.unit('answer')})"
     figure.text(_EDGE / _WIDTH, 0.1 / height, words, fontsize=7, color=FAINT)
     return figure
 
@@ -173,16 +143,10 @@ def _draw_card(axes: Axes, left: float, top: float, example: ShownExample, cards
     scale = room / ((cards.high - cards.low) or 1.0)
     zero = left - cards.low * scale
     for (begin, length), style in zip(segments(example.atoms), cards.styles, strict=True):
+        corner = (zero + begin * scale, bar)
+        looks: dict[str, Any] = {"facecolor": style.colour, "hatch": style.hatch}
         axes.add_patch(
-            Rectangle(
-                (zero + begin * scale, bar),
-                length * scale,
-                _BAR,
-                facecolor=style.colour,
-                edgecolor="white",
-                linewidth=0.3,
-                hatch=style.hatch,
-            )
+            Rectangle(corner, length * scale, _BAR, edgecolor="white", linewidth=0.3, **looks)
         )
     axes.plot([zero, zero], [bar - 0.02, bar + _BAR + 0.02], color=INK, linewidth=0.7)
     end = zero + scale * sum(length for _, length in segments(example.atoms) if length > 0)
