@@ -27,6 +27,8 @@ class HookedStates:
     Attributes
     ----------
     sites : tuple of Site
+    pool, tokens, attended
+        As `read_states` takes them.
     spans : mapping of modality to Tensor of bool, shape (b, t)
         Of the batch that runs.
     positions : Tensor of int64, shape (b,), optional
@@ -42,8 +44,10 @@ class HookedStates:
         Layers and modalities whose state came without positions.
     """
 
-    sites: tuple[Site, ...] = ()
-
+    sites: tuple[Site, ...]
+    pool: Pool
+    tokens: int = 0
+    attended: bool = False
     spans: Mapping[str, Tensor] = field(default_factory=dict)
     positions: Tensor | None = None
     states: dict[str, Tensor] = field(default_factory=dict)
@@ -57,7 +61,7 @@ class HookedStates:
         self.calls.clear()
         self.pooled.clear()
 
-    def take(self, site: Site, given: Any, how: StatePooling) -> None:
+    def take(self, site: Site, given: Any) -> None:
         """Pool the spans at a site.
 
         Raises InputError if the module ran before in this pass and the site does not say which call
@@ -82,15 +86,15 @@ class HookedStates:
                 self.pooled.add((site.layer, modality))
                 continue
             mask = _checked(state, self.spans.get(modality), f"{modality} at {site.module!r}")
-            if how.attended and site.layer and site.layer not in self.received:
+            if self.attended and site.layer and site.layer not in self.received:
                 raise InputError(
                     f"the attention {site.attention!r} did not run before {site.module!r}, so that "
                     "it cannot weigh positions; choose another pooling"
                 )
             weight = mask * self.received[site.layer] if site.layer in self.received else mask
-            self.states[name] = how.pool(state, weight)
-            if how.tokens:
-                self.states[f"tokens/{name}"] = kept_positions(state, mask, how.tokens)
+            self.states[name] = self.pool(state, weight)
+            if self.tokens:
+                self.states[f"tokens/{name}"] = kept_positions(state, mask, self.tokens)
         if self.positions is not None and site.layer and state.ndim == 3:
             rows = torch.arange(len(state), device=state.device)
             self.states[f"fused/{site.layer}"] = state[rows, self.positions.to(state.device)]
@@ -136,26 +140,6 @@ class HookedStates:
         self.received[site.layer] = weights.float().mean(1).sum(1)
 
 
-@dataclass(frozen=True)
-class StatePooling:
-    """How states are pooled.
-
-    Attributes
-    ----------
-    pool : callable
-        From a span's states to one state.
-    tokens : int
-        How many single positions of every span are kept beside; 0 for none.
-    attended : bool
-        Whether positions weigh what attention they receive in their layer; before fusion, where
-        there is no layer, all weigh the same.
-    """
-
-    pool: Pool
-    tokens: int = 0
-    attended: bool = False
-
-
 def _read_there(site: Site) -> str:
     return f"{' and '.join(site.modalities)} at layer {site.layer}"
 
@@ -173,7 +157,12 @@ def _checked(state: Tensor, mask: Tensor | None, where: str) -> Tensor:
 
 @contextmanager
 def read_states(
-    model: nn.Module, sites: Sequence[Site], how: Pool | StatePooling
+    model: nn.Module,
+    sites: Sequence[Site],
+    pool: Pool,
+    *,
+    tokens: int = 0,
+    attended: bool = False,
 ) -> Iterator[HookedStates]:
     """Read pooled states at sites during the forward passes inside the block.
 
@@ -181,8 +170,13 @@ def read_states(
     ----------
     model : Module
     sites : sequence of Site
-    how : StatePooling or callable
-        A pooling alone will do.
+    pool : callable
+        Pooling of a span's states, see `modalprism.capture.pooling`.
+    tokens : int
+        Single positions of every span to keep as well; 0 for none.
+    attended : bool
+        Whether positions are weighted by the attention that they receive in their layer; before
+        fusion, where there is no layer, all have the same weight.
 
     Yields
     ------
@@ -205,14 +199,14 @@ def read_states(
     >>> reading.states
     {'text/1': tensor([[5.]])}
     """
-    reading = HookedStates(tuple(dict.fromkeys(sites)))  # a site that is named twice is read once
-    how = how if isinstance(how, StatePooling) else StatePooling(how)
+    unique = tuple(dict.fromkeys(sites))
+    reading = HookedStates(unique, pool, tokens, attended)
     with ExitStack() as hooks:
         hooks.callback(model.register_forward_pre_hook(lambda *_: reading.calls.clear()).remove)
         for site in reading.sites:
-            if how.attended and site.layer:
+            if attended and site.layer:
                 hooks.callback(_hook_attention(model, site, reading).remove)
-            hooks.callback(_hook(module_at(model, site.module), site, reading, how).remove)
+            hooks.callback(_hook(module_at(model, site.module), site, reading).remove)
         yield reading
 
 
@@ -227,15 +221,15 @@ def _hook_attention(model: nn.Module, site: Site, reading: HookedStates) -> Any:
     )
 
 
-def _hook(module: nn.Module, site: Site, reading: HookedStates, how: StatePooling) -> Any:
+def _hook(module: nn.Module, site: Site, reading: HookedStates) -> Any:
     if site.reads == "output":
         return module.register_forward_hook(
-            lambda _module, _given, output: reading.take(site, output, how)
+            lambda _module, _given, output: reading.take(site, output)
         )
 
     def before(_module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
         # Some layers are called by position, others by name.
-        reading.take(site, given or tuple(named.values()), how)
+        reading.take(site, given or tuple(named.values()))
 
     return module.register_forward_pre_hook(before, with_kwargs=True)
 

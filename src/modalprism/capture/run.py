@@ -13,7 +13,7 @@ from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.batches import Batches, Placed, Sink
 from modalprism.capture.config import CaptureConfig
 from modalprism.capture.pooling import ATTENTION, POOLS
-from modalprism.capture.reading import StatePooling, read_states
+from modalprism.capture.reading import read_states
 from modalprism.capture.store import EmbeddingStore
 from modalprism.capture.store_writer import SHARD_ROWS, StoreWriter
 from modalprism.datasets.example import Example
@@ -146,11 +146,11 @@ def opened_batches(adapter: Adapter, sink: Sink, config: RunConfig) -> Iterator[
     """Move the model to its device and read its states inside the block."""
     device = device_named(config.device)
     adapter.model.to(device).eval()
-    how = StatePooling(POOLS[config.pool], config.tokens, attended=config.pool == ATTENTION)
-    with (
-        torch.inference_mode(),
-        read_states(adapter.model, _sites(adapter, config), how) as reading,
-    ):
+    sites, attended = _sites(adapter, config), config.pool == ATTENTION
+    hooks = read_states(
+        adapter.model, sites, POOLS[config.pool], tokens=config.tokens, attended=attended
+    )
+    with torch.inference_mode(), hooks as reading:
         yield Batches(adapter, sink, config, reading, device, config.answer_alone)
 
 

@@ -28,7 +28,7 @@ from modalprism.capture.families.tokens import first_tokens
 from modalprism.capture.interventions import exchanged
 from modalprism.capture.knockout import span_hidden
 from modalprism.capture.pooling import POOLS
-from modalprism.capture.reading import StatePooling, read_batch, read_states
+from modalprism.capture.reading import read_batch, read_states
 from modalprism.errors import InputError
 
 VISION = CLIPVisionConfig(
@@ -88,7 +88,7 @@ def test_llava_states_are_the_librarys_own(llava, emoji_examples, states_of, poo
 def test_what_llava_hides_moves_nothing_else(llava, emoji_examples):
     def states(examples, hidden):
         inputs = llava.prepare(examples)
-        with read_states(llava.model, llava.sites(), StatePooling(POOLS["mean"])) as reading:
+        with read_states(llava.model, llava.sites(), POOLS["mean"]) as reading:
             if not hidden:
                 return read_batch(llava, inputs, reading)[0]
             with span_hidden(llava, inputs, "image"):
@@ -226,8 +226,7 @@ def test_spans_of_tiles_follow_the_pictures_shape(request, unequal_examples, fam
 def test_attention_weighs_positions_by_what_they_receive(llava, emoji_examples, pooled):
     llava.model.set_attn_implementation("eager")
     inputs = llava.prepare(emoji_examples)
-    how = StatePooling(POOLS["attention"], attended=True)
-    with read_states(llava.model, llava.sites(), how) as reading:
+    with read_states(llava.model, llava.sites(), POOLS["attention"], attended=True) as reading:
         states, _ = read_batch(llava, inputs, reading)
         spans = reading.spans
     output = llava.model(**inputs, output_hidden_states=True, output_attentions=True)
@@ -242,9 +241,8 @@ def test_attention_weighs_positions_by_what_they_receive(llava, emoji_examples, 
 
 
 def test_attention_that_is_not_handed_out_is_refused(llava, emoji_examples):
-    how = StatePooling(POOLS["attention"], attended=True)
     with (
-        read_states(llava.model, llava.sites(), how) as reading,
+        read_states(llava.model, llava.sites(), POOLS["attention"], attended=True) as reading,
         pytest.raises(InputError, match="hands out no attention weights"),
     ):
         read_batch(llava, llava.prepare(emoji_examples), reading)
@@ -252,7 +250,7 @@ def test_attention_that_is_not_handed_out_is_refused(llava, emoji_examples):
 
 def test_single_positions_are_kept_as_they_are(llava, emoji_examples, states_of):
     inputs, _, spans, output = states_of(llava, emoji_examples, output_hidden_states=True)
-    with read_states(llava.model, llava.sites(), StatePooling(POOLS["mean"], tokens=6)) as reading:
+    with read_states(llava.model, llava.sites(), POOLS["mean"], tokens=6) as reading:
         states, _ = read_batch(llava, inputs, reading)
     for layer, hidden in enumerate(output.hidden_states):
         for row in range(8):

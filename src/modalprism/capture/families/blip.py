@@ -1,18 +1,15 @@
 """BLIP and BLIP-2.
 
-BLIP's text encoder attends to the vision tower's output in every layer. Layer 0 is what the two
-bring before they meet: that output, after its final norm, and the embedded words. The words' states
-are fused from layer 1 on. The picture's own state does not change any more: every layer of the text
-encoder is given the same output, and that is what the picture's state is at every layer. The state
-of layer k of the text encoder is what leaves it; there is no final norm, and the last of them is
-what answers. The text's span are the words with the marks around them, without padding; the
-picture's are all its patches and the class token.
+**BLIP.** The text encoder attends to the vision tower's output in every layer. Layer 0 is that
+output, after its final norm, and the embedded words. The words are fused from layer 1 on: state k
+leaves layer k of the text encoder, which has no final norm. The picture's state is the same at
+every layer. Spans: the words with the marks around them, without padding; all patches and the class
+token.
 
-BLIP-2 asks the picture by a Q-Former's learned queries, and hands what they bring, projected, to a
-language model in place of its first tokens. Layer 0 is what enters the language model's first
-layer. The queries never see the text, neither in the Q-Former nor, standing first, in the decoder:
-their span is of one modality through all layers, the text's is fused from layer 1 on. The last
-layer is read after the final norm, as ``output_hidden_states`` of the library has it.
+**BLIP-2.** A Q-Former's queries, projected, replace the first tokens of a language model. Layer 0
+enters its first layer. The queries never see the text, so that their span is of one modality
+through all layers; the text is fused from layer 1 on. The last layer is read after the final norm,
+like ``output_hidden_states`` of the library.
 """
 
 from __future__ import annotations

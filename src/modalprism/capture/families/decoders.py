@@ -1,17 +1,14 @@
 """LLaVA and its relatives: pictures as tokens of a causal language model.
 
-The picture's states enter the decoder in place of its image tokens. Layer 0 is what enters the
-first layer: the projected picture, and the embedded words. In a causal decoder a position sees only
-what stands before it. Where the picture comes first, its span never sees the text, and stays of
-one modality through all layers; the text's span is fused from layer 1 on. The fused state is that
-of the last position, from which the answer is read.
+The picture's states replace its image tokens in the decoder. Layer 0 enters the first layer: the
+projected picture and the embedded words. A position sees only earlier positions: a picture in front
+never sees the text and stays of one modality through all layers, while the text is fused from layer
+1 on. The fused state is that of the last position, which predicts the answer. State k leaves layer
+k, the last one after the final norm, like ``output_hidden_states`` of the library.
 
-The state of layer k is what leaves it; that of the last layer is taken after the final norm, as
-``output_hidden_states`` of the library has it.
-
-Many families cut a picture into tiles or crops, or keep it in its own shape, so that its image
-tokens vary in number from picture to picture. All of them stand where the prompt has its one image
-token. Marks and line breaks between them, which say how the picture was cut, are of no modality.
+Many families cut a picture into tiles or crops, or keep its shape, so that the number of image
+tokens varies. All of them stand where the prompt has its one image token. Marks and line breaks
+between them, which tell how the picture was cut, are of no modality.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
 """ViLT, VisualBERT and FLAVA: one stream of words and pieces of a picture.
 
-Layer 0 is what enters the first layer of the stream: the embedded words and the embedded picture
-(ViLT, VisualBERT), or what a tower of its own has made of each (FLAVA). From layer 1 on both spans
-are fused. The text's span are the positions of the text with the marks around it, without padding
-(an empty text still has its marks); the picture's are all its pieces, a class token of its own
-among them.
+Layer 0 enters the first layer of the stream: embedded words and embedded picture (ViLT,
+VisualBERT), or the outputs of a tower for each (FLAVA). Both spans are fused from layer 1 on. The
+text's span holds the marks around the text (which an empty text has, too) and no padding; the
+picture's holds all its pieces and its class token.
 
-The state of layer k is what leaves it, as ``hidden_states`` of the library has it. ViLT and FLAVA
-apply a final norm behind the last layer, to what the library calls ``last_hidden_state``; its last
-hidden state, and the state here, stand before that norm.
+State k leaves layer k, like ``hidden_states`` of the library: before the final norm that ViLT and
+FLAVA apply to ``last_hidden_state``.
 """
 
 from __future__ import annotations

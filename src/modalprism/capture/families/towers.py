@@ -1,10 +1,8 @@
 """CLIP, SigLIP, SigLIP 2 and CLAP: two towers that meet only in a similarity.
 
 Nothing is fused before the similarity. Layer 0 are the projected embeddings that it compares; layer
-k is the k-th layer of each tower, still of one modality alone, as deep as the shallower tower.
-
-The state of layer k is what leaves it, before a tower's final norm, as ``hidden_states`` of the
-library has it; layer 0 stands behind that norm.
+k is the k-th layer of each tower, of one modality, down to the depth of the shallower tower. State
+k leaves layer k, before a tower's final norm, like ``hidden_states`` of the library.
 """
 
 from __future__ import annotations

@@ -1,13 +1,9 @@
 """LXMERT and BridgeTower: two streams that attend to each other in every layer.
 
-Layer 0 is what each stream brings to the first layer in which it looks at the other, of one
-modality alone. From layer 1 on, the k-th of those layers, both are fused, each in its own stream:
-the picture's state is read from the picture's stream, and the text's from the text's. The layers of
-the towers below are not layers here. The text's span are its positions with the marks around it,
-without padding (an empty text still has its marks).
-
-The state of layer k is what leaves it, as the library's hidden states have it; neither family has a
-final norm behind its last layer.
+Layer 0 is the input of each stream to the first cross-modal layer, of one modality. From layer 1
+on, the k-th cross-modal layer, both are fused, each in its own stream. The layers of the towers
+below are not layers here. The text's span holds the marks around the text and no padding. State k
+leaves layer k, like the hidden states of the library; neither family has a final norm.
 """
 
 from __future__ import annotations

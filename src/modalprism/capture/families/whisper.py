@@ -1,20 +1,15 @@
 """Whisper: an encoder of audio, and a decoder of text that attends to it.
 
-The decoder is given what was said before, between the marks that Whisper was trained with:
+The decoder's prompt is the previous text between the marks of Whisper's training:
 ``<|startofprev|>`` text ``<|startoftranscript|>`` (language, task) ``<|notimestamps|>``. Layer 0 is
-what the two bring before they meet: the encoder's output after its layer norm, and the embedded
-words that enter the decoder's first layer (with their positions). Every decoder layer attends to
-the encoder's output, so that the words' states are fused from layer 1 on. The audio's own state
-does not change any more: every decoder layer is given the same output of the encoder, and that is
-what the audio's state is at every layer. (The encoder's k-th layer would be another network's depth
-set beside the decoder's: no decoder layer ever sees it.) The fused state is that of the last
-position, from which the first word of the transcript is read.
+the encoder's output after its layer norm, and the embedded words with their positions. Every
+decoder layer attends to that output, so that the words are fused from layer 1 on and the audio's
+state is the same at every layer: no decoder layer sees the encoder's inner layers. The fused state
+is that of the last position, which predicts the first word of the transcript.
 
-The audio's span is where the recording stands; the silence that fills it up to the encoder's
-thirty seconds belongs to no modality, though the encoder, which has no mask, has seen it.
-
-The state of decoder layer k is what leaves it; that of the last layer is taken after the final
-layer norm, as ``decoder_hidden_states`` of the library has it.
+The audio's span is the recording without the silence that fills it up to thirty seconds (which the
+encoder, having no mask, sees). State k leaves decoder layer k, the last one after the final layer
+norm, like ``decoder_hidden_states`` of the library.
 """
 
 from __future__ import annotations
