@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from modalprism.plotting.grid import Cell, Grid
-from modalprism.results.notation import counts
 from modalprism.results.table import VIEW_TITLES, Table
 
 _HEAD: Final = (
@@ -79,8 +78,6 @@ def escaped(text: str) -> str:
 
 def _caption(grid: Grid, results: Table, view: str) -> str:
     first, second = results.modalities
-    facts = [counts(*results.sizes(view))]
-    facts += [] if results.seed is None else [f"seed {results.seed}"]
     sentences = [
         VIEW_TITLES[view],
         f"Target: {results.target(view)}",
@@ -89,7 +86,7 @@ def _caption(grid: Grid, results: Table, view: str) -> str:
         f"from {first}",
         "Square brackets are 95 % intervals",
         *(note[:1].upper() + note[1:] for note in grid.notes),
-        "; ".join(facts),
+        "; ".join(results.size_and_seed(view)),
     ]
     return " ".join(f"{escaped(sentence)}." for sentence in sentences)
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import shortened
+from modalprism.results.notation import counts, shortened
 from modalprism.results.quantities import ATOMS, Key, keys
 
 if TYPE_CHECKING:
@@ -137,6 +137,10 @@ class Table:
     def seed(self) -> object:
         """The seed of the study; None if unknown."""
         return self.manifest.get("seed")
+
+    def size_and_seed(self, view: str | None = None) -> list[str]:
+        """Return the number of examples, or their range, and the seed if known, as text."""
+        return [counts(*self.sizes(view)), *([] if self.seed is None else [f"seed {self.seed}"])]
 
     @property
     def shown(self) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from modalprism.plotting.style import FAINT, INK, AtomStyle
 from modalprism.results.estimate import Estimate
-from modalprism.results.notation import UNDETERMINED, counts, label, letters
+from modalprism.results.notation import UNDETERMINED, label, letters
 from modalprism.results.table import Table
 
 MARKERS: Final = "osD^vPX<>*hd"
@@ -69,8 +69,7 @@ def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
 
 def footer(figure: Figure, results: Table, view: str, *words: str) -> None:
     """State n, seed and the meaning of marks below the panels."""
-    seed = [] if results.seed is None else [f"seed {results.seed}"]
-    write_below(figure, counts(*results.sizes(view)), *seed, *words)
+    write_below(figure, *results.size_and_seed(view), *words)
 
 
 def write_below(figure: Figure, *facts: str) -> None:
