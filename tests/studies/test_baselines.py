@@ -110,6 +110,22 @@ def test_a_damaged_result_is_scored_again(done):
     pd.testing.assert_frame_equal(again[columns], before[columns])
 
 
+def test_a_library_that_was_missing_is_looked_for_again(done, monkeypatch):
+    study, *_ = done
+
+    def missing(*_arguments, **_options):
+        raise InputError("it needs a library") from ImportError("no library")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModalityAblation, "score", missing)
+        patch.setattr(ModalityAblation, "version", 99)
+        left_out = study.run().manifest["baselines"]["left_out"]
+        assert "Modality ablation of concat on match: it needs a library" in left_out
+    monkeypatch.setattr(ModalityAblation, "version", 99)
+    left_out = study.run().manifest["baselines"]["left_out"]
+    assert not any("library" in sentence for sentence in left_out)
+
+
 def test_without_baselines_there_is_no_file(study_of, done):  # noqa: ARG001
     study = study_of(fusions=["concat"])
     study.run()

@@ -38,6 +38,7 @@ class AttentionMass(AverageBaseline):
     ``attention mass`` is the mean over layers.
     """
 
+    needs_attention: ClassVar[bool] = True
     name: ClassVar[str] = "attention"
     title: ClassVar[str] = "Attention mass"
     headlines: ClassVar[tuple[str, ...]] = ("attention mass",)

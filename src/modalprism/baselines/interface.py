@@ -123,6 +123,8 @@ class Baseline(ABC):
     ----------
     version : int
         Raised in a commit that changes scores: those that studies cached are then computed anew.
+    needs_attention : bool
+        Whether the model has to return its attention weights, which is slower.
     name : str
         In the registry, in tables and on the command line.
     title : str
@@ -136,6 +138,7 @@ class Baseline(ABC):
     """
 
     version: ClassVar[int] = 1
+    needs_attention: ClassVar[bool] = False
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]

@@ -111,8 +111,8 @@ def run_baselines(
             subject = _subject(study_store, study_store.origin, asked, seed, missing, track)
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
             for name in missing:
-                scored = Entry(_score(subject, name, seed, replicates, track))
-                found[name] = cache.put(keys[name], scored)
+                scored, lasting = _score(subject, name, seed, replicates, track)
+                found[name] = cache.put(keys[name], scored) if lasting else scored
         for name, entry in found.items():
             if entry is None:
                 continue
@@ -135,7 +135,8 @@ def _subject(
     store = study_store.store
     count = len(store.array("answer" if "answer" in store.names else "label"))
     rows = drawn_rows(count, asked.examples, seed)
-    subject = origin.subject(rows, attention="attention" in names, track=track)
+    attention = any(BASELINES[name].needs_attention for name in names)
+    subject = origin.subject(rows, attention=attention, track=track)
     return replace(subject, model=study_store.model, dataset=study_store.dataset)
 
 
@@ -179,13 +180,17 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def _score(subject: Subject, name: str, seed: int, replicates: int, track: Track) -> dict[str, Any]:
+def _score(
+    subject: Subject, name: str, seed: int, replicates: int, track: Track
+) -> tuple[Entry, bool]:
+    """Return scores or the reason why there are none, and whether the next run would have them."""
     baseline = BASELINES[name]()
     try:
         result = baseline.score(subject, seed=seed, replicates=replicates, track=track)
     except InputError as error:
-        return {"rows": [], "left_out": str(error)}
-    return {"rows": frame_of([result]).to_dict("records"), "left_out": ""}
+        missing_library = isinstance(error.__cause__, ImportError)
+        return Entry({"rows": [], "left_out": str(error)}), not missing_library
+    return Entry({"rows": frame_of([result]).to_dict("records"), "left_out": ""}), True
 
 
 def _key(name: str, study_store: StudyStore, options: dict[str, int]) -> Key:
