@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final, TypeVar
@@ -161,7 +162,7 @@ class _Views:
     def state(self, request: Request) -> Response:
         run = self._run(request)
         status = self._status(run)
-        state = state_of(run).as_json()
+        state = asdict(state_of(run))
         state["status"] = None if status is None else status.model_dump(exclude={"born"})
         if run.finished:
             state["report"] = f"/runs/{run.id}/report"

@@ -61,10 +61,10 @@ class Run(_Shown):
     def changed(self) -> float:
         """Return when the run was last written, in seconds since 1970."""
         if self.finished:
-            return _written(self.path / MANIFEST_FILE)
+            return written_at(self.path / MANIFEST_FILE)
         # A folder is written when a file comes into it: parts of a store, analyses.
         stores = [self.path / STORE / name for name in _list(self.path / STORE).folders]
-        return max(map(_written, [self.path, self.path / ANALYSES, self.path / STORE, *stores]))
+        return max(map(written_at, [self.path, self.path / ANALYSES, self.path / STORE, *stores]))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Comparison(_Shown):
 
     def changed(self) -> float:
         """Return when it was last written, in seconds since 1970."""
-        return _written(self.path / (PAGE if self.finished else TABLE))
+        return written_at(self.path / (PAGE if self.finished else TABLE))
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,8 @@ def _list(folder: Path) -> _Listing:
     return _Listing(frozenset(files), frozenset(folders))
 
 
-def _written(path: Path) -> float:
+def written_at(path: Path) -> float:
+    """Return when a path was last written, in seconds since 1970; 0 where it is gone."""
     try:
         return path.lstat().st_mtime
     except OSError:  # not there, or removed in this moment

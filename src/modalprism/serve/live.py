@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from modalprism.errors import InputError
 from modalprism.serve.files import content
-from modalprism.serve.folder import ANALYSES, STORE, Run
+from modalprism.serve.folder import ANALYSES, STORE, Run, written_at
 from modalprism.studies.status import STATUS_FILE, RunStatus, parsed_status
 
 _DEPTH: Final = 3
@@ -53,10 +53,6 @@ class RunState:
     changed: float
     problem: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the state for machines."""
-        return asdict(self)
-
 
 def read_status(run: Run) -> RunStatus | None:
     """Read the status file of a run; None where there is none that can be read."""
@@ -90,10 +86,10 @@ def state_of(run: Run) -> RunState:
 
     stores: list[StoreState] = []
     files: list[str] = []
-    changed = [_changed(run.path)]
+    changed = [written_at(run.path)]
     problem = ""
     for folder, names, linked in _walk(run.path / STORE):
-        changed += [_changed(folder), *(_changed(folder / name) for name in names)]
+        changed += [written_at(folder), *(written_at(folder / name) for name in names)]
         label = folder.relative_to(run.path / STORE).as_posix()
         if METADATA_FILE not in names:
             files += [
@@ -112,7 +108,7 @@ def state_of(run: Run) -> RunState:
         except (InputError, OSError, ValueError) as error:
             problem = str(error)
     analysed = [name for _, names, _ in _walk(run.path / ANALYSES, 0) for name in names]
-    changed.append(_changed(run.path / ANALYSES))
+    changed.append(written_at(run.path / ANALYSES))
     return RunState(
         run.finished,
         tuple(stores),
@@ -159,10 +155,3 @@ def _walk(folder: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, list[str], 
     yield folder, sorted(names), linked
     for name in sorted(below) if depth else ():
         yield from _walk(folder / name, depth - 1)
-
-
-def _changed(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except OSError:
-        return 0.0
