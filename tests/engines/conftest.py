@@ -1,4 +1,4 @@
-"""The three engines, each on two workers; jobs that travel whole."""
+"""The engines, each on two workers, and one from outside; jobs that travel whole."""
 
 import os
 import signal
@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from modalprism.engines import Job, LocalEngine, RayEngine, SerialEngine
+from modalprism.engines import Job, LocalEngine, RayEngine, SerialEngine, engine_for
 
 
-@pytest.fixture(scope="session", params=["serial", "local", "ray"])
+class Backwards(SerialEngine):
+    """An engine as another package may bring it: results come in no order."""
+
+    def run(self, jobs, **options):
+        return super().run(jobs[::-1], **options)
+
+
+@pytest.fixture(scope="session", params=["serial", "local", "ray", "outside"])
 def engine(request):
+    if request.param == "outside":
+        return engine_for(Backwards())
     if request.param == "ray":
         request.getfixturevalue("cluster")
         return RayEngine(workers=2)
