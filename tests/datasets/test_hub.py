@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from modalprism.datasets.columns import Columns
+from modalprism.datasets.config import Join
 from modalprism.datasets.examples import Examples, open_examples
 from modalprism.datasets.hub import LibraryDataset
-from modalprism.datasets.joined import Join
 from modalprism.datasets.labels import Labels
 from modalprism.errors import InputError
 from modalprism.strict_json import dumps
@@ -277,7 +277,7 @@ def test_pictures_of_another_configuration_are_joined(repository, made, on_white
     questions.to_parquet(repository / "data" / "train-00000-of-00001.parquet")
     other = repository.parent / "pictures"
     shots.select([*range(4, 8), *range(4)]).to_parquet(other / "data" / "train.parquet")
-    join = Join("owner/pictures", "key", "key", "train")
+    join = Join(data="owner/pictures", by={"key": "key"}, split="train")
     examples = open_examples("owner/name", COLUMNS, join=join, split="train")
     check(examples, on_white, rows)
 

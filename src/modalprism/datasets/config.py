@@ -16,13 +16,12 @@ from modalprism.options import Options
 if TYPE_CHECKING:
     from modalprism.datasets.columns import Columns
     from modalprism.datasets.examples import Examples
-    from modalprism.datasets.joined import Join
     from modalprism.datasets.labels import Labels
 
 SAMPLING_RATE: Final = 16_000
 
 
-class JoinConfig(Options):
+class Join(Options):
     """A second dataset, and the columns by which it belongs to the first."""
 
     data: str = Field(description="A file, a folder, or an id of the hub.")
@@ -30,7 +29,9 @@ class JoinConfig(Options):
         description="One column of the first, and that of the second in which its values stand "
         "once each."
     )
-    split: str | None = Field(default=None, description="Of the second; by default the first's.")
+    split: str | None = Field(
+        default=None, description="Split of the second; in a study by default the first's."
+    )
 
     @field_validator("by")
     @classmethod
@@ -39,12 +40,15 @@ class JoinConfig(Options):
             raise ValueError(f"it has {len(by)} keys; name one column of each: {{imageId: id}}")
         return by
 
-    def join(self, split: str | None) -> Join:
-        """Return what `open_examples` takes; `split` is the first dataset's."""
-        from modalprism.datasets.joined import Join
+    @property
+    def key(self) -> str:
+        """Column of the first."""
+        return next(iter(self.by))
 
-        ((key, other),) = self.by.items()
-        return Join(self.data, key, other, self.split or split)
+    @property
+    def other(self) -> str:
+        """Column of the second."""
+        return self.by[self.key]
 
 
 class DatasetConfig(Options):
@@ -68,7 +72,7 @@ class DatasetConfig(Options):
     only: Literal["candidates"] | None = Field(
         default=None, description="Leave out rows whose label is no candidate."
     )
-    join: JoinConfig | None = Field(
+    join: Join | None = Field(
         default=None,
         description="A second dataset whose columns stand beside: {data: pictures, by: {imageId: "
         "id}}.",
@@ -114,11 +118,12 @@ class DatasetConfig(Options):
         """Open a dataset; see `modalprism.datasets.examples.open_examples`."""
         from modalprism.datasets.examples import open_examples
 
+        join = self.join and self.join.model_copy(update={"split": self.join.split or self.split})
         return open_examples(
             data,
             self.roles(),
             labels=self.labels(candidates),
-            join=None if self.join is None else self.join.join(self.split),
+            join=join,
             split=self.split,
             limit=self.limit,
             seed=seed,

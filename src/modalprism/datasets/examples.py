@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.config import SAMPLING_RATE
+from modalprism.datasets.config import SAMPLING_RATE, Join
 from modalprism.datasets.contents import file_inside, unwrapped
 from modalprism.datasets.dataset import Dataset, Row
 from modalprism.datasets.example import Example
-from modalprism.datasets.joined import Join
+from modalprism.datasets.joined import Joined
 from modalprism.datasets.labels import Labels, no_match, unmatched
 from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import open_dataset
@@ -188,7 +188,7 @@ def open_examples(
     labels = labels or Labels()
     dataset = open_dataset(data, split=split, streaming=streaming)
     if join is not None:
-        dataset = join.beside(dataset)
+        dataset = Joined(dataset, join)
     found = (columns or Columns()).among(dataset.columns)
     if labels.only and found.label is None:
         raise InputError(

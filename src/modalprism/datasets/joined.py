@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modalprism.datasets.config import Join
 from modalprism.datasets.contents import is_empty, word_of
 from modalprism.datasets.dataset import Dataset, Row
 from modalprism.datasets.recognise import open_dataset
@@ -21,35 +22,6 @@ _REMEMBERED: Final = 8
 """Rows of the second table that are held: questions about one picture often stand together."""
 
 
-@dataclass(frozen=True)
-class Join:
-    """Second dataset whose columns are added to those of the first.
-
-    Attributes
-    ----------
-    data : str
-        A file, a folder, or an id of the hub; not streamed.
-    key : str
-        The column of the first that says which row of the second is meant.
-    other : str
-        The column of the second that it is looked up in; no value stands there twice.
-    split : str, optional
-        Of the second.
-    """
-
-    data: str
-    key: str
-    other: str
-    split: str | None = None
-
-    def beside(self, first: Dataset) -> Dataset:
-        """Return the join of `first` with this dataset.
-
-        Raises InputError if there is no such dataset or column, or a key stands twice.
-        """
-        return Joined(first, open_dataset(self.data, split=self.split), self)
-
-
 class Joined(Dataset):
     """Dataset with the columns of two; the first takes precedence.
 
@@ -57,12 +29,13 @@ class Joined(Dataset):
 
     Parameters
     ----------
-    first, second : Dataset
+    first : Dataset
     join : Join
-        How they belong together.
+        The second dataset, and the key of both; no key stands twice in the second.
     """
 
-    def __init__(self, first: Dataset, second: Dataset, join: Join) -> None:
+    def __init__(self, first: Dataset, join: Join) -> None:
+        second = open_dataset(join.data, split=join.split)
         for name, columns in ((join.key, first.columns), (join.other, second.columns)):
             if name not in columns:
                 raise InputError(
