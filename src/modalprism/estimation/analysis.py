@@ -37,7 +37,7 @@ class Analysis:
     unique, marginal_information : (Estimate, Estimate)
         By modality, in order.
     contribution : (Estimate, Estimate)
-        U_m / (U₁+U₂); `determined` is False where U₁+U₂ cannot be told from zero.
+        U_m / (U₁+U₂); undetermined where U₁+U₂ is not distinguishable from zero.
     imbalance : Estimate
         |C₁−C₂| = |U₁−U₂| / (U₁+U₂), from 0 (both contribute alike) to 1 (one alone does);
         undetermined where `contribution` is. Its p-value, which the contributions carry too, is of
@@ -56,24 +56,14 @@ class Analysis:
         them into states lost as well.
     estimator : str
     diagnostics : dict of str to Estimate
-        ``state_loss``; of the posterior estimator ``calibration_difference``, the most by which the
-        information of held-out rows and that of a source's marginal differ, and
-        ``matching_distance``, how far calibration moved a source's posteriors (total variation);
-        with a distribution as target ``information_ceiling`` and ``recovered``;
-        where a study knows the right answers, ``accuracy`` and ``chance``; where the target is
-        codes, ``code_sensitivity``; where an example stands twice, ``repeated_rows``, a count;
-        where rows were streamed, ``solver_gap``, the proven bounds ``union_lower`` and
-        ``union_upper`` of all rows' union information, and the counts ``learnt_rows``, whose part
-        probes learn from, and ``tested_rows``, on which p-values rest. ``copied_columns`` is 1
-        where all columns of one modality are copies of the other's, and
-        ``constant_source/NAME`` where the embedding of a modality is the same in every row; see
-        `cautions`.
+        Those of `modalprism.results.quantities.DIAGNOSTICS` that apply, by name. That of one
+        modality has the modality behind a slash, such as ``constant_source/image``.
     families : dict of str to tuple of str
         Which probe was chosen for each source, one entry a fold.
     evidence : Evidence, optional
-        Replicates and rows that it rests on.
+        Replicates and rows behind the estimates.
     seed : int, optional
-        The seed that gives this analysis again; drawn where `analyze` was given none.
+        The seed that reproduces this analysis; `analyze` draws one if it is given none.
     cautions : tuple of str
         Sentences on faults of the data that make the numbers misleading.
     """

@@ -1,8 +1,8 @@
 """Evidence of an analysis: its informations in every replicate, and the information of each row.
 
-Atoms are sums of four informations: of either source, of both, and the union information. Kept
-beside an analysis, their replicates say how sure a difference between two analyses is, and their
-rows which examples are the most redundant, unique or synergistic.
+Atoms are sums of four informations: of either source, of both, and the union information. Their
+replicates give the interval of a difference between two analyses. Their rows rank the examples by
+how redundant, unique or synergistic they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from modalprism.estimation.atoms import RowTerms, split_information
 
 Array = NDArray[np.float64]
-Kept = NDArray[np.float32]
+Stored = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,27 +28,27 @@ class Evidence:
     Attributes
     ----------
     resampled : ndarray of float32, shape (4, R)
-        How far they move when groups are resampled. Analyses of the same examples with the same
-        seed resample alike: replicate r of one belongs to replicate r of the other.
+        Changes of the informations when groups are resampled. Analyses of the same examples with
+        the same seed draw the same resamples: replicate r of one matches replicate r of the other.
     learnt : ndarray of float32, shape (4, R)
-        What probes of other rows, and of more rows, would change; drawn for each analysis alone.
+        Changes with probes of other, and of more, training rows; drawn for each analysis alone.
     rows : ndarray of float32, shape (n, 4), optional
-        What each row tells. Their means are the informations; that of the union nearly, since a
-        row's own answer stands for what its posteriors say.
+        Pointwise informations. Their means are the informations; for the union nearly so, since
+        each row's own target stands for its posterior.
     resolution : float
-        What no sample of so many rows resolves, see `resolution_of`.
+        Detection limit for so many rows, see `resolution_of`.
     """
 
-    resampled: Kept
-    learnt: Kept
-    rows: Kept | None = None
+    resampled: Stored
+    learnt: Stored
+    rows: Stored | None = None
     resolution: float = 0.0
 
     @classmethod
     def of(
         cls, resampled: Array, learnt: Array, rows: Array | None, resolution: float, nat: float
     ) -> Evidence:
-        """Keep atoms' replicates (8, R) in nats, as informations in another unit."""
+        """Convert replicates of atoms, shape (8, R), from nats; keep the four informations."""
         informations = [5, 6, 4, 7]
         return cls(
             (resampled[informations] / nat).astype(np.float32),
@@ -73,19 +73,19 @@ class Evidence:
             If the estimator has no rows.
         """
         if self.rows is None:
-            raise ValueError("this estimator tells atoms of the sample, not of its rows")
+            raise ValueError("this estimator computes atoms of the sample, not of its rows")
         atoms: Array = split_information(*self.rows.T.astype(np.float64))[:4].T
         return atoms
 
 
 def row_informations(terms: RowTerms) -> Array:
-    """Return what each row tells, shape (n, 4), in nats.
+    """Return the pointwise informations of each row, shape (n, 4), in nats.
 
     log p(y|x₁)/p(y), log p(y|x₂)/p(y), log p(y|x₁,x₂)/p(y), and α' + β − log p(y), of the union's
     dual potentials: pointwise informations under the solution, which is a distribution of pairs
     that the sample need not hold.
     """
-    told: Array = np.stack(
+    informations: Array = np.stack(
         [
             terms.surprise - terms.loss_1,
             terms.surprise - terms.loss_2,
@@ -94,4 +94,4 @@ def row_informations(terms: RowTerms) -> Array:
         ],
         axis=1,
     )
-    return told
+    return informations

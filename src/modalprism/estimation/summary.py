@@ -27,9 +27,9 @@ Array = NDArray[np.float64]
 
 NO_NULLS: Final[Mapping[str, float]] = {}
 
-# The union information may lie below the value found by the solver's gap and what was given back
-# for merging, and above it by what was not. Its interval and those of the unique atoms widen so;
-# the others' the other way.
+# The union information may lie below its value by the solver's gap and the merge correction, and
+# above it by the rest of the merging loss. Its interval and those of the unique atoms widen so;
+# those of redundancy and synergy widen the other way.
 _UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
 _UNION_MINUS = frozenset({"redundancy", "synergy"})
 
@@ -83,15 +83,16 @@ def summarize(
     value : ndarray, shape (8,)
         In the order of `ATOMS`, in nats.
     resampled : ndarray, shape (8, replicates)
-        How far each atom moves when groups are resampled.
+        Change of each atom when groups are resampled.
     learnt : ndarray, shape (8, replicates), optional
-        What probes of other rows, and of more, would change.
+        Change with probes of other, and of more, training rows.
     rows : ndarray, shape (n, 4), optional
         See `row_informations`.
     gap : float
         Bound on the solver's error, in nats.
     loss, merge_correction : float
-        What merging took from the sources, and what of it the union information was given back.
+        Information that merging takes from the sources, and the part that is added back to the
+        union information.
     classes : int
         C, for the noise floor below which a contribution is undetermined.
     resolution : float

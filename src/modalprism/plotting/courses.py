@@ -99,7 +99,7 @@ class FusionSpan(NamedTuple):
     first : int
         The first layer whose redundancy is above that of the first depth.
     last : int
-        The first layer from there on whose redundancy is not told apart from its highest.
+        The first layer from there on whose interval overlaps that of the highest redundancy.
     """
 
     first: int
@@ -112,10 +112,10 @@ class FusionSpan(NamedTuple):
 
 
 def fusion_span(results: Table, case: Case) -> FusionSpan | None:
-    """Return where the streams of a case fuse; None where no rise is beyond its intervals.
+    """Return where the streams of a case fuse; None if no rise exceeds its intervals.
 
-    Streams fuse where what one of them held alone, or neither, becomes known to both: redundancy
-    rises. Both ends are told by whole intervals, so that noise moves neither. Copies do not fuse.
+    Streams fuse where redundancy rises: information of one stream, or of neither, is then in both.
+    Both ends follow from whole intervals, so that noise moves neither. Copies do not fuse.
     """
     if results.copied(case, "stream"):
         return None
@@ -142,7 +142,7 @@ def _character(estimate: Estimate | None, top: float) -> str:
 
 
 def _largest_step(course: Sequence[Estimate | None], depths: list[str]) -> str:
-    """Say which step is largest, and to which depth it leads."""
+    """Return the largest step, and the depth that it leads to."""
     if len(course) < 2:
         return ""
     steps = [
@@ -158,7 +158,7 @@ def _largest_step(course: Sequence[Estimate | None], depths: list[str]) -> str:
 
 
 def _ends(results: Table, cases: list[Case], view: str) -> tuple[str, str]:
-    """Name the first and the last depth: by their names, where all cases share them."""
+    """Name the first and the last depth, by their own names if all cases share them."""
     named = {
         tuple(results.layer_name(case, view, results.layers(case, view)[k]) for k in (0, -1))
         for case in cases

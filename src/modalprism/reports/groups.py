@@ -19,7 +19,7 @@ class Group(NamedTuple, Generic[Mark]):
     models, datasets : tuple of str
         Every one of the models answers every one of the datasets.
     mark : Mark
-        What the caller found of all of them alike.
+        The mark that all of them share.
     """
 
     models: tuple[str, ...]
@@ -33,12 +33,12 @@ class Group(NamedTuple, Generic[Mark]):
 
 
 def groups(marks: Mapping[Place, Mark]) -> list[Group[Mark]]:
-    """Put places with the same mark together, whichever way needs fewer groups.
+    """Group places with the same mark, by model or by dataset, whichever gives fewer groups.
 
     Parameters
     ----------
     marks : mapping of (str, str) to hashable
-        What is said of each model on each dataset.
+        A mark for each model and dataset.
 
     Returns
     -------
@@ -86,13 +86,13 @@ def _joined(
 
 
 def where(group: Group[Mark], everything: Collection[Place], every: str = "every") -> str:
-    """Say where a group is: ``on match in every model``.
+    """Describe a group: ``on match in every model``.
 
     Parameters
     ----------
     group : Group
     everything : collection of (str, str)
-        All models on all their datasets: what "every" is said of.
+        All models on all their datasets, to which "every" refers.
     every : str
         The word for all, ``any`` in a denial.
 

@@ -34,7 +34,7 @@ _NO_INTERVAL: Final = "Without intervals nothing can be compared"
 
 
 def headlines(results: Table) -> list[str]:
-    """Say what is true of which models on which datasets: answers first, then streams.
+    """Return what holds for which models on which datasets: answers first, then streams.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def headlines(results: Table) -> list[str]:
 
 
 def _copies(results: Table) -> list[str]:
-    """Say of which models on which datasets the two modalities are one."""
+    """Name the models and datasets whose modalities are copies of each other."""
     everything = [(view, case) for view in VIEW_TITLES for case in results.cases(view)]
     marks: dict[Place, tuple[str, ...]] = {}
     for view, case in everything:
@@ -82,7 +82,7 @@ def _copies(results: Table) -> list[str]:
 
 
 class _Mark(NamedTuple):
-    """What answers have in common where one phrase speaks of them."""
+    """The properties by which answers are grouped into one phrase."""
 
     pairs: str
     aside: Lean | None = None  # their contribution, where it is the same for the whole dataset
@@ -91,7 +91,7 @@ class _Mark(NamedTuple):
 
 
 class _Answers:
-    """The answers of a run: each model on each dataset is spoken of once."""
+    """The answers of a run, one per model and dataset."""
 
     def __init__(self, results: Table) -> None:
         self.results = results
@@ -103,7 +103,7 @@ class _Answers:
         self.verdicts = {place: self._verdict(case) for place, case in self.learnt.items()}
 
     def unlearnt(self, follows: Sequence[str]) -> list[str]:
-        """Say which answers are no evidence, for nothing shows that they were learnt."""
+        """Name the answers whose accuracy is not above chance."""
         if not self.lost:
             return []
         places = _phrases(groups(self.lost), lambda group: where(group, self.cases))
@@ -111,7 +111,7 @@ class _Answers:
         return [f"Accuracy is not above chance: {places}. Nothing shows that this was learnt{out}."]
 
     def by_largest(self) -> list[str]:
-        """Say of every answer which atom is the largest, or why that cannot be told."""
+        """Group the answers by their largest atom, or by why it is not determined."""
         first, second = self.results.modalities
         redundancy, unique_first, unique_second, synergy = atom_names(self.results)
         claims = {
@@ -130,7 +130,7 @@ class _Answers:
         ]
 
     def without_synergy(self) -> list[str]:
-        """Say that no answer needs both most of all, where that is told of every answer."""
+        """State that synergy is not the largest atom, if that holds for every answer."""
         smallest = all(smaller(self.results, case, "synergy") for case in self.learnt.values())
         if not self.learnt or not smallest:
             return []
@@ -139,7 +139,7 @@ class _Answers:
         return [f"Synergy is not the largest atom: {places}."]
 
     def with_other_pairs(self) -> list[str]:
-        """Say where another kind of pairs than the one that speaks has another largest atom."""
+        """Name the answers whose largest atom differs with the other kind of pairs."""
         marks: dict[Place, _Mark] = {}
         for case in self.results.cases("answer"):
             told, other = self.verdicts.get(case.place), self._verdict(case)
@@ -238,7 +238,7 @@ class _Answers:
 def _streams(
     results: Table, cases: Mapping[Place, Case], everything: Collection[Place]
 ) -> list[str]:
-    """Say where streams fuse, in which no exchange is seen, and of which neither can be told."""
+    """Name the streams that fuse, those without exchange, and those that cannot be compared."""
     fused: dict[Place, FusionSpan] = {}
     apart: dict[Place, None] = {}
     unknown: dict[Place, None] = {}

@@ -14,7 +14,7 @@ from modalprism.results.table import Case, Table
 
 
 def summary_sentences(results: Table, most: int | None = None) -> list[str]:
-    """Put the answer and the stream view of a profile into words.
+    """Describe the answer and the stream view of a profile.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def summary_sentences(results: Table, most: int | None = None) -> list[str]:
 
 
 def answer_sentences(results: Table) -> list[str]:
-    """Say for each model and dataset what the answer takes from each modality.
+    """Describe for each model and dataset what the answer takes from each modality.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def answer_sentences(results: Table) -> list[str]:
 
 
 def stream_sentences(results: Table) -> list[str]:
-    """Say for each model and dataset whether the two streams exchange information.
+    """Describe for each model and dataset whether the two streams exchange information.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _answer(results: Table, case: Case) -> str:
 
 
 def _told(largest_atom: str) -> bool:
-    """Whether the sentence about the largest atom has already spoken of synergy."""
+    """Whether the sentence about the largest atom mentions synergy."""
     return "synergy" in largest_atom or largest_atom.startswith("no atom")
 
 

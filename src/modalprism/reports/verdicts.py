@@ -26,7 +26,7 @@ class Lean(Enum):
 
 
 class Largest(NamedTuple):
-    """The atom of the largest value, and how surely it is the largest.
+    """The atom with the largest value, and the atoms that it may not exceed.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def atom_names(results: Table) -> tuple[str, str, str, str]:
 
 
 def lean(results: Table, case: Case) -> Lean:
-    """Tell which modality contributes more of the unique information of an answer."""
+    """Return which modality contributes more of the unique information of an answer."""
     estimate = results.get(case, "answer", "contribution", results.modalities[0])
     if estimate is None:
         return Lean.UNMEASURED
@@ -131,7 +131,7 @@ def largest(results: Table, case: Case) -> Largest | None:
 
 
 def smaller(results: Table, case: Case, name: str) -> bool:
-    """Whether another atom of an answer is told to be larger than the named one."""
+    """Whether another atom of an answer is surely larger than the named one."""
     known = _known_atoms(results, case)
     return name in known and any(atom.above(known[name]) for atom in known.values())
 
