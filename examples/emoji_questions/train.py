@@ -30,7 +30,7 @@ from modalprism.demo.checkpoints import (
     save_checkpoint,
 )
 from modalprism.demo.emoji import Emoji, load_emojis, split
-from modalprism.demo.features import EncodedEmojis, encode_emojis
+from modalprism.demo.encoders import EncodedEmojis, encode_emojis
 from modalprism.demo.fusion_network import FUSIONS, FusionNetwork
 from modalprism.demo.questions import (
     QUESTIONS,

@@ -17,7 +17,7 @@ from modalprism.datasets.example import Example
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.checkpoints import load_network
 from modalprism.demo.emoji import load_emojis, split
-from modalprism.demo.features import encode_emojis
+from modalprism.demo.encoders import encode_emojis
 from modalprism.demo.questions import QUESTIONS
 
 FAMILIES = Path(__file__).parents[1] / "capture" / "families"

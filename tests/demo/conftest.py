@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modalprism.demo.emoji import load_emojis, split
-from modalprism.demo.features import encode_emojis
+from modalprism.demo.encoders import encode_emojis
 from modalprism.demo.questions import QUESTIONS
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.datasets.example import Example
 from modalprism.demo.checkpoints import ANSWER_SLICES
-from modalprism.demo.features import EncodedEmojis
+from modalprism.demo.encoders import EncodedEmojis
 from modalprism.demo.fusion_network import FusionNetwork
 from modalprism.demo.questions import Question
 from modalprism.errors import InputError

@@ -14,10 +14,13 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
 from modalprism.cache import Cache, Entry, Key
+from modalprism.demo.emoji import Emoji
+from modalprism.demo.questions import Question
 from modalprism.errors import InputError
 from modalprism.files import cache_folder
 from modalprism.progress import Track, silent
@@ -33,22 +36,6 @@ _ENCODERS: Final[dict[str, int | str]] = {
 }
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class TextStates:
-    """Token states of texts of unequal length.
-
-    Attributes
-    ----------
-    states : Tensor of float16, shape (n, longest, 384)
-        Zero beyond a text's end.
-    mask : Tensor of bool, shape (n, longest)
-        True where there is a token.
-    """
-
-    states: Tensor
-    mask: Tensor
 
 
 def _cached(
@@ -112,15 +99,15 @@ def encode_pictures(paths: Sequence[Path], *, track: Track = silent) -> Tensor:
     return _cached("pictures", [path.name for path in paths], compute)["states"]
 
 
-def encode_texts(texts: Sequence[str], *, track: Track = silent) -> TextStates:
-    """Encode texts as token states.
-
-    Raises InputError if the packages of the demo are missing.
+def encode_texts(texts: Sequence[str], *, track: Track = silent) -> tuple[Tensor, Tensor]:
+    """Encode texts as token states, with begin and end tokens.
 
     Returns
     -------
-    TextStates
-        Begin and end tokens included.
+    states : Tensor of float16, shape (n, longest, 384)
+        Zero beyond a text's end.
+    mask : Tensor of bool, shape (n, longest)
+        True at tokens.
     """
 
     def compute() -> dict[str, Tensor]:
@@ -145,4 +132,55 @@ def encode_texts(texts: Sequence[str], *, track: Track = silent) -> TextStates:
         return {"states": torch.cat(states), "mask": mask}
 
     features = _cached("texts", list(texts), compute)
-    return TextStates(features["states"], features["mask"])
+    return features["states"], features["mask"]
+
+
+@dataclass(frozen=True)
+class EncodedEmojis:
+    """Features of some emojis; a sentence is a question followed by a name.
+
+    Attributes
+    ----------
+    row : ndarray of int64, shape (number of all emojis,)
+        Row of an emoji's features; −1 where it was not encoded.
+    image : Tensor of float16, shape (n, 16, 1280)
+    text : dict of question name to Tensor of float16, shape (n + 1, longest, 384)
+        The last row is the question without a name.
+    text_mask : dict of question name to Tensor of bool, shape (n + 1, longest)
+    """
+
+    row: NDArray[np.int64]
+    image: Tensor
+    text: dict[str, Tensor]
+    text_mask: dict[str, Tensor]
+
+    def batch(
+        self, question: Question, picture: NDArray[np.int64], name: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return image tokens, text tokens and text mask, in float32, for pairs of emojis."""
+        pictures = torch.from_numpy(self.row[picture])
+        names = torch.from_numpy(self.row[name])
+        return (
+            self.image[pictures].float(),
+            self.text[question.name][names].float(),
+            self.text_mask[question.name][names],
+        )
+
+
+def encode_emojis(
+    emojis: Sequence[Emoji],
+    members: NDArray[np.int64],
+    questions: Sequence[Question],
+    *,
+    track: Track = silent,
+) -> EncodedEmojis:
+    """Encode the pictures of `members` and, for every question, the sentences with their names."""
+    row = np.full(len(emojis), -1)
+    row[members] = np.arange(len(members))
+    image = encode_pictures([emojis[i].picture for i in members], track=track)
+    text, text_mask = {}, {}
+    for question in questions:
+        sentences = [f"{question.text} {emojis[i].name}" for i in members]
+        encoded = encode_texts([*sentences, question.text], track=track)
+        text[question.name], text_mask[question.name] = encoded
+    return EncodedEmojis(row, image, text, text_mask)

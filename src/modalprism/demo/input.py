@@ -16,7 +16,7 @@ from modalprism.capture.store import EmbeddingStore
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.checkpoints import BUNDLED, checkpoint_path, load_network
 from modalprism.demo.emoji import ATTRIBUTION, load_emojis, split
-from modalprism.demo.features import EncodedEmojis, encode_emojis
+from modalprism.demo.encoders import EncodedEmojis, encode_emojis
 from modalprism.demo.fusion_network import Fusion, FusionNetwork
 from modalprism.demo.questions import (
     MODALITIES,
