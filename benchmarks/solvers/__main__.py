@@ -29,12 +29,12 @@ TABLES = ("gates", "sizes", "batch")
 CHECKOUTS = sorted({peer.package for peer in PEERS.values() if peer.folder is not None})
 OUR_NAMES = tuple(name for name, peer in PEERS.items() if peer.package == OURS)
 _SAMPLE = 10  # problems of the batch that a peer solves
-_BEYOND = 1_000  # times the size of a problem that was too much
+_BEYOND = 1_000  # times the size of a problem that exceeded a limit
 _TIGHTEST = 1e-10  # bits; asked for the reference, as near as the solvers get
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line asks for and print the tables."""
+    """Run the benchmarks chosen on the command line and print their tables."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parse(arguments)
     checkouts = dict(item.split("=", 1) for item in options.checkout)
@@ -98,7 +98,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 class Benchmark:
-    """The tables, one method each; what is skipped is kept for the notes.
+    """Tables of the page, one method each, with notes on skipped peers.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class Benchmark:
         self.seen: list[Outcome] = []
 
     def gates(self) -> str:
-        """Gates whose atoms are known, and what each peer makes of them."""
+        """Table of gates with known atoms, and each peer's result."""
         rows = []
         for gate in problems.GATES:
             name = f"gate-{gate}"
@@ -140,7 +140,7 @@ class Benchmark:
         return "## Gates\n\n" + report.table(report.GATES_HEADER, rows)
 
     def sizes(self) -> str:
-        """One problem of each size."""
+        """Table of one problem of each size."""
         rows, described = [], []
         slow: dict[str, str] = {}
         for name in self.names:
@@ -152,7 +152,7 @@ class Benchmark:
                 if outcome.note.startswith(">"):
                     slow[outcome.peer] = name
             outcomes += [
-                Outcome(peer, note=f"not run: {slow[peer]} was too much")
+                Outcome(peer, note=f"not run: stopped on {slow[peer]}")
                 for peer in self.peers
                 if peer not in peers
             ]
@@ -169,7 +169,7 @@ class Benchmark:
         )
 
     def batch(self) -> str:
-        """Many small problems: ours in one call, the peers on a sample of them."""
+        """Table of many small problems: ours in one call, the peers on a sample of them."""
         size = problems.QUICK_BATCH_SIZE if self.quick else problems.BATCH_SIZE
         sample = [f"batch-{seed}" for seed in range(_SAMPLE)]
         counts = dict.fromkeys(self.peers, _SAMPLE) | {BATCH: size}
@@ -186,13 +186,13 @@ class Benchmark:
         rows = report.batch_rows(size, counts, outcomes, truths, problems.BATCH_TOLERANCE)
         title = f"## {size:,} problems of 20×20×10, to {problems.BATCH_TOLERANCE:g} bit"
         words = (
-            f"Seeds 0 to {size - 1}. A peer that solved {_SAMPLE} problems, one after the other,"
-            f" is put down with its time for them × {size / _SAMPLE:g}."
+            f"Seeds 0 to {size - 1}. For a peer that solved {_SAMPLE} problems one after the other,"
+            f" the table lists {size / _SAMPLE:g} times its time for them."
         )
         return "\n\n".join((title, words, report.table(report.BATCH_HEADER, rows)))
 
     def notes(self) -> str:
-        """What did not run, and why."""
+        """List of peers that did not run, with reasons."""
         lines = report.skipped(self.seen)
         return f"## Not run\n\n{lines}" if lines else ""
 
@@ -207,7 +207,7 @@ class Benchmark:
     def _truths(
         self, names: Sequence[str], tol: float, outcomes: Sequence[Outcome]
     ) -> list[tuple[float, float]]:
-        """Tightest certified intervals: of the timed runs, and of runs that ask for ever more.
+        """Return the tightest certified intervals of the timed runs and of more accurate runs.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class Benchmark:
 
 
 def _bounds(outcome: Outcome, count: int) -> list[tuple[float, float]]:
-    """Bounds of the first answers; none where a peer has none."""
+    """Return the bounds of the first answers; empty if the peer has none."""
     bounds = [answer.bounds for answer in outcome.answers[:count]]
     return [] if None in bounds else bounds
 

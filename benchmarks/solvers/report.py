@@ -44,7 +44,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def seconds_cell(seconds: float | None, note: str) -> str:
-    """Return a time with two digits that mean something, or why there is none.
+    """Return a time with two significant digits, or the reason for its absence.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def seconds_cell(seconds: float | None, note: str) -> str:
 
 
 def ratio_cell(outcome: Outcome, ours: float | None) -> str:
-    """How many times our own time a peer took, at least.
+    """Return a peer's time as a multiple of ours; a lower bound if it was stopped.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def ratio_cell(outcome: Outcome, ours: float | None) -> str:
 
 
 def error_cell(answers: Sequence[Answer], truths: Sequence[Bounds], tol: float) -> str:
-    """Return the largest distance to a certified interval; marked where over what was asked."""
+    """Return the largest distance to a certified interval; bold above the tolerance."""
     if not answers or math.isnan(truths[0][0]):
         return _DASH
     worst = max(
@@ -85,12 +85,12 @@ def error_cell(answers: Sequence[Answer], truths: Sequence[Bounds], tol: float) 
 
 
 def memory_cell(peak: int | None) -> str:
-    """Megabytes above the baseline."""
+    """Return the mebibytes above the baseline."""
     return _DASH if peak is None else f"{max(peak, 0) / 2**20:,.0f}"
 
 
 def status_cell(outcome: Outcome) -> str:
-    """What the peer says of its answers, the most frequent first; long words are cut."""
+    """Return the first and last status that a peer reports; long texts are cut."""
     said = sorted({answer.status for answer in outcome.answers})
     text = said[0] if len(said) == 1 else f"{said[0]} … {said[-1]}" if said else _DASH
     return text if len(text) <= 48 else text[:47] + "…"
@@ -122,7 +122,7 @@ SIZES_HEADER = (
     "seconds",
     "ratio to ours",
     "error, bit",
-    "its own claim",
+    "reported by the peer",
     "memory, MiB",
 )
 
@@ -143,10 +143,10 @@ def problem_row(problem: Problem, truth: Bounds) -> tuple[str, ...]:
 PROBLEMS_HEADER = (
     "problem",
     "cells in the support",
-    "asked, bit",
+    "tolerance, bit",
     "seed",
     "union information, bit",
-    "certified to",
+    "certified gap, bit",
 )
 
 
@@ -165,10 +165,10 @@ def gate_rows(
         answer = outcome.answers[0]
         atoms = answer.atoms or atoms_of(problem, answer.union)
         error = max(abs(atom - true) for atom, true in zip(atoms, exact, strict=True))
-        told = f"**{error:.0e}**" if error > 1e-3 else f"{error:.0e}"
+        shown = f"**{error:.0e}**" if error > 1e-3 else f"{error:.0e}"
         cells = [f"{atom:z.4f}" for atom in atoms]
         milliseconds = seconds_cell(1e3 * outcome.seconds, "")
-        rows.append((problem.name, outcome.peer, *cells, told, milliseconds))
+        rows.append((problem.name, outcome.peer, *cells, shown, milliseconds))
     return rows
 
 
@@ -208,13 +208,13 @@ BATCH_HEADER = ("peer", "problems solved", "seconds for all", "ratio to ours", "
 
 
 def skipped(outcomes: Iterable[Outcome]) -> str:
-    """One line for every peer that did not run, and why."""
+    """Return one line for every peer that did not run, with the reason."""
     notes = {outcome.peer: outcome.note for outcome in outcomes if outcome.skipped}
     return "\n".join(f"- {peer}: {note}" for peer, note in notes.items())
 
 
 def provenance(arguments: Sequence[str], threads: int | None, checkouts: dict[str, str]) -> str:
-    """When, where and with what: a list for the top of the page, without any path."""
+    """Return the date, hardware, versions and command as a list, without paths."""
     versions = []
     for package in _PACKAGES:
         try:
@@ -245,7 +245,7 @@ def _without_paths(arguments: Sequence[str]) -> list[str]:
 
 
 def _fingerprint(name: str, path: str) -> str:
-    """First digits of the hash of a checkout's Python files, which name its state."""
+    """Return the first digits of the hash of a checkout's Python files."""
     folder = next(peer.folder for peer in PEERS.values() if peer.package == name)
     digest = hashlib.sha256()
     for file in sorted((Path(path) / (folder or "")).rglob("*.py")):
@@ -270,7 +270,7 @@ def _memory() -> str:
 
 
 def write(page: Path, generated: str) -> None:
-    """Replace what stands between the markers of a page, and leave the rest as it is.
+    """Replace the text between the markers of a page.
 
     Raises
     ------
@@ -281,5 +281,5 @@ def write(page: Path, generated: str) -> None:
     before, begin, rest = text.partition(BEGIN)
     _old, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{page.name} lacks {BEGIN} … {END}: put them where the tables belong")
+        raise ValueError(f"{page.name} lacks {BEGIN} … {END}: add both markers")
     page.write_text(f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}", encoding="utf-8")
