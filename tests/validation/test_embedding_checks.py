@@ -104,7 +104,7 @@ def test_a_modality_beside_itself_is_redundant(case):
 def test_what_tells_nothing_cannot_be_redundant(case, monkeypatch):
     silent_image = replace(case.analysis(), marginal_information=(NOTHING, FOUND))
     monkeypatch.setattr(case, "base", silent_image)
-    with pytest.raises(NotRunError, match="image alone tells nothing"):
+    with pytest.raises(NotRunError, match="image alone has no information"):
         Duplicate("image").requests(case, 0)
 
 

@@ -48,7 +48,7 @@ def test_answers_that_never_saw_the_image_fail(captured, stored, models, verdict
         stored(arrays, models["honest"]), checks=[*pairing(), AnswerMoves("image", "text")]
     )
     assert found[MOVES].verdict == "fail"
-    assert found[MOVES].seen.startswith("nothing is told: J image")
+    assert found[MOVES].seen.startswith("no information found: J image")
     assert found[ROWS].seen.startswith("answer: of 64 rows: image 64, text 64, answer ")
     assert found[NAMES].verdict == "pass"
 

@@ -58,10 +58,10 @@ class ShuffledRows(Check):
         named = f"C {self.other}"
         if contribution.determined and contribution.high < 1:
             surprises |= {named}
-        told = str(Rest(named, contribution)) if contribution.determined else (
-            f"{named} undetermined, as {self.other} alone tells nothing"
+        seen = str(Rest(named, contribution)) if contribution.determined else (
+            f"{named} undetermined, as {self.other} alone has no information"
         )  # fmt: skip
-        return Seen(surprises, f"{rest}; {told}", rest)
+        return Seen(surprises, f"{rest}; {seen}", rest)
 
 
 class Duplicate(Check):
@@ -76,7 +76,7 @@ class Duplicate(Check):
         """Give one embedding as both sources."""
         base = case.analysis()
         if not is_found(informations_of(base)[f"I {self.modality}"]):
-            raise NotRunError(f"{self.modality} alone tells nothing that could be redundant")
+            raise NotRunError(f"{self.modality} alone has no information to be redundant")
         embedding = case.sample(draw).embeddings[self.modality]
         twice = {self.modality: embedding, f"{self.modality} again": embedding}
         return {self.name: case.request(draw, embeddings=twice)}

@@ -127,14 +127,14 @@ class AnswerMoves(Check):
         atoms = atoms_of(analysis)
         alone = informations_of(analysis)[f"I {self.modality}"]
         matters = is_found(atoms[f"U {self.modality}"]) or is_found(atoms["S"])
-        told = matters or is_found(atoms["R"]) or is_found(alone)
+        found = matters or is_found(atoms["R"]) or is_found(alone)
         hardly = moves.high <= max(HARDLY * beyond.low, _ROUNDING)
         plainly = moves.low > PLAINLY * _ceiling(case)
         surprises = set()
         if matters and hardly:
             surprises.add("the answer stays")
-        if plainly and not told:
-            surprises.add("nothing is told")
+        if plainly and not found:
+            surprises.add("no information found")
         rest = Rest(f"J {self.modality}", moves)
         words = f"{rest}; {Rest(f'U {self.modality} + S', beyond)}"
         return Seen(frozenset(surprises), words, rest)
@@ -165,7 +165,7 @@ class Noise(Check):
         if before.low <= HARDLY * _ceiling(case):
             raise NotRunError(
                 f"the answer hardly moves with the {self.modality} "
-                f"({Rest(f'J {self.modality}', before)}): nothing can fall"
+                f"({Rest(f'J {self.modality}', before)}): no decrease to test"
             )
         rows = [_moves(case, self.modality, sigma, draw) for sigma in LOUDNESS]
         surprises = set()
