@@ -72,7 +72,7 @@ def epoch_pairs(
 
 
 def mean_picture(inputs: EncodedEmojis) -> Tensor:
-    """Return the mean of the encoded pictures, which tells nothing of any one."""
+    """Return the mean of the encoded pictures, which carries no information about a single one."""
     return inputs.image.float().mean(0)
 
 

@@ -40,9 +40,9 @@ ATOMS: Final = (("redundancy", ""), ("unique", "image"), ("unique", "text"), ("s
 MARKERS: Final = dict(zip(FUSIONS, "osD^", strict=True))
 WORDS: Final = {
     "pictured": "pictured\ntruth: 1",
-    "kind": "kind\ntruth: both tell",
+    "kind": "kind\ntruth: both informative",
     "named": "named\ntruth: 0",
-    "match": "match\ntruth: neither tells alone",
+    "match": "match\ntruth: neither alone",
 }
 OUR_ROWS: Final = (*OURS, SHARE)
 _REACH: Final = (-0.12, 1.12)
@@ -151,7 +151,7 @@ def draw_match(results: pd.DataFrame) -> Figure:
             left.plot([drop["low"], drop["high"]], [place + lane] * 2, color=INK, linewidth=1)
         _stack(right, place, of_match[of_match["method"] == OBSERVED], fusion)
     left.set_title("Ablation: both matter. How, it cannot say.", fontsize=10, color=INK)
-    right.set_title("Ours: neither tells alone. It is synergy.", fontsize=10, color=INK)
+    right.set_title("Ours: neither is informative alone. It is synergy.", fontsize=10, color=INK)
     left.set_xlabel("accuracy lost without the modality, 95 % interval")
     right.set_xlabel("information about the answer (bit), 95 % interval of S")
     left.set_yticks(range(len(fusions)), [fusion.replace("_", " ") for fusion in fusions])
@@ -234,7 +234,7 @@ def draw_layers(results: pd.DataFrame) -> Figure:
     panels[0].set_ylabel("information about the label (bit)")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle("match: what the two streams tell, layer by layer", color=INK)
+    figure.suptitle("match: information of the two streams, layer by layer", color=INK)
     return figure
 
 

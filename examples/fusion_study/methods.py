@@ -37,7 +37,7 @@ Share = Callable[[pd.Series], float]
 
 @dataclass(frozen=True)
 class Method:
-    """A way of telling how much the image contributes.
+    """Method that scores the contribution of the image.
 
     Attributes
     ----------

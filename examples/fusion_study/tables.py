@@ -99,7 +99,7 @@ def shares(results: pd.DataFrame) -> str:
         size = sizes.loc[OBSERVED if name == SHARE else name]
         n = "–".join(dict.fromkeys(map(str, size)))
         rows.append([title, n, *(spread(of_row(found, name, question)) for question in QUESTIONS)])
-    truth = ["1", "both tell", "0", "neither tells alone"]
+    truth = ["1", "both informative", "0", "neither alone"]
     return rows_of(["method", "n", *QUESTIONS], [["*truth*", "", *truth], *rows])
 
 
@@ -127,7 +127,7 @@ def criterion(results: pd.DataFrame) -> str:
     heads = [
         f"{question}: {words}"
         for question in TRUTH
-        for words in ("within .03", "greatest error", "widest interval")
+        for words in ("within .03", "largest error", "widest interval")
     ]
     return rows_of(["view", "network", *heads], rows)
 
@@ -135,7 +135,7 @@ def criterion(results: pd.DataFrame) -> str:
 def agreement(results: pd.DataFrame) -> str:
     """Tabulate whether each method orders the questions as they are, network by network.
 
-    An order counts where the two differ by more than a hundredth; what is undetermined agrees with
+    An order counts where the two differ by more than a hundredth; undetermined values agree with
     nothing.
     """
     found = image_shares(results)
@@ -157,12 +157,12 @@ def agreement(results: pd.DataFrame) -> str:
                 number(error.max()),
             ]
         )
-    heads = ["method", "ordered rightly", "a pair turned round", "mean Kendall τ"]
-    return rows_of([*heads, "mean error", "greatest error"], rows)
+    heads = ["method", "correct order", "with an inverted pair", "mean Kendall τ"]
+    return rows_of([*heads, "mean error", "largest error"], rows)
 
 
 def match(results: pd.DataFrame) -> str:
-    """Tabulate what ablation, InterSHAP and our atoms say of `match`."""
+    """Tabulate ablation, InterSHAP and our atoms on `match`."""
     of_match = results[results["question"] == "match"]
 
     def cell(fusion: str, method: str, quantity: str, modality: str) -> str:
@@ -212,7 +212,7 @@ def layers(results: pd.DataFrame) -> str:
 
 
 def costs(results: pd.DataFrame) -> str:
-    """Tabulate what each method takes of one network on one question."""
+    """Tabulate the cost of each method for one network and one question."""
     cells = results.drop_duplicates(["training", "fusion", "question", "method"])
     rows = []
     for name in [*METHODS, STREAM]:
@@ -230,8 +230,8 @@ def costs(results: pd.DataFrame) -> str:
                 f"{1000 * (seconds / n).mean():.0f}",
             ]
         )
-    heads = ["method", "pairs", "forward a pair", "backward a pair"]
-    return rows_of([*heads, "processor seconds", "ms a pair"], rows)
+    heads = ["method", "pairs", "forward per pair", "backward per pair"]
+    return rows_of([*heads, "processor seconds", "ms per pair"], rows)
 
 
 def tables(results: pd.DataFrame) -> Iterator[tuple[str, str]]:
