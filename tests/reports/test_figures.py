@@ -9,12 +9,10 @@ import pandas as pd
 import pytest
 
 from modalprism.plotting.courses import fusion_span
+from modalprism.plotting.figures.answers import contribution_figure, prism_figure
 from modalprism.plotting.figures.canvas import inline_svg
-from modalprism.plotting.figures.contribution import contribution_figure
-from modalprism.plotting.figures.course import course_figure
-from modalprism.plotting.figures.depth import depth_figure
+from modalprism.plotting.figures.depth import course_figure, depth_figure
 from modalprism.plotting.figures.heat import heat_figure
-from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.style import drawing
 from modalprism.reports.figures import write_figures

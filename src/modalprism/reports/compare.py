@@ -10,12 +10,12 @@ from typing import Any, Final
 import pandas as pd
 
 from modalprism.files import make_folder, write_whole
+from modalprism.plotting.figures.answers import prism_figure
 from modalprism.plotting.figures.before_after import before_after_figure, changes
 from modalprism.plotting.figures.canvas import inline_svg, save, to_svg
 from modalprism.plotting.figures.depth import depth_figure
 from modalprism.plotting.figures.difference import difference_figure, difference_of, side_name
 from modalprism.plotting.figures.heat import heat_figure
-from modalprism.plotting.figures.prism import prism_figure
 from modalprism.plotting.figures.scatter import accurate, scatter_figure
 from modalprism.plotting.grid import Cell, Grid
 from modalprism.plotting.style import drawing

@@ -10,10 +10,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from modalprism.errors import InputError
-from modalprism.plotting.figures.contribution import contribution_figure
-from modalprism.plotting.figures.course import course_figure
-from modalprism.plotting.figures.depth import depth_figure
-from modalprism.plotting.figures.prism import prism_figure
+from modalprism.plotting.figures.answers import contribution_figure, prism_figure
+from modalprism.plotting.figures.depth import course_figure, depth_figure
 from modalprism.plotting.glyphs import cover
 from modalprism.plotting.style import drawing
 from modalprism.results.table import Table

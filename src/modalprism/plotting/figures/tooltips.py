@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from modalprism.results.notation import plain
+from modalprism.plotting.style import AtomStyle
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import plain, written
 
 _PREFIX: Final = "says:"
 _UNSEEN: Final[dict[str, Any]] = {"alpha": 0, "zorder": 10}  # above whatever else is drawn
@@ -33,6 +36,12 @@ def hover_row(axes: Axes, height: float, words: str) -> None:
     area = Rectangle((0, height - 0.5), 1, 1, transform=axes.get_yaxis_transform(), **_UNSEEN)
     hover(area, words)
     axes.add_artist(area)
+
+
+def atom_lines(styles: Sequence[AtomStyle], atoms: Sequence[Estimate | None]) -> list[str]:
+    """Return a line for each atom that was measured."""
+    pairs = zip(styles, atoms, strict=True)
+    return [f"{style.name}: {written(atom)}" for style, atom in pairs if atom is not None]
 
 
 def titled(svg: str) -> str:
