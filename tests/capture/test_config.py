@@ -2,7 +2,9 @@
 
 import inspect
 
+import numpy as np
 import pytest
+import torch
 from typer.main import get_command
 
 import modalprism as mp
@@ -67,3 +69,12 @@ def test_a_wrong_argument_is_one_sentence_that_names_it(options, words, tmp_path
     with pytest.raises(InputError, match=words) as caught:
         mp.capture("nowhere", None, [], out=tmp_path, **options)
     assert caught.value.parameter in {*options, ""}
+
+
+def test_names_of_torch_and_numbers_of_numpy_are_taken():
+    config = CaptureConfig(
+        device=torch.device("cuda:1"), dtype=torch.bfloat16, layers=np.array([1, 2]),
+        batch_size=np.int64(8),
+    )  # fmt: skip
+    assert (config.device, config.dtype) == ("cuda:1", "bfloat16")
+    assert (config.layers, config.batch_size) == ((1, 2), 8)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import torch
 from torch import nn
 
 from modalprism.capture.adapter import Adapter
@@ -48,8 +49,8 @@ def capture(
     pool: str = "mean",
     tokens: int = 0,
     batch_size: int | Literal["auto"] = "auto",
-    dtype: str = "float16",
-    device: str = "auto",
+    dtype: str | torch.dtype = "float16",
+    device: str | torch.device = "auto",
     on_error: Literal["stop", "skip"] = "stop",
     redrawn: int = 0,
     partners: int = PARTNERS,

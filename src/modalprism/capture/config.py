@@ -74,6 +74,13 @@ class CaptureConfig(Options):
         default=False, description="Let code that comes with the model run."
     )
 
+    @field_validator("dtype", "device", mode="before")
+    @classmethod
+    def _name_of_torch(cls, value: Any) -> Any:
+        """Take a device or type of torch by its name."""
+        from_torch = type(value).__module__ == "torch"
+        return str(value).removeprefix("torch.") if from_torch else value
+
     @field_validator("adapter")
     @classmethod
     def _module_and_class(cls, adapter: Any) -> Any:
