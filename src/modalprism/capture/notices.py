@@ -179,7 +179,7 @@ is not in the states.']
         if self.unknown_candidates:
             said.append(
                 f"The tokenizer does not know {_named(self.unknown_candidates)}: the model was "
-                "asked for its mark of unknown metadata instead."
+                "asked for its token for unknown words instead."
             )
         if self.same_candidates:
             said.append(
