@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from modalprism.plotting.figures import draw
+from modalprism.plotting.figures import FIGURES
 from modalprism.plotting.figures.canvas import to_svg
 from modalprism.plotting.grid import grid_markdown
 from modalprism.plotting.latex import escaped, grid_latex
@@ -60,7 +60,7 @@ def read_latex(cell):
 
 @pytest.mark.parametrize("view", ["answer", "stream"])
 def test_latex_shows_the_name_and_nothing_runs(named, name, view):
-    latex = grid_latex(view_grid(named.table, view), named.table, view, 0)
+    latex = grid_latex(view_grid(named.table, view), named.table, view)
     rows = [line for line in latex.splitlines() if line.endswith(r" \\")]
     assert len({len(re.findall(r"(?<!\\)&", row)) for row in rows}) == 1
     model = re.split(r"(?<!\\) & ", rows[1])[0]
@@ -90,7 +90,7 @@ def test_csv_holds_no_formula(named, name):
 
 
 def test_the_page_holds_no_markup_of_a_name(named):
-    page = render(named, {})
+    page = render(named.table, {})
     for tag in ("<script>alert", "</svg><b>", "<b>b"):
         assert tag not in page
     assert "49" not in re.findall(r"<title>(.*?)</title>", page, re.DOTALL)[0]
@@ -99,6 +99,6 @@ def test_the_page_holds_no_markup_of_a_name(named):
 @pytest.mark.parametrize("name", ODD[22:], ids=ascii, indirect=True)
 def test_figures_are_xml_that_shows_no_markup_of_a_name(named):
     with drawing():
-        svg = to_svg(draw(named.table, "prism", named.manifest))
+        svg = to_svg(FIGURES["prism"].draw(named.table))
     tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()}  # noqa: S314
     assert not tags & {"script", "b", "foreignObject", "image"}
