@@ -134,12 +134,12 @@ def test_a_gate_is_found_by_its_name(name):
     ("find", "name", "message"),
     [
         (gate, "rdnxo", "did you mean 'rdnxor'?"),
-        (gate, "zzz", "there is no gate 'zzz': choose one of rdn, "),
-        (gate, "", "there is no gate '': choose one of rdn, "),
-        (gate, None, "there is no gate None: choose one of rdn, "),
+        (gate, "zzz", "unknown gate 'zzz': choose one of rdn, "),
+        (gate, "", "unknown gate '': choose one of rdn, "),
+        (gate, None, "unknown gate None: choose one of rdn, "),
         (gate, "parity", "three sources: take three_source_gate('parity')"),
-        (three_source_gate, "party", "there is no gate 'party': choose one of parity, and_dup"),
-        (three_source_gate, "and", "there is no gate 'and'"),
+        (three_source_gate, "party", "unknown gate 'party': choose one of parity, and_dup"),
+        (three_source_gate, "and", "unknown gate 'and'"),
     ],
 )
 def test_a_name_that_is_none_is_refused(find, name, message):

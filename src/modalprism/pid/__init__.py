@@ -1,15 +1,15 @@
-"""Partial information decomposition of tables, with certified bounds; imports no other room.
+"""Partial information decomposition of tables, with certified bounds.
 
 `decompose` takes a joint table and `decompose_marginals` two marginals; both return a
 `Decomposition` with a proven bound on its numerical error. `decompose_batch` and
 `decompose_marginals_batch` take many of one shape. `decompose_each_against_rest`,
 `decompose_pairs` and `decompose_conditional` take more than two sources, or a third variable to
 condition on; `decompose_pointwise` splits the atoms among samples; `decompose_sharded` solves one
-problem on several processes. `gates` holds distributions whose atoms are known.
+problem on several processes. `gates` contains distributions with known atoms.
 
-`solvers` has the solvers as objects, and the protocol for one of your own.
-`solve_union_information` is the optimisation by itself, in nats, with the dual potentials that
-prove its lower bound.
+`solvers` contains the solver objects, and the protocol for custom solvers.
+`solve_union_information` runs the optimisation alone, in nats, and returns the dual potentials that
+prove its lower bound. This package imports no other package of modalprism.
 """
 
 from modalprism.pid.acceleration import Momentum

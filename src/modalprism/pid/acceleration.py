@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Acceleration(Protocol):
-    """Extrapolates ln r.
+    """Extrapolation of ln r.
 
     Tables are blocks of rows, (B, rows, n2). After `advance` the solver exchanges the two tables.
     """
@@ -22,7 +22,7 @@ class Acceleration(Protocol):
     def weight(self, age: Tensor) -> Tensor:
         """Return the weight of the extrapolation at an age of the momentum.
 
-        The age grows by one with every update. The solver reduces it where the objective ascends
+        The age grows by one with every update. The solver reduces it when the objective ascends
         along the extrapolation.
         """
         ...
@@ -38,7 +38,7 @@ class Momentum:
 
         z⁺ = y + ω ln s(y),    y⁺ = z⁺ + k/(k+delay) (z⁺ − z)
 
-    Where the objective ascends, O'Donoghue and Candès (2015, doi:10.1007/s10208-013-9150-3) restart
+    When the objective ascends, O'Donoghue and Candès (2015, doi:10.1007/s10208-013-9150-3) restart
     at k = 0. The solver reduces k by a part only, because a lasting momentum makes the mean
     potentials a good lower bound.
 

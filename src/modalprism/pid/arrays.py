@@ -65,10 +65,10 @@ def resolution(values: Any) -> float:
 
 
 def _spacing(dtype: Any) -> float:
-    """Return the relative spacing of a dtype of torch, NumPy or pandas; 0 for what is no float."""
+    """Return the relative spacing of a dtype of torch, NumPy or pandas; 0 if it is not a float."""
     if isinstance(dtype, torch.dtype):
         return float(torch.finfo(dtype).eps) if dtype.is_floating_point else 0.0
-    # Nullable and sparse dtypes of pandas are made of one of NumPy.
+    # Nullable and sparse pandas dtypes wrap a NumPy dtype.
     dtype = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         return float(np.finfo(dtype).eps)
@@ -81,7 +81,7 @@ def rank(values: Any) -> int:
 
 
 def symbols(values: Any) -> list[Any] | None:
-    """Return the symbols on the last axis of a pandas object, or None for everything else."""
+    """Return the symbols on the last axis of a pandas object; None for other objects."""
     if is_pandas(values, "DataFrame"):
         return list(values.columns)
     if _has_levels(values):
@@ -90,12 +90,12 @@ def symbols(values: Any) -> list[Any] | None:
 
 
 def _has_levels(values: Any) -> bool:
-    """Whether the values are a Series whose index holds the symbols."""
+    """Return whether the values are a Series with the symbols in its index."""
     return is_pandas(values, "Series") and values.index.nlevels > 1
 
 
 def _dense(series: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
-    """Convert a Series whose index holds the symbols to a table; equal keys are summed."""
+    """Convert a Series with the symbols in its index to a table; sum equal keys."""
     index = series.index.remove_unused_levels()
     if index.nlevels != len(axes):
         raise InputError(

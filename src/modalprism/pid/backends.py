@@ -1,4 +1,4 @@
-"""The choice of a backend: torch everywhere, Numba or Triton where they are faster."""
+"""Selection of a backend: torch, or Numba or Triton if they are faster."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from modalprism.pid.torch_backend import Backend, TorchBackend
 
 logger = logging.getLogger("modalprism.pid")
 
-_MOST_CLASSES = 64  # Triton's tiles have no room for more.
-_LEAST_CELLS = 1 << 20  # Smaller tables are solved before Numba is loaded.
+_MOST_CLASSES = 64  # The maximum of Triton's tiles.
+_LEAST_CELLS = 1 << 20  # Smaller tables take less time than loading Numba.
 
 
 def backend_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]) -> Backend:
@@ -41,5 +41,5 @@ def backend_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]
 
 @cache
 def _warn_that_triton_is_missing() -> None:
-    """Warn once, however many problems there are."""
+    """Warn once per process."""
     logger.warning("Triton is not installed: torch sweeps on the GPU, in more passes over memory")

@@ -1,4 +1,4 @@
-"""The result of a batch: a sequence of decompositions, and arrays of their quantities."""
+"""Result of a batch: a sequence of decompositions, and arrays of their quantities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class BatchDecomposition(Sequence[Decomposition]):
-    """The decompositions of a batch of B problems: a sequence, and arrays of each quantity.
+    """Decompositions of a batch of B problems: a sequence, and arrays of each quantity.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ class BatchDecomposition(Sequence[Decomposition]):
 
     @property
     def synergy(self) -> NDArray[np.float64]:
-        """S of each problem, (B,), float64; nan where the information is unknown."""
+        """S of each problem, (B,), float64; nan if the information is unknown."""
         return self._array("synergy")
 
     @property
     def information(self) -> NDArray[np.float64]:
-        """I(X₁X₂;Y) of each problem, (B,), float64; nan where it is unknown."""
+        """I(X₁X₂;Y) of each problem, (B,), float64; nan if unknown."""
         return self._array("information")
 
     @property
@@ -82,7 +82,7 @@ class BatchDecomposition(Sequence[Decomposition]):
 
     @property
     def contribution(self) -> NDArray[np.float64]:
-        """C₁ and C₂ of each problem, (B, 2), float64; nan where undetermined."""
+        """C₁ and C₂ of each problem, (B, 2), float64; nan if undetermined."""
         return self._array("contribution")
 
     @property
@@ -108,6 +108,6 @@ class BatchDecomposition(Sequence[Decomposition]):
         return pd.DataFrame(rows, columns=["problem", *COLUMNS])
 
     def __repr__(self) -> str:
-        """Return the number of problems, and how many of them converged."""
+        """Return the numbers of problems and of converged problems."""
         n, open_ends = len(self), len(self) - int(self.converged.sum())
         return f"<{n} decompositions in {self.unit}, {open_ends} not converged>"

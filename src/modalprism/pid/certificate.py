@@ -1,7 +1,7 @@
 """Certificates: a proven lower and upper bound on the union information from any iterate.
 
 The union information is I_Q = min I_q(X₁X₂;Y) over the couplings q of the marginals (Bertschinger,
-Rauh, Olbrich, Jost and Ay 2014, doi:10.3390/e16042161). Two facts bracket it, whatever the iterate:
+Rauh, Olbrich, Jost and Ay 2014, doi:10.3390/e16042161). Two facts bound it, for any iterate:
 
 *Lower.* Let potentials α(x₁,y), β(x₂,y) satisfy s(x₁,x₂) = Σ_y p(y) e^{α+β} ≤ 1 for all (x₁,x₂).
 For every coupling q, q(·|x₁x₂) is a distribution and t(y) = p(y) e^{α+β} sums to at most 1, so
@@ -12,16 +12,16 @@ side is at most I_Q. Any potentials become feasible by subtracting ln max s from
 *Upper.* Any q with the two marginals is a candidate of the minimum, so I_q ≥ I_Q; `coupling` rounds
 any iterate onto the marginals.
 
-*In floating point.* p(y) e^α and e^β are right to a few ε (ε = 2⁻⁵²), their products and the sum
-over C classes of nonnegative terms to (C + 4) ε relatively; storing a shifted potential moves it by
-at most ε |α|, and e^α by as much relatively. Taking 4 ε (C + 4 + max|α| + max|β| + max|ln p(y)| +
-max|shift|) off every α therefore makes the stored potentials feasible in exact arithmetic. The dual
-value is a sum, whose rounding error is bounded and taken off too, as the rounding of I_q is added
-to the upper bound. Both come to about 1e-14 nats.
+*In floating point.* p(y) e^α and e^β are accurate to a few ε (ε = 2⁻⁵²), their products and the sum
+of nonnegative terms over C classes to a relative (C + 4) ε. Storing a shifted potential changes it
+by at most ε |α|, and e^α relatively by as much. Subtracting
+4 ε (C + 4 + max|α| + max|β| + max|ln p(y)| + max|shift|) from every α therefore makes the stored
+potentials feasible in exact arithmetic. The rounding error of the dual value, a sum, is bounded and
+subtracted too, and that of I_q is added to the upper bound. Both come to about 1e-14 nats.
 
-*Overflow and underflow.* The potentials are scaled so that p(y) e^α and e^β are at most 1. What
-underflows then changes s by at most 2 C · 2.3e-308, and the maxima that s is divided by are taken
-to be at least 1e-290: less is shifted than could be, and the bound stays proven.
+*Overflow and underflow.* The potentials are scaled so that p(y) e^α and e^β are at most 1.
+Underflow then changes s by at most 2 C · 2.3e-308. The maxima that divide s are raised to at least
+1e-290: the shift is then smaller than possible, and the bound remains proven.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from modalprism.pid.coupling import row_blocks, slack
 from modalprism.pid.information import pointwise_information
 
 _EPS = torch.finfo(torch.float64).eps
-_LEAST_MAXIMUM = 1e-290  # What a smaller maximum of s counts as: far above what underflows.
+_LEAST_MAXIMUM = 1e-290  # Lower limit of the maxima of s, far above the underflow.
 SAME = 1e-14
 
 
 def dual_value(
     p_x1y: Tensor, p_x2y: Tensor, alpha: Tensor, beta: Tensor, communicator: Communicator = LOCAL
 ) -> Tensor:
-    """Σ p(x₁,y) α + Σ p(x₂,y) β in nats, (B,), with 0·(−inf) = 0, rounded downwards.
+    """Return Σ p(x₁,y) α + Σ p(x₂,y) β in nats, (B,), with 0·(−inf) = 0, rounded downwards.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def feasible_potentials(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Shift potentials until they are dual feasible; their values are lower bounds on I_Q.
 
-    Rows are shifted by −ln max over x₂ of s, then columns by what slack that leaves; or columns
-    first and then rows. Each problem keeps the order with the larger value.
+    Rows are shifted by −ln max over x₂ of s, then columns by the remaining slack; or columns
+    first and then rows. Each problem uses the order with the larger value.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def feasible_potentials(
     """
     log_p_y = p_x2y.sum(1).log()
     p_x1, p_x2 = p_x1y.sum(2), p_x2y.sum(2)
-    # One constant is taken off all α, so that no term p(y) e^{α+β} exceeds 1; and the gauge
+    # Subtract a constant from all α, so that no term p(y) e^{α+β} exceeds 1. The gauge
     # (α + c, β − c), free in every class, makes the largest p(y) e^α and the largest e^β equal.
     top_1, top_2 = communicator.max(alpha.amax(1)) + log_p_y, beta.amax(1)
     excess = (top_1 + top_2).amax(1, keepdim=True)
@@ -124,7 +124,7 @@ def feasible_potentials(
     )
     cost = communicator.sum(torch.stack([(p_x1 * row).sum(1), (p_x1 * row_second).sum(1)]))
     cost = cost + torch.stack([(p_x2 * column).sum(1), (p_x2 * column_first).sum(1)])
-    # All processes use one order: two orders mixed would prove nothing.
+    # All processes use one order: a mixture of orders would not give a bound.
     cost = communicator.max(cost)
     columns_first = (cost[1] < cost[0])[:, None]
     row = torch.where(columns_first, row_second, row)
@@ -140,7 +140,7 @@ def feasible_potentials(
 
 
 def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:
-    """Bounds for two sources with the same states, coupled as one.
+    """Return the bounds for two sources with the same states, coupled as one.
 
     Then q(x₁,x₂,y) = p(x₁,y) for x₂ = x₁ attains I(X₁;Y), and α = ln p(y|x₁)/p(y) with β = 0 is
     feasible, with s = 1, and has the same value. The cells of the other source may differ by
@@ -171,5 +171,5 @@ def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArr
 
 
 def _largest(values: Tensor) -> Tensor:
-    """Largest magnitude in each problem, (B,), leaving out −inf."""
+    """Return the largest finite magnitude in each problem, (B,)."""
     return torch.nan_to_num(values, nan=torch.nan, neginf=0.0).abs().flatten(1).amax(1)

@@ -1,14 +1,14 @@
-"""Problems whose answer is known without iteration, because one source is enough.
+"""Closed-form solutions of problems in which one source is sufficient.
 
-Where some coupling makes one source sufficient for both, I_Q is the information of that source:
+If some coupling makes one source sufficient for both, I_Q is the information of that source:
 α = ln p(y|x₁)/p(y) with β = 0 is dual feasible and has the value I(X₁;Y), and that coupling attains
-it. Two such cases are recognised:
+it. This module recognises two such cases:
 
 - the other source carries no information about the target: the sources are coupled independently
   given y;
 - both have the same states up to their names, P(X₁,Y) = P(X₂,Y): they are coupled as one.
 
-The certificate proves both, as it proves every other answer.
+The certificate proves both solutions, as for every solver.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from modalprism.pid.stopping import Reason
 Array = NDArray[np.float64]
 
 NAME = "closed form"
-_NOTHING = 1e-14  # nats: rounding leaves as much where there is no information.
+_NOTHING = 1e-14  # nats; rounding alone reaches this value.
 
 
 def closed_form(problem: Problem, tol: float) -> Solution | None:
-    """Return the answer if it is known and proven to within `tol` nats, or None.
+    """Return a closed-form solution that is proven to within `tol` nats, or None.
 
     Parameters
     ----------
@@ -64,10 +64,10 @@ def closed_form(problem: Problem, tol: float) -> Solution | None:
 
 
 def _same_states(first: Array, second: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-    """Match the rows of two tables that are the same, but for rounding, up to their order."""
+    """Match the rows of two tables that are equal up to rounding and order."""
     if first.shape != second.shape:
         return None
-    # Rounding must not decide the order of rows that begin alike.
+    # Rounding must not determine the order of rows with equal first entries.
     orders = tuple(np.lexsort(table.astype(np.float32).T) for table in (first, second))
     one, other = first[orders[0]], second[orders[1]]
     same = (np.abs(one - other) <= SAME * one).all()
@@ -75,7 +75,7 @@ def _same_states(first: Array, second: Array) -> tuple[NDArray[np.intp], NDArray
 
 
 def _coupled_as_one(p_xy: Array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Solution:
-    """Couple every state with the one that is the same."""
+    """Couple every state with its equal."""
     lower, upper, alpha = bounds_of_one_source(p_xy)
     beta = np.zeros_like(p_xy)
     beta[columns] = np.where(p_xy[rows] > 0, 0.0, -np.inf)
@@ -109,6 +109,6 @@ def _coupled_independently(p_x1y: Array, p_x2y: Array, first_informs: bool) -> S
 
 
 def _potential(p_xy: Array, informs: bool) -> Tensor:
-    """Ln p(y|x)/p(y), or 0 for the source that carries no information; −inf where p is 0."""
+    """Return ln p(y|x)/p(y), or 0 for the source without information; −inf where p is 0."""
     potential = pointwise_information(p_xy) if informs else np.zeros_like(p_xy)
     return torch.from_numpy(np.where(p_xy > 0, potential, -np.inf))[None]

@@ -1,9 +1,9 @@
 """Sums and maxima over the rows of a problem, on one process or on many.
 
-A solver does not know how many processes there are. It passes what it computes from its own rows to
+A solver does not depend on the number of processes. It passes the results from its own rows to
 a `Communicator`, which returns the sum or the maximum over the rows of all processes. On one
-process that is the argument itself. Every process receives the same bits, so that all of them take
-the same decisions.
+process that is the argument itself. All processes receive the same bits and so take the same
+decisions.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from torch import Tensor
 
 
 class Communicator(Protocol):
-    """Joins the rows of a problem; all processes call the same methods in the same order."""
+    """Joining of the rows of a problem; all processes call the same methods in the same order."""
 
     def sum(self, part: Tensor) -> Tensor:
         """Sum a table over the processes, in place, and return it."""
         ...
 
     def max(self, part: Tensor) -> Tensor:
-        """Take the largest of each cell over the processes, in place, and return it."""
+        """Compute the maximum of each cell over the processes, in place, and return it."""
         ...
 
 
 class LocalCommunicator:
-    """All rows are on this process.
+    """Communicator of a single process.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class LocalCommunicator:
 
 
 class GroupCommunicator:
-    """The rows are spread over the processes of a torch.distributed group.
+    """Communicator of the processes of a torch.distributed group.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class GroupCommunicator:
         return self._reduce(part, distributed.ReduceOp.SUM)
 
     def max(self, part: Tensor) -> Tensor:
-        """Take the largest of each cell over the processes, in place, and return it."""
+        """Compute the maximum of each cell over the processes, in place, and return it."""
         return self._reduce(part, distributed.ReduceOp.MAX)
 
     def _reduce(self, part: Tensor, operation: distributed.ReduceOp.RedOpType) -> Tensor:

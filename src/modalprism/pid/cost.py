@@ -1,7 +1,7 @@
 """Cost model of the solvers: expected seconds on one thread, with measured constants.
 
 Only ratios matter; `benchmarks/cost.py` prints expected and measured times. The constants are
-fixed, so that the same problem always gets the same solver and gives the same digits.
+fixed, so that the same problem always gets the same solver and the same digits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SPARSE_FACTOR = 4  # 100 tables of 20 counts in 10×10×10 cells took 5 to 13 t
 
 
 def factorisation_seconds(n1: int, n2: int, n_classes: int) -> float:
-    """Seconds of a Newton step by a Cholesky factor; infinite if it is too large.
+    """Return the seconds of a Newton step by a Cholesky factor; infinite if it is too large.
 
     Parameters
     ----------
@@ -29,19 +29,19 @@ def factorisation_seconds(n1: int, n2: int, n_classes: int) -> float:
 
 
 def sweep_seconds(n1: int, n2: int, n_classes: int) -> float:
-    """Seconds of one iteration of conjugate gradients with a Gauss–Seidel sweep."""
+    """Return the seconds of one conjugate-gradient iteration with a Gauss–Seidel sweep."""
     return 7e-5 + n1 * n2 * (8e-9 + 7e-10 * n_classes)
 
 
 def sweeping_seconds(n1: int, n2: int, n_classes: int, barrier: float) -> float:
-    """Seconds of a Newton step by sweeps: about 1/√barrier of them, for each of 2.5 directions."""
+    """Return the seconds of a Newton step: about 1/√barrier sweeps for each of 2.5 directions."""
     iterations = 2.5 * (1 + 0.5 / math.sqrt(barrier))
     blocks = 4e-5 + 1e-8 * (n1 + n2) * n_classes**3
     return blocks + iterations * sweep_seconds(n1, n2, n_classes)
 
 
 def newton_seconds(n1: int, n2: int, n_classes: int, tol: float) -> float:
-    """Seconds of Newton's method to a gap of `tol` nats: the barrier shrinks sixfold a step."""
+    """Return the seconds to a gap of `tol` nats; the barrier shrinks sixfold per step."""
     n1, n2 = max(n1, n2), min(n1, n2)
     factorisation = factorisation_seconds(n1, n2, n_classes)
     total, barrier = 1e-3, 0.1
@@ -52,19 +52,19 @@ def newton_seconds(n1: int, n2: int, n_classes: int, tol: float) -> float:
 
 
 def ipfp_iterations(tol: float) -> float:
-    """Iterations of the iterative procedure to a gap of `tol` nats, on dense tables."""
+    """Return the iterations of proportional fitting to a gap of `tol` nats, for dense tables."""
     return 5 + 1.5 / math.sqrt(tol)
 
 
 def ipfp_seconds(n1: int, n2: int, n_classes: int, tol: float, batch: int = 1) -> float:
-    """Seconds of the iterative procedure to a gap of `tol` nats."""
+    """Return the seconds of proportional fitting to a gap of `tol` nats."""
     return 4e-3 + ipfp_iterations(tol) * (1.5e-4 + batch * n1 * n2 * (1e-8 + 5e-10 * n_classes))
 
 
 def cheapest(
     n1: int, n2: int, n_classes: int, tol: float, batch: int = 1, *, sparse: bool = False
 ) -> str:
-    """Name the solver that is expected to be faster.
+    """Return the name of the solver with the lower expected cost.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def cheapest(
     tol : float
         Gap to reach, in nats.
     batch : int
-        Problems of this shape that are solved together.
+        Number of problems of this shape in one batch.
     sparse : bool
-        Whether most cells of the marginals are 0, which slows proportional fitting down.
+        Whether most cells of the marginals are 0, which slows down proportional fitting.
 
     Examples
     --------

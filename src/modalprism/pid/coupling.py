@@ -1,12 +1,12 @@
 """Couplings q(x₁,x₂,y) with exactly the given marginals, stored in factors.
 
-An iterate u(x₁,y) r(x₁,x₂) v(x₂,y) of any solver misses the marginals a little. Class by class, the
-rows that are too heavy are scaled down, then the columns, and what is then missing, which is
-nonnegative, is added as a rank-one term (Altschuler, Weed and Rigollet 2017, arXiv:1705.09634):
+An iterate u(x₁,y) r(x₁,x₂) v(x₂,y) of a solver matches the marginals only approximately. Rounding
+scales down, class by class, the rows with too much mass, then the columns. The missing mass is
+nonnegative and is added as a rank-one term (Altschuler, Weed and Rigollet 2017, arXiv:1705.09634):
 
     q(x₁,x₂,y) = u(x₁,y) r(x₁,x₂) v(x₂,y) + e(x₁,y) f(x₂,y).
 
-The n₁×n₂×C table is only ever formed a block of rows at a time.
+The n₁×n₂×C table is formed in blocks of rows only.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from modalprism.pid.communicator import LOCAL, Communicator
 
 _TINY = 1e-300
 _BLOCK_ELEMENTS = 1 << 18  # 2 MiB of float64: a block of the coupling stays in cache.
-_DEVICE_BLOCK_ELEMENTS = 1 << 25  # On a GPU the number of operations counts.
+_DEVICE_BLOCK_ELEMENTS = 1 << 25  # On a GPU the number of operations matters more than the cache.
 
 
 def row_blocks(batch: int, n1: int, row_elements: int, device: torch.device) -> Iterator[slice]:
-    """Cut n1 rows into blocks that stay in cache; each row has `row_elements` in each problem."""
+    """Split n1 rows into blocks that fit in cache; a row has `row_elements` in each problem."""
     elements = _BLOCK_ELEMENTS if device.type == "cpu" else _DEVICE_BLOCK_ELEMENTS
     step = max(1, elements // max(1, batch * row_elements))
     for start in range(0, n1, step):
@@ -68,8 +68,8 @@ class Coupling:
     ) -> Self:
         """Round the iterate u r v onto the marginals.
 
-        Any iterate is accepted, even one that has overflowed: the rank-one term takes the rest, so
-        that the coupling is always finite.
+        Any iterate is accepted, even after overflow: the rank-one term takes the remaining mass, so
+        the coupling is always finite.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Coupling:
             return communicator.sum(_product_transposed(reference, u))
 
         reference, u, v = _finite(reference), torch.nan_to_num(u), torch.nan_to_num(v)
-        # v of at most 1 in every class, so that neither R v nor u v overflows.
+        # Scale v to at most 1 in every class, so that neither R v nor u v overflows.
         scale = v.amax(1, keepdim=True).clamp(min=_TINY)
         u, v = torch.nan_to_num(u * scale), v / scale
         u = torch.minimum(u, p_x1y / _product(reference, v).clamp(min=_TINY))
@@ -98,7 +98,7 @@ class Coupling:
 
     @property
     def factors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """All five tables, in the order of the parameters."""
+        """Return all five tables, in the order of the parameters."""
         return self.reference, self.u, self.v, self.e, self.f
 
     @classmethod
@@ -124,14 +124,14 @@ class Coupling:
             yield rows, q.addcmul_(e[:, :, rows], f)
 
     def information(self, communicator: Communicator = LOCAL) -> Tensor:
-        """I_q(X₁X₂;Y) in nats, (B,), rounded upwards."""
+        """Return I_q(X₁X₂;Y) in nats, (B,), rounded upwards."""
         p_y = communicator.sum((self.u * _product(self.reference, self.v)).sum(1) + self.e.sum(1))
         eps, smallest = torch.finfo(p_y.dtype).eps, torch.finfo(p_y.dtype).tiny
         p_y = p_y.clamp(min=smallest)
         sums = torch.zeros_like(p_y[:, 0]).repeat(3, 1)
         total, magnitude, n_cells = sums
         for _, q in self.blocks():
-            # In two quotients: the product p(y) q(x₁,x₂) of small probabilities would underflow.
+            # Two quotients, because the product p(y) q(x₁,x₂) of small numbers would underflow.
             ratio = (q / q.sum(1, keepdim=True).clamp_(min=smallest)).div_(p_y[:, :, None, None])
             log_ratio = ratio.clamp_(min=_TINY).log_()
             terms = q.mul_(log_ratio)
@@ -153,11 +153,11 @@ Magnitude = TypeVar("Magnitude", Tensor, float)
 
 
 def slack(eps: float, terms: int, magnitude: Magnitude) -> Magnitude:
-    """Bound the rounding error of a blocked sum of so many terms of a given total magnitude.
+    """Bound the rounding error of a blocked sum, given its number of terms and total magnitude.
 
     Summing n terms in a tree, as torch does in runs of at most 32 terms, errs by at most
-    (32 + log₂ n) ε times the sum of their magnitudes (Higham 2002, §4.2); each term itself is a
-    handful of roundings.
+    (32 + log₂ n) ε times the sum of their magnitudes (Higham 2002, §4.2). Each term has a few
+    roundings of its own.
     """
     return (40.0 + math.log2(max(terms, 1))) * eps * magnitude
 
@@ -174,19 +174,19 @@ def _finite(reference: Tensor) -> Tensor:
 
 
 def _product(reference: Tensor, v: Tensor) -> Tensor:
-    """R v in float64, for R in float32 or float64."""
+    """Return R v in float64, for R in float32 or float64."""
     if reference.dtype == v.dtype:
         return reference @ v
     batch, n1, n2 = reference.shape
     product = torch.empty(batch, n1, v.shape[2], dtype=v.dtype, device=v.device)
-    # Writing into one table avoids a heap fragmented by small tensors between freed blocks.
+    # One output table avoids a heap fragmented by small tensors between freed blocks.
     for rows in row_blocks(batch, n1, n2, v.device):
         product[:, rows] = reference[:, rows].to(v.dtype) @ v
     return product
 
 
 def _product_transposed(reference: Tensor, u: Tensor) -> Tensor:
-    """Rᵀ u in float64, for R in float32 or float64."""
+    """Return Rᵀ u in float64, for R in float32 or float64."""
     if reference.dtype == u.dtype:
         return reference.mT @ u
     batch, n1, n2 = reference.shape

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 class Options(TypedDict, total=False):
-    """The options of all decompositions, with the meaning and defaults that `decompose` states."""
+    """Options of all decompositions; `decompose` documents their meaning and defaults."""
 
     base: float
     solver: str | Solver
@@ -61,20 +61,20 @@ def decompose(
         "newton" is a primal–dual interior-point method: a gap down to about 1e-10 in a dozen
         iterations, for small and middle tables. "ipfp" is the factored, accelerated iterative
         proportional fitting procedure: thousands of states, on a processor or a GPU. "auto"
-        runs the one that is expected to be faster. Objects such as ``Newton(patience=5)``, a
-        solver of your own, and names that other packages register are accepted too: see
+        runs the one with the lower expected cost. Objects such as ``Newton(patience=5)``, custom
+        solvers, and names that other packages register are accepted too: see
         `modalprism.pid.solvers`.
     tol : float
-        Gap to stop at, in the unit of `base`. If it is not reached, the result says
-        ``converged=False`` and why, and its bounds still hold.
+        Gap to stop at, in the unit of `base`. If it is not reached, the result has
+        ``converged=False`` and the reason in ``stopped``, and its bounds still hold.
     max_iter : int
         Largest number of iterations.
     time_limit : float, optional
         Largest number of seconds; the running iteration is completed.
     device : str or torch.device, optional
-        Where to compute; the processor by default. "cuda" is a GPU, where the solver "auto" is
-        "ipfp", and "newton" is for batches of small tables. The device "auto" is a GPU if there is
-        one on which the problem fits; if not, the log says so.
+        Device of the computation; the processor by default. On "cuda", a GPU, the solver "auto" is
+        "ipfp", and "newton" is for batches of small tables. The device "auto" is a GPU on which
+        the problem fits; without one it is the processor, and one line is logged.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def decompose(
     Raises
     ------
     InputError
-        If the table or an option cannot be used; the message says what to do.
+        If the table or an option is invalid; the message names a remedy.
     Interrupted
-        On Ctrl-C: a KeyboardInterrupt whose ``results`` hold the decomposition that was reached.
+        On Ctrl-C: a KeyboardInterrupt with the current decomposition in ``results``.
 
     Examples
     --------
@@ -113,12 +113,12 @@ def decompose(
 def decompose_batch(joints: ArrayLike, **options: Unpack[Options]) -> BatchDecomposition:
     """Decompose many joint tables of one shape: bootstrap replicates, layers, subjects.
 
-    Each problem stops by itself, as soon as its own gap is within `tol`.
+    Each problem stops as soon as its own gap is within `tol`.
 
     Parameters
     ----------
     joints : array_like
-        (B, n1, n2, C), counts or probabilities; each table is normalised by itself.
+        (B, n1, n2, C), counts or probabilities; each table is normalised separately.
     **options
         As in `decompose`; `time_limit` applies to the whole batch.
 
@@ -150,7 +150,7 @@ def decompose_marginals(
     marginal_tolerance: float | None = None,
     **options: Unpack[Options],
 ) -> Decomposition:
-    """Decompose from the two marginals alone, which determine the union information.
+    """Decompose two marginals, which determine the union information.
 
     Synergy also needs I(X₁X₂;Y), and is None without it.
 
@@ -167,8 +167,8 @@ def decompose_marginals(
         Largest difference in p(y) between the marginals. By default it is four times the spacing
         of the marginals' own type, and at least 1e-9: 4.8e-7 for float32. Within it, p(y) is
         averaged and each class of both is rescaled to it, which moves a marginal by at most half
-        the sum of the differences, in total variation. The bounds are proven for the marginals
-        that were solved.
+        the sum of the differences, in total variation. The bounds hold for the rescaled
+        marginals.
     **options
         As in `decompose`.
 
@@ -243,7 +243,7 @@ def decompose_marginals_batch(
 def decompose_tables(
     tables: Array, **options: Unpack[Options]
 ) -> tuple[BatchDecomposition, list[UnionInformation]]:
-    """Decompose checked joint tables, (B, n1, n2, C), and return also what the solver returned."""
+    """Decompose checked joint tables, (B, n1, n2, C); return the solver's results too."""
     unit = math.log(validation.check_base(options.get("base", 2)))
     cells = tables.reshape(len(tables), -1, tables.shape[3])
     known = [mutual_information(table) / unit for table in cells]

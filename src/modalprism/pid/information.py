@@ -10,7 +10,7 @@ from scipy.special import xlogy
 
 
 def entropy(p: NDArray[np.float64]) -> float:
-    """Entropy −Σ p ln p, in nats, of a table of any shape: float64, nonnegative, summing to 1.
+    """Return the entropy −Σ p ln p, in nats, of a probability table (float64) of any shape.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def entropy(p: NDArray[np.float64]) -> float:
 
 
 def mutual_information(p_xy: NDArray[np.float64], p_y: NDArray[np.float64] | None = None) -> float:
-    """Mutual information I(X;Y) = Σ p(x,y) ln[p(x,y) / (p(x) p(y))] of a table, in nats.
+    """Return I(X;Y) = Σ p(x,y) ln[p(x,y) / (p(x) p(y))] of a table, in nats.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def mutual_information(p_xy: NDArray[np.float64], p_y: NDArray[np.float64] | Non
 def pointwise_information(
     p: NDArray[np.float64], p_y: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """Pointwise information ln[p(y|x) / p(y)] of every cell of a table.
+    """Return the pointwise information ln[p(y|x) / p(y)] of every cell of a table.
 
-    It is a difference of logarithms: the product p(x) p(y) of small probabilities would underflow.
+    It is a difference of logarithms, because a product p(x) p(y) of small numbers would underflow.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ never formed: a sweep is one pass over r (a few on a GPU), in O(n₁n₂) memory
 
 The second step is a unit mirror-descent step on a convex function of r, so it accelerates:
 `acceleration` extrapolates ln r, which turns a gap of about 1/t into about 1/t². The means of ln u
-and ln v, with weights that grow like t, give the better lower bound where the last ones swing.
-docs/ipfp.md lists what else was tried.
+and ln v, with weights that grow like t, give the better lower bound if the last ones oscillate.
+docs/ipfp.md lists the alternatives that were tried.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from modalprism.pid.solution import Bounds, Solution, SolutionBuilder
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.torch_backend import Backend, sweep
 
-_CHUNK_ELEMENTS = 1 << 17  # Of one table of a batch, so that all of them stay in cache.
-_DEVICE_CHUNK_ELEMENTS = 1 << 23  # On a GPU many problems at once matter more than cache.
-# With too few sweeps the scalings lag behind the extrapolated r, and the iteration swings. A sweep
-# is added if Σ p(x₁,y) |Δ ln u| exceeds this part of Σ r |ln s|.
+_CHUNK_ELEMENTS = 1 << 17  # Size of one table of a batch, so that all tables stay in cache.
+_DEVICE_CHUNK_ELEMENTS = 1 << 23  # On a GPU the number of problems matters more than the cache.
+# With too few sweeps the scalings lag behind the extrapolated r, and the iteration oscillates. A
+# sweep is added if Σ p(x₁,y) |Δ ln u| exceeds this fraction of Σ r |ln s|.
 _LAG = 0.5
 _MOST_SWEEPS = 12
 _CALM_PACE = 4
-_EASE = 0.7  # Factor on the age of the momentum where the objective ascends along it.
-# The certificate costs a few iterations, so the next one waits until 1/t² predicts the requested
-# gap, but within these multiples of the iteration.
+_EASE = 0.7  # Factor on the age of the momentum when the objective ascends along it.
+# The certificate costs a few iterations. The next one follows when 1/t² predicts the requested
+# gap, within these multiples of the iteration.
 _LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
-# If the gap has not improved by a tenth for this multiple of the iterations plus this constant, it
-# will not. Then float64 replaces float32, and float64 stops with `Reason.ACCURACY`.
+# The run has stalled if the gap has not improved by a tenth for this multiple of the iterations
+# plus this constant. Then float64 replaces float32; float64 stops with `Reason.ACCURACY`.
 _PATIENCE32, _PATIENCE64 = (3, 300), (10, 1_000)
 
 
@@ -64,14 +64,14 @@ def solve_ipfp(
     p_x1y, p_x2y : Tensor
         (B, n1, C) and (B, n2, C): the marginals of a `Problem`.
     watch : Watch
-        Stopping conditions; each problem also stops when its own gap is small enough.
+        Stopping conditions; each problem also stops when it reaches the gap.
     acceleration : Acceleration, optional
-        Extrapolation of ln r; the default has been measured.
+        Extrapolation of ln r; the default was chosen by measurement.
     backend : Backend, optional
-        What computes the sweeps; by default the fastest for the device, type and shape.
+        Computes the sweeps; by default the fastest for the device, type and shape.
     dtype : torch.dtype, optional
-        Type of the tables. By default float32 where the tolerance allows it, and float64 once
-        float32 makes no more progress, if there is room for it. Bounds are always float64.
+        Type of the tables. By default float32 if the tolerance allows it, and float64 after
+        float32 has stalled, if it fits in memory. Bounds are always float64.
     communicator : Communicator
         Joins these rows x₁ to those of other processes, which call this with the same p(x₂,y),
         watch and options. Each returns the bounds of the whole problem, and α and the coupling of
@@ -100,7 +100,7 @@ def solve_ipfp(
 
 
 class _Run:
-    """The problems of a chunk of the batch that are not finished, and where they stand."""
+    """State of the unfinished problems of a chunk of the batch."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class _Run:
         u, v = iterate.u, iterate.v
         sweep(iterate, self.backend, step)
         self.log_r, self.previous = self.previous, self.log_r
-        # Cells of the marginals that are 0 have u = 0: their logarithms must stay finite.
+        # Cells with marginal 0 have u = 0, and their logarithms must be finite.
         tiny = torch.finfo(u.dtype).tiny
         self.mean_log_u.lerp_(iterate.fitted.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
         self.mean_log_v.lerp_(v.clamp(min=tiny).log_(), 2.0 / (self.iteration + 1))
@@ -164,7 +164,7 @@ class _Run:
         better = gap < 0.9 * self.best_gap
         self.best_gap = torch.where(better, gap, self.best_gap)
         self.best_at.masked_fill_(better, self.iteration)
-        # Reducing the age may not end a swing; after a while without progress, restart at 0.
+        # A reduced age may not end an oscillation: without progress, restart at 0.
         stale = self.iteration > 1.5 * torch.maximum(self.best_at, self.fresh_at) + 20
         self.fresh_at.masked_fill_(stale, self.iteration)
         self.age.masked_fill_(stale[:, None, None], 0.0)
@@ -182,7 +182,7 @@ class _Run:
             self.check_at = max(self.iteration + 1, int(self.iteration * float(growth)))
 
     def _offer_potentials(self) -> Tensor:
-        """Improve the lower bounds; return an estimate of the gaps, (B,)."""
+        """Update the lower bounds; return an estimate of the gaps, (B,)."""
         iterate, p_x1y, p_x2y = self.iterate, self.bounds.p_x1y, self.bounds.p_x2y
         iterate.fitted = self.backend.fit_rows(iterate)
         log_p_y = p_x2y.sum(1, keepdim=True).log()
@@ -206,7 +206,7 @@ class _Run:
         tol: float,
         reason: Reason | None,
     ) -> None:
-        """Prove the upper bounds of some problems, and finish those that have stopped."""
+        """Compute the upper bounds of some problems, and finish the stopped ones."""
         iterate, bounds = self.iterate, self.bounds
         u = (iterate.p_x1 * iterate.fitted).double()
         v = (iterate.p_x2 * iterate.v).mT.double()
@@ -243,21 +243,21 @@ class _Run:
         return backend_for(table.device, table.dtype, (n1, self.iterate.u.shape[2], n2))
 
     def _has_room(self) -> bool:
-        """Whether float64 tables fit beside the float32 ones, on every process."""
+        """Return whether float64 tables fit beside the float32 ones, on every process."""
         lacks = not can_widen(self.log_r)
         return not bool(
             self.communicator.max(torch.tensor([lacks], device=self.log_r.device).int())
         )
 
     def _widen(self) -> None:
-        """Continue in float64."""
+        """Convert the tables to float64."""
         self.iterate.convert(torch.float64)
         self.backend = self.given or self._fastest_backend()
         self._replace(Tensor.double)
         self.best_at.fill_(self.iteration)
 
     def _replace(self, by: Callable[[Tensor], Tensor]) -> None:
-        self.log_r = by(self.log_r)  # In turn: at most one table exists twice.
+        self.log_r = by(self.log_r)  # One after the other, so that at most one table exists twice.
         self.previous = by(self.previous)
         self.mean_log_u, self.mean_log_v = by(self.mean_log_u), by(self.mean_log_v)
         self.age = by(self.age)
@@ -266,7 +266,7 @@ class _Run:
 def agreed(
     reason: Reason | None, communicator: Communicator, device: torch.device
 ) -> Reason | None:
-    """Return one reason on all processes, if any has one: clocks differ."""
+    """Return the same reason on all processes if any has one, because clocks differ."""
     if communicator is LOCAL:
         return reason
     reasons = list(Reason)

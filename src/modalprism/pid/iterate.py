@@ -1,6 +1,6 @@
-"""Factored couplings of a batch of problems, as proportional fitting changes them.
+"""Factored couplings of a batch of problems, the iterates of proportional fitting.
 
-An iterate is q(x₁,x₂,y) = p(x₁) u(x₁,y) k(x₁,x₂) v(x₂,y) p(x₂), so that r = p(x₁) k p(x₂) starts
+An iterate is q(x₁,x₂,y) = p(x₁) u(x₁,y) k(x₁,x₂) v(x₂,y) p(x₂), so r = p(x₁) k p(x₂) starts
 from k = 1 and rare symbols cause no small numbers. Proportional fitting of every class is
 
     u ← p(y|x₁) ⊘ (k (p(x₂) ∘ v)),    v ← p(y|x₂) ⊘ (kᵀ (p(x₁) ∘ u)),
@@ -9,9 +9,9 @@ and the mixture of the slices over y is r ∘ s with s = u vᵀ. A backend compu
 (`torch_backend`); this module holds the tables and the conventions that all backends share.
 
 *No underflow.* A denormal number costs a hundred normal ones. A positive posterior p(y|x) below ten
-times the square root of the smallest normal number is therefore raised to that, so that products
-u v stay normal: in float32 it is 1e-18, far below what a float32 iterate can distinguish from 0.
-The range of ln k is limited for the same reason. The certificate uses the original marginals.
+times the square root of the smallest normal number is therefore raised to that value, which keeps
+products u v normal: in float32 it is 1e-18, far below what a float32 iterate can distinguish from
+0. The range of ln k is limited for the same reason. The certificate uses the original marginals.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Tile = tuple[slice, slice, slice]
 
 
 class Step(Protocol):
-    """A rule that rewrites the kernel, one tile at a time."""
+    """Rule that rewrites the kernel, one tile at a time."""
 
     def __call__(self, tile: Tile, s: Tensor) -> None:
         """Write ``kernel[tile]``, given s on the tile, which may be overwritten."""
@@ -56,7 +56,7 @@ class Iterate:
     u, v : Tensor
         (B, n1, C) and (B, C, n2): the scalings, of which v was fitted last.
     fitted : Tensor
-        (B, n1, C): u fitted once more, to the k and v before the last update or to the present
+        (B, n1, C): u fitted once more, to the k and v before the last update or to the current
         ones.
     weighted : Tensor
         (B, C, n2): p(x₂) v.
@@ -75,12 +75,12 @@ class Iterate:
         self._set_constants(dtype)
         batch, n1, n2 = p_x1y.shape[0], p_x1y.shape[1], p_x2y.shape[1]
         self.kernel = torch.ones(batch, n1, n2, dtype=dtype, device=p_x1y.device)
-        # Since Σ p(x₁) p(y|x₁) = p(y), from here u and v both keep to about √p(y).
+        # Since Σ p(x₁) p(y|x₁) = p(y), u and v both remain near √p(y) from this start.
         self._set_v(p_x2y.sum(1).sqrt().to(dtype)[:, :, None].expand(-1, -1, n2))
         self.u = self.fitted = self.first
 
     def update(self, u: Tensor, fitted: Tensor, total: Tensor) -> None:
-        """Take what a backend's sweep returned: set u, and fit v to the products of all rows."""
+        """Set u from a backend's sweep, and fit v to the products of all rows."""
         self.u, self.fitted = u, fitted
         total = self._communicator.sum(total)
         self._set_v(torch.div(self._second, total.clamp_(min=self.tiny), out=total))
@@ -90,7 +90,7 @@ class Iterate:
         return torch.div(self.first[:, rows], product.clamp_(min=self.tiny), out=product)
 
     def log(self, s: Tensor) -> Tensor:
-        """Return ln s in place, and a very negative number where s is 0."""
+        """Return ln s in place, with a very negative number where s is 0."""
         return s.clamp_(min=self.least_s).log_()
 
     def write(self, tile: Tile, log_kernel: Tensor) -> None:
@@ -98,12 +98,12 @@ class Iterate:
         torch.exp(log_kernel.clamp_(*self.log_range), out=self.kernel[tile])
 
     def lag(self, u: Tensor) -> Tensor:
-        """Σ p(x₁,y) |fitted/u − 1|, (B,): how far the rows were off after v was fitted to u."""
+        """Return Σ p(x₁,y) |fitted/u − 1|, (B,): the error of the rows after v was fitted to u."""
         off = (self.fitted - u).abs_().div_(u.clamp(min=self.tiny)).mul_(self.first)
         return self._communicator.sum(torch.bmm(self.p_x1.mT, off).sum((1, 2)))
 
     def mass(self) -> Tensor:
-        """Σ r, (B,)."""
+        """Return Σ r, (B,)."""
         mass = torch.bmm(self.p_x1.mT, torch.bmm(self.kernel, self.p_x2.mT)).flatten()
         return self._communicator.sum(mass)
 
@@ -136,6 +136,6 @@ class Iterate:
 
 
 def _posterior(p_xy: Tensor, p_x: Tensor, dtype: torch.dtype) -> Tensor:
-    """p(y|x); 0 where p(x) is 0."""
+    """Return p(y|x); 0 where p(x) is 0."""
     least = 10 * math.sqrt(torch.finfo(dtype).tiny)
     return torch.where(p_xy > 0, (p_xy / p_x).clamp(min=least), 0.0).to(dtype)

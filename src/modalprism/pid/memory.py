@@ -1,4 +1,4 @@
-"""Memory: the bytes that a problem takes and that are available, compared before allocating."""
+"""Memory checks: needed and available bytes, compared before allocation."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from modalprism.pid.cost import factorisation_seconds
 
 Shape = tuple[int, int, int]  # (n1, n2, C)
 
-FLOAT32_TOL = 5e-5  # Nats. Down to 1e-5 either type took the same iterations, but on sharp tables.
+FLOAT32_TOL = 5e-5  # Nats. Down to 1e-5 both types took equal iterations, except on sharp tables.
 # n₁×n₂ tables alive at once. Fitting: k, ln r and the ln r before it. Newton: slacks, multipliers,
 # their weights, steps and predictions.
 _FITTING_TABLES, _NEWTON_TABLES = 3, 16
 _SCALINGS = 16  # (n₁+n₂)×C float64 tables: marginals, potentials, scalings and their means
-_COUPLING_TABLES = 3  # for each problem of a batch, while the answers are sorted
-_BLOCKS, _DEVICE_BLOCKS = 1 << 25, 1 << 31  # of q, formed at a time by a certificate
-_WIDENING = 16  # Bytes a cell: from three float32 tables to float64 ones, one after the other.
+_COUPLING_TABLES = 3  # for each problem of a batch, while the solutions are sorted
+_BLOCKS, _DEVICE_BLOCKS = 1 << 25, 1 << 31  # of q, formed at a time by the certificate
+_WIDENING = 16  # Bytes per cell while three float32 tables become float64 in turn.
 _SMALL = 1 << 26
 
 
 def newton_bytes(shape: Shape, batch: int, device: torch.device) -> int:
-    """Bytes that Newton's method allocates for `batch` problems of shape (n1, n2, C)."""
+    """Return the bytes that Newton's method allocates for `batch` problems of shape (n1, n2, C)."""
     n1, n2, n_classes = shape
     blocks = 2 * (n1 + n2) * n_classes**2
     seconds = factorisation_seconds(max(n1, n2), min(n1, n2), n_classes)
@@ -35,10 +35,10 @@ def newton_bytes(shape: Shape, batch: int, device: torch.device) -> int:
 
 
 def ipfp_bytes(shape: Shape, batch: int, device: torch.device, tol: float = 0.0) -> int:
-    """Bytes that proportional fitting allocates for `batch` problems of shape (n1, n2, C).
+    """Return the bytes of proportional fitting for `batch` problems of shape (n1, n2, C).
 
-    From a tolerance of 5e-5 nats on, the tables are float32. They become float64 only where there
-    is room for it, which is not counted here.
+    The tables are float32 from a tolerance of 5e-5 nats on. The conversion to float64 happens only
+    if it fits, and is not counted here.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def ipfp_bytes(shape: Shape, batch: int, device: torch.device, tol: float = 0.0)
 
 
 def _common_bytes(shape: Shape, batch: int, device: torch.device, cell: int, tables: int) -> int:
-    """Bytes of the tables of n1 × n2 cells, the scalings, and the blocks of a certificate."""
+    """Return the bytes of the n1 × n2 tables, the scalings, and the certificate's blocks."""
     n1, n2, n_classes = shape
     couplings = _COUPLING_TABLES * batch if batch > 1 else 0
     scalings = _SCALINGS * batch * (n1 + n2) * n_classes
@@ -60,7 +60,7 @@ def _common_bytes(shape: Shape, batch: int, device: torch.device, cell: int, tab
 
 
 def can_widen(table: Tensor) -> bool:
-    """Whether three float32 tables like this one can become float64 on their device."""
+    """Return whether three float32 tables like this one can become float64 on their device."""
     more = _WIDENING * table.numel()
     if more <= _SMALL:
         return True
@@ -69,15 +69,15 @@ def can_widen(table: Tensor) -> bool:
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Bytes free on a device, or None if the system does not report them."""
+    """Return the free bytes of a device, or None if the system does not report them."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return free_memory() if device.type == "cpu" else None
 
 
 def fits(needed: int, device: torch.device) -> bool:
-    """Whether so many bytes are available on a device."""
-    if needed <= _SMALL:  # Asking the system takes as long as solving a small problem.
+    """Return whether so many bytes are available on a device."""
+    if needed <= _SMALL:  # The query takes as long as solving a small problem.
         return True
     available = available_bytes(device)
     return available is None or needed <= available
@@ -95,16 +95,16 @@ def check_fits(
     Parameters
     ----------
     needed : int
-        Bytes that it takes.
+        Bytes that the problem needs.
     shape, batch, device
-        (n1, n2, C) of the problem, the number of problems, and where they are solved.
+        (n1, n2, C) of the problem, the number of problems, and their device.
     advice : str, optional
-        What to do about it.
+        Remedy for the message.
 
     Raises
     ------
     InputError
-        If it does not fit; the message says how much it takes and how much there is.
+        If the problem does not fit; the message has the needed and the available memory.
     """
     if fits(needed, device):
         return

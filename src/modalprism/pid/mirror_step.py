@@ -10,23 +10,23 @@ from modalprism.pid.iterate import Iterate, Tile
 
 
 class PlainStep:
-    """The unaccelerated step r ← r ∘ s."""
+    """Unaccelerated step r ← r ∘ s."""
 
     def __init__(self, iterate: Iterate) -> None:
         self._iterate = iterate
 
     def __call__(self, tile: Tile, s: Tensor) -> None:
-        """Write ``kernel[tile]``, given s on it."""
+        """Write ``kernel[tile]``, given s on the tile."""
         self._iterate.kernel[tile].mul_(s)
 
 
 class MirrorStep:
-    """An accelerated step of ln r.
+    """Accelerated step of ln r.
 
     Parameters
     ----------
     iterate : Iterate
-        Its kernel is rewritten.
+        Iterate whose kernel is rewritten.
     acceleration : Acceleration
         Extrapolates ln r.
     log_r, previous : Tensor
@@ -34,13 +34,13 @@ class MirrorStep:
     weight : Tensor
         (B, 1, 1): weight of the extrapolation.
     measure : bool
-        Whether to compute `progress`, which takes a few more passes.
+        Whether to compute `progress`, which costs a few more passes.
 
     Attributes
     ----------
     progress : Tensor
-        (2, B, 1, 1), over the rows that were visited: Σ r |ln s|, the distance that r would move
-        without acceleration; and the ascent of the objective along the extrapolation.
+        (2, B, 1, 1), over the visited rows: Σ r |ln s|, the distance of the unaccelerated step;
+        and the ascent of the objective along the extrapolation.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class MirrorStep:
         self._iterate = iterate
 
     def __call__(self, tile: Tile, s: Tensor) -> None:
-        """Write ``kernel[tile]``, given s on it, which is overwritten."""
+        """Write ``kernel[tile]``, given s on the tile; s is overwritten."""
         iterate, (moved, ascent) = self._iterate, self.progress
         log_s = iterate.log(s)
         log_r, previous = self.log_r[tile], self.previous[tile]

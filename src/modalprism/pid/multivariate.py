@@ -1,4 +1,4 @@
-"""Decompositions of more than two sources, two at a time, and of two given a third variable."""
+"""Decompositions of several sources, two at a time, and of two sources given a third variable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modalprism.pid.stopping import Reason
 def decompose_each_against_rest(
     joint: ArrayLike, **options: Unpack[Options]
 ) -> tuple[Decomposition, ...]:
-    """Decompose, for each of several sources, the information of it and of all others together.
+    """Decompose each of several sources against all others together.
 
     In the m-th result source 1 is X_m and source 2 all the others as one: ``unique[0]`` is the
     information of X_m only, ``unique[1]`` that of the others without it, and synergy needs X_m and
@@ -61,8 +61,8 @@ def decompose_pairs(
 ) -> dict[tuple[int, int], Decomposition]:
     """Decompose the information of each pair of several sources, with the others summed out.
 
-    Information that needs three sources or more is in no pair: for the parity of three bits, all
-    atoms of all pairs are 0.
+    Pairs do not contain information that needs three or more sources: for the parity of three
+    bits, all atoms of all pairs are 0.
 
     Parameters
     ----------
@@ -108,11 +108,11 @@ def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decom
     and q(x₂,y,z) = p(x₂,y,z). The atoms keep every sum of the chain rule: R + U₁ = I(X₁;Y|Z),
     R + U₂ = I(X₂;Y|Z), and all four make I(X₁X₂;Y|Z) = I(X₁X₂Z;Y) − I(Z;Y).
 
-    Conditioning removes what the sources share with Z and adds what they have only together with
-    it, so an atom may be smaller or larger than without Z. It is not the decomposition of (X₁,Z)
-    and (X₂,Z), where a coupling may give the two a different z. `contribution` and `share` are
-    those of the mean atoms. With few examples for a z, the bias of a table of counts is that of
-    these few.
+    Conditioning removes information shared with Z and adds information available only together with
+    Z, so an atom may be smaller or larger than without Z. It differs from the decomposition of
+    (X₁,Z) and (X₂,Z), where a coupling may give the two a different z. `contribution` and `share`
+    are those of the mean atoms. Counts of few examples for a z have the bias of a table of these
+    few.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decom
     Returns
     -------
     Decomposition
-        In the unit of `base`; `iterations` are those of all z together, and `solver` names each
-        that ran.
+        In the unit of `base`; `iterations` is the sum over all z, and `solver` names each
+        solver that ran.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decom
 
 
 def _reason(given: list[Decomposition], within: bool) -> Reason:
-    """Return why a mean is as it is: converged if its gap is, whatever each of them is."""
+    """Return the reason of a mean: converged if the mean gap is small enough."""
     open_ends = [d.stopped for d in given if not d.converged]
     return Reason.CONVERGED if within or not open_ends else open_ends[0]
 
@@ -176,8 +176,8 @@ def _reason(given: list[Decomposition], within: bool) -> Reason:
 def _each_and_rest(table: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """Yield p(x_m, rest, y) for each source m, without the states of the rest that never occur.
 
-    The rest has as many states as its sources have together, most of them unused where the table
-    is sparse; the solver's work and memory grow with them.
+    The rest has as many states as its sources have combinations. Most are unused in a sparse
+    table, and the solver's work and memory grow with them.
     """
     for m in range(table.ndim - 1):
         each = np.moveaxis(table, m, 0)

@@ -1,4 +1,4 @@
-"""A structured primal–dual interior-point method, which solves to machine precision.
+"""Structured primal–dual interior-point method, accurate to machine precision.
 
 The dual problem maximises Σ p(x₁,y) α + Σ p(x₂,y) β subject to s(x₁,x₂) = Σ_y p(y) e^{α+β} ≤ 1 for
 every pair of states (see `certificate`). With slacks ρ = 1 − s and multipliers R, which are the
@@ -10,8 +10,8 @@ with t = p(y) e^{α+β}. Newton's method follows them as μ decreases, with Mehr
 corrector (1992, doi:10.1137/0802028) and one centrality corrector of Gondzio's (1996,
 doi:10.1007/BF00249643). The tensor n₁×n₂×C is never formed; `newton_system` solves for the step.
 
-μ is not driven below what the tolerance needs, because the system is then worse conditioned.
-Where rounding ends the progress, the solver stops with `Reason.ACCURACY`.
+μ does not fall below the value that the tolerance needs, because a smaller μ has a worse
+conditioned system. If rounding ends the progress, the solver stops with `Reason.ACCURACY`.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from modalprism.pid.stopping import Reason, Watch
 
 @dataclass(frozen=True)
 class PathFollowing:
-    """Parameters of the central path; the defaults have been measured.
+    """Parameters of the central path; the defaults were chosen by measurement.
 
     Parameters
     ----------
     first_slack : float
-        Least slack ρ to start from.
+        Smallest slack ρ at the start.
     least_centring : float
-        Smallest factor by which μ may change in one iteration: a longer stride loses the path.
+        Smallest factor by which μ may change in one iteration: a larger reduction leaves the path.
     boundary : float
-        Fraction of the way to the boundary that a step may take.
+        Largest fraction of the distance to the boundary in one step.
     longest_step : float
         Largest change of a potential in one iteration, in nats.
     least_barrier : float
-        Smallest n₁ n₂ μ aimed at, in units of the tolerance.
+        Smallest target of n₁ n₂ μ, in units of the tolerance.
     accuracy : float
-        Residual to which the steps are solved, in units of n₁ n₂ μ.
+        Residual of the steps, in units of n₁ n₂ μ.
     negligible : float
         Mass of the smallest cells of a marginal, in units of the tolerance, that the iteration
         leaves out; the bounds account for them.
@@ -66,7 +66,7 @@ class PathFollowing:
 
 
 class _Point:
-    """An iterate: potentials (−inf outside the support), slacks, multipliers, and products.
+    """Iterate: potentials (−inf outside the support), slacks, multipliers, and products.
 
     Attributes
     ----------
@@ -88,13 +88,13 @@ class _Point:
         self.barrier = float(np.vdot(R, rho))
 
     def missed_mass(self) -> float:
-        """Mass by which the coupling misses the marginals."""
+        """Total residual of the marginals, a mass."""
         return float(np.abs(self.missed[0]).sum() + np.abs(self.missed[1]).sum())
 
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A direction, and the step lengths of the slacks and of the multipliers."""
+    """Direction, and step lengths of the slacks and of the multipliers."""
 
     d_alpha: Array
     d_beta: Array
@@ -120,16 +120,16 @@ def solve_newton(
         Parameters of the central path.
     """
     path = path or PathFollowing()
-    # Overflow, underflow and nan end a step, not the run: their effects are checked there.
+    # Overflow, underflow and nan end a step, not the run; each step checks for them.
     with np.errstate(all="ignore"):
         if p_x1y.shape[1] >= p_x2y.shape[1]:
             return _follow(p_x1y, p_x2y, watch, path)
-        # The states of the larger source are eliminated, and that is the first.
+        # The larger source comes first, because the states of the first are eliminated.
         return swapped(_follow(p_x2y, p_x1y, watch, path))
 
 
 def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> Solution:
-    """Follow the central path until the gap is small enough, or does not shrink any more."""
+    """Follow the central path until the gap is small enough or stops shrinking."""
     tol = watch.tol
     problem = _Problem(p_x1y, p_x2y, path.negligible * tol)
     point, progress, iteration = _start(problem, path), _Progress(tol, path.patience), 0
@@ -150,7 +150,7 @@ def _follow(p_x1y: Tensor, p_x2y: Tensor, watch: Watch, path: PathFollowing) -> 
 
 
 class _Progress:
-    """Decides when to evaluate a certificate, and when rounding has ended the progress."""
+    """Rule for when to evaluate a certificate, and when rounding has ended the progress."""
 
     def __init__(self, tol: float, patience: int) -> None:
         self._tol, self._patience = tol, patience
@@ -158,14 +158,14 @@ class _Progress:
         self._stalled = self._late = self._without = 0
 
     def made(self, barrier: float) -> Reason | None:
-        """Record the barrier; return a reason to stop if it no longer shrinks."""
+        """Record the barrier; return a reason to stop if it has stopped shrinking."""
         self._stalled = 0 if barrier < 0.9 * self._least_barrier else self._stalled + 1
         self._least_barrier = min(barrier, self._least_barrier)
-        # Many times the patience: at its floor the barrier rests while the last digits improve.
+        # A multiple of the patience: the last digits improve while the barrier is at its floor.
         return Reason.ACCURACY if self._stalled > 12 * self._patience else None
 
     def promises(self, iteration: int, point: _Point) -> bool:
-        """Whether the gap may be small enough: about the barrier and a tenth of the mass missed."""
+        """Return whether the barrier plus a tenth of the residual is small enough."""
         if iteration > 1 and point.barrier > self._tol:
             return False
         missed = point.missed_mass()
@@ -175,14 +175,14 @@ class _Progress:
         return point.barrier + 0.1 * missed <= self._tol or self._late > self._patience
 
     def proved(self, gap: float) -> Reason | None:
-        """Record a gap; return a reason to stop if it no longer shrinks."""
+        """Record a gap; return a reason to stop if it has stopped shrinking."""
         self._without = self._without + 1 if gap > 0.5 * self._least_gap else 0
         self._least_gap = min(gap, self._least_gap)
         return Reason.ACCURACY if self._without >= self._patience else None
 
 
 class _Problem:
-    """The marginals without their negligible cells, and the best bounds so far."""
+    """Marginals without their negligible cells, and the best bounds so far."""
 
     def __init__(self, p_x1y: Tensor, p_x2y: Tensor, negligible: float) -> None:
         self._whole = p_x1y, p_x2y
@@ -192,7 +192,7 @@ class _Problem:
         self.bounds = Bounds(p_x1y, p_x2y)
 
     def _without_negligible(self, p_xy: Array, mass: float) -> tuple[Array, Array]:
-        """Drop the smallest cells, never a whole class or state; return also what was dropped."""
+        """Drop the smallest cells, never a whole class or state; return the dropped cells too."""
         cells = np.sort(p_xy, axis=None)
         n_dropped = int(np.searchsorted(cells.cumsum(), mass))
         if not n_dropped:
@@ -204,7 +204,7 @@ class _Problem:
 
     def certify(self, point: _Point) -> float:
         """Bound I_Q from an iterate, and return the best gap so far."""
-        # A cell that was left out gets a potential that adds next to nothing to any s.
+        # Dropped cells get a potential with a negligible contribution to every s.
         alpha = _filled(point.alpha, self._dropped_1, point.B, self.p_y)
         beta = _filled(point.beta, self._dropped_2, np.exp(alpha), self.p_y)
         self.bounds.offer_potentials(*(torch.from_numpy(v)[None] for v in (alpha, beta)))
@@ -215,7 +215,7 @@ class _Problem:
 
 
 def _filled(potential: Array, dropped: Array, other: Array, p_y: Array) -> Array:
-    """Give dropped cells a potential by which p(y) e^{α+β} is at most 1e-14."""
+    """Set the potential of dropped cells so that p(y) e^{α+β} is at most 1e-14."""
     if not dropped.any():
         return potential
     return np.where(dropped > 0, np.log(1e-14 / (p_y * other.max(0))), potential)
@@ -229,7 +229,7 @@ def swapped(solution: Solution) -> Solution:
 
 
 def _start(problem: _Problem, path: PathFollowing) -> _Point:
-    """Start inside: α = w₁ ln p(y|x₁)/p(y), β = w₂ ln p(y|x₂)/p(y), w₁ + w₂ = 1.
+    """Return the interior start α = w₁ ln p(y|x₁)/p(y), β = w₂ ln p(y|x₂)/p(y), w₁ + w₂ = 1.
 
     Then s ≤ 1 by Hölder's inequality. The weights are proportional to the information of the
     sources, so that the start is the optimum if only one source is informative.
@@ -293,7 +293,7 @@ def _centred(
     path: PathFollowing,
     towards: Callable[[Array, float, float], _Step],
 ) -> _Step:
-    """Aim once more, at products R ∘ ρ that a longer step would leave too far from μ."""
+    """Correct the products R ∘ ρ that a longer step would leave too far from μ."""
     if min(step.primal, step.dual) > 0.9:
         return step
     aspired = (R + min(1.0, step.dual + 0.3) * step.d_multipliers) * (
@@ -306,6 +306,6 @@ def _centred(
 
 
 def _step_length(x: Array, d_x: Array, boundary: float) -> float:
-    """Largest step, at most 1, that keeps x + step d_x positive."""
+    """Return the largest step, at most 1, that keeps x + step d_x positive."""
     furthest = float((d_x / x).min())
     return 1.0 if furthest >= 0 else min(1.0, -boundary / furthest)

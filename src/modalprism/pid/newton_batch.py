@@ -1,8 +1,9 @@
-"""Newton's method for many small problems of one shape at once, for a GPU.
+"""Newton's method for a batch of small problems of one shape, for a GPU.
 
-One small problem leaves a GPU idle. The central path is followed as in `newton`, with Mehrotra's
-predictor and corrector (1992, doi:10.1137/0802028). Each problem has its own step length, and
-leaves the batch when it is finished. `newton_batch_system` factorises the systems together.
+One small problem does not use a whole GPU. The method follows the central path as `newton` does,
+with Mehrotra's predictor and corrector (1992, doi:10.1137/0802028). Each problem has its own step
+length, and leaves the batch when it is finished. `newton_batch_system` factorises the systems
+together.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from modalprism.pid.newton_batch_system import BatchSystem
 from modalprism.pid.solution import Bounds, Solution, SolutionBuilder
 from modalprism.pid.stopping import Reason, Watch
 
-_CHUNK_ELEMENTS = 1 << 18  # Of the cross blocks of a chunk, float64: they stay in cache,
-_DEVICE_CHUNK_ELEMENTS = 1 << 25  # or in the memory of a card.
-_PATIENCE = 12  # Iterations without progress of the barrier or of the gap, after which to give up.
+_CHUNK_ELEMENTS = 1 << 18  # Size of the cross blocks of a chunk, float64: in cache,
+_DEVICE_CHUNK_ELEMENTS = 1 << 25  # or in the memory of a GPU.
+_PATIENCE = 12  # Iterations without progress of the barrier or of the gap before the solver stops.
 
 
 def solve_newton_batch(
@@ -31,11 +32,11 @@ def solve_newton_batch(
     p_x1y, p_x2y : Tensor
         (B, n1, C) and (B, n2, C): the marginals of a `Problem`, on any device.
     watch : Watch
-        Stopping conditions; each problem also stops when its own gap is small enough.
+        Stopping conditions; each problem also stops when it reaches the gap.
     path : PathFollowing, optional
         Parameters of the central path.
     """
-    if p_x1y.shape[1] < p_x2y.shape[1]:  # The larger source is eliminated, and that is the first.
+    if p_x1y.shape[1] < p_x2y.shape[1]:  # The first source is eliminated.
         return swapped(solve_newton_batch(p_x2y, p_x1y, watch, path=path))
     builder, path = SolutionBuilder(), path or PathFollowing()
     batch, n1, n_classes = p_x1y.shape
@@ -82,7 +83,7 @@ class _Run:
         self.since = torch.zeros_like(problems)
 
     def finish(self, builder: SolutionBuilder, iteration: int, reason: Reason | None) -> bool:
-        """Add the finished problems to the solution; return whether those were all."""
+        """Add the finished problems to the solution; return whether all are finished."""
         barrier = (self.R * self.rho).sum((1, 2))
         promising = (barrier <= self.tol) | (iteration == 1) | self.failed | (reason is not None)
         promising |= self.since >= _PATIENCE
@@ -136,7 +137,7 @@ class _Run:
         )
         dual = _step_length(R, d_R, boundary)
         sound = system.sound & largest.isfinite() & d_R.isfinite().all(2).all(1)
-        self.failed |= ~sound  # and stays where it is
+        self.failed |= ~sound  # and does not move
         whole = sound[:, None, None]
         self.alpha = torch.where(whole, self.alpha + primal * d_alpha, self.alpha)
         self.beta = torch.where(whole, self.beta + primal * d_beta, self.beta)
@@ -158,6 +159,6 @@ class _Run:
 
 
 def _step_length(x: Tensor, d_x: Tensor, boundary: float) -> Tensor:
-    """Largest step of each problem, (B, 1, 1), at most 1, that keeps x + step d_x positive."""
+    """Return the largest step per problem, (B, 1, 1), at most 1, that keeps x + step d_x > 0."""
     furthest = torch.where(d_x < 0, d_x / x, 0.0).amin((1, 2), keepdim=True)
     return torch.where(furthest < 0, -boundary / furthest, 1.0).clamp(max=1.0)

@@ -1,4 +1,4 @@
-"""The linear systems of a batch of Newton steps, and their Cholesky factors.
+"""Linear systems of a batch of Newton steps, and their Cholesky factors.
 
 The system is that of `newton_system`, with a batch dimension in front. The blocks of the first
 source are eliminated through their own factors, and the Schur complement of the second source,
@@ -16,7 +16,7 @@ _REFINEMENTS = 2
 
 
 class BatchSystem:
-    """The systems at one iterate of a batch, factorised.
+    """Factorised systems at one iterate of a batch.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class BatchSystem:
     Attributes
     ----------
     sound : Tensor
-        (b,), bool: whether the factors exist; what `solve` returns elsewhere means nothing.
+        (b,), bool: whether the factors exist; ignore the results of `solve` elsewhere.
     """
 
     def __init__(self, A: Tensor, B: Tensor, R: Tensor, W: Tensor) -> None:
@@ -44,7 +44,7 @@ class BatchSystem:
         x, y = (torch.arange(n, device=A.device) for n in (n2, n_classes))
         whole = A.new_zeros(batch, n2, n_classes, n2, n_classes)
         whole[:, x, :, x, :] = second.transpose(0, 1)
-        # (α + c, β − c) is free in every class: a weight of its own takes that freedom away.
+        # (α + c, β − c) is free in every class: an added weight fixes it.
         used = (B > 0).to(B)
         diagonal = second.diagonal(dim1=2, dim2=3)
         weight = (used * diagonal).mean(1, keepdim=True) / n2
@@ -61,7 +61,7 @@ class BatchSystem:
         self.sound &= failed == 0
 
     def solve(self, r1: Tensor, r2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Solve for dα, (b, n1, C), and dβ, (b, n2, C); and return ds, (b, n1, n2), besides."""
+        """Return dα, (b, n1, C), dβ, (b, n2, C), and ds, (b, n1, n2)."""
         x1, x2 = self._substitute(r1, r2)
         for _ in range(_REFINEMENTS):
             p1, p2, _ = self._product(x1, x2)
@@ -70,7 +70,7 @@ class BatchSystem:
         return x1, x2, self._slacks(x1, x2)
 
     def _substitute(self, r1: Tensor, r2: Tensor) -> tuple[Tensor, Tensor]:
-        """Forward and backward substitution."""
+        """Substitute forward and backward."""
         batch = len(r1)
         inner = torch.linalg.solve_triangular(self._factor_1, r1[..., None], upper=False)
         eliminated = self._eliminated.reshape(batch, -1, r2[0].numel())
@@ -85,7 +85,7 @@ class BatchSystem:
         return (A * d_alpha) @ B.mT + A @ (B * d_beta).mT
 
     def _product(self, d_alpha: Tensor, d_beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Product of the systems with vectors."""
+        """Return the product of the systems with vectors."""
         A, B, R = self._A, self._B, self._R
         A_d, B_d, d_s = A * d_alpha, B * d_beta, self._slacks(d_alpha, d_beta)
         W_ds = self._W * d_s
@@ -94,7 +94,7 @@ class BatchSystem:
         return first, second, d_s
 
     def _cross(self) -> Tensor:
-        """Off-diagonal blocks, (b, n1, C, n2 C)."""
+        """Return the off-diagonal blocks, (b, n1, C, n2 C)."""
         A, B, W, R = self._A, self._B, self._W, self._R
         (batch, n1, n_classes), n2 = A.shape, B.shape[1]
         block = W[:, :, None, :, None] * B.mT[:, None, :, :, None]
@@ -105,7 +105,7 @@ class BatchSystem:
 
 
 def _blocks(A: Tensor, W: Tensor, B: Tensor, diagonal: Tensor) -> Tensor:
-    """Σ_{x₂} W t tᵀ + diagonal, for every x₁: (b, n1, C, C)."""
+    """Return Σ_{x₂} W t tᵀ + diagonal, for every x₁: (b, n1, C, C)."""
     batch, n1, n_classes = A.shape
     B_yz = (B[..., :, None] * B[..., None, :]).reshape(batch, -1, n_classes**2)
     blocks = (W @ B_yz).reshape(batch, n1, n_classes, n_classes)

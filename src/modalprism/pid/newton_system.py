@@ -1,4 +1,4 @@
-"""The linear system of a Newton step, and two ways to solve it.
+"""Linear system of a Newton step, with two preconditioners.
 
 With t(x₁,x₂,y) = p(y) e^{α+β} = A(x₁,y) B(x₂,y), multipliers R and W = R ⊘ ρ, eliminating slacks
 and multipliers from the conditions of optimality leaves, for the step (dα, dβ),
@@ -30,15 +30,15 @@ Pair = tuple[Array, Array]
 
 _MOST_REFINEMENTS, _MOST_SWEEPS = 12, 5_000
 _FIRST_SHIFT, _LAST_SHIFT = 1e-14, 1e-6
-_SHARED = 1e9  # Multiplications from which on a second thread pays.
+_SHARED = 1e9  # From this number of multiplications on, a second thread saves time.
 
 
 class SingularError(ArithmeticError):
-    """The system is too close to singular to be factorised."""
+    """Raised if the system is too close to singular to be factorised."""
 
 
 class System:
-    """The system at one iterate: its product with a vector, and its blocks.
+    """System at one iterate: its product with a vector, and its blocks.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class System:
         self.A, self.B, self.R, self.W, self.RB, self.RA = A, B, R, W, RB, RA
 
     def product(self, d_alpha: Array, d_beta: Array) -> tuple[Array, Array, Array]:
-        """Product of the system with a vector, (n1, C) and (n2, C), and ds, (n1, n2)."""
+        """Return the product of the system with a vector, (n1, C) and (n2, C), and ds, (n1, n2)."""
         A, B, R = self.A, self.B, self.R
         A_d, B_d = A * d_alpha, B * d_beta
         d_s = A_d @ B.T
@@ -65,13 +65,13 @@ class System:
         return first, second, d_s
 
     def blocks(self) -> Pair:
-        """Diagonal blocks, (n1, C, C) and (n2, C, C), with a one where there is no unknown."""
+        """Return the diagonal blocks, (n1, C, C) and (n2, C, C), with a one outside the support."""
         A, B, W = self.A, self.B, self.W
         first = _blocks(A, W, B, A * self.RB)
         return first, _blocks(B, W.T, A, B * self.RA)
 
     def cross(self) -> Array:
-        """Off-diagonal block, (n1, C, n2, C)."""
+        """Return the off-diagonal block, (n1, C, n2, C)."""
         A, B = self.A, self.B
         A_yz = A[:, :, None] * A[:, None, :]
         B_yz = (B[:, :, None] * B[:, None, :]).transpose(1, 0, 2)
@@ -82,7 +82,7 @@ class System:
 
 
 def _blocks(A: Array, W: Array, B: Array, diagonal: Array) -> Array:
-    """Σ_{x₂} W t tᵀ + diagonal, for every x₁: (n1, C, C)."""
+    """Return Σ_{x₂} W t tᵀ + diagonal, for every x₁: (n1, C, C)."""
     (n1, C), n2 = A.shape, B.shape[0]
     B_yz = (B[:, :, None] * B[:, None, :]).reshape(n2, C * C)
     blocks: Array = (W @ B_yz).reshape(n1, C, C)
@@ -93,10 +93,10 @@ def _blocks(A: Array, W: Array, B: Array, diagonal: Array) -> Array:
 
 
 class Preconditioner(Protocol):
-    """An approximate inverse of the system, symmetric and positive definite."""
+    """Approximate inverse of the system, symmetric and positive definite."""
 
     def __call__(self, r1: Array, r2: Array) -> Pair:
-        """Apply it to a right-hand side."""
+        """Apply the preconditioner to a right-hand side."""
 
 
 class DenseFactor:
@@ -140,7 +140,7 @@ class DenseFactor:
         inner = (self._inverse @ r1[:, :, None]).ravel()
         right = r2.ravel()[self._free] - self._eliminated.T @ inner
         x2 = np.zeros(r2.size)
-        solved, _ = dpotrs(self._factor.T, right)  # The transpose is upper, and in Fortran's order.
+        solved, _ = dpotrs(self._factor.T, right)  # The transpose has Fortran order.
         x2[self._free] = solved
         inner -= self._eliminated @ solved
         x1 = self._inverse.transpose(0, 2, 1) @ inner.reshape(*r1.shape, 1)
@@ -148,7 +148,7 @@ class DenseFactor:
 
 
 def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
-    """Cholesky factor of a matrix, its diagonal shifted as little as makes it definite."""
+    """Return the Cholesky factor of a matrix, with the smallest shift that makes it definite."""
     diagonal = matrix.diagonal().copy()
     shift = _FIRST_SHIFT
     while shift <= _LAST_SHIFT:
@@ -160,11 +160,11 @@ def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
     raise SingularError
 
 
-# Torch factorises large matrices, on all its threads.
+# torch factorises large matrices on all its threads.
 
 
 def _gram(matrix: Array) -> Array:
-    """MᵀM."""
+    """Return MᵀM."""
     if matrix.size * matrix.shape[1] < _SHARED:
         return np.asarray(matrix.T @ matrix, dtype=np.float64)
     tensor = torch.from_numpy(matrix)
@@ -173,7 +173,7 @@ def _gram(matrix: Array) -> Array:
 
 
 def _cholesky(matrix: Array) -> Array:
-    """Lower Cholesky factor."""
+    """Return the lower Cholesky factor."""
     if matrix.size * len(matrix) < _SHARED:
         return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
     with all_threads():
@@ -194,7 +194,7 @@ class GaussSeidel:
             raise SingularError from error
 
     def __call__(self, r1: Array, r2: Array) -> Pair:
-        """Sweep over the sources forth and back."""
+        """Sweep over the sources forward and backward."""
         A, B, R, W = self._system.A, self._system.B, self._system.R, self._system.W
         x1 = _each(self._first, r1)
         A_x = A * x1
@@ -214,10 +214,10 @@ def _each(blocks: Array, vectors: Array) -> Array:
 
 
 class StepSolver:
-    """Solves for the steps of one iteration, with the preconditioner that is expected to be faster.
+    """Solver of the steps of one iteration, with the preconditioner of lower expected cost.
 
-    Sweeps are cheap, and sufficient while the path is far from its end. If they do not converge in
-    the expected time, one factorisation takes over.
+    Sweeps are cheap, and sufficient far from the end of the path. If they do not converge in
+    the expected time, one factorisation replaces them.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ class StepSolver:
         self._may_factorise = False
 
     def __call__(self, r1: Array, r2: Array, accuracy: float) -> tuple[Array, Array, Array]:
-        """Solve, as `conjugate_gradients` does."""
+        """Solve as `conjugate_gradients` does."""
         for _ in range(2):
             step, solved = conjugate_gradients(
                 self._system, self._preconditioner, r1, r2, accuracy, self._most_iterations
@@ -274,14 +274,14 @@ def conjugate_gradients(
     r1, r2 : ndarray
         (n1, C) and (n2, C), float64: the right-hand side.
     accuracy : float
-        Sum of absolute residuals to stop at, which is the mass by which marginals are missed.
+        Sum of absolute residuals to stop at, the residual mass of the marginals.
     most_iterations : int
-        Iterations to stop at in any case.
+        Largest number of iterations.
 
     Returns
     -------
     step : tuple of ndarray
-        dα, (n1, C), and dβ, (n2, C), which solve the system; and ds, (n1, n2), that they make.
+        dα, (n1, C), and dβ, (n2, C), which solve the system, and their ds, (n1, n2).
     solved : bool
         Whether the accuracy was reached.
     """
@@ -297,7 +297,7 @@ def conjugate_gradients(
         d1, d2 = z1 + descent / previous * d1, z2 + descent / previous * d2
         product1, product2, change = system.product(d1, d2)
         curvature = float(np.vdot(d1, product1) + np.vdot(d2, product2))
-        if not curvature > 0:  # Rounding is all that is left, or nan.
+        if not curvature > 0:  # Only rounding is left, or nan.
             break
         step = descent / curvature
         x1, x2, d_s = x1 + step * d1, x2 + step * d2, d_s + step * change

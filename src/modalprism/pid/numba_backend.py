@@ -1,8 +1,8 @@
-"""The sweep of a processor, compiled by Numba: `numba_kernel` has the routine for a strip of rows.
+"""Numba backend: the compiled sweep on a processor, one strip of rows per call of `numba_kernel`.
 
-Torch takes a block of rows through eight operations, each of which reads and writes the block in
+torch applies eight operations to a block of rows, and each reads and writes the block in
 cache. Here a tile stays in registers. The strips do not depend on the number of threads, and their
-contributions to v are summed in their order, so that every run gives the same bits.
+contributions to v are summed in a fixed order, so every run gives the same bits.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _SIGNATURE = (
     " float32[:, ::1], float32[:, ::1], float32[:, ::1], float64[::1], float32[:, ::1],"
     " float32[:, ::1], int64, int64, boolean, boolean, float32, float32[::1])"
 )
-_LEAST_STRIP = 128  # Rows: with fewer, the sums of the strips would be as large as the table.
+_LEAST_STRIP = 128  # Rows; with fewer, the sums of the strips would be as large as the table.
 _MOST_STRIPS = 8
 
 
 class NumbaBackend(TorchBackend):
-    """Sweeps float32 tables on a processor."""
+    """Backend for float32 tables on a processor."""
 
     def sweep(
         self, iterate: Iterate, step: Step | None, *, refit: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Sweep in one pass; torch runs steps that are not compiled."""
+        """Sweep in one pass; steps that are not compiled run in torch."""
         if not _is_compiled(iterate, step):
             return super().sweep(iterate, step, refit=refit)
         batch, n1, n2 = iterate.kernel.shape
@@ -72,7 +72,7 @@ class NumbaBackend(TorchBackend):
             numbers[:, 0], numbers[:, 1] = step.acceleration.relaxation, step.weight[:, 0, 0]
         elif step:
             mode = numba_kernel.MULTIPLY
-        # Slices of NumPy arrays, and addresses, are faster than slices of tensors.
+        # NumPy slices and addresses are faster than tensor slices.
         tables = [table.data_ptr() for table in (iterate.kernel, log_r, previous)]
         shared = [(table.data_ptr(), 4 * table[0].numel()) for table in (v, weighted, p_x2)]
         rows_of = [table.numpy() for table in (iterate.p_x1, first, fitted if step else u, u)]
@@ -106,7 +106,7 @@ class NumbaBackend(TorchBackend):
 
 
 def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
-    """Whether the kernel implements the step, and can write to its tables."""
+    """Return whether the kernel implements the step and can write to its tables."""
     if iterate.kernel.dtype != torch.float32 or iterate.kernel.device.type != "cpu":
         return False
     if isinstance(step, MirrorStep):
@@ -117,7 +117,7 @@ def _is_compiled(iterate: Iterate, step: Step | None) -> bool:
 
 
 def _strips(n_rows: int) -> list[slice]:
-    """Cut rows into strips of whole tiles; the cuts depend on the number of rows only."""
+    """Split rows into strips of whole tiles, depending on the number of rows only."""
     n_strips = max(1, min(_MOST_STRIPS, n_rows // _LEAST_STRIP))
     size = _up(math.ceil(n_rows / n_strips), numba_kernel.ROWS)
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
@@ -136,7 +136,7 @@ def _up(number: int, multiple: int) -> int:
 
 
 def _share(work: Callable[[tuple[int, int]], None], tasks: list[tuple[int, int]]) -> None:
-    """Run all tasks in as many threads as torch may use."""
+    """Run all tasks in the threads available to torch."""
     n_threads = min(available_threads(), len(tasks))
     if n_threads < 2:
         for task in tasks:
@@ -148,11 +148,11 @@ def _share(work: Callable[[tuple[int, int]], None], tasks: list[tuple[int, int]]
 
 @cache
 def compiled_sweep() -> Any:
-    """Compile `numba_kernel.sweep_strip`, or load what was compiled before."""
+    """Compile `numba_kernel.sweep_strip`, or load it from the cache."""
     begin = time.perf_counter()
     try:
         compiled = numba.njit(_SIGNATURE, nogil=True, cache=True)(numba_kernel.sweep_strip)
-    except (RuntimeError, OSError) as why:  # No folder to write to, or no room in it.
+    except (RuntimeError, OSError) as why:  # No writable folder, or a full disk.
         logger.debug("the compiled sweep cannot be cached: %s", why)
         compiled = numba.njit(_SIGNATURE, nogil=True)(numba_kernel.sweep_strip)
     logger.debug("The sweep was compiled or loaded in %.1f s", time.perf_counter() - begin)

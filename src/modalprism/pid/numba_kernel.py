@@ -1,15 +1,15 @@
-"""The compiled sweep of a strip of rows, with tiles that stay in registers.
+"""Compiled sweep of a strip of rows, with tiles in registers.
 
-Numba leaves the choice of vector instructions to LLVM. Here they are explicit: the loops of
-`sweep_strip` call routines with addresses, each a few lines of LLVM that keep their sums in
+Numba leaves the choice of vector instructions to LLVM. This module makes them explicit: the loops
+of `sweep_strip` call routines with addresses, each a few lines of LLVM IR with sums in
 registers. A tile has 8 rows and 32 columns, 16 vectors of 16 numbers; AVX-512 has twice as many
-registers, and LLVM splits the vectors on other processors. Eight rows at a time pass through all
-columns, first to fit u, then to add to the product for v, so that k is read from memory once.
+registers, and LLVM splits the vectors on other processors. The sweep processes eight rows at a
+time over all columns, first to fit u, then to add to the product for v. k is read from memory once.
 
-Numba's cache checks the date of this file only, so all functions that it compiles are here.
+All compiled functions are in this file, because Numba's cache checks the date of one file only.
 
-ln and exp are those of Cephes (S. Moshier): a polynomial of the mantissa, and the exponent by the
-bits of the number. They are for normal numbers, and err by less than 2 units in the last place.
+ln and exp are those of Cephes (S. Moshier): a polynomial of the mantissa, and the exponent from
+the bits of the number. They accept normal numbers; the error is below 2 units in the last place.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
@@ -24,7 +24,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 ROWS, COLUMNS = 8, 32  # of a tile
-GROUP = 4  # Classes that are summed over rows at a time.
+GROUP = 4  # Number of classes in one sum over rows.
 SCRATCH = 5 * ROWS * COLUMNS + COLUMNS
 FIT, MULTIPLY, EXTRAPOLATE = range(3)  # the update of k
 
@@ -33,7 +33,7 @@ _HALVES = COLUMNS // _LANES
 _BYTES = 4
 _TILE_BYTES, _ROW_BYTES, _LANES_BYTES = ROWS * COLUMNS * _BYTES, COLUMNS * _BYTES, _LANES * _BYTES
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-# ln 2 in two parts, of which the first has few digits: its multiples are exact.
+# ln 2 in two parts; the first has few digits, so its multiples are exact.
 _LOG_2, _LOG_2_REST = 0.693359375, -2.12194440e-4
 _LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
         -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)  # fmt: skip
@@ -57,7 +57,7 @@ class _Vector:
         return self._with(self.builder.fmul(self.value, other.value))
 
     def times(self, factor, plus):
-        """Return self · factor + plus, in one operation where the processor has it."""
+        """Return self · factor + plus, in one operation if the processor has it."""
         kind = self.value.type
         name, values = f"llvm.fmuladd.v{kind.count}f32", (self.value, factor.value, plus.value)
         return self._with(_call(self.builder, name, kind, *values))
@@ -67,7 +67,7 @@ class _Vector:
         return self._with(ir.Constant(self.value.type, [number] * self.value.type.count))
 
     def beyond(self, sign, other):
-        """Return self where it is beyond the other, else the other."""
+        """Return the larger or smaller of self and the other."""
         test = self.builder.fcmp_ordered(sign, self.value, other.value)
         return self._with(self.builder.select(test, self.value, other.value))
 
@@ -79,7 +79,7 @@ class _Vector:
 
     def log(self):
         build = self.builder
-        # Counted from √½ on, the exponent's bits are those of the nearest power of two.
+        # Relative to √½, the exponent's bits are those of the nearest power of two.
         beyond = build.sub(self._bits(), self._integers(0x3F3504F3))
         exponent = build.ashr(beyond, self._integers(23))
         mantissa = build.sub(self._bits(), build.shl(exponent, self._integers(23)))
@@ -91,7 +91,7 @@ class _Vector:
         return power.times(self.of(_LOG_2), x + rest)
 
     def exp(self):
-        # Beside 1.5 · 2²³ the last bits of a sum are the nearest integer.
+        # After adding 1.5 · 2²³ the last bits are the nearest integer.
         shift = self.of(12582912.0)
         shifted = self.times(self.of(1.4426950408889634), shift)
         whole = shifted - shift
@@ -116,7 +116,7 @@ class _Vector:
 
 
 class _Memory:
-    """Numbers from an address on; places are offsets in numbers."""
+    """Numbers from an address on, with offsets in numbers."""
 
     def __init__(self, builder, address):
         self.builder, self.address = builder, address
@@ -137,7 +137,7 @@ class _Memory:
         self.builder.store(vector.value, pointer, align=_BYTES)
 
     def fetch(self, place):
-        """Prefetch what will soon be read and written."""
+        """Prefetch numbers for reading and writing."""
         hints = (ir.Constant(_INT, hint) for hint in (1, 3, 1))
         pointer = self._pointer(place, ir.IntType(8))
         _call(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, *hints)
@@ -149,7 +149,7 @@ class _Memory:
 
 
 class _Sums:
-    """Sums of a loop, which LLVM keeps in registers."""
+    """Sums of a loop, kept in registers by LLVM."""
 
     def __init__(self, builder, starts):
         self.builder = builder
@@ -181,7 +181,7 @@ def _spread(builder, number, lanes=_LANES):
 
 
 def _routine(write):
-    """Make a function that writes LLVM callable from Numba's loops."""
+    """Make a function that writes LLVM IR callable from Numba's loops."""
 
     def define(_context, *kinds):
         def generate(context, builder, _signature, values):
@@ -223,7 +223,7 @@ def _product(build, tile, w, out, stride):
 
 
 def _add_product(build, tile, w, out, stride, at, lanes):
-    """Add it for as many classes as a vector has lanes."""
+    """Add the product for as many classes as a vector has lanes."""
     places = [build.add(at, build.mul(stride, _number(i))) for i in range(ROWS)]
     sums = _Sums(build, [out.load(place, lanes) for place in places])
     with cgutils.for_range(build, _number(COLUMNS)) as loop:
@@ -257,7 +257,7 @@ def _gather(build, k, stride, n_rows, u, u_stride, total, groups):
 
 @_routine
 def _multiply(build, k, s, tile):
-    """Multiply a vector of k by s; a tile keeps it."""
+    """Multiply a vector of k by s, and store it in a tile."""
     new = _Memory(build, k).load() * _Memory(build, s).load()
     _Memory(build, k).store(new)
     _Memory(build, tile).store(new)
@@ -265,7 +265,7 @@ def _multiply(build, k, s, tile):
 
 @_routine
 def _extrapolate(build, k, log_r, previous, s, tile, p_x2, progress, p_x1, measure, numbers):
-    """Step a vector of ln r, as `MirrorStep` does; a tile keeps the new k."""
+    """Step a vector of ln r as `MirrorStep` does, and store the new k in a tile."""
     k, log_r, previous, s, tile, p_x2, progress = (
         _Memory(build, address) for address in (k, log_r, previous, s, tile, p_x2, progress)
     )
@@ -289,7 +289,7 @@ def _extrapolate(build, k, log_r, previous, s, tile, p_x2, progress, p_x1, measu
 
 @_routine
 def _copy(build, source, stride, target, target_stride, n_rows, n_columns):
-    """Copy a tile; of the last one, no more columns than there are."""
+    """Copy a tile; the last tile may have fewer columns."""
     source, target = _Memory(build, source), _Memory(build, target)
     with cgutils.for_range(build, n_rows) as rows:
         here, there = (build.mul(rows.index, s) for s in (stride, target_stride))
@@ -308,25 +308,26 @@ def sweep_strip(
     scratch, p_x1, first, fitted, u, progress, products, now,
     n2, mode, refit, measure, tiny, numbers,
 ):  # fmt: skip
-    """Take a strip of rows of one problem through a sweep.
+    """Sweep a strip of rows of one problem.
 
     Parameters
     ----------
     kernel, log_r, previous : int
-        Where (n, n2) is: rewritten, unless the mode is to fit.
+        Addresses of (n, n2) tables, rewritten unless the mode is to fit.
     v, weighted, p_x2, total : int
-        Where (tiles, C, 32), (tiles, 32, C₈), (tiles, 32) and (tiles, C₄, 32) are, column tile by
-        column tile, with classes padded to a multiple of 8 and 4; `total` grows by kᵀ (p(x₁) u).
+        Addresses of (tiles, C, 32), (tiles, 32, C₈), (tiles, 32) and (tiles, C₄, 32), by column
+        tile, with classes padded to a multiple of 8 and 4; kᵀ (p(x₁) u) is added to `total`.
     scratch, products, now : array
-        `SCRATCH`, (8, C₈) and (8, C₈) zeros, to work in.
+        Working arrays: `SCRATCH`, (8, C₈) and (8, C₈) zeros.
     p_x1, first, fitted, u : array
-        (n, 1), and (n, C): p(x₁), p(y|x₁), u fitted to the old k, which is given where `refit` is
-        not, and u fitted to the new one.
+        (n, 1), and (n, C): p(x₁), p(y|x₁), u fitted to the old k (an input without `refit`), and
+        u fitted to the new k.
     progress : array
-        (2,), float64: what `MirrorStep.progress` is, added up.
+        (2,), float64: sums of `MirrorStep.progress`.
     n2, mode, refit, measure, tiny, numbers
-        Columns; what becomes of k; whether to fit u to the old k, and to tell; what a smaller
-        product counts as; (5,): ω, the weight, the least s, and ln k at least and at most.
+        Number of columns; update of k; whether to fit u to the old k; whether to compute the
+        progress; lower limit of a product; (5,): ω, the weight, the smallest s, and the smallest
+        and largest ln k.
     """
     (n, n_classes), padded = first.shape, now.shape[1]
     groups, n_tiles = (n_classes + GROUP - 1) // GROUP, (n2 + COLUMNS - 1) // COLUMNS
@@ -355,7 +356,7 @@ def sweep_strip(
                 _scores(now_at, v + j * v_bytes, s, padded, n_classes)
                 at, n_columns = (row * n2 + j * COLUMNS) * _BYTES, min(COLUMNS, n2 - j * COLUMNS)
                 k, r, r0, stride = kernel + at, log_r + at, previous + at, n2
-                if n_columns < COLUMNS:  # In tiles of its own: vectors would go on into other rows.
+                if n_columns < COLUMNS:  # Separate tiles: vectors would reach other rows.
                     for t in range(n_moved):
                         _copy((k, r, r0)[t], n2, part + t * _TILE_BYTES, COLUMNS, n_rows, n_columns)
                     k, r, r0 = part, part + _TILE_BYTES, part + 2 * _TILE_BYTES

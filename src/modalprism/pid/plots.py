@@ -1,6 +1,6 @@
-"""The plot and the notebook table of a decomposition: the only module here that imports plotting.
+"""Plot and notebook table of a decomposition, the only module here that imports plotting.
 
-`Decomposition` imports this module when one of them is asked for.
+`Decomposition` imports this module on demand.
 """
 
 from __future__ import annotations

@@ -5,13 +5,13 @@ problem (see `certificate`), the pointwise union information is
 
     i_∪(x₁,x₂,y) = α(x₁,y) + β(x₂,y) = ln q(y|x₁,x₂)/p(y),
 
-the second by the conditions of optimality, for the optimal coupling q of Bertschinger et al. (2014,
-doi:10.3390/e16042161) wherever it puts x₁ and x₂ together. It is a function of the marginals only,
-and its mean is I_Q under every coupling of them: under the joint p itself too. Hence
+where q is the optimal coupling of Bertschinger et al. (2014, doi:10.3390/e16042161). The second
+equation follows from the conditions of optimality and holds where q(x₁,x₂) > 0. i_∪ is a function
+of the marginals only. Its mean is I_Q under every coupling of them, including the joint p. Hence
 
     r = i₁ + i₂ − i_∪,   u₁ = i_∪ − i₂,   u₂ = i_∪ − i₁,   s = i₁₂ − i_∪
 
-are numbers for each cell whose means under p are the atoms.
+are values per cell whose means under p are the atoms.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ Array = NDArray[np.float64]
 class PointwiseDecomposition:
     """Pointwise atoms of a joint table; their means under `probability` are the atoms.
 
-    A pointwise atom may be negative: a cell may misinform. Where several potentials are optimal, as
-    for a pair (x₁,x₂) to which no optimal coupling gives mass, single cells depend on the solution
-    that was found; their means do not. To look up samples, index with their symbols:
+    A pointwise atom may be negative, because a cell may misinform. Several potentials may be
+    optimal, as for a pair (x₁,x₂) with zero mass in every optimal coupling. Single cells then
+    depend on the solution found; their means do not. To look up samples, index with their symbols:
     ``pointwise.redundancy[x1, x2, y]``.
 
     Parameters
     ----------
     decomposition : Decomposition
-        The atoms themselves, with their certificate.
+        The atoms, with their certificate.
     probability : ndarray
         (n1, n2, C), float64: p(x₁,x₂,y).
     redundancy, synergy, information : ndarray
@@ -63,8 +63,8 @@ class PointwiseDecomposition:
 def decompose_pointwise(joint: ArrayLike, **options: Unpack[Options]) -> PointwiseDecomposition:
     """Split every atom among the cells of a joint table.
 
-    Every cell's r, u and s are shifted by the same amount, at most the gap, so that they sum to the
-    atoms as they are reported.
+    r, u and s of all cells are shifted by the same amount, at most the gap, so that their means
+    equal the reported atoms.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The result of a decomposition: four atoms with their certificate."""
+"""Result of a decomposition: four atoms with their certificate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Row = tuple[str, str | None, float, float, float, str | None]
 
 @dataclass(frozen=True, repr=False)
 class Decomposition:
-    """A certified partial information decomposition of two sources about a target.
+    """Certified partial information decomposition of two sources about a target.
 
     The four atoms follow from the union information I_Q = min I_q(X₁X₂;Y) over the couplings q of
     p(x₁,y) and p(x₂,y) (Bertschinger et al. 2014, doi:10.3390/e16042161). They are never clipped,
@@ -41,13 +41,13 @@ class Decomposition:
     lower, upper : float
         Proven bounds on the union information, in `unit`.
     stopped : Reason
-        Why the solver stopped. The bounds hold whatever the reason.
+        Why the solver stopped. The bounds hold for every reason.
     solver : str
         The solver that ran.
     iterations : int
-        Iterations that it took.
+        Number of iterations.
     unit : str
-        "bit", "nat", or "base-10" and the like.
+        "bit", "nat", or a name such as "base-10".
 
     Examples
     --------
@@ -99,10 +99,10 @@ class Decomposition:
 
     @property
     def contribution(self) -> tuple[float, float]:
-        """C_m = U_m / (U₁+U₂); nan where undetermined.
+        """C_m = U_m / (U₁+U₂); nan if undetermined.
 
-        Each unique atom is proven to within `gap`, so that their sum may be zero as long as it
-        does not exceed twice the gap: then the contribution is undetermined.
+        Each unique atom is proven to within `gap`. If their sum is at most twice the gap, it may be
+        zero, and the contribution is undetermined.
         """
         first, second = self.unique
         total = first + second
@@ -132,7 +132,7 @@ class Decomposition:
         pandas.DataFrame
             Columns ``quantity``; ``source``, None for a quantity of both; ``value``, ``low`` and
             ``high``, float64, with the proven bounds of atoms and union information; ``unit``,
-            None for a fraction. What is unknown or undetermined is nan.
+            None for a fraction. Unknown and undetermined values are nan.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class Decomposition:
         return rows
 
     def to_dict(self, sources: tuple[str, str] = SOURCES) -> dict[str, Any]:
-        """Return all numbers as strict JSON has them: None for what is unknown or undetermined.
+        """Return all numbers for strict JSON, with None for unknown and undetermined values.
 
         Parameters
         ----------
@@ -221,20 +221,20 @@ class Decomposition:
         }
 
     def to_json(self, sources: tuple[str, str] = SOURCES, *, indent: int | None = None) -> str:
-        """Return `to_dict` as strict JSON text, indented by `indent` spaces a level."""
+        """Return `to_dict` as strict JSON text, indented by `indent` spaces per level."""
         return dumps(self.to_dict(sources), indent=indent, ensure_ascii=False)
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the atoms as one stacked bar, with their proven bounds as thin lines.
 
-        Without axes it makes a new figure; ``axes.figure.savefig`` saves it.
+        Without axes a new figure is made; ``axes.figure.savefig`` saves it.
         """
         from modalprism.pid.plots import plot_atoms
 
         return plot_atoms(self._bounded(), self.information, self.unit, axes)
 
     def _bounded(self) -> tuple[Bounded, Bounded, Bounded, Bounded | None]:
-        """Return each atom with its proven bounds: I_Q may be too large by the gap."""
+        """Return each atom with its proven bounds, given that I_Q may be too large by the gap."""
 
         def unique(value: float) -> Bounded:
             return value, value - self.gap, value
@@ -247,7 +247,7 @@ class Decomposition:
         return other(self.redundancy), unique(first), unique(second), synergy
 
     def _rows(self) -> list[tuple[str, float | None, str, str]]:
-        """Return the rows of the tables for people: name, value, contribution, share."""
+        """Return the rows of the printed tables: name, value, contribution, share."""
         unique = [
             (
                 f"unique {m + 1}",
@@ -278,7 +278,7 @@ class Decomposition:
         return table_html(self._rows(), self.unit, self._state(), _UNKNOWN)
 
     def __str__(self) -> str:
-        """Return a small table with units, the gap, and what is undetermined."""
+        """Return a text table with units, the gap, and undetermined values."""
         lines = [f"{'':<12}{self.unit:>11}{'contribution':>15}{'share':>9}"]
         for name, value, contribution, share in self._rows():
             # "z" prints a negative zero as zero.
@@ -290,13 +290,13 @@ class Decomposition:
 
 
 def check_names(sources: tuple[str, str]) -> None:
-    """Refuse names of the sources that are not two different ones."""
+    """Refuse source names that are not two different strings."""
     if len(sources) != 2 or sources[0] == sources[1]:
         raise InputError(f"sources is {sources!r}: pass two different names")
 
 
 def _finite(value: float | None) -> float | None:
-    """Return a number, or None for what JSON has no number for."""
+    """Return a number, or None if JSON cannot represent it."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
@@ -305,5 +305,5 @@ def _exact(value: float | None) -> Bounded | None:
 
 
 def _ratio(value: float, otherwise: str) -> str:
-    """Return a fraction, or a word where it is nan."""
+    """Return a fraction as text, or a word if it is nan."""
     return otherwise if math.isnan(value) else f"{value:z.4f}"

@@ -1,9 +1,9 @@
-"""One problem on several processes or machines: each has some of the rows x₁ and all of x₂.
+"""Decomposition of one problem on several processes, each with some rows x₁ and all of x₂.
 
-The large tables, of n₁ × n₂ cells, are cut into rows: each process stores p(x₁,y) and k of its own
+The large tables of n₁ × n₂ cells are split by rows: each process stores p(x₁,y) and k of its own
 rows. An iteration exchanges the product to which v is fitted, a sum over all x₁ of n₂ × C numbers,
-and the certificate as many maxima. The bounds are those of the whole problem, and every process
-returns the same. The solver is `ipfp`.
+and the certificate exchanges as many maxima. The bounds are those of the whole problem and equal on
+all processes. The solver is `ipfp`.
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ def decompose_sharded(
     ----------
     p_x1y_rows : array_like
         (n1 of this process, C), at least one row: counts or probabilities of (x₁, y). The rows of
-        all processes together are the marginal; how many each has is free, and so is the order.
+        all processes together are the marginal, in any order and any split.
     p_x2y : array_like
         (n2, C): counts or probabilities of (x₂, y), the same on every process, with the same total
         and the same p(y) as the rows of all processes together.
     information : float, optional
         I(X₁X₂;Y) in the unit of `base`.
     base, tol, max_iter, time_limit
-        As in `decompose`; the same on every process. Time is up when it is on any of them.
+        As in `decompose`; the same on every process. The time limit of any process ends all.
     device : str or torch.device, optional
-        Where this process computes, the processor by default.
+        Device of this process; the processor by default.
     group : torch.distributed.ProcessGroup, optional
-        Which processes; all by default.
+        The processes; all by default.
     marginal_tolerance : float, optional
         Largest difference in p(y) between the marginals, as in `decompose_marginals`.
 
@@ -77,14 +77,14 @@ def decompose_sharded(
     Raises
     ------
     InputError
-        On every process at once, if there is no process group, if an input of any process cannot
-        be used, or if two of them differ in what must be the same; the message says which.
+        On every process at once, if there is no process group, if an input of any process is
+        invalid, or if arguments that must be equal differ; the message names the process.
     Interrupted
-        On Ctrl-C on any of them, with the decomposition that was reached.
+        On Ctrl-C on any process, with the current decomposition.
 
     Examples
     --------
-    A group of one process, which `torchrun` would make one of many:
+    A group of one process; `torchrun` would start several:
 
     >>> import tempfile
     >>> import torch.distributed as distributed
@@ -98,7 +98,7 @@ def decompose_sharded(
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         raise InputError(
-            "decompose_sharded runs on the processes of a group and there is none: call"
+            "decompose_sharded needs a torch.distributed process group: call"
             " torch.distributed.init_process_group first, or decompose_marginals on one process"
         )
     settings: dict[str, object] = {
@@ -128,7 +128,7 @@ def decompose_sharded(
 
     communicator, nats = GroupCommunicator(group), math.log(base)
     p_y = communicator.sum(torch.from_numpy(rows.sum(0)).to(place)).cpu().numpy()
-    # All processes see the same sums, so from here on all refuse or none does.
+    # All processes have the same sums, so from here on all refuse or none does.
     scale, second = _one_p_y(p_y, second, tolerance)
     rows = validation.without_subnormal(rows * scale)
     p_y = second.sum(0)
@@ -146,7 +146,7 @@ def decompose_sharded(
             mutual_information(second) / nats,
         ),
         lower=lower / nats,
-        upper=max(upper, lower) / nats,  # The bounds can cross by rounding only; upwards is safe.
+        upper=max(upper, lower) / nats,  # The bounds cross by rounding only.
         stopped=solution.reasons[0],
         solver="ipfp",
         iterations=int(solution.iterations),
@@ -160,7 +160,7 @@ def decompose_sharded(
 def _agree_on(
     settings: dict[str, object], refusal: str | None, group: distributed.ProcessGroup | None
 ) -> None:
-    """Refuse everywhere what any process refuses, and settings that differ."""
+    """Raise the error of any process on all, and refuse settings that differ."""
     size = distributed.get_world_size(group)
     every: list[tuple[dict[str, object], str | None]] = [({}, None)] * size
     distributed.all_gather_object(every, (settings, refusal), group=group)
@@ -173,12 +173,12 @@ def _agree_on(
             if value != reference[name]:
                 raise InputError(
                     f"{name} is {reference[name]!r} on process 0 and {value!r} on process {rank}:"
-                    " give every process the same, and only p_x1y_rows of its own"
+                    " give every process the same; only p_x1y_rows may differ"
                 )
 
 
 def _one_p_y(p_y: Array, second: Array, tolerance: float) -> tuple[Array, Array]:
-    """Give both marginals one p(y): what to scale each class of the rows by, and p(x₂,y)."""
+    """Return the scale of each class of the rows, and p(x₂,y), for a common p(y)."""
     ((whole, shared),) = validation.check_marginal_pairs(p_y[None, None], second[None], tolerance)
     scale = np.divide(whole[0], p_y, out=np.zeros_like(p_y), where=p_y > 0)
     return scale, shared

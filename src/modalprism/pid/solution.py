@@ -1,4 +1,4 @@
-"""The problem that a solver solves, and the certified answer that it returns."""
+"""Problems for a solver, and its certified solutions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A batch of B problems of one shape: the marginals whose union information is computed.
+    """Batch of B problems of one shape: the marginals whose union information is computed.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Problem:
 
     @property
     def device(self) -> torch.device:
-        """Where the marginals are."""
+        """Device of the marginals."""
         return self.p_x1y.device
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class UnionInformation:
-    """A certified union information, in nats.
+    """Certified union information, in nats.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class UnionInformation:
     solver : str
         The solver that ran.
     reason : Reason
-        Why it stopped.
+        Why the solver stopped.
     marginal_information : tuple of float
         I(X₁;Y) and I(X₂;Y), in nats.
     factors : Coupling
@@ -129,7 +129,7 @@ class UnionInformation:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The answer of a solver to a batch of B problems.
+    """Solution of a batch of B problems.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class Solution:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join the answers to several batches into one."""
+        """Join the solutions of several batches into one."""
         if len(parts) == 1:
             return parts[0]
         return cls(
@@ -173,7 +173,7 @@ class Solution:
         )
 
     def select(self, problems: Tensor) -> Self:
-        """Return the answers to the problems with these indices, in their order."""
+        """Return the solutions of the problems with these indices, in their order."""
         chosen = problems.tolist()
         return type(self)(
             self.lower[problems],
@@ -188,11 +188,11 @@ class Solution:
 
     @property
     def gap(self) -> Tensor:
-        """Upper − lower, (B,), in nats."""
+        """Return upper − lower, (B,), in nats."""
         return (self.upper - self.lower).clamp(min=0.0)
 
     def unions(self, marginal_information: Array) -> list[UnionInformation]:
-        """Return the answer to each problem.
+        """Return the solution of each problem.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class Solution:
             (B, 2), in nats.
         """
         alpha, beta = self.alpha.cpu().numpy(), self.beta.cpu().numpy()
-        # The bounds can cross by rounding only; upwards is safe.
+        # The bounds can cross by rounding only; rounding up is safe.
         upper = torch.maximum(self.upper, self.lower).tolist()
         lower, iterations = self.lower.tolist(), self.iterations.tolist()
         return [
@@ -220,10 +220,10 @@ class Solution:
 
 
 class Bounds:
-    """The best bounds so far on a batch of B problems, and the potentials that attain them.
+    """Best bounds so far on a batch of B problems, and the potentials that attain them.
 
-    A solver offers potentials and couplings as it goes; whatever it offers is made feasible first,
-    so that the bounds are proven. `solution` turns them into the answer.
+    A solver offers potentials and couplings during its run. They are made feasible first,
+    which proves the bounds for any input. `solution` returns the result.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ class Bounds:
 
     Examples
     --------
-    A solver that knows one potential and one coupling, where the sources are independent given y:
+    A solver with one potential and one coupling, in which the sources are independent given y:
 
     >>> p = torch.tensor([[[0.4, 0.1], [0.1, 0.4]]], dtype=torch.float64)
     >>> bounds = Bounds(p, p)
@@ -252,7 +252,7 @@ class Bounds:
         self.alpha, self.beta = torch.zeros_like(p_x1y), torch.zeros_like(p_x2y)
 
     def offer_potentials(self, alpha: Tensor, beta: Tensor) -> None:
-        """Make potentials feasible, and keep those that are the best so far."""
+        """Make potentials feasible, and keep the best so far."""
         lower, alpha, beta = feasible_potentials(
             self.p_x1y, self.p_x2y, alpha, beta, self.communicator
         )
@@ -262,12 +262,12 @@ class Bounds:
         self.beta = torch.where(better[:, None, None], beta, self.beta)
 
     def offer_coupling(self, coupling: Coupling) -> None:
-        """Keep the upper bounds of couplings that are the best so far."""
+        """Compute the upper bounds of couplings, and keep the best so far."""
         self.upper = torch.fmin(self.upper, coupling.information())
 
     @property
     def gap(self) -> Tensor:
-        """Upper − lower, (B,), in nats."""
+        """Return upper − lower, (B,), in nats."""
         return (self.upper - self.lower).clamp(min=0.0)
 
     def select(self, problems: Tensor) -> Bounds:
@@ -280,18 +280,18 @@ class Bounds:
     def solution(
         self, coupling: Coupling, iterations: int, reason: Reason, solver: str
     ) -> Solution:
-        """Return the bounds as the answer of a solver that stops on all problems.
+        """Return the bounds as the solution of a solver that stops on all problems.
 
         Parameters
         ----------
         coupling : Coupling
             Couplings of all problems.
         iterations : int
-            Iterations that it took.
+            Number of iterations.
         reason : Reason
             Why the solver stops.
         solver : str
-            Its name, in results.
+            Name of the solver, for results.
         """
         n = len(self.lower)
         steps = torch.full((n,), iterations)
@@ -300,18 +300,18 @@ class Bounds:
 
 
 class SolutionBuilder:
-    """Collects the answers to the problems of a batch, as they are finished."""
+    """Collection of the solutions of a batch's problems, in the order in which they finish."""
 
     def __init__(self) -> None:
         self._problems: list[Tensor] = []
         self._parts: list[Solution] = []
 
     def add(self, problems: Tensor, part: Solution) -> None:
-        """Take the answers to the problems with these indices."""
+        """Add the solutions of the problems with these indices."""
         self._problems.append(problems)
         self._parts.append(part)
 
     def solution(self) -> Solution:
-        """Return the answers in the order of the problems."""
+        """Return the solutions in the order of the problems."""
         whole, order = Solution.concatenate(self._parts), torch.cat(self._problems).argsort()
         return whole if len(self._parts) == 1 else whole.select(order)

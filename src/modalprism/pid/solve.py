@@ -1,4 +1,4 @@
-"""Union information from marginals in NumPy, with every solver behind one function."""
+"""Union information of NumPy marginals, with any solver."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ def solve_union_information(
     time_limit : float, optional
         Largest number of seconds.
     device : str or torch.device, optional
-        Where to compute; the processor by default.
+        Device of the computation; the processor by default.
 
     Returns
     -------
     UnionInformation
-        Bounds in nats, the potentials that attain the lower one, and how the run ended.
+        Bounds in nats, the potentials that attain the lower bound, and the reason to stop.
 
     Raises
     ------
     InputError
         If the solver or the device is unknown, or the problem does not fit in the memory.
     Interrupted
-        On Ctrl-C, with what was reached.
+        On Ctrl-C, with the current results.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def solve_batch(
     batch, n1, n_classes = p_x1y.shape
     shape = n1, p_x2y.shape[1], n_classes
     if device == "auto" and not fits(chosen.needed_bytes(shape, batch, tol, place), place):
-        logger.warning("the problem does not fit on %s, so the processor computes", place)
+        logger.warning("the problem does not fit on %s, so the processor is used", place)
         place = torch.device("cpu")
     advice = 'use solver="ipfp", or fewer states' if isinstance(chosen, Newton) else None
     check_fits(chosen.needed_bytes(shape, batch, tol, place), shape, batch, place, advice)

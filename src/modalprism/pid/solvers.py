@@ -1,9 +1,8 @@
 """Solvers as objects: the `Solver` protocol, the solvers of this package, and their registry.
 
-A solver takes a `Problem` and returns a `Solution`. It may be anything that keeps this protocol:
-the bounds that it returns come from `Bounds`, which proves whatever potentials and couplings a
-solver offers. Wherever a function has a parameter `solver`, a name stands for the default object
-of that name, and an object for itself::
+A solver takes a `Problem` and returns a `Solution`. Any callable with this protocol is valid:
+the bounds come from `Bounds`, which proves them from any potentials and couplings. A parameter
+`solver` accepts an object, or a name for its default object::
 
     decompose(joint, solver="ipfp")
     decompose(joint, solver=IPFP(acceleration=Momentum(relaxation=1.2)))
@@ -33,12 +32,12 @@ from modalprism.pid.support import Support
 from modalprism.pid.torch_backend import Backend
 from modalprism.registry import Registry
 
-_NEWTON_ITERATIONS = 50  # Newton's method takes fewer.
+_NEWTON_ITERATIONS = 50  # Newton's method takes fewer iterations.
 _NEWTON_THEN_IPFP, _IPFP_THEN_NEWTON = "newton, ipfp", "ipfp, newton"
 
 
 class Solver(Protocol):
-    """Computes the union information of a batch of problems."""
+    """Protocol: compute the union information of a batch of problems."""
 
     def __call__(self, problem: Problem, watch: Watch) -> Solution:
         """Minimise I_q(X₁X₂;Y) over the couplings q of the marginals of each problem.
@@ -48,24 +47,24 @@ class Solver(Protocol):
         problem : Problem
             B problems of one shape. Each symbol is used by at least one of them.
         watch : Watch
-            Holds the gap to reach, `watch.tol` in nats. ``watch.reason(iteration)`` says whether to
-            stop before.
+            Contains the target gap, `watch.tol` in nats. ``watch.reason(iteration)`` returns a
+            reason to stop earlier.
 
         Returns
         -------
         Solution
-            The answers to all problems, in order; `Bounds.solution` makes it.
+            Solutions of all problems, in order; `Bounds.solution` makes it.
         """
         ...
 
     def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:
-        """Return the bytes that B problems of shape (n1, n2, C) take; 0 where that is unknown."""
+        """Return the bytes needed for B problems of shape (n1, n2, C); 0 if unknown."""
         ...
 
 
 @dataclass(frozen=True)
 class Newton(PathFollowing):
-    """Newton's method on the central path: small and middle tables, to the last digit.
+    """Newton's method on the central path, for small and middle tables and small gaps.
 
     On a processor the problems of a batch are solved one by one, on a GPU together. Parameters are
     those of `PathFollowing`.
@@ -97,11 +96,11 @@ class IPFP:
     Parameters
     ----------
     acceleration : Acceleration
-        How the iteration is extrapolated.
+        Extrapolation of the iteration.
     backend : Backend, optional
-        What computes the sweeps; by default the fastest for the device, type and shape.
+        Computes the sweeps; by default the fastest for the device, type and shape.
     dtype : torch.dtype, optional
-        Type of the tables. By default float32 where the tolerance allows it.
+        Type of the tables. By default float32 if the tolerance allows it.
 
     Examples
     --------
@@ -133,9 +132,9 @@ class IPFP:
 
 @dataclass(frozen=True)
 class Auto:
-    """The solver that is expected to be faster; the other continues where that one gets stuck.
+    """The solver of lower expected cost; the other continues if that one stalls.
 
-    Where one source is enough, the answer is known in closed form. A GPU always runs `ipfp`.
+    If one source is sufficient, the solution has a closed form. A GPU always runs `ipfp`.
 
     Parameters
     ----------
@@ -156,11 +155,11 @@ class Auto:
         return _one_by_one(problem, lambda one: self._solve_one(one, watch, name))
 
     def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:
-        """Return the bytes of `ipfp`, which runs where `newton` does not fit."""
+        """Return the bytes of `ipfp`, which runs if `newton` does not fit."""
         return self.ipfp.needed_bytes(shape, batch, tol, device)
 
     def _choose(self, problem: Problem, tol: float) -> str:
-        """Return the field of the solver to begin with."""
+        """Return the field of the first solver to run."""
         batch, device = len(problem), problem.device
         if device.type != "cpu":
             return "ipfp"
@@ -177,7 +176,7 @@ class Auto:
         return closed_form(problem, watch.tol) or self._iterate(problem, watch, name)
 
     def _iterate(self, problem: Problem, watch: Watch, name: str) -> Solution:
-        """Solve one problem; proportional fitting takes over at the end of Newton's accuracy."""
+        """Solve one problem; proportional fitting continues at Newton's accuracy floor."""
         if name == "ipfp":
             return self.ipfp(problem, watch)
         solution = self.newton(problem, watch)
@@ -188,9 +187,9 @@ class Auto:
         return _best_of(solution, continued, watch.tol, _NEWTON_THEN_IPFP)
 
     def _fit_together(self, problem: Problem, watch: Watch) -> Solution:
-        """Fit a batch; Newton's method takes over the problems on which fitting is slow.
+        """Fit a batch; Newton's method solves the problems on which fitting is slow.
 
-        On tables with many zeros proportional fitting may take a hundred times as long as on others
+        Proportional fitting may take a hundred times as long on tables with many zeros as on others
         of their shape, or never converge.
         """
         alone = "ipfp" if problem.device.type != "cpu" else cheapest(*problem.shape, watch.tol)
@@ -219,7 +218,7 @@ class Auto:
 def _one_by_one(
     problem: Problem, solve: Callable[[Problem], Solution], *, restrict: bool = False
 ) -> Solution:
-    """Solve each problem of a batch by itself, without the symbols that only others use."""
+    """Solve each problem of a batch separately, without its unused symbols."""
     if len(problem) == 1 and not restrict:
         return solve(problem)
     parts = []
@@ -230,7 +229,7 @@ def _one_by_one(
 
 
 def _best_of(first: Solution, second: Solution, tol: float, solvers: str) -> Solution:
-    """Return the tighter bounds of two solutions of one problem, of which the second is later."""
+    """Return the tighter bounds of an earlier and a later solution of one problem."""
     lower = first if bool(first.lower > second.lower) else second
     upper = first if bool(first.upper < second.upper) else second
     best = replace(
@@ -249,16 +248,16 @@ def _best_of(first: Solution, second: Solution, tol: float, solvers: str) -> Sol
 SOLVERS: Final[Registry[Callable[[], Solver]]] = Registry(
     "solver", "modalprism.solvers", {"auto": Auto, "newton": Newton, "ipfp": IPFP}
 )
-"""Solvers by name: what makes the default object of each."""
+"""Solvers by name, each a callable that makes the default object."""
 
 
 def solver_for(solver: str | Solver) -> Solver:
-    """Return the solver of a name, or the solver itself.
+    """Return the solver of a name; return an object unchanged.
 
     Raises
     ------
     InputError
-        If there is no solver of that name, or the object is no solver.
+        If the name is unknown, or the object is not a solver.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Stopping conditions of a solver, and the reasons for which it stopped.
+"""Stopping conditions and stopping reasons of a solver.
 
-A solver asks its `Watch` in every iteration. While a watch is open, the first Ctrl-C requests a
+A solver queries its `Watch` in every iteration. While a watch is open, the first Ctrl-C requests a
 stop, so that the solver returns proven bounds; a second one interrupts at once, as usual.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Self
 
 
 class Reason(StrEnum):
-    """Why a solver stopped; its bounds hold whatever the reason."""
+    """Why a solver stopped; its bounds hold for every reason."""
 
     CONVERGED = "converged"
     ITERATIONS = "max_iter reached"
@@ -27,21 +27,21 @@ class Reason(StrEnum):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a solve: raised after the bounds of what had been reached were proven.
+    """Ctrl-C during a solve, raised after the current bounds were computed.
 
     Parameters
     ----------
     results : tuple
-        One result for each problem, as the interrupted function would have returned it.
+        One result for each problem, of the interrupted function's return type.
     """
 
     def __init__(self, results: tuple[Any, ...]) -> None:
-        super().__init__("interrupted; .results holds certified bounds of what was reached")
+        super().__init__("interrupted; .results has the certified bounds reached so far")
         self.results = results
 
 
 class Watch:
-    """The conditions under which a solver stops; open it with ``with``.
+    """Stopping conditions of a solver, opened with ``with``.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Watch:
         self._mine = False
 
     def __enter__(self) -> Self:
-        # Only Python's own handler is replaced, never one that the program has set.
+        # Replace only Python's own handler, never one set by the program.
         self._mine = (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -93,7 +93,7 @@ class Watch:
 
     @contextmanager
     def spent(self, iterations: int) -> Iterator[None]:
-        """Count iterations of a solver whose work another one continues inside the block."""
+        """Count iterations of an earlier solver that another continues inside the block."""
         self._spent += iterations
         try:
             yield

@@ -1,4 +1,4 @@
-"""The symbols that a batch of problems uses: solvers see no others."""
+"""Restriction of a batch of problems to its used symbols."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Support:
     shape : tuple of int
         (n1, n2, C) of the whole problem.
     rows, columns, classes : Tensor
-        int64, on the processor: indices of those that are used.
+        int64, on the processor: indices of the used symbols.
     """
 
     shape: tuple[int, int, int]
@@ -31,18 +31,18 @@ class Support:
 
     @classmethod
     def of(cls, problem: Problem) -> Self:
-        """Find what the marginals use."""
+        """Find the used symbols of the marginals."""
         first, second = problem.p_x1y > 0, problem.p_x2y > 0
         used = first.any(2).any(0), second.any(2).any(0), first.any(1).any(0)
         return cls(problem.shape, *(symbols.nonzero().flatten().cpu() for symbols in used))
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether all symbols are used."""
         return self.shape == (len(self.rows), len(self.columns), len(self.classes))
 
     def restrict(self, problem: Problem) -> Problem:
-        """Leave out what is not used."""
+        """Remove the unused symbols."""
         if self.whole:
             return problem
         return replace(
@@ -52,7 +52,7 @@ class Support:
         )
 
     def expand(self, solution: Solution) -> Solution:
-        """Return the answers to the whole problems, given those to the restricted ones."""
+        """Return the solutions of the whole problems, given those of the restricted ones."""
         if self.whole:
             return solution
         q, (n1, n2, _) = solution.coupling, self.shape
@@ -65,13 +65,13 @@ class Support:
             self._expand(q.e, n1, self.rows),
             self._expand(q.f, n2, self.columns),
         )
-        # Where a marginal cell is 0 its potential is −inf: it costs nothing, and is feasible.
+        # The potential of a zero cell is −inf, which is feasible and does not change the value.
         alpha = self._expand(solution.alpha, n1, self.rows, -torch.inf)
         beta = self._expand(solution.beta, n2, self.columns, -torch.inf)
         return replace(solution, alpha=alpha, beta=beta, coupling=coupling)
 
     def _expand(self, values: Tensor, n: int, states: Tensor, fill: float = 0.0) -> Tensor:
-        """Put (B, used states, used classes) into (B, n, C)."""
+        """Expand (B, used states, used classes) to (B, n, C)."""
         whole = values.new_full((len(values), n, self.shape[2]), fill)
         whole[:, states[:, None], self.classes] = values
         return whole

@@ -1,7 +1,7 @@
 """Limit the threads of torch and BLAS: one for small matrices, all for large ones.
 
-A solver computes many small products. Two threads that wait for each other after each product take
-longer than one, and a hundred times as long if another program occupies one of two cores.
+A solver computes many small products. Two threads that wait for each other after each product are
+slower than one, and a hundred times as slow if another program occupies one of two cores.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _available: ContextVar[int | None] = ContextVar("available", default=None)
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Find the libraries of NumPy and SciPy once: it takes milliseconds."""
+    """Find the libraries of NumPy and SciPy once, because the search takes milliseconds."""
     return ThreadpoolController()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute in one thread inside the block; torch, NumPy and SciPy.
+    """Limit torch, NumPy and SciPy to one thread inside the block.
 
     Examples
     --------
@@ -45,13 +45,13 @@ def one_thread() -> Iterator[None]:
 
 
 def available_threads() -> int:
-    """Return how many threads torch has, or had before `one_thread`."""
+    """Return the number of torch's threads, or their number before `one_thread`."""
     return _available.get() or torch.get_num_threads()
 
 
 @contextmanager
 def all_threads() -> Iterator[None]:
-    """Give torch back, for one large product, the threads that `one_thread` took from it."""
+    """Restore torch's threads inside `one_thread`, for one large product."""
     before = torch.get_num_threads()
     torch.set_num_threads(available_threads())
     try:

@@ -1,9 +1,8 @@
-"""The arithmetic of a sweep: the `Backend` protocol, and its implementation by torch operations.
+"""The `Backend` protocol of a sweep, and its implementation by torch operations.
 
-A sweep rewrites the kernel of an `Iterate` and fits u and v to it. Torch takes one block of rows
-at a time through all of it, small enough to stay in cache: fit u to the old k, form s, rewrite k,
-fit u to the new k, and add the block's share of the product to which v is fitted. So k is read and
-written once.
+A sweep rewrites the kernel of an `Iterate` and fits u and v to it. torch processes one block of
+rows at a time, small enough for the cache: fit u to the old k, form s, rewrite k, fit u to the new
+k, and add the block's part of the product to which v is fitted. So k is read and written once.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from torch import Tensor
 
 from modalprism.pid.iterate import Iterate, Step
 
-_BLOCK_BYTES = 1 << 19  # Size of a block of one table; the few blocks in use stay in cache.
+_BLOCK_BYTES = 1 << 19  # Size of a block of one table; the active blocks stay in cache.
 _DEVICE_BLOCK_BYTES = 1 << 28
 
 
 class Backend(Protocol):
-    """Computes the products of a sweep."""
+    """Protocol: compute the products of a sweep."""
 
     def sweep(
         self, iterate: Iterate, step: Step | None, *, refit: bool
@@ -30,7 +29,7 @@ class Backend(Protocol):
         Parameters
         ----------
         iterate : Iterate
-            Only its kernel changes.
+            Iterate; only its kernel changes.
         step : Step, optional
             Rewrites the kernel, given s = fitted v; None leaves the kernel as it is.
         refit : bool
@@ -62,7 +61,7 @@ def sweep(
 
 
 class TorchBackend:
-    """Torch operations on any device, one block of rows at a time."""
+    """Backend of torch operations on any device, one block of rows at a time."""
 
     def __init__(self) -> None:
         self._scratch = torch.empty(0)
@@ -70,7 +69,7 @@ class TorchBackend:
     def sweep(
         self, iterate: Iterate, step: Step | None, *, refit: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take one block of rows after the other through the sweep."""
+        """Sweep one block of rows after the other."""
         u, total = torch.empty_like(iterate.first), torch.zeros_like(iterate.v)
         fitted = torch.empty_like(u) if refit else iterate.u
         for rows in _blocks(iterate):
@@ -89,7 +88,7 @@ class TorchBackend:
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def _move(self, iterate: Iterate, rows: slice, fitted: Tensor, step: Step) -> None:
-        """Rewrite the kernel on a block of rows, given u on it."""
+        """Rewrite the kernel on a block of rows, given its u."""
         shape = iterate.kernel[:, rows].shape
         if self._scratch.shape != shape or self._scratch.dtype != fitted.dtype:
             self._scratch = iterate.kernel.new_empty(shape)
@@ -97,7 +96,7 @@ class TorchBackend:
 
 
 def _blocks(iterate: Iterate) -> list[slice]:
-    """Cut the rows into blocks that stay in cache."""
+    """Split the rows into blocks that fit in cache."""
     kernel = iterate.kernel
     batch, n1, n2 = kernel.shape
     size = _BLOCK_BYTES if kernel.device.type == "cpu" else _DEVICE_BLOCK_BYTES

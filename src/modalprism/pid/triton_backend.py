@@ -1,14 +1,13 @@
-"""The sweep on a GPU: three Triton kernels, each of which passes over the tables once.
+"""Triton backend: the sweep on a GPU by three kernels, each one pass over the tables.
 
-Torch would write s, ln s and each step of the extrapolation to memory and read them back. Here they
+torch would write s, ln s and each step of the extrapolation to memory and read them back. Here they
 stay in registers. The three passes compute k (p(x₂) v), to which u is fitted; the step and the same
 product of the new k; and kᵀ (p(x₁) u), to which v is fitted. Each needs a sum over all columns or
-rows, so that they cannot be merged; together they are limited by the memory of the card
-(docs/scale.md has the figures).
+rows, so they cannot be merged. The GPU's memory bandwidth limits them (see docs/scale.md).
 
-Several programs share the tiles of a row or a column, so that few rows still occupy a whole card.
-Their parts of a product are added in a fixed order, so that runs are repeatable to the last bit.
-Products of tiles are three products of 11-bit parts, "tf32x3", which are as accurate as single
+Several programs share the tiles of a row or a column, so that few rows still occupy a whole GPU.
+Their parts of a product are added in a fixed order, so runs are repeatable to the last bit.
+Products of tiles are three products of 11-bit parts, "tf32x3". They are as accurate as single
 precision and run on the matrix units.
 """
 
@@ -28,9 +27,9 @@ from modalprism.pid.iterate import Iterate, Step
 from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.torch_backend import TorchBackend
 
-_PROGRAMS: Final = 1 << 12  # Enough to keep every multiprocessor of a large card busy.
-_LEAST_CLASSES: Final = 16  # Triton's products need that many.
-_SHARED_BYTES: Final = 48 << 10  # of a multiprocessor, where the card does not say
+_PROGRAMS: Final = 1 << 12  # Enough for every multiprocessor of a large GPU.
+_LEAST_CLASSES: Final = 16  # Minimum of Triton's products.
+_SHARED_BYTES: Final = 48 << 10  # of a multiprocessor, if the driver does not report it
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class _Tiles:
     stages: int
 
     def stages_on(self, device: torch.device, n_classes: int, tables: int) -> int:
-        """Return the number of pipelined steps that fit in the shared memory of the card."""
+        """Return the number of pipelined steps that fit in the GPU's shared memory."""
         if device.type != "cuda":
             return self.stages  # of the interpreter
         known = torch.cuda.get_device_properties(device)
@@ -53,7 +52,7 @@ class _Tiles:
         return max(1, min(self.stages, fitting))
 
     def launch(self, device: torch.device, n_classes: int, tables: int) -> dict[str, int]:
-        """Return the compile-time parameters of a kernel that reads so many tables."""
+        """Return the compile-time parameters of a kernel that reads this number of tables."""
         classes = max(_LEAST_CLASSES, 1 << math.ceil(math.log2(n_classes)))
         stages = self.stages_on(device, classes, tables)
         return {
@@ -78,13 +77,13 @@ def _move(  # type: ignore[no-untyped-def]
     STEP: tl.constexpr,  # 0: keep k; 1: k ← k s; 2: extrapolate ln r; 3: and measure progress
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, CLASSES: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Take a step on one chunk of columns of one tile of rows of one problem, and multiply."""
+    """Step one chunk of columns of one tile of rows of one problem, and multiply."""
     tile, chunk, problem = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     within = tl.arange(0, ROWS)
     row = tile * ROWS + within
     classes = tl.arange(0, CLASSES)
     row_used, class_used = row < n1, classes < n_classes
-    # 50,000 × 50,000 cells are more than 32 bits count; those of a tile's rows are not.
+    # 50,000 × 50,000 cells exceed 32-bit indices; the cells of a tile's rows do not.
     first = (problem.to(tl.int64) * n1 + tile * ROWS) * n2
     kernel += first
     log_r += first
@@ -123,7 +122,7 @@ def _move(  # type: ignore[no-untyped-def]
             tl.store(log_r + at, plain, mask=used)
             tl.store(previous + at, ahead, mask=used)
             tl.store(kernel + at, new, mask=used)
-        # Outside the table v is 0, so that whatever k is there adds nothing.
+        # Outside the table v is 0, so k there has no effect.
         across = tl.trans(v_tile * p2[None, :])
         product = tl.dot(new, across, product, input_precision="tf32x3")
     part = (chunk * tl.num_programs(2) + problem) * n1 + row
@@ -167,12 +166,12 @@ def _multiply_down(  # type: ignore[no-untyped-def]
 
 
 class TritonBackend(TorchBackend):
-    """Sweeps float32 tables on a GPU."""
+    """Backend for float32 tables on a GPU."""
 
     def sweep(
         self, iterate: Iterate, step: Step | None, *, refit: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Pass over the tables twice, and once more to refit; torch runs other steps and types."""
+        """Sweep in two passes, three with `refit`; other steps and types run in torch."""
         known = step is None or isinstance(step, PlainStep)
         known |= isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum)
         if not known or iterate.kernel.dtype != torch.float32:
@@ -189,7 +188,7 @@ class TritonBackend(TorchBackend):
 
 
 def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
-    """Let a step rewrite the kernel; return k (p(x₂) v) of what it becomes, (B, n1, C)."""
+    """Apply a step to the kernel; return k (p(x₂) v) of the new kernel, (B, n1, C)."""
     kernel, number, tables, tiles = iterate.kernel, 0, 1, _ACROSS
     log_r, previous, weight, relaxation = kernel, kernel, iterate.p_x2, 0.0
     if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
@@ -204,7 +203,7 @@ def _step(iterate: Iterate, fitted: Tensor, step: Step | None) -> Tensor:
     chunks, per_chunk = _chunks(triton.cdiv(n2, tiles.columns), row_tiles * batch)
     products = fitted.new_empty(chunks, batch, n1, n_classes)
     progress = fitted.new_empty(chunks * row_tiles, batch, 2)
-    # Triton launches on the current card, which need not be that of the tables.
+    # Triton launches on the current device, which may differ from that of the tables.
     with torch.cuda.device_of(kernel):  # type: ignore[no-untyped-call]
         _move[(row_tiles, chunks, batch)](
             kernel, log_r, previous, fitted, iterate.v.contiguous(), iterate.p_x1, iterate.p_x2,
@@ -232,7 +231,7 @@ def _down(kernel: Tensor, weighted: Tensor) -> Tensor:
 
 
 def _chunks(tiles: int, others: int) -> tuple[int, int]:
-    """Into how many chunks tiles are cut, and how many are in one."""
+    """Return the number of chunks of tiles, and the tiles per chunk."""
     chunks = max(1, min(tiles, _PROGRAMS // others))
     per_chunk = triton.cdiv(tiles, chunks)
     return triton.cdiv(tiles, per_chunk), per_chunk

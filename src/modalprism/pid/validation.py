@@ -23,7 +23,7 @@ logger = logging.getLogger("modalprism.pid")
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LEAST_TOLERANCE = 1e-9
 _LONGEST_SHOWN = 128
-"""Bits of an integer that a message shows in digits."""
+"""Largest number of bits of an integer shown in digits."""
 
 
 def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
@@ -36,7 +36,7 @@ def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_joints(joints: ArrayLike) -> NDArray[np.float64]:
-    """Check joint tables (B, n1, n2, C) as `check_joint` does one, and normalise each."""
+    """Check and normalise joint tables (B, n1, n2, C), each as `check_joint` does."""
     tables = _check_table(joints, "joints", ("B", "n1", "n2", "C"))
     for k, table in enumerate(tables):
         tables[k] = _normalised(table, f"joints[{k}]")
@@ -46,7 +46,7 @@ def check_joints(joints: ArrayLike) -> NDArray[np.float64]:
 def check_marginals(
     p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check two marginals, (n1, C) and (n2, C), normalise them and give them one p(y).
+    """Check two marginals, (n1, C) and (n2, C); return them normalised, with a common p(y).
 
     The tolerance limits the relative difference of the totals and the absolute one of each p(y).
     Within it p(y) is averaged and each class rescaled.
@@ -58,8 +58,8 @@ def check_marginals(
     named = symbols(p_x1y), symbols(p_x2y)
     if None not in named and named[0] != named[1]:
         raise InputError(
-            "p_x1y and p_x2y name different classes, or the same in another order: give both the"
-            " same columns (reindex them)"
+            "p_x1y and p_x2y have different classes, or the same classes in another order:"
+            " reindex them to equal columns"
         )
     _check_totals(first, second, tolerance)
     first, second = _normalised(first, "p_x1y"), _normalised(second, "p_x2y")
@@ -69,9 +69,9 @@ def check_marginals(
 def check_tolerance(tolerance: float | None, *marginals: ArrayLike) -> float:
     """Return the largest allowed difference in p(y) between marginals.
 
-    Rounded to a type of relative spacing ε, each cell is off by at most ε/2 of itself, so that the
-    p(y) of two marginals, each divided by its total, differ by at most 2 ε. The default is twice
-    that, for sums that were rounded on the way, and at least 1e-9: 4.8e-7 for float32, 3.9e-3 for
+    Rounding to a type of relative spacing ε changes each cell by at most ε/2 of itself. The p(y) of
+    two marginals, each divided by its total, then differ by at most 2 ε. The default is twice
+    that, because sums may have been rounded too, and at least 1e-9: 4.8e-7 for float32, 3.9e-3 for
     float16, 3.1e-2 for bfloat16.
     """
     if tolerance is None:
@@ -103,7 +103,7 @@ def _check_totals(
 def check_shard(
     p_x1y_rows: ArrayLike, p_x2y: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check some rows (n, C) of one marginal, which may all be zero, and the other, (n2, C)."""
+    """Check a process's rows (n, C) of one marginal, possibly all zero, and the other (n2, C)."""
     rows = _check_table(p_x1y_rows, "p_x1y_rows", ("n", "C"))
     second = _check_table(p_x2y, "p_x2y", ("n2", "C"))
     _check_same_classes(rows, "p_x1y_rows", second, "p_x2y")
@@ -123,13 +123,13 @@ def _check_same_classes(
 def check_marginal_pairs(
     p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float | None
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Check pairs of marginals (B, n1, C) and (B, n2, C) as `check_marginals` does one."""
+    """Check pairs of marginals (B, n1, C) and (B, n2, C), each as `check_marginals` does."""
     tolerance = check_tolerance(tolerance, p_x1y, p_x2y)
     first = _check_table(p_x1y, "p_x1y", ("B", "n1", "C"))
     second = _check_table(p_x2y, "p_x2y", ("B", "n2", "C"))
     if len(first) != len(second):
         raise InputError(
-            f"p_x1y holds {len(first)} tables and p_x2y {len(second)}: pass one of each a problem"
+            f"p_x1y holds {len(first)} tables and p_x2y {len(second)}: pass one pair per problem"
         )
     pairs = []
     for k, (one, two) in enumerate(zip(first, second, strict=True)):
@@ -152,10 +152,10 @@ def _share_classes(
             f"p(y) differs between p_x1y and p_x2y by {difference[worst]:.2g} at class {worst}"
             f" ({p_y1[worst]:.9g} and {p_y2[worst]:.9g}), and marginal_tolerance is"
             f" {tolerance:.2g}: compute both from the same examples, or raise marginal_tolerance"
-            " above the difference to have p(y) averaged",
+            " above the difference to average p(y)",
             parameter="marginal_tolerance",
         )
-    # A class that one of them lacks altogether cannot be scaled up: it is left out of both.
+    # A class with zero mass in one marginal cannot be rescaled; set it to zero in both.
     p_y = np.where((p_y1 > 0) & (p_y2 > 0), (p_y1 + p_y2) / 2, 0.0)
     p_y /= p_y.sum()
     first = first / np.where(p_y1 > 0, p_y1, 1.0) * p_y
@@ -176,11 +176,11 @@ def check_informations(information: Sequence[float], n: int) -> list[float]:
     try:
         values = np.asarray(information, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"information is no sequence of numbers: pass {n} of them") from error
+        raise InputError(f"information is not a sequence of numbers: pass {n} numbers") from error
     if values.shape != (n,) or not np.isfinite(values).all():
         raise InputError(
             f"information has shape {values.shape} and {int((~np.isfinite(values)).sum())} values"
-            f" that are not finite: pass {n} finite numbers, one a problem, or None"
+            f" that are not finite: pass {n} finite numbers, one per problem, or None"
         )
     return [float(value) for value in values]
 
@@ -195,7 +195,7 @@ def check_base(base: float) -> float:
 
 
 def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None) -> int:
-    """Check the tolerance, the number of iterations and the time; return the second as an int."""
+    """Check the tolerance, the iterations and the time limit; return the iterations as an int."""
     if not (_is_finite(tol) and tol > 0):
         raise InputError(
             f"tol is {_shown(tol)}: pass a positive number, the gap to stop at", parameter="tol"
@@ -222,7 +222,7 @@ def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None
 def check_device(device: str | torch.device | None) -> torch.device:
     """Check that a device exists and computes in float64.
 
-    "auto" is a GPU where there is one, and of several the one with most memory free.
+    "auto" is the GPU with the most free memory, or the processor without a GPU.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -234,18 +234,18 @@ def check_device(device: str | torch.device | None) -> torch.device:
         checked = torch.device("cpu" if device is None else device)
         if checked.type == "cuda" and not torch.cuda.is_available():
             raise InputError(
-                f"device {str(device)!r} asks for a GPU and torch finds none here: leave device"
-                ' out, or pass "auto" to take a GPU only where there is one',
+                f"device {str(device)!r} needs a GPU, and torch finds none on this machine: omit"
+                ' device, or pass "auto" to use a GPU only if one is available',
                 parameter="device",
             )
-        torch.zeros(1, dtype=torch.float64, device=checked).item()  # "meta" holds no numbers.
+        torch.zeros(1, dtype=torch.float64, device=checked).item()  # "meta" tensors have no data.
     except (RuntimeError, TypeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        # Torch lists every kind of device that it was ever built for.
-        reason = "there is no such kind" if "Expected one of" in reason else reason
+        # torch's own message lists every kind of device that it supports.
+        reason = "unknown kind of device" if "Expected one of" in reason else reason
         raise InputError(
             f'device {device!r} cannot be used ({reason}): pass "cpu", "cuda", or "auto" for a'
-            " GPU where there is one",
+            " GPU if one is available",
             parameter="device",
         ) from error
     return checked
@@ -253,8 +253,8 @@ def check_device(device: str | torch.device | None) -> torch.device:
 
 @cache
 def _warn_that_there_is_no_gpu() -> None:
-    """Warn once, however many problems there are."""
-    logger.warning('device "auto": there is no GPU here, so the processor computes')
+    """Warn once per process."""
+    logger.warning('device "auto": no GPU is available, so the processor is used')
 
 
 def check_sources(joint: ArrayLike) -> NDArray[np.float64]:
@@ -262,7 +262,7 @@ def check_sources(joint: ArrayLike) -> NDArray[np.float64]:
     try:
         n_axes = rank(joint)
     except (TypeError, ValueError, RuntimeError):
-        n_axes = 3  # It is no array, which `_check_table` reports.
+        n_axes = 3  # Not an array; `_check_table` reports it.
     if n_axes < 3:
         raise InputError(
             f"joint has shape {np.shape(joint)}: pass a table of shape (n1, …, nM, C), with"
@@ -273,7 +273,7 @@ def check_sources(joint: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_conditional(joint: ArrayLike) -> NDArray[np.float64]:
-    """Check a joint table (n1, n2, C, nZ) as `check_joint` does one of (n1, n2, C)."""
+    """Check a joint table (n1, n2, C, nZ) as `check_joint` does."""
     return _normalised(_check_table(joint, "joint", ("n1", "n2", "C", "nZ")), "joint")
 
 
@@ -300,7 +300,7 @@ def _check_table(values: ArrayLike, name: str, axes: tuple[str, ...]) -> NDArray
 def _refuse_cells(
     table: NDArray[np.float64], wrong: NDArray[np.bool_], name: str, advice: str
 ) -> None:
-    """Name the first of the wrong cells, if there are any."""
+    """Refuse invalid cells, naming the first."""
     if wrong.any():
         cell = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), table.shape))
         index = ", ".join(map(str, cell))
@@ -308,32 +308,32 @@ def _refuse_cells(
 
 
 def _normalised(table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """Divide a table by its sum, which must be positive and may be more than float64 holds."""
+    """Divide a table by its sum, which must be positive and may exceed float64's range."""
     largest = float(table.max())
     if largest == 0:
         raise InputError(f"{name} is zero everywhere: pass at least one positive cell")
-    # A power of two changes no digit, and neither does it let the sum overflow.
+    # Scaling by a power of two is exact and prevents an overflow of the sum.
     table = np.ldexp(table, -math.frexp(largest)[1])
     return without_subnormal(table / table.sum())
 
 
 def without_subnormal(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Set probabilities that float64 holds with fewer digits to 0."""
+    """Set subnormal probabilities to 0."""
     return np.where(table < _SMALLEST, 0.0, table)
 
 
 def _is_real(value: Any) -> bool:
-    """Whether a value is a real number, and not a bool."""
+    """Return whether a value is a real number, and not a bool."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether a value is a real number within the range of float64."""
+    """Return whether a value is a real number within the range of float64."""
     return _is_real(value) and bool(abs(value) <= sys.float_info.max)
 
 
 def _shown(value: Any) -> str:
-    """Return a value as messages show it; a huge integer has too many digits to print."""
+    """Return a value for messages, with huge integers abbreviated."""
     if isinstance(value, int) and value.bit_length() > _LONGEST_SHOWN:
         return f"a whole number of {value.bit_length():,} bits"
     return repr(value)

@@ -1,7 +1,7 @@
-"""Distributions that the literature knows by name, with their atoms.
+"""Named distributions of the literature, with their atoms.
 
-`gate` finds one of two sources, `three_source_gate` one of three; `GATES` and `THREE_SOURCE_GATES`
-hold them all. The distributions are data: ``two_sources.toml`` and ``three_sources.toml``.
+`gate` returns one of two sources, `three_source_gate` one of three. `GATES` and
+`THREE_SOURCE_GATES` hold all of them, from ``two_sources.toml`` and ``three_sources.toml``.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ Found = TypeVar("Found")
 
 
 def gate(name: str) -> Gate:
-    """Find a gate of two sources by its name.
+    """Return a gate of two sources by its name.
 
     Parameters
     ----------
     name : str
-        One of `GATES`; upper case, blanks and hyphens are read as well.
+        One of `GATES`; upper case, blanks and hyphens are accepted.
 
     Raises
     ------
     InputError
-        If there is no gate of that name; the message suggests one and lists all names.
+        If the name is unknown; the message suggests a name and lists all.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def gate(name: str) -> Gate:
 
 
 def three_source_gate(name: str) -> ThreeSourceGate:
-    """Find a gate of three sources by its name, one of `THREE_SOURCE_GATES`, as `gate` does.
+    """Return a gate of three sources by its name, one of `THREE_SOURCE_GATES`, as `gate` does.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def three_source_gate(name: str) -> ThreeSourceGate:
 
 
 def _key(name: str) -> str:
-    """Return a name as the gates are named."""
+    """Return the key of a name."""
     return str(name).strip().lower().replace(" ", "_").replace("-", "_")
 
 
@@ -89,5 +89,5 @@ def _found(name: str, gates: Mapping[str, Found]) -> Found:
         return gates[key]
     hint = suggestion(key, gates)
     raise InputError(
-        f"there is no gate {name!r}: choose one of {', '.join(gates)}{hint}", parameter="gate"
+        f"unknown gate {name!r}: choose one of {', '.join(gates)}{hint}", parameter="gate"
     )

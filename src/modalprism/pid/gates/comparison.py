@@ -1,17 +1,17 @@
-"""Known atoms beside computed ones, and whether they differ by more than the certificate allows."""
+"""Comparison of known atoms with computed ones, against the certificate's bound."""
 
 from __future__ import annotations
 
 from modalprism.pid.gates.definition import Atoms
 from modalprism.pid.result import Decomposition
 
-_ROUNDING = 1e-12  # of float64: a difference that small says nothing about the gap
+_ROUNDING = 1e-12  # of float64; smaller differences are rounding
 
 
 def compare(known: Atoms, decomposition: Decomposition) -> str:
-    """Write a small table of known atoms and of what the computed ones differ by.
+    """Return a text table of known atoms and the differences of the computed ones.
 
-    The certificate promises that no atom differs by more than the gap: redundancy and synergy may
+    By the certificate no atom differs by more than the gap: redundancy and synergy may
     be too small, and each unique atom too large.
 
     Parameters
@@ -19,12 +19,12 @@ def compare(known: Atoms, decomposition: Decomposition) -> str:
     known : Atoms
         In the unit of `decomposition`; see `Atoms.in_base`.
     decomposition : Decomposition
-        Of a distribution that has these atoms.
+        Decomposition of a distribution with these atoms.
 
     Returns
     -------
     str
-        A line for each atom that is computed, and one that says whether all differ within the gap.
+        One line per computed atom, and one with the largest difference and its verdict.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Gates: distributions that the literature knows by name, with their known atoms."""
+"""Gates: named distributions of the literature, with their known atoms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modalprism.pid.validation import check_base
 
 @dataclass(frozen=True)
 class Atoms:
-    """The four atoms of two sources about a target, known rather than computed; 0 by default.
+    """Known atoms of two sources about a target; 0 by default.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Atoms:
         return self.redundancy + sum(self.unique) + self.synergy
 
     def in_base(self, base: float) -> Atoms:
-        """Return these atoms, which are in bits, in the unit of another base.
+        """Convert the atoms from bits to the unit of another base.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class Atoms:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate(Atoms):
-    """A distribution of two sources and a target, with its atoms in bits.
+    """Distribution of two sources and a target, with its atoms in bits.
 
     The atoms are those of Bertschinger, Rauh, Olbrich, Jost and Ay 2014 (doi:10.3390/e16042161);
     under another definition the same gate may have others.
@@ -76,13 +76,13 @@ class Gate(Atoms):
     Parameters
     ----------
     name : str
-        Name by which `gate` finds it.
+        Name for `gate`.
     about : str
         One line of description.
     rows : tuple of (int, int, int, float)
         (x₁, x₂, y, probability) of every outcome, summing to 1.
     citation : str
-        Where the distribution appears.
+        Reference of the distribution.
 
     Examples
     --------
@@ -103,18 +103,18 @@ class Gate(Atoms):
 
     @property
     def atoms(self) -> Atoms:
-        """The four atoms by themselves, in bits."""
+        """The four atoms, in bits."""
         return Atoms(self.redundancy, self.unique, self.synergy)
 
 
 @dataclass(frozen=True)
 class ThreeSourceGate:
-    """A distribution of three sources and a target, with the atoms of two sources at a time.
+    """Distribution of three sources and a target, with the atoms of two sources at a time.
 
     Parameters
     ----------
     name, about, citation : str
-        As those of a `Gate`; `three_source_gate` finds it by its name.
+        As those of a `Gate`; the name is for `three_source_gate`.
     rows : tuple of (int, int, int, int, float)
         (x₁, x₂, x₃, y, probability) of every outcome, summing to 1.
     against_rest : tuple of Atoms
