@@ -44,6 +44,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/first_words.py src benchmarks examples tools
 
 # Every core has a worker of pytest: what asks how many there are for its own pool is told one.
 test: lint

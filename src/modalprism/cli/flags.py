@@ -1,4 +1,4 @@
-"""From parameters of the library to options of the command line."""
+"""Flags of commands for the parameters that errors name."""
 
 from __future__ import annotations
 
