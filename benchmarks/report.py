@@ -19,13 +19,14 @@ from PIL import Image
 
 from modalprism.reports import write_report
 from modalprism.results.examples import ShownExample
+from modalprism.results.quantities import ATOMS, keys
 from modalprism.results.table import COLUMNS
 from modalprism.studies.example_store import write_examples
 from modalprism.studies.profile import FORMAT_VERSION, Profile
 from modalprism.studies.shown_examples import EACH
 
 MODALITIES = ("image", "text")
-ATOMS = (("redundancy", None), ("unique", "image"), ("unique", "text"), ("synergy", None))
+ATOM_KEYS = keys(ATOMS, MODALITIES)
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def drawn_examples(studies: int, seed: int = 0) -> list[ShownExample]:
     rng = np.random.default_rng(seed)
     examples = []
     for study in range(studies):
-        for atom, modality in ATOMS:
+        for atom, modality in ATOM_KEYS:
             for rank in range(EACH):
                 pixels = rng.integers(256, size=(12, 12, 3), dtype=np.uint8)
                 buffer = io.BytesIO()
@@ -89,7 +90,7 @@ def quantities(atoms: np.ndarray) -> list[dict[str, object]]:
     """Return the rows of one decomposition."""
     total, unique = float(atoms.sum()), float(atoms[1] + atoms[2])
     found = [(name, modality, float(value), "bit")
-             for (name, modality), value in zip(ATOMS, atoms, strict=True)]  # fmt: skip
+             for (name, modality), value in zip(ATOM_KEYS, atoms, strict=True)]  # fmt: skip
     found += [(f"{name}_fraction", modality, value / total, "1")
               for name, modality, value, _ in found]  # fmt: skip
     found.append(("information", None, total, "bit"))

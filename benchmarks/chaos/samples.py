@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 
 from modalprism import analyze
 from modalprism.errors import DataWarning
+from modalprism.results.quantities import AMOUNTS, QUANTITIES
 
-INFORMATION = (
-    "redundancy", "unique", "synergy", "information", "marginal_information", "union_information",
-)  # fmt: skip
-RATIOS = (
-    "contribution", "imbalance", "share", "redundancy_fraction", "unique_fraction",
-    "synergy_fraction",
-)  # fmt: skip
+RATIOS = tuple(quantity.name for quantity in QUANTITIES if quantity.ratio)
 """Quantities that are NaN as a whole where the data cannot determine them."""
 WILD_LABELS = [
     "", " ", "yes", "Yes", "YES ", "−1", "-1", "1", "01", "nan", "None", "null", "NA", "🙂", "👍🏽",
@@ -161,6 +156,6 @@ def _check(row: dict[str, Any]) -> None:
     if row["quantity"] in RATIOS and all(map(math.isnan, numbers)):
         return
     # Some quantities beside the atoms and their ratios have no interval.
-    whole = row["quantity"] in INFORMATION + RATIOS or not math.isnan(row["low"])
+    whole = row["quantity"] in AMOUNTS + RATIOS or not math.isnan(row["low"])
     assert all(map(math.isfinite, numbers if whole else numbers[:1])), f"not finite: {row}"
     assert not row["low"] > row["high"], f"low above high: {row}"

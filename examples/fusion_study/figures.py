@@ -33,10 +33,11 @@ from methods import (
 )
 
 from modalprism.plotting.style import FAINT, GRID, INK, AtomStyle, atom_styles
+from modalprism.results.quantities import ATOMS, keys
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 STYLES: Final = atom_styles(("image", "text"))
-ATOMS: Final = (("redundancy", ""), ("unique", "image"), ("unique", "text"), ("synergy", ""))
+ATOM_KEYS: Final = keys(ATOMS, ("image", "text"))
 MARKERS: Final = dict(zip(FUSIONS, "osD^", strict=True))
 WORDS: Final = {
     "pictured": "pictured\ntruth: 1",
@@ -178,7 +179,7 @@ def _mean(frame: pd.DataFrame, fusion: str, quantity: str, modality: str) -> pd.
 def _stack(panel: Axes, place: int, frame: pd.DataFrame, fusion: str) -> None:
     """Stack the mean atoms; negative ones to the left of zero."""
     ends = {True: 0.0, False: 0.0}
-    for style, (quantity, modality) in zip(STYLES, ATOMS, strict=True):
+    for style, (quantity, modality) in zip(STYLES, ATOM_KEYS, strict=True):
         atom = _mean(frame, fusion, quantity, modality)
         mean, positive = atom["value"], atom["value"] >= 0
         start = ends[positive]
@@ -209,7 +210,7 @@ def draw_layers(results: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, len(fusions), sharey=True)
     for panel, fusion in zip(panels, fusions, strict=True):
         of_fusion = stream[stream["fusion"] == fusion]
-        for style, (quantity, modality) in zip(STYLES, ATOMS, strict=True):
+        for style, (quantity, modality) in zip(STYLES, ATOM_KEYS, strict=True):
             chosen = of_fusion[
                 (of_fusion["quantity"] == quantity) & (of_fusion["modality"] == modality)
             ]
