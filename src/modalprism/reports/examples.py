@@ -9,7 +9,7 @@ from typing import Any
 from modalprism.plotting.style import atom_styles
 from modalprism.results.examples import ShownExample, by_case, most_of
 from modalprism.results.notation import number, written
-from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.quantities import ATOMS, QuantityKey, keys
 from modalprism.results.table import Case, Table
 
 
@@ -34,7 +34,7 @@ def example_cases(
 
 
 def _case(
-    results: Table, case: Case, found: Mapping[Key, list[ShownExample]], figure: str
+    results: Table, case: Case, found: Mapping[QuantityKey, list[ShownExample]], figure: str
 ) -> dict[str, Any]:
     everything = [example for shown in found.values() for example in shown]
     # One scale for all cards of a case, so that their bars can be compared.

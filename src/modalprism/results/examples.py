@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modalprism.results.notation import number
-from modalprism.results.quantities import Key
+from modalprism.results.quantities import QuantityKey
 from modalprism.results.table import Case
 
 OBSERVED: Final = "observed"
@@ -65,7 +65,7 @@ class ShownExample:
     note: str | None = None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> QuantityKey:
         """The atom that the example stands for, and its modality."""
         return self.atom, self.modality or ""
 
@@ -98,7 +98,7 @@ class ShownExample:
         return f"{self.answer}, {'over 99' if percent > 99.5 else number(percent, 0)} %"
 
 
-def most_of(key: Key) -> str:
+def most_of(key: QuantityKey) -> str:
     """Return the heading of the examples that stand for an atom.
 
     Examples
@@ -112,9 +112,9 @@ def most_of(key: Key) -> str:
     return {"redundancy": "Most redundant", "synergy": "Most synergistic"}[atom]
 
 
-def by_case(examples: Iterable[ShownExample]) -> dict[Case, dict[Key, list[ShownExample]]]:
+def by_case(examples: Iterable[ShownExample]) -> dict[Case, dict[QuantityKey, list[ShownExample]]]:
     """Group examples by their case and atom; each list in the order of their ranks."""
-    found: dict[Case, dict[Key, list[ShownExample]]] = {}
+    found: dict[Case, dict[QuantityKey, list[ShownExample]]] = {}
     for example in sorted(examples, key=lambda one: one.rank):
         case = Case(example.model, example.dataset, OBSERVED)
         found.setdefault(case, {}).setdefault(example.key, []).append(example)

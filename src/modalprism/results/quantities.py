@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-Key = tuple[str, str]
+QuantityKey = tuple[str, str]
 """A quantity's name, and its modality: empty where the quantity belongs to no single modality."""
 
 
@@ -97,7 +97,7 @@ AMOUNTS: Final = tuple(quantity.name for quantity in QUANTITIES if not quantity.
 """The atoms, and the informations that they are made of: all in the unit of the information."""
 
 
-def keys(names: Iterable[str], modalities: Sequence[str]) -> list[Key]:
+def keys(names: Iterable[str], modalities: Sequence[str]) -> list[QuantityKey]:
     """Return the key of every quantity, one a modality where each modality has its own.
 
     Examples
@@ -117,7 +117,7 @@ def unit_of(name: str, information: str) -> str:
     return BY_NAME[name].unit(information) if name in BY_NAME else information
 
 
-def title(key: Key) -> str:
+def title(key: QuantityKey) -> str:
     """Name a quantity for people.
 
     Examples

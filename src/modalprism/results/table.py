@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, shortened
-from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.quantities import ATOMS, QuantityKey, keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,7 +201,7 @@ class Table:
         found = (self.get(case, view, "copied_columns", "", k) for k in self.layers(case, view))
         return any(one is not None and one.value > 0 for one in found)
 
-    def at(self, case: Case, view: str, layer: int) -> dict[Key, Estimate]:
+    def at(self, case: Case, view: str, layer: int) -> dict[QuantityKey, Estimate]:
         """Return all estimates of one analysis."""
         place = (case, view, layer)
         return {key[3:]: self._estimate(row) for key, row in self._rows.items() if key[:3] == place}

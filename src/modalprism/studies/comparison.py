@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 from modalprism.errors import InputError
 from modalprism.estimation.atoms import split_information
 from modalprism.results.estimate import Estimate, interval_around
-from modalprism.results.quantities import AMOUNTS, ATOMS, Key, keys
+from modalprism.results.quantities import AMOUNTS, ATOMS, QuantityKey, keys
 from modalprism.results.table import Case
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, read_evidence
 from modalprism.studies.profile import Profile
@@ -140,11 +140,11 @@ def _named(one: Side, other: Side) -> dict[str, str]:
 class _Analysis:
     """The estimates of one analysis, and its evidence."""
 
-    estimates: dict[Key, Estimate]
+    estimates: dict[QuantityKey, Estimate]
     stored: StoredEvidence
     modalities: tuple[str, str]
 
-    def compared(self) -> dict[Key, int]:
+    def compared(self) -> dict[QuantityKey, int]:
         """Return what is compared, by its row of `split_information`; −1 is the contribution."""
         rows = {key: row for row, key in enumerate(keys((*ATOMS, "information"), self.modalities))}
         rows["contribution", self.modalities[0]] = -1

@@ -27,7 +27,7 @@ from modalprism.plotting.figures.panels import UNKNOWN, ShownFigure, bare, headi
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.style import FAINT, INK, atom_styles
 from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
-from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.quantities import ATOMS, QuantityKey, keys
 from modalprism.results.table import Case, Table
 
 _LABEL_INCHES: Final = 1.7
@@ -46,7 +46,7 @@ class _Row:
     case: Case
     before: str
     after: str
-    ends: Mapping[Key, Ends]
+    ends: Mapping[QuantityKey, Ends]
 
 
 def changes(differences: pd.DataFrame) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[DumbbellP
     return [*panels, DumbbellPanel(contribution, title, FAINT, "s", limits)]
 
 
-def _reach(rows: Sequence[_Row], keys: Sequence[Key]) -> list[float]:
+def _reach(rows: Sequence[_Row], keys: Sequence[QuantityKey]) -> list[float]:
     known = [estimate for row in rows for key in keys for estimate in row.ends[key].known]
     ends = [end for one in known for end in (one.value, one.low, one.high)]
     return [end for end in ends if math.isfinite(end)]

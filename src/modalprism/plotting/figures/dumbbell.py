@@ -11,7 +11,7 @@ from modalprism.plotting.figures.panels import clip, unknown_band, whisker
 from modalprism.plotting.style import INK
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import number
-from modalprism.results.quantities import BY_NAME, Key
+from modalprism.results.quantities import BY_NAME, QuantityKey
 
 _LANE: Final = 0.17  # of a row: before stands so far above its middle, after so far below
 _MOST_DIGITS: Final = 4
@@ -61,7 +61,7 @@ class DumbbellPanel:
         Values beyond are drawn at the edge; an interval ends there in an arrow.
     """
 
-    key: Key
+    key: QuantityKey
     title: str
     colour: str
     marker: str

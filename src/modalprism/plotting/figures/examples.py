@@ -20,7 +20,7 @@ from modalprism.plotting.figures.tooltips import hover
 from modalprism.plotting.style import ALARM, FAINT, INK, AtomStyle, atom_styles
 from modalprism.results.examples import ShownExample, by_case, most_of
 from modalprism.results.notation import counts, label, number, shortened, written
-from modalprism.results.quantities import ATOMS, Key, keys
+from modalprism.results.quantities import ATOMS, QuantityKey, keys
 from modalprism.results.table import Case, Table
 
 # Inches, all of them.
@@ -70,7 +70,7 @@ class _Cards:
 
 
 def examples_figure(
-    results: Table, case: Case, found: Mapping[Key, Sequence[ShownExample]]
+    results: Table, case: Case, found: Mapping[QuantityKey, Sequence[ShownExample]]
 ) -> Figure:
     """Draw the examples of a case, a row of cards an atom, with the first four of each.
 
@@ -107,7 +107,7 @@ def examples_figure(
 
 
 def _rows(
-    results: Table, case: Case, found: Mapping[Key, Sequence[ShownExample]]
+    results: Table, case: Case, found: Mapping[QuantityKey, Sequence[ShownExample]]
 ) -> list[tuple[str, list[ShownExample]]]:
     """Return the heading of each atom, and the examples below it."""
     rows = []
