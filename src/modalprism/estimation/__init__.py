@@ -1,1 +1,1 @@
-"""Samples → marginals and information, with calibration and intervals; knows no model."""
+"""Estimators from samples to atoms, with calibration and intervals; independent of any model."""

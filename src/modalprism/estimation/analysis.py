@@ -1,4 +1,4 @@
-"""The result of an estimator: every quantity with its interval."""
+"""Result of an estimator: every quantity with its interval."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The information of two sources about a target, split into atoms, with intervals.
+    """Decomposition of the information of two sources about a target, with intervals.
 
-    Every estimate gets its `unit` and the `n` and `gap` of the analysis.
+    Every estimate has its `unit` and the `n` and `gap` of the analysis.
 
     Attributes
     ----------
@@ -37,33 +37,33 @@ class Analysis:
     unique, marginal_information : (Estimate, Estimate)
         By modality, in order.
     contribution : (Estimate, Estimate)
-        U_m / (U₁+U₂); undetermined where U₁+U₂ is not distinguishable from zero.
+        U_m / (U₁+U₂); undetermined if U₁+U₂ is not significantly above zero.
     imbalance : Estimate
-        |C₁−C₂| = |U₁−U₂| / (U₁+U₂), from 0 (both contribute alike) to 1 (one alone does);
-        undetermined where `contribution` is. Its p-value, which the contributions carry too, is of
-        the null that neither modality contributes more.
+        |C₁−C₂| = |U₁−U₂| / (U₁+U₂), from 0 (equal contributions) to 1 (one only);
+        undetermined if `contribution` is. Its p-value, shared by the contributions, is for the null
+        that neither modality contributes more.
     share : (Estimate, Estimate)
         Shapley share of the information, (U_m + (R+S)/2) / I.
     redundancy_fraction, synergy_fraction : Estimate
     unique_fraction : (Estimate, Estimate)
-        R/I, S/I and U_m/I, which sum to 1; undetermined where `share` is.
+        R/I, S/I and U_m/I, which sum to 1; undetermined if `share` is.
     unit : str
         Unit of the information, such as ``"bit"``.
     n : int
         Rows.
     gap : float
-        Proven bound on the solver's error, in `unit`; where rows were streamed, on what merging
-        them into states lost as well.
+        Proven bound on the solver's error, in `unit`; for streamed rows it includes the loss from
+        merging them into states.
     estimator : str
     diagnostics : dict of str to Estimate
-        Those of `modalprism.results.quantities.DIAGNOSTICS` that apply, by name. That of one
-        modality has the modality behind a slash, such as ``constant_source/image``.
+        Applicable entries of `modalprism.results.quantities.DIAGNOSTICS`, by name. A diagnostic of
+        one modality has its name after a slash, such as ``constant_source/image``.
     families : dict of str to tuple of str
-        Which probe was chosen for each source, one entry a fold.
+        Probe chosen for each source, one entry per fold.
     evidence : Evidence, optional
         Replicates and rows behind the estimates.
     seed : int, optional
-        The seed that reproduces this analysis; `analyze` draws one if it is given none.
+        Seed that reproduces this analysis; `analyze` draws one by default.
     cautions : tuple of str
         Sentences on faults of the data that make the numbers misleading.
     """
@@ -122,7 +122,7 @@ class Analysis:
             yield name, modality or None, estimate
 
     def in_order(self, modalities: tuple[str, str]) -> Analysis:
-        """Return the same analysis with its modalities in this order."""
+        """Return the analysis with its modalities in this order."""
         if modalities == self.modalities:
             return self
         pairs = {q.name: getattr(self, q.name)[::-1] for q in QUANTITIES if q.per_modality}
@@ -130,7 +130,7 @@ class Analysis:
         return replace(self, modalities=modalities, evidence=evidence, **pairs)
 
     def table(self) -> Table:
-        """Return the tidy table: a row a quantity, with the columns of a profile that apply."""
+        """Return the tidy table: one row per quantity, with the applicable columns of a profile."""
         facts = {"target": self.target, "estimator": self.estimator}
         rows = [
             {**facts, "quantity": quantity, "modality": modality, **vars(estimate)}
@@ -139,11 +139,11 @@ class Analysis:
         return Table.of_rows(rows, self.modalities)
 
     def frame(self) -> pd.DataFrame:
-        """Return a tidy table, a row a quantity, with unit, n and gap beside each value."""
+        """Return a tidy table, one row per quantity, with the unit, n and gap of each value."""
         return self.table().to_frame()
 
     def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
-        """Return the analysis as numbers, strings, lists, dicts and None, the types of JSON.
+        """Return the analysis as numbers, strings, lists, dicts and None.
 
         Parameters
         ----------
@@ -153,8 +153,8 @@ class Analysis:
         Returns
         -------
         dict
-            Estimates are ``{"value", "low", "high", "p_value"}``, keyed by modality where each
-            modality has its own. None stands for what is undetermined or was not computed.
+            Estimates are ``{"value", "low", "high", "p_value"}``, keyed by modality if each
+            modality has its own. None stands for undetermined or missing values.
         """
         from modalprism.estimation import saved
 
@@ -167,7 +167,7 @@ class Analysis:
         return saved.to_json(self, evidence=evidence)
 
     def save(self, path: str | Path) -> None:
-        """Write the analysis as JSON, with its evidence: the file is complete or not there.
+        """Write the analysis as JSON, with its evidence, atomically.
 
         Raises
         ------
@@ -193,17 +193,17 @@ class Analysis:
 
     @classmethod
     def load(cls, path: str | Path) -> Analysis:
-        """Read an analysis that `save` wrote.
+        """Read an analysis written by `save`.
 
         Returns
         -------
         Analysis
-            Equal to the one that was saved. An infinite number comes back as NaN.
+            Equal to the saved analysis, except that infinite numbers become NaN.
 
         Raises
         ------
         InputError
-            If the file is not there, is no saved analysis, or is damaged.
+            If the file is missing, damaged, or not a saved analysis.
         """
         from modalprism.estimation import saved
 
@@ -215,12 +215,12 @@ class Analysis:
         Parameters
         ----------
         axes : matplotlib.axes.Axes, optional
-            Where to draw; a new figure where it is None.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------
         matplotlib.axes.Axes
-            The axes; `axes.figure.savefig` saves them.
+            The axes; `axes.figure.savefig` saves the figure.
         """
         from modalprism.plotting.bar import atoms_axes
 
@@ -250,7 +250,7 @@ class Analysis:
             )
             for quantity, modality, estimate in self.quantities()
         ]
-        # In cells of a terminal: a Japanese letter and an emoji take two.
+        # In terminal cells: a Japanese letter and an emoji take two.
         widths = [max(cell_len(row[column]) for row in rows) for column in range(3)]
         head = (
             f"{' and '.join(self.modalities)} about {self.target}: "

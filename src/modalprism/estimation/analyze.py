@@ -1,4 +1,4 @@
-"""`analyze`: check a sample once, and hand it to an estimator."""
+"""The function `analyze`: check a sample once, and call an estimator."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from modalprism.results.estimate import Estimate
 
 
 class Estimator(Protocol):
-    """A function from a checked sample to its analysis, such as `PosteriorEstimator()`.
+    """Function from a checked sample to its analysis, such as `PosteriorEstimator()`.
 
-    A study also reads the attribute ``version`` of what a name stands for, a whole number. It is
-    raised whenever the estimator's results change: those that studies cached are computed anew.
+    Studies also read the integer attribute ``version`` of an estimator. Increase it whenever the
+    estimator's results change; studies then recompute their cached results.
     """
 
     def __call__(self, sample: Sample, /) -> Analysis:
-        """Analyse a sample, whose modalities are in the order of their names."""
+        """Analyse a sample, with modalities in the order of their names."""
 
 
 ESTIMATORS: Final[Registry[Callable[..., Estimator]]] = Registry(
@@ -39,7 +39,7 @@ ESTIMATORS: Final[Registry[Callable[..., Estimator]]] = Registry(
     "modalprism.estimators",
     {"posterior": PosteriorEstimator, "codebook": CodebookEstimator},
 )
-"""Estimators by name. Each is called with those options of `analyze` that it has parameters for."""
+"""Estimators by name. Each is called with the options of `analyze` that match its parameters."""
 
 
 def analyze(
@@ -57,42 +57,43 @@ def analyze(
     streaming: Streaming | None = None,
     progress: Progress = False,
 ) -> Analysis:
-    """Split what two embeddings tell about a target into atoms, with intervals.
+    """Decompose the information of two embeddings about a target, with intervals.
 
     Parameters
     ----------
     embeddings : mapping of modality name to array_like, shapes (n, d1) and (n, d2)
         Two modalities; row i of both is example i. Arrays, tables and lists of any float, integer
         or boolean dtype; tensors on any device, with or without gradients. Arrays with more than
-        50,000 rows only need to support slicing: a `numpy.memmap`, or an array of HDF5, will do.
+        50,000 rows only need to support slicing, such as a `numpy.memmap` or an HDF5 dataset.
     y : array_like, shape (n,), (n, 1) or (n, C)
         Labels, none of them missing, or a model's answer probabilities (rows sum to 1).
     groups : array_like, shape (n,), or mapping of column name to such, or DataFrame, optional
         Rows that share a value in any column never straddle folds.
-        Where several of `embeddings`, `y` and `groups` have a pandas index, it must be the same.
+        All pandas indices of `embeddings`, `y` and `groups` must be equal.
     target : str
-        What `y` is, in words; it travels into every output.
+        Description of `y` in words, shown in every output.
     base : float
-        Of the logarithm: 2 for bits, ``math.e`` for nats.
+        Base of the logarithm: 2 for bits, ``math.e`` for nats.
     estimator : {"posterior", "codebook"}, another name or callable
-        ``posterior``: what calibrated probes read on rows that they have not seen. ``codebook``:
-        counts of k-means codes, or of a source's own symbols, with their bias taken away. Other
+        ``posterior``: held-out predictions of calibrated probes. ``codebook``: counts of k-means
+        codes, or of a source's own symbols, with bias correction. Other
         packages register names in the entry point group ``modalprism.estimators``. A callable
-        takes the checked `Sample` and returns an `Analysis`; it has options of its own instead of
+        takes the checked `Sample` and returns an `Analysis`; it has its own options instead of
         `base`, `replicates`, `permutations`, `seed` and `progress`.
     folds : int
-        Of the posterior estimator; at least 3.
+        Folds of the posterior estimator; at least 3.
     replicates : int
         Bootstrap replicates behind each interval.
     permutations : int
-        Draws behind each p-value, which is never below 1 / (1 + permutations). Below 19 of them,
-        or 39 replicates, nothing is significant at .05, and every contribution undetermined.
+        Draws behind each p-value, which is at least 1 / (1 + permutations). With fewer than 19,
+        or with fewer than 39 replicates, no atom is significant at .05, and every contribution is
+        undetermined.
     seed : int, None, numpy.random.Generator or numpy.random.SeedSequence
-        The same number gives the same result, in whatever order the modalities are. A seed that
-        is not a number draws one, which `Analysis.seed` records.
+        The same number gives the same result, for either order of the modalities. Other seeds
+        draw a number, which `Analysis.seed` records.
     streaming : Streaming, optional
-        How more than 50,000 rows are analysed: in blocks, so that embeddings may be mapped from
-        disk and are never in memory as a whole. `Streaming(above=…)` moves that number.
+        Options for more than 50,000 rows, which are analysed in blocks: embeddings may be mapped
+        from disk and are never in memory as a whole. `Streaming(above=…)` sets the threshold.
     progress : bool or callable
         True shows a bar on standard error; a callable takes every
         `modalprism.progress.ProgressEvent`.
@@ -100,19 +101,19 @@ def analyze(
     Returns
     -------
     Analysis
-        Intervals are of a bootstrap over groups. Those of ``posterior`` also hold what probes of
-        other rows, and of more rows, would read; those of ``codebook`` keep the codes as fitted.
+        Intervals come from a bootstrap over groups. Those of ``posterior`` also include the effect
+        of other and of more training rows; those of ``codebook`` are for the fitted codes.
 
     Raises
     ------
     InputError
-        If the sample cannot be used; the message says why and what to do.
+        If the sample is invalid; the message has the reason and a remedy.
 
     Warns
     -----
     DataWarning
         If all columns of one modality are copies of the other's, or an embedding is the same in
-        every row; `Analysis.cautions` says so too.
+        every row; `Analysis.cautions` has the same sentences.
 
     Examples
     --------
@@ -153,7 +154,7 @@ def analyze(
 
 
 def _estimator_of(estimator: str | Estimator, options: Mapping[str, Any]) -> Estimator:
-    """Return an estimator as it is, or the one of a name with those options that it takes."""
+    """Return an estimator unchanged, or create one by name with the options that it takes."""
     if isinstance(estimator, str):
         make = ESTIMATORS[estimator]
         taken = signature(make).parameters

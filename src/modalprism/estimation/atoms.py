@@ -1,7 +1,7 @@
-r"""Atoms of a sample, and how they move when the sample does.
+r"""Atoms of a sample, and their first-order changes under resampling.
 
-With the union information's dual potentials (α, β), every quantity is an entropy plus a mean of one
-number a row, and the entropy is to first order such a mean as well. Write α' = α + ln p(y). Then
+With the union information's dual potentials (α, β), every quantity is an entropy plus a mean over
+rows, and the entropy is to first order such a mean as well. Let α' = α + ln p(y). Then
 
 .. math::
 
@@ -9,9 +9,9 @@ number a row, and the entropy is to first order such a mean as well. Write α' =
             \sum p(x_1,y)\,\alpha' + \sum p(x_2,y)\,\beta,
    \qquad D = \{\textstyle\sum_y e^{\alpha'+\beta} \le 1\},
 
-a support function whose gradient is the optimal (α', β) (Danskin's theorem). A resample re-weights
-the rows; its union information is, to first order, the same means under the new weights. A thousand
-bootstrap replicates of every atom thus cost one matrix product and no further solve.
+is a support function whose gradient is the optimal (α', β) (Danskin's theorem). A resample
+re-weights the rows; its union information is, to first order, the same means under the new weights.
+A thousand bootstrap replicates of every atom thus cost one matrix product and no further solve.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from modalprism.results.quantities import AMOUNTS, keys
 Array = NDArray[np.float64]
 
 ATOMS: Final = tuple("_".join(filter(None, key)) for key in keys(AMOUNTS, ("1", "2")))
-"""Redundancy, unique_1, unique_2, synergy, and the informations that they are made of."""
+"""Redundancy, unique_1, unique_2, synergy, and the informations behind them."""
 MOST_ITERATIONS: Final = 2_000
 _NOTHING: Final = 1e-9  # nats
 
 
 @dataclass(frozen=True)
 class RowTerms:
-    """One number a row for every mean that the atoms are made of, in nats.
+    """Terms of every row whose means give the atoms, in nats.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class RowTerms:
     loss_1, loss_2, loss_joint : ndarray, shape (n,)
         Cross-entropy of the target under p(y|x₁), p(y|x₂) and p(y|x₁,x₂).
     potential : ndarray, shape (n,)
-        Σ_y target · (α' + β) of the row's states. The target stands for the posteriors, whose
-        moments calibration matched to it, so that a resample moves the union information and the
-        held-out information alike: where a source has nothing unique, nothing moves.
+        Σ_y target · (α' + β) of the row's states. The target replaces the posteriors, because
+        calibration has matched their moments. A resample then changes the union information and
+        the held-out information alike, and a unique atom of zero does not change.
     """
 
     surprise: Array
@@ -86,7 +86,7 @@ class RowTerms:
         return cls(*(np.concatenate(column) for column in columns))
 
     def atoms(self, union: float) -> Array:
-        """Return the `ATOMS` of these rows, shape (8,), given the union information; in nats."""
+        """Return the `ATOMS` of these rows, shape (8,), in nats, given the union information."""
         losses = (self.loss_1, self.loss_2, self.loss_joint)
         one, other, both = (np.asarray(self.surprise.mean() - loss.mean()) for loss in losses)
         return split_information(one, other, both, np.asarray(union))
@@ -94,13 +94,13 @@ class RowTerms:
 
 @dataclass(frozen=True)
 class Coupling:
-    """The optimal coupling of two sources' states, in nats.
+    """Optimal coupling of two sources' states, in nats.
 
     Attributes
     ----------
     states : two of States
     alpha, beta : ndarray, shapes (states, C)
-        α' and β, the dual potentials of either source's states.
+        α' and β, the dual potentials of the two sources' states.
     information : float
         The union information, `merge_correction` included.
     gap : float
@@ -108,7 +108,7 @@ class Coupling:
     loss : float
         Information lost by merging rows into states, of both sources together.
     merge_correction : float
-        The part of `loss` that is added to the union information, see `_merge_correction`.
+        Part of `loss` added to the union information, see `_merge_correction`.
     """
 
     states: tuple[States, States]
@@ -122,8 +122,7 @@ class Coupling:
     def potential(self, rows: slice | NDArray[np.int64]) -> Array:
         """Return α' + β of some rows' states, shape (b, C).
 
-        These are the log-odds of the coupling: of all mixtures of what either source tells by
-        itself the best.
+        These are the log-odds of the coupling, the best predictor without synergy.
         """
         first, second = self.states
         found: Array = self.alpha[first.of_row[rows]] + self.beta[second.of_row[rows]]
@@ -133,7 +132,7 @@ class Coupling:
 def split_information(
     information_1: Array, information_2: Array, both: Array, union: Array
 ) -> Array:
-    """Split information into the `ATOMS`, stacked; no atom is clipped, and they sum to `both`."""
+    """Return the stacked `ATOMS`, without clipping; the four atoms sum to `both`."""
     return np.stack(
         [
             information_1 + information_2 - union,
@@ -149,7 +148,7 @@ def split_information(
 
 
 def couple(states: tuple[States, States], *, tol: float) -> Coupling:
-    """Couple two sources' states by the union information.
+    """Compute the optimal coupling of two sources' states.
 
     Parameters
     ----------
@@ -164,7 +163,7 @@ def couple(states: tuple[States, States], *, tol: float) -> Coupling:
     correction = _merge_correction(union.upper, (joint_1, joint_2), (first.loss, second.loss))
     return Coupling(
         states=states,
-        # A cell without mass has a potential of −∞ and never counts: 0·(−∞) = 0.
+        # A cell without mass has potential −∞ and contributes 0·(−∞) = 0.
         alpha=np.where(np.isfinite(union.alpha), union.alpha + np.log(p_y), 0.0),
         beta=np.where(np.isfinite(union.beta), union.beta, 0.0),
         information=union.upper + correction,
@@ -177,13 +176,13 @@ def couple(states: tuple[States, States], *, tol: float) -> Coupling:
 def _merge_correction(
     union: float, joints: tuple[Array, Array], losses: tuple[float, float]
 ) -> float:
-    """Attribute to the union information what merging took from the sources, in nats.
+    """Return the part of the merging loss to add to the union information, in nats.
 
-    The union information of all rows is at least that of their states (data processing). What it
-    lost follows what the sources lost: all of it where a source's information is unique, nothing
-    where the other source has it too. Loss m counts by U_m / (U_m + min(R, U_other)), which is 1
-    for a source that alone is informative, 0 for one whose information the other contains, and ½
-    for equals. docs/method.md compares it with rows that were not merged.
+    The union information of all rows is at least that of their states (data processing). Its loss
+    equals a source's loss if that information is unique, and 0 if the other source has it too. Loss
+    m has weight U_m / (U_m + min(R, U_other)): 1 for the only informative source, 0 for a source
+    whose information the other contains, and ½ for equal sources. docs/method.md compares this with
+    unmerged rows.
     """
     one, other = (mutual_information(joint) for joint in joints)
     unique = (max(union - other, 0.0), max(union - one, 0.0))
@@ -196,13 +195,13 @@ def _merge_correction(
 
 
 def replicate_atoms(terms: RowTerms, batches: Iterable[Array]) -> Array:
-    """Return how far every atom moves under every weighting, to first order, in nats.
+    """Return the first-order change of every atom under every weighting, in nats.
 
     Parameters
     ----------
     terms : RowTerms
     batches : iterable of ndarray, shape (some replicates, n)
-        Weights that are not negative; every replicate has a positive sum.
+        Nonnegative weights; every replicate has a positive sum.
 
     Returns
     -------
@@ -215,8 +214,8 @@ def replicate_atoms(terms: RowTerms, batches: Iterable[Array]) -> Array:
 def _moved(terms: RowTerms, weights: Array) -> Array:
     n = weights.shape[1]
     weights = np.concatenate([np.full((1, n), 1 / n), weights / weights.sum(1, keepdims=True)])
-    # H(Y) to first order, like all the rest: a resample that is refitted keeps its own class
-    # frequencies, and what the curvature of H(Y) would take off, the refit gives back.
+    # H(Y) to first order, like the other terms. A refit to the resample would cancel the
+    # curvature of H(Y), because it uses the resample's own class frequencies.
     entropy = weights @ terms.surprise
     moved = split_information(
         entropy - weights @ terms.loss_1,

@@ -1,8 +1,8 @@
 """Bootstrap weights over groups.
 
 Groups may cross (every picture with several names, every name with several pictures). Each group
-column is then resampled by itself, and a row weighs the product of its groups' counts: the
-pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122), which errs on the wide side.
+column is then resampled separately, and the weight of a row is the product of its groups' counts:
+the pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122), which is conservative.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BATCH_WEIGHTS: Final = 1 << 23
-"""Weights that are drawn at a time: 64 MiB."""
+"""Number of weights drawn at a time: 64 MiB."""
 
 
 def _first_seen(code: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -25,7 +25,7 @@ def _first_seen(code: NDArray[np.intp]) -> NDArray[np.intp]:
 def weights_in_batches(
     groups: Mapping[str, NDArray[Any]], n: int, replicates: int, seed: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Draw bootstrap weights of many rows, a few replicates at a time: as `pigeonhole_weights`.
+    """Draw the weights of `pigeonhole_weights`, a few replicates at a time.
 
     Yields
     ------
@@ -51,7 +51,7 @@ def pigeonhole_weights(
     Parameters
     ----------
     groups : mapping of column name to ndarray, shape (n,)
-        No column means that the rows themselves are resampled.
+        Without columns the rows are resampled.
     n : int
         Number of rows.
     replicates : int
@@ -72,9 +72,9 @@ def pigeonhole_weights(
 
 
 def _different(groups: Mapping[str, NDArray[Any]], n: int) -> list[NDArray[np.intp]]:
-    """Number the groups of every column, and leave out columns that part the rows alike.
+    """Number the groups of every column, and drop columns with equal partitions of the rows.
 
-    They are one column: resampling it twice would be too much.
+    Resampling the same partition twice would inflate the variance.
     """
     if not groups:
         return [np.arange(n)]
@@ -91,10 +91,10 @@ def _drawn(
     weights = np.ones((replicates, n))
     for code in codes:
         count = int(code.max()) + 1
-        # Cell (r, g) of a flat table counts how often replicate r drew group g.
+        # Cell (r, g) of a flat table counts the draws of group g in replicate r.
         drawn = generator.integers(count, size=(replicates, count))
         drawn += count * np.arange(replicates)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=replicates * count)
         weights *= counts.reshape(replicates, count)[:, code]
-    weights[weights.sum(1) == 0] = 1.0  # so few groups that none was drawn: the sample as it is
+    weights[weights.sum(1) == 0] = 1.0  # no group of any row was drawn: use the sample unchanged
     return weights

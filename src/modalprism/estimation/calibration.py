@@ -1,7 +1,7 @@
-r"""Calibration that makes held-out information and information in the marginals the same number.
+r"""Calibration that equates held-out information and the information of the marginals.
 
-Given scores z_k (n, C) of one or several probes on rows that they did not see, and targets t
-(n, C), fit one slope a score and C biases,
+Given held-out scores z_k (n, C) of one or several probes, and targets t (n, C), fit one slope per
+score and C biases,
 
 .. math:: p_i(y) \propto \exp\bigl(\textstyle\sum_k s_k\,z_{k,iy} + b_y\bigr),
 
@@ -10,12 +10,13 @@ of the rows p_i is the class frequency, exactly, and the mean of :math:`\sum_y t
 that of :math:`\sum_y p_{iy} z_{k,iy}`. Hence, for held-out rows,
 
 - all sources share one p(y), as the decomposition's marginals must;
-- the mean log-loss equals the mean entropy of the rows: the information that a held-out row *has*
-  is the information that the marginals *claim*, and neither confidence nor modesty leaks into
-  synergy.
+- the mean log-loss equals the mean entropy of the rows. The information in held-out rows is thus
+the
+  information of the marginals, and neither overconfidence nor underconfidence adds to synergy.
 
-Only the slope is optimistic, by ½/n nat: the biases' optimism is that of the plug-in H(Y), and
-cancels. A slope below 0 says that the probe knows nothing, and then it reads exactly nothing.
+Only the slope is optimistic, by ½/n nat: the biases' optimism equals that of the plug-in H(Y), and
+cancels. A slope below 0 means that the probe is uninformative; it is set to 0, which gives
+information 0.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def fit_stack(scores: Sequence[Array], target: Array, *, tolerance: float = 1e-9
     target : ndarray of float64, shape (n, C)
         Rows sum to 1; every class has mass.
     tolerance : float
-        How far the moments may differ.
+        Largest difference of the moments.
 
     Returns
     -------
@@ -81,18 +82,17 @@ def most_likely(
     tolerance: float = 1e-9,
     start: Stack | None = None,
 ) -> Stack:
-    """Fit slopes and biases to rows that come in blocks; see `fit_stack`.
+    """Fit slopes and biases to blocks of rows; see `fit_stack`.
 
     Parameters
     ----------
     blocks : iterable of two ndarrays of float64, shapes (K, b, C) and (b, C)
-        Scores that are centred in every row and divided by `scale`, and targets. Gone through once
-        for every value, gradient or curvature of the likelihood, so that no more than a block need
-        be in memory.
+        Scores, centred in every row and divided by `scale`, and targets. Every value, gradient or
+        curvature of the likelihood is one pass over them, with one block in memory.
     scale : ndarray of float64, shape (K,)
     tolerance : float
     start : Stack, optional
-        Of some of the rows: from there the rest is a few steps.
+        Fit to some of the rows, from which few steps remain.
     """
     count = len(scale)
 
@@ -129,19 +129,19 @@ def most_likely(
             hessian[:count, count:] = np.einsum("kny,ny->ky", deviation, p)
             hessian[count:, :count] = 0.0
             hessian[count:, count:] = p.T @ p
-            # The last row is of the mean probabilities.
+            # The last row has the mean probabilities.
             return np.vstack([hessian, np.pad(p.sum(0), (count, 0))])
 
         sums = total(parts) / n
         hessian, mean = sums[:-1], sums[-1, count:]
         hessian[count:, :count] = hessian[:count, count:].T
-        # A constant added to every bias changes nothing: give that direction a curvature.
+        # Add curvature in the direction of equal biases, which has none.
         hessian[count:, count:] = np.diag(mean) - hessian[count:, count:] + 1.0 / classes
-        # Two scores that say the same leave their difference free.
+        # Collinear scores leave their difference free.
         hessian[:count, :count] += 1e-9 * np.eye(count)
         return hessian
 
-    # A class may be absent from the rows of a fold: it starts as rare, not as impossible.
+    # A class may be absent from the rows of a fold: start it as rare, not as impossible.
     begin = np.concatenate([np.zeros(count), np.log(np.maximum(frequency, 1e-12))])
     if start is not None:
         begin = np.concatenate([start.slopes * scale, start.biases])
@@ -152,22 +152,22 @@ def most_likely(
 
 
 def fit_nonnegative(scores: Sequence[Array], target: Array) -> Stack:
-    """Fit slopes that are not negative.
+    """Fit nonnegative slopes.
 
-    A stack that could give one score all its weight, and the others none, loses no more than any of
-    them does: what both sources tell is read to be no less than what each tells.
+    The fit could put all weight on one score, so its loss is at most that of any single score. The
+    estimated information of both sources is therefore at least that of each.
 
     Parameters
     ----------
     scores : K ndarrays of float64, shape (n, C)
-        Out of fold.
+        Held-out scores.
     target : ndarray of float64, shape (n, C)
         Rows sum to 1; every class has mass.
 
     Returns
     -------
     Stack
-        Slopes of scores that point the wrong way are 0.
+        Slopes of negatively related scores are 0.
 
     Examples
     --------
@@ -185,16 +185,16 @@ def fit_nonnegative(scores: Sequence[Array], target: Array) -> Stack:
 def most_likely_nonnegative(
     count: int, fit: Callable[[list[int]], Stack], frequency: Array
 ) -> Stack:
-    """Leave out the score with the lowest slope until none is below 0; see `fit_nonnegative`.
+    """Drop the score with the lowest slope until none is negative; see `fit_nonnegative`.
 
     Parameters
     ----------
     count : int
         K.
     fit : callable
-        From the numbers of some scores to their `Stack`.
+        Function from the indices of scores to their `Stack`.
     frequency : ndarray of float64, shape (C,)
-        Of the classes.
+        Class frequencies.
     """
     used = list(range(count))
     slopes = np.zeros(count)
@@ -208,9 +208,9 @@ def most_likely_nonnegative(
 
 
 def information_difference(log_p: Array, target: Array) -> float:
-    """Return the information that held-out rows have less what their posteriors claim, in nats.
+    """Return held-out information minus the information of the posteriors, in nats.
 
-    Zero, but for the tolerance of the fit, where posteriors are calibrated as here.
+    It is 0, up to the tolerance of the fit, for posteriors calibrated by this module.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def information_difference(log_p: Array, target: Array) -> float:
 
 
 def matching_distance(logits: Array, log_p: Array) -> float:
-    """Return how far calibration moved the rows of p(y|x): mean total variation, from 0 to 1.
+    """Return the mean total variation, from 0 to 1, between p(y|x) before and after calibration.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Coding a representation, so that it can be a target.
+"""Coding of a representation for use as a target.
 
-k-means on principal components. The number of codes grows with n and is stated: one for every 150
-rows, from 2 to 12. A code with too few rows to cross-fit joins the nearest large one.
+The codes are those of k-means on principal components. Their number follows from n: one for every
+150 rows, from 2 to 12. A code with too few rows to cross-fit joins the nearest large one.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ def code_states(states: ArrayLike, *, codes: int | None = None, seed: int = 0) -
     Parameters
     ----------
     states : array_like, shape (n, d)
-        One state a row.
+        One state per row.
     codes : int, optional
-        How many to ask for; by default one for every 150 rows, from 2 to 12.
+        Number of codes; by default one for every 150 rows, from 2 to 12.
     seed : int
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        0 … k−1, each of at least 20 rows; k is less than asked for where codes were joined.
+        0 … k−1, each of at least 20 rows; k is smaller than `codes` if codes were joined.
 
     Raises
     ------
     InputError
-        If the states are not finite rows, do not vary, or are too few for so many codes.
+        If the states are not finite rows, do not vary, or are too few for the codes.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def code_states(states: ArrayLike, *, codes: int | None = None, seed: int = 0) -
             f"{n} rows cannot be put into {codes} codes; ask for at least 2, and for no more than "
             f"one in {FEWEST_ROWS} rows"
         )
-    # No more codes than there are different states to tell apart.
+    # At most one code per distinct state.
     count = min(codes or codes_for(n), len(np.unique(array, axis=0)))
     components = PCA(min(COMPONENTS, *array.shape), random_state=seed).fit_transform(array)
     fit = KMeans(count, n_init=4, random_state=seed).fit(components)

@@ -1,7 +1,7 @@
 """Detection of a modality whose columns are copies of the other's.
 
-An array that was passed twice, scaled, shifted, or with its columns in another order makes the
-modalities redundant by construction. Probes then report a fusion that is not there.
+An array that is passed twice, scaled, shifted, or with its columns in another order makes the
+modalities redundant by construction. The result then looks like a fusion.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 ROWS: Final = 1_000
-"""Rows that are compared."""
+"""Number of compared rows."""
 _PROJECTIONS: Final = 16
 _FIRST: Final = 8
-"""Columns that are looked for before all others: the answer is no for most embeddings."""
+"""Columns that are compared first, because they rule out a copy for most embeddings."""
 _SMALLEST: Final = 1e-6
 _CORRELATION: Final = 0.9999
 """Rounding to bfloat16 leaves a correlation above this."""
@@ -25,7 +25,7 @@ _CORRELATION: Final = 0.9999
 def copied_modality(
     names: tuple[str, str], embeddings: tuple[NDArray[Any], NDArray[Any]]
 ) -> str | None:
-    """Return the name of the modality whose columns are all copies of the other's, if there is one.
+    """Return the modality whose columns are all copies of the other's, or None.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def copied_modality(
 
 
 def _standardized(embedding: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the columns that vary as rows, centred and of deviation 1."""
+    """Return the non-constant columns as rows, standardised."""
     columns = embedding[:ROWS].T.astype(np.float64)
     largest = np.abs(columns).max(1, keepdims=True)
     columns = columns / np.where(largest > 0, largest, 1.0)
@@ -60,7 +60,7 @@ def _standardized(embedding: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _all_in(columns: NDArray[np.float64], among: NDArray[np.float64]) -> bool:
-    """Whether every column is one of others, up to its sign. Random projections find which."""
+    """Return whether every column is one of others, up to sign, using random projections."""
     if not len(columns) or not len(among):
         return False
     n = columns.shape[1]

@@ -1,8 +1,8 @@
-"""Masks of nested cross-fitting: the rows that each fit sees, and the fit that predicts each row.
+"""Masks of nested cross-fitting: the rows of each fit, and the fit that predicts each row.
 
-A prediction of fold f comes from fits that saw no row of f. Choices and recalibrations on the way
-need predictions that are held out as well: they come from fits without f and another fold g. Each
-fit is thus identified by the one or two folds that it leaves out.
+A prediction of fold f comes from fits without rows of f. Choices and recalibrations for fold f need
+held-out predictions as well, which come from fits without f and another fold g. The one or two
+excluded folds identify each fit.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CrossFit:
-    """Folds, and the fits that leave out one or two of them.
+    """Folds, and the fits that exclude one or two of them.
 
     Attributes
     ----------
     which : Tensor of int64, shape (n,)
-        Every row's fold.
+        Fold of every row.
     folds : int
         K.
     left_out : tuple of (int, int)
-        B = K (K+1) / 2 pairs f ≤ g; (f, f) leaves out f alone.
+        B = K (K+1) / 2 pairs f ≤ g; (f, f) excludes f alone.
     masks : Tensor of float32, shape (B, n)
-        1 for a row that the fit sees, 0 for another.
+        1 for a row of the fit, 0 for others.
     """
 
     which: Tensor
@@ -62,17 +62,17 @@ class CrossFit:
 
     @property
     def rows(self) -> Tensor:
-        """Numbers of the rows, shape (n,)."""
+        """Indices of the rows, shape (n,)."""
         return torch.arange(len(self.which))
 
     def index(self, f: int, g: int) -> int:
-        """Return the number of the fit that saw neither f nor g."""
+        """Return the index of the fit without f and g."""
         return self.left_out.index((min(f, g), max(f, g)))
 
     def reading(self, f: int) -> Tensor:
-        """Return which fit every row reads on the way to fold f: one that saw neither, (n,)."""
+        """Return the fit that predicts every row for fold f, which excludes both folds, (n,)."""
         return torch.tensor([self.index(f, g) for g in range(self.folds)])[self.which]
 
     def held_out(self, nested: Tensor) -> Tensor:
-        """Return what every row reads in its own fold's turn, (n, …) of (K, n, …)."""
+        """Return the prediction of every row for its own fold, (n, …) of (K, n, …)."""
         return nested[self.which, self.rows]

@@ -1,8 +1,8 @@
-"""Evidence of an analysis: its informations in every replicate, and the information of each row.
+"""Evidence of an analysis: the informations of every replicate and of every row.
 
-Atoms are sums of four informations: of either source, of both, and the union information. Their
+Atoms are sums of four informations: of each source, of both, and the union information. Their
 replicates give the interval of a difference between two analyses. Their rows rank the examples by
-how redundant, unique or synergistic they are.
+redundancy, unique information or synergy.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Stored = NDArray[np.float32]
 class Evidence:
     """Replicates and rows of an analysis, in its unit.
 
-    The second axis of `resampled` and `learnt` are replicates; the four informations, everywhere,
-    are those of the first source, of the second, of both, and the union information.
+    The four informations are those of the first source, of the second, of both, and the union
+    information.
 
     Attributes
     ----------
@@ -31,12 +31,12 @@ class Evidence:
         Changes of the informations when groups are resampled. Analyses of the same examples with
         the same seed draw the same resamples: replicate r of one matches replicate r of the other.
     learnt : ndarray of float32, shape (4, R)
-        Changes with probes of other, and of more, training rows; drawn for each analysis alone.
+        Changes with other and more training rows; drawn for each analysis separately.
     rows : ndarray of float32, shape (n, 4), optional
-        Pointwise informations. Their means are the informations; for the union nearly so, since
-        each row's own target stands for its posterior.
+        Pointwise informations. Their means are the informations; only nearly for the union, because
+        each row's target replaces its posterior.
     resolution : float
-        Detection limit for so many rows, see `resolution_of`.
+        Detection limit for n rows, see `resolution_of`.
     """
 
     resampled: Stored
@@ -58,14 +58,14 @@ class Evidence:
         )
 
     def swapped(self) -> Evidence:
-        """Return the same with the sources in the other order."""
+        """Return the evidence with the sources in the other order."""
         order = [1, 0, 2, 3]
         rows = None if self.rows is None else self.rows[:, order]
         return replace(self, resampled=self.resampled[order], learnt=self.learnt[order], rows=rows)
 
     @property
     def row_atoms(self) -> Array:
-        """Redundancy, unique of either source and synergy of every row, shape (n, 4).
+        """Redundancy, unique atoms and synergy of every row, shape (n, 4).
 
         Raises
         ------
@@ -82,8 +82,8 @@ def row_informations(terms: RowTerms) -> Array:
     """Return the pointwise informations of each row, shape (n, 4), in nats.
 
     log p(y|x₁)/p(y), log p(y|x₂)/p(y), log p(y|x₁,x₂)/p(y), and α' + β − log p(y), of the union's
-    dual potentials: pointwise informations under the solution, which is a distribution of pairs
-    that the sample need not hold.
+    dual potentials: pointwise informations under the optimal coupling, whose pairs need not occur
+    in the sample.
     """
     informations: Array = np.stack(
         [

@@ -69,7 +69,7 @@ class Exchange:
     ----------
     fold : ndarray of int64, shape (n,)
     blocks : tuple of ndarray of int64
-        Rows that stay together; none straddles folds.
+        Rows that stay together; each block is in one fold.
     """
 
     fold: Rows
@@ -87,7 +87,7 @@ class Exchange:
         return orders
 
     def signs(self, count: int, rng: np.random.Generator) -> Array:
-        """Draw a sign a block, (count, blocks)."""
+        """Draw one sign per block, (count, blocks)."""
         return rng.choice([-1.0, 1.0], size=(count, len(self.blocks)))
 
     def sums(self, values: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Folds that nothing straddles.
+"""Assignment of groups to folds.
 
 Rows that share a value in *any* group column (the same picture, the same name) must stay together.
-They are the edges of a graph; its connected components are dealt out to the folds whole.
+They are the edges of a graph. Every connected component of the graph is assigned to one fold.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def connected_groups(groups: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.i
     Parameters
     ----------
     groups : mapping of column name to ndarray, shape (n,)
-        No column means that every row stands alone.
+        Without columns every row is its own component.
     n : int
         Number of rows.
 
@@ -59,7 +59,7 @@ def connected_groups(groups: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.i
 
 
 def connected_sets(count: int) -> str:
-    """Return a number of connected sets in words.
+    """Return a number of connected sets as text.
 
     Examples
     --------
@@ -72,10 +72,10 @@ def connected_sets(count: int) -> str:
 def assign_folds(
     component: NDArray[np.int64], target: Target, folds: int, seed: int
 ) -> NDArray[np.int64]:
-    """Deal whole components out to folds, balancing their sizes and their targets.
+    """Assign whole components to folds, with balanced sizes and class frequencies.
 
-    Greedy: components in falling order of size (ties shuffled by `seed`), each to the fold whose
-    class totals it brings closest to their share.
+    The assignment is greedy. In decreasing order of size (ties shuffled by `seed`), each component
+    goes to the fold whose class totals it brings closest to the average.
 
     Parameters
     ----------
@@ -102,16 +102,16 @@ def assign_folds(
 def deal_components(
     totals: NDArray[np.float64], folds: int, seed: int, *, one_by_one: int = ONE_BY_ONE
 ) -> NDArray[np.int64]:
-    """Deal components out to folds, see `assign_folds`.
+    """Assign components to folds, see `assign_folds`.
 
     Parameters
     ----------
     totals : ndarray of float64, shape (components, C + 1)
-        How much of every class a component holds, and how many rows.
+        Mass of every class in each component, and its number of rows.
     folds, seed : int
     one_by_one : int
-        Of more components than these the largest alone are looked at one by one. The others fill
-        up the folds, in falling order of size, and within a size class by class.
+        Number of the largest components that are assigned one by one. The others fill the folds in
+        decreasing order of size, and within a size class by class.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def deal_components(
     fold_of = np.empty(count, dtype=np.int64)
     first = order if count <= one_by_one else order[:_LARGEST]
     for index in first:
-        # Squared distance from an even deal grows least where this fold still lacks these rows.
+        # The squared distance from an even split grows least for this fold.
         growth = ((load + totals[index] - 1 / folds) ** 2 - (load - 1 / folds) ** 2).sum(1)
         fold_of[index] = int(np.argmin(growth))
         load[fold_of[index]] += totals[index]
@@ -153,7 +153,7 @@ def deal_components(
     if len(rest):
         rest = rest[np.lexsort((totals[rest, :-1].argmax(1), -totals[rest, -1]))]
         lacking = np.cumsum(np.maximum(1 / folds - load[:, -1], 0.0))
-        # Multiples of the golden ratio fall evenly into what every fold lacks, wherever one begins.
+        # Multiples of the golden ratio are spread evenly over the free places of all folds.
         place = np.arange(len(rest)) * _GOLDEN % 1.0 * lacking[-1]
         fold_of[rest] = np.searchsorted(lacking[:-1], place, side="right")
         load = np.stack([totals[fold_of == fold].sum(0) for fold in range(folds)])
@@ -167,16 +167,16 @@ def deal_components(
 
 
 def _check_every_class_is_learnt(share: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
-    """Check that the rows of a fit, which leaves out up to two folds, have every class.
+    """Check that every class occurs in the rows of a fit, which excludes up to two folds.
 
     Parameters
     ----------
     share : ndarray of float64, shape (folds, C)
-        Of every class's mass.
+        Share of every class's mass in each fold.
     mass : ndarray of float64, shape (C,)
     """
     left = 1 - np.sort(share, axis=0)[-2:].sum(0)
-    # A distribution may have classes of less than a row a fold: they hardly count.
+    # Ignore classes of a distribution with less than one row per fold.
     absent = np.flatnonzero((left < 1e-6) & (mass >= len(share) - 0.5))
     if absent.size:
         raise InputError(

@@ -1,7 +1,7 @@
 """Read embeddings, labels and groups as NumPy arrays, and check that their rows agree.
 
-What NumPy and pandas do silently is refused here where it would change the data: a list of words
-and NaN becomes the word "nan", and the index of a table is dropped.
+This module refuses silent conversions by NumPy and pandas that would change the data: a list of
+words and NaN becomes the word "nan", and the index of a table is dropped.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from modalprism.errors import InputError
 
 _NUMBERS: Final = ("floating", "integer", "mixed-integer-float", "boolean", "decimal")
 _WIDTH_OF_FLOATS: Final = 32
-"""Letters of the text that NumPy makes of words and floating-point numbers together."""
+"""Letters of the text dtype that NumPy makes of words and floats together."""
 
 
 def read_numbers(what: str, values: Any) -> NDArray[Any]:
-    """Return an array, where numbers and rows that are kept as objects become numbers.
+    """Return an array, with object arrays of numbers or rows converted to numbers.
 
     Raises
     ------
     InputError
-        As `read_array`, and where rows differ in length.
+        As `read_array`, and if rows differ in length.
     """
     array = read_array(what, values)
     if array.dtype.kind != "O" or not array.size:
@@ -65,14 +65,14 @@ def read_labels(what: str, values: Any) -> NDArray[Any]:
     Parameters
     ----------
     what : str
-        The parameter, as messages name it.
+        Name of the parameter, for messages.
     values : array_like, shape (n,), (n, 1) or any other
         An array of another shape is returned as it is.
 
     Raises
     ------
     InputError
-        If a value is missing, values have no order among themselves, or are no labels.
+        If a value is missing, or values cannot be ordered or are not labels.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def read_labels(what: str, values: Any) -> NDArray[Any]:
         return array
     listed = isinstance(values, list | tuple) and not any(isinstance(v, Tensor) for v in values)
     if listed and column.dtype.kind != "O":
-        # NumPy gives the values of a list one dtype. Where that changes one, what stood there
+        # NumPy gives the values of a list one dtype. If that changes a value, the original
         # counts: missing values among words, whole numbers beyond 2**53 among others, and NUL at
         # the end of a word.
         given = np.array(values, dtype=object).reshape(len(column))
@@ -99,7 +99,7 @@ def read_labels(what: str, values: Any) -> NDArray[Any]:
 
 
 def _check_labels(what: str, labels: NDArray[Any]) -> None:
-    """Check that no label is missing, and that labels can be told apart."""
+    """Check that no label is missing, and that labels can be ordered."""
     if labels.dtype.kind in "cV":
         raise InputError(f"{what} holds {labels.dtype}, which are no labels")
     missing = pd.isna(labels)
@@ -133,7 +133,7 @@ def _check_labels(what: str, labels: NDArray[Any]) -> None:
 
 
 def named_columns(groups: Any) -> dict[str, Any]:
-    """Return group columns by name, given as a mapping, a table, one array, or None.
+    """Return group columns by name, from a mapping, a table, one array, or None.
 
     Examples
     --------
@@ -158,16 +158,16 @@ def named_columns(groups: Any) -> dict[str, Any]:
 
 
 def check_index(tables: Mapping[str, Any]) -> None:
-    """Check that all tables and columns of pandas have one index.
+    """Check that all pandas tables and columns have equal indices.
 
-    A default index counts: it says that rows were numbered anew, and nothing tells whether the
-    rows of the other table were in that order by then.
+    A default index counts too: after a renumbering of rows, their order relative to the other table
+    is unknown.
 
     Parameters
     ----------
     tables : mapping of str to object
-        Embeddings, target and groups by what messages call them; only those with an index of
-        pandas are compared.
+        Embeddings, target and groups by their names in messages; only those with a pandas index
+        are compared.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Interactions: which directions of embeddings tell something only when multiplied.
+"""Interactions: directions of embeddings whose products are informative.
 
-Where r is the residual of log-odds that are there already, the cross-covariances E[r_y φ₁ φ₂ᵀ] of
-whitened features are the gradient of the likelihood with respect to every bilinear term at once,
-and their leading singular vectors are the pairs of directions that answer fastest. Exclusive-or
-hidden in hundreds of dimensions is one such pair. With φ₁ = φ₂ they are an embedding's own
-curvature (principal Hessian directions, Li 1992, doi:10.1080/01621459.1992.10476258).
+Let r be the residual of given log-odds. The cross-covariances E[r_y φ₁ φ₂ᵀ] of whitened features
+are the gradient of the likelihood with respect to all bilinear terms. Their leading singular
+vectors are the pairs of directions with the steepest ascent. Exclusive-or
+hidden in hundreds of dimensions is one such pair. With φ₁ = φ₂ they are the curvature in
+one embedding (principal Hessian directions, Li 1992, doi:10.1080/01621459.1992.10476258).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Whitening:
 
     @classmethod
     def of(cls, features: Tensor, mask: Tensor, most: int) -> Whitening:
-        """Fit the widest combinations, at most `most`, of features (n, D) to the rows of a mask."""
+        """Fit up to `most` leading combinations of features (n, D) to the rows of a mask."""
         seen = mask > 0
         centre = features[seen].mean(0)
         centred = (features - centre)[seen]
@@ -60,13 +60,13 @@ def leading_axes(
     first, second : Tensor, shapes (n, D1) and (n, D2)
         Whitened features.
     residual : Tensor, shape (n, C)
-        0 in rows that must not be seen.
+        0 in excluded rows.
     count : int
 
     Returns
     -------
     two of Tensor, shapes (D1, count) and (D2, count)
-        Zeros where there are fewer directions: fits to other rows may have more.
+        Padded with zeros, because fits to other rows may have more directions.
     """
     moments = torch.stack([(first * r[:, None]).mT @ second for r in residual.T])
     left = symmetric_eigen((moments @ moments.mT).sum(0))[1][:, -count:].flip(1)
@@ -91,10 +91,10 @@ def squares(directions: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Standard:
-    """The scale of products, fitted to some rows.
+    """Scale of products, fitted to some rows.
 
-    Divided so that the products' largest singular value is about that of one feature: one step size
-    then serves them and the features beside them.
+    The scale makes the products' largest singular value about that of one feature, so one step size
+    works for both.
 
     Attributes
     ----------
@@ -114,12 +114,12 @@ class Standard:
         terms = terms.clamp(low, high)
         centre = terms[seen].mean(0)
         deviation = (terms - centre)[seen].square().mean(0).sqrt()
-        # Terms that stand for nothing must not make the others smaller.
+        # Padded terms must not reduce the others.
         scale = (deviation + 1e-6) * math.sqrt(max(int((deviation > 0).sum()), 1))
         return cls(low, high, centre, scale)
 
     def __call__(self, terms: Tensor) -> Tensor:
-        """Bring the terms of any rows to that scale, (n, D)."""
-        # A product grows with the square of how far a row lies out. Beyond all that a fit has seen
-        # it knows nothing, and one held-out row would get odds that no common slope can mend.
+        """Return the scaled terms of any rows, (n, D)."""
+        # A product grows with the square of a row's distance. Clip to the range of the fit, because
+        # one extrapolated row would get log-odds that no common slope corrects.
         return torch.div(terms.clamp(self.low, self.high) - self.centre, self.scale)

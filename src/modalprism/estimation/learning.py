@@ -1,15 +1,15 @@
-"""Learning curve: how the atoms depend on the rows that the probes were fitted to.
+"""Learning curve: dependence of the atoms on the training rows of the probes.
 
-A bootstrap of held-out rows keeps the probes as they were fitted. Probes fitted to other rows would
-read other values, and probes fitted to more rows would read more. Nested cross-fitting has such
-fits already: in the turn of another fold, each row is predicted by probes that saw (K−2)/K of all
-rows instead of (K−1)/K, and the K−1 turns use different rows.
+A bootstrap of held-out rows does not refit the probes. Probes fitted to other rows would give other
+values, and probes fitted to more rows larger ones. Nested cross-fitting includes such fits: for
+each other fold, each row is predicted by probes fitted to (K−2)/K of all rows instead of (K−1)/K,
+and the K−1 predictions use different rows.
 
 Information that is not yet learnt decreases about as 1/rows (Hestness et al. 2017,
 arXiv:1712.00409, report powers near it). The gain from (K−2)/K to (K−1)/K of the rows is then
-1/(K−2) of the gain from (K−1)/K to ∞. Where probes are far from the limit the law is nearer to
+1/(K−2) of the gain from (K−1)/K to ∞. Far from the limit the law is nearer to
 1/√rows, which gives about twice as much for K = 5. The growth is bounded by this larger value, by
-the information that there is, and for one source by that of both.
+the largest possible information, and for one source by that of both.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Learning:
-    """How the atoms vary and grow with the rows that probes learn from; in nats.
+    """Variation and growth of the atoms with the training rows, in nats.
 
     Attributes
     ----------
     deviations : ndarray, shape (8, K − 1)
-        Atoms in each turn with fewer rows, less their mean.
+        Atoms of each fit with fewer rows, minus their mean.
     growth : ndarray, shape (8,)
-        The most that the learning curve still promises; of the informations not below 0.
+        Largest growth by the learning curve; for informations at least 0.
     """
 
     deviations: Array
     growth: Array
 
     def replicate(self, count: int, seed: int) -> Array:
-        """Draw what other rows to learn from, and more of them, would change, (8, count).
+        """Draw changes of the atoms with other and more training rows, (8, count).
 
-        Random combinations of the deviations, with the covariance of one turn and of K−2 times the
-        mean of all, which is what the growth hangs on; and a random part of the growth, since the
-        curve bounds it and does not tell it.
+        Each draw adds a random combination of the deviations and a random fraction of the growth.
+        The combination has the covariance of one fit and of K−2 times the mean of all, on which the
+        growth depends. The fraction is random because the curve only bounds the growth.
         """
         rng = np.random.default_rng(seed)
         turns = self.deviations.shape[1]
@@ -65,20 +65,20 @@ def learning_of(
     folds: int,
     ceiling: float,
 ) -> Learning:
-    """Compare atoms with those of probes that learnt from fewer rows.
+    """Compare atoms with those of probes fitted to fewer rows.
 
     Parameters
     ----------
     value : ndarray, shape (8,)
-        Atoms as they are read, in nats.
+        Atoms, in nats.
     turns : sequence of ndarray, shape (n, 4, C)
-        Held-out scores, see `HeldOut`, in every other turn.
+        Held-out scores, see `HeldOut`, for every other fold.
     atoms_of : callable
-        From scores to atoms.
+        Function from scores to atoms.
     folds : int
         K.
     ceiling : float
-        Information that there is, in nats: what the target's uncertainty leaves to know.
+        Largest possible information, in nats; see `Target.ceiling`.
     """
     fewer = np.stack([atoms_of(logits) for logits in turns], axis=1)
     mean = fewer.mean(1)

@@ -1,4 +1,4 @@
-"""Plans: which rows probes are fitted to, chosen and calibrated by, and which they predict."""
+"""Plans: the rows for fitting, choosing and calibrating probes, and the rows to predict."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from modalprism.results.estimate import Estimate
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions of rows by probes that have not seen them.
+    """Held-out predictions of rows.
 
     Attributes
     ----------
     held_out : HeldOut
-        Of all rows.
+        Predictions of all rows.
     tested : ndarray of int64, shape (m,)
         Rows behind p-values and the learning curve, in the order of the sample.
     fold : ndarray of int64, shape (m,)
         Folds of the tested rows.
     fewer : list of ndarray of float32, shape (m, 4, C)
-        Log-odds of the tested rows by probes that were fitted to fewer rows.
+        Log-odds of the tested rows by probes fitted to fewer rows.
     folds : int
-        Those rows are to those of `held_out` as K−2 is to K−1: see `learning_of`.
+        K: `fewer` and `held_out` have training rows in the ratio (K−2) : (K−1); see `learning_of`.
     families : dict of str to tuple of str
-        What was chosen for each modality and for ``both``, one a fold.
+        Families chosen for each modality and for ``both``, one per fold.
     diagnostics : dict of str to Estimate
     """
 
@@ -47,11 +47,11 @@ class Predictions:
 
 
 class Plan(Protocol):
-    """How probes are fitted, and how finely what they predict is coupled."""
+    """Protocol: how probes are fitted, and the precision of the coupling."""
 
     @property
     def states(self) -> int:
-        """Each source's rows are merged into at most so many."""
+        """Largest number of states per source after merging."""
 
     @property
     def tolerance(self) -> float:
@@ -59,12 +59,12 @@ class Plan(Protocol):
 
     @property
     def bounds_merging(self) -> bool:
-        """Whether the gap of an analysis also bounds what merging may have lost."""
+        """Whether the gap of an analysis includes the loss from merging."""
 
     def steps(self, sample: Sample) -> int:
-        """Return how many steps `predictions` reports."""
+        """Return the number of steps that `predictions` reports."""
 
     def predictions(
         self, sample: Sample, seed: int, step: Step = no_step
     ) -> AbstractContextManager[Predictions]:
-        """Fit probes and predict all rows; files that hold predictions last as long."""
+        """Fit probes and predict all rows; temporary files last as long as the context."""

@@ -1,8 +1,8 @@
-"""The posterior estimator: usable information, read by cross-fitted calibrated probes.
+"""Posterior estimator: usable information of cross-fitted calibrated probes.
 
-What a probe of a stated family reads from an embedding on rows that it has not seen (Xu et al.
-2020, arXiv:2002.10689) is a lower bound on the information there. The probes' posteriors are the
-decomposition's marginals: every row is a state, and the states are coupled by factored IPFP.
+The held-out information of a probe from a stated family (Xu et al. 2020, arXiv:2002.10689) is a
+lower bound on the information in an embedding. The probes' posteriors are the marginals of the
+decomposition: every row is a state, and factored IPFP couples the states.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from modalprism.progress import Step, Track, counted_steps, silent
 from modalprism.results.estimate import Estimate
 
 _STEPS: Final = 4
-"""Beside those of a plan: the read-out, the learning curve, intervals, and p-values."""
+"""Steps besides those of a plan: read-out, learning curve, intervals, and p-values."""
 
 
 @dataclass(frozen=True)
 class PosteriorEstimator:
-    """Estimate what calibrated probes read on rows that they have not seen.
+    """Estimate atoms from held-out predictions of calibrated probes.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class PosteriorEstimator:
     permutations : int
         Draws behind each p-value.
     base : float
-        Of the logarithm: 2 for bits.
+        Base of the logarithm: 2 for bits.
     seed : int
     streaming : Streaming
-        How samples of many rows are analysed.
+        Options for samples of many rows.
     plan : Plan, optional
-        Which rows probes are fitted to, and which they predict. By default `Nested`, and `Split`
+        Rows for fitting and for prediction. By default `Nested`, and `Split`
         for samples of more than ``streaming.above`` rows.
     track : Track
         Reports progress; see `modalprism.progress.tracking`.
@@ -61,8 +61,8 @@ class PosteriorEstimator:
     Notes
     -----
     I(X_m;Y) and I(X₁X₂;Y) are held-out: H(Y) minus the cross-entropy of calibrated probes. The
-    union information is that of the calibrated posteriors' marginals (`calibration` says why the
-    two agree), with rows merged into states (`states` says what that loses).
+    union information is that of the calibrated posteriors' marginals, with rows merged into states.
+    `calibration` explains why the two agree, and `states` bounds the loss from merging.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class PosteriorEstimator:
     """
 
     version: ClassVar[int] = 1
-    """Raised in a commit that changes results: those that studies cached are then computed anew."""
+    """Increased with every change of results; studies then recompute their cached results."""
 
     folds: int = 5
     replicates: int = 1000
@@ -88,7 +88,7 @@ class PosteriorEstimator:
     track: Track = silent
 
     def __call__(self, sample: Sample) -> Analysis:
-        """Probe, calibrate, couple, and resample a checked sample, in one thread.
+        """Analyse a checked sample in one thread.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class PosteriorEstimator:
     def _analysis(
         self, sample: Sample, plan: Plan, predictions: Predictions, step: Step
     ) -> Analysis:
-        """Read predictions out, resample and test the atoms, and summarize them."""
+        """Compute, resample, test and summarize the atoms of predictions."""
         held_out, tested, seed = predictions.held_out, predictions.tested, self.seed
         n, classes = len(sample), sample.target.classes
         reading = read_out(held_out, states=plan.states, tol=plan.tolerance, seed=seed)
@@ -183,7 +183,7 @@ class PosteriorEstimator:
 
 
 def _with_bounds(analysis: Analysis, coupling: Coupling, nat: float) -> Analysis:
-    """Bound the union information of all rows: by the solver's gap and what merging may lose."""
+    """Bound the union information of all rows by the solver's gap and the loss from merging."""
     of_states = coupling.information - coupling.merge_correction
     upper, lower = of_states + coupling.loss, of_states - coupling.gap
     bounds = {

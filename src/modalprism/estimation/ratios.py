@@ -1,4 +1,4 @@
-"""Ratios of atoms: who contributes, how unevenly, and what part of the information each atom is."""
+"""Ratios of atoms: contributions, imbalance, shares and fractions of the information."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def contributions(
     determined: bool,
     p_value: float,
 ) -> tuple[Pair, Estimate]:
-    """Return each modality's part of the unique information, and the imbalance |C₁−C₂|.
+    """Return each modality's fraction of the unique information, and the imbalance |C₁−C₂|.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def contributions(
     drawn : mapping of str to ndarray, shape (R,)
         Their replicates.
     determined : bool
-        Whether there is unique information to divide.
+        Whether the unique information is above zero.
     p_value : float
-        Of the null that neither modality contributes more.
+        For the null that neither modality contributes more.
     """
     if not determined:
         nothing = Estimate(math.nan, p_value=p_value)
@@ -59,10 +59,10 @@ def fractions(
     point, drawn
         As in `contributions`.
     slack : mapping of str to (float, float)
-        How far an atom may lie below and above its value. The information has no slack, and
-        neither has a share, in which R + S loses what U_m gains.
+        Largest distance of an atom below and above its value. The information has no slack. Nor
+        have shares, in which the slacks of R + S and U_m cancel.
     determined : bool
-        Whether there is any information.
+        Whether the information is above zero.
     """
 
     def fraction(atom: str) -> Estimate:
@@ -84,7 +84,7 @@ def fractions(
 
 
 def _parts(value: Any, replicates: Any, p_value: float = math.nan) -> Pair:
-    """Return the first modality's part of a whole, and the second's: its complement, exactly."""
+    """Return the first modality's fraction of a whole, and its exact complement for the second."""
     low, high = _interval(value, replicates)
     return (
         Estimate(float(value), low, high, p_value),
@@ -96,7 +96,7 @@ def _interval(value: float, replicates: Array) -> tuple[float, float]:
     return interval_around(value, replicates[np.isfinite(replicates)])
 
 
-# Of one number an atom, or of one array.
+# One number per atom, or one array.
 def _contribution(atoms: Mapping[str, Any]) -> Any:
     return atoms["unique_1"] / (atoms["unique_1"] + atoms["unique_2"])
 

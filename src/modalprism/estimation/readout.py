@@ -1,7 +1,7 @@
 """Read-out of held-out log-odds: calibrate, merge, couple and decompose.
 
-Rows are read a block at a time, and every fit is to all rows: it goes through the blocks once for
-each value, gradient and curvature. A sample in memory is one block.
+Rows are read in blocks, and every fit uses all rows: each value, gradient or curvature is one pass
+over the blocks. A sample in memory is one block.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from modalprism.estimation.target import Target
 Array = NDArray[np.float64]
 Rows = slice | NDArray[np.int64]
 Scores = Callable[[Rows], list[Array]]
-"""From some rows to the scores of several probes, each (b, C)."""
+"""Function from row indices to the scores of several probes, each (b, C)."""
 Centred = tuple[Array, Array]
-"""Scores (K, b, C) that are centred in every row, and targets (b, C)."""
+"""Scores (K, b, C), centred in every row, and targets (b, C)."""
 
 FIRST, SECOND, BOTH, PRODUCTS = range(4)
-"""Log-odds of the first source, the second, and both; and what products add to the last."""
+"""Log-odds of the first source, the second, and both, and the increment by products."""
 FIRST_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Log-odds of rows by probes that have not seen them.
+    """Held-out log-odds of rows.
 
     Attributes
     ----------
     logits : ndarray of float32, shape (n, 4, C)
-        Of the `FIRST` source, the `SECOND`, `BOTH`, and what `PRODUCTS` add.
+        Log-odds of the `FIRST` source, the `SECOND`, `BOTH`, and the increment of `PRODUCTS`.
     target : Target
     """
 
@@ -52,13 +52,13 @@ class HeldOut:
     target: Target
 
     def scores(self, rows: Rows, kind: int) -> Array:
-        """Return some rows' log-odds of a kind, (b, C)."""
+        """Return the log-odds of one kind for some rows, (b, C)."""
         return self.logits[rows, kind].astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Atoms of a sample, and all that their replicates and tests need; in nats.
+    """Atoms of a sample, and the terms of their replicates and tests, in nats.
 
     Attributes
     ----------
@@ -78,13 +78,13 @@ class Reading:
 
 
 def read_out(held_out: HeldOut, *, states: int, tol: float, seed: int) -> Reading:
-    """Calibrate all rows, couple both sources' states, and let the joint probe add to them.
+    """Calibrate all rows, couple both sources' states, and combine them with the joint probe.
 
     Parameters
     ----------
     held_out : HeldOut
     states : int
-        Each source's rows are merged into at most so many.
+        Largest number of states per source after merging.
     tol : float
         Bound on the solver's gap, in nats.
     seed : int
@@ -138,7 +138,7 @@ def calibrate(scores: Scores, target: Target) -> Stack:
         float(((wanted - frequency) * centred[0]).sum())
         for centred, wanted in _centred(scores, target)
     )
-    # The loss is convex: where it does not fall from slope 0 on, its minimum over s >= 0 is there.
+    # The loss is convex: if it does not decrease at slope 0, its minimum over s >= 0 is there.
     if speaks <= 0:
         return Stack(np.zeros(1), np.log(frequency))
     return fit_blocks(scores, target)
@@ -147,7 +147,7 @@ def calibrate(scores: Scores, target: Target) -> Stack:
 def fit_blocks(scores: Scores, target: Target) -> Stack:
     """Fit slopes and biases to all rows by maximum likelihood; see `calibration.fit_stack`.
 
-    A fit to some of many rows comes first: from there the rest is a few steps.
+    A first fit to a subset of many rows saves steps of the fit to all.
     """
     centred = _centred(scores, target)
     squares = sum(np.square(block).sum((1, 2)) for block, _ in centred)
@@ -178,7 +178,7 @@ def _centred(scores: Scores, target: Target) -> Iterable[Centred]:
 
 @dataclass(frozen=True)
 class _Passes:
-    """Blocks that are computed again in every pass."""
+    """Blocks that are recomputed in every pass."""
 
     blocks: Callable[[], Iterator[Centred]]
 
@@ -187,5 +187,5 @@ class _Passes:
 
 
 def _in_passes(blocks: Callable[[], Iterator[Centred]], target: Target) -> Iterable[Centred]:
-    """Compute a single block once, and several in every pass, so that one is in memory."""
+    """Compute a single block once, and several blocks in every pass, with one in memory."""
     return list(blocks()) if target.is_one_block else _Passes(blocks)

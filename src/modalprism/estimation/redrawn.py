@@ -1,12 +1,11 @@
-"""The model's own function on independently drawn inputs: no probe at all.
+"""Decomposition of a model's answers to re-paired inputs, without probes.
 
 Every first input is run with m second inputs drawn from other examples, and every second with m
-firsts. Then p(y|x₁) = E_{x₂} p(y|x₁,x₂) and p(y|x₂) come from the model itself; only the
-Monte-Carlo error is left. An average of m draws out of N partners looks more telling of x₁ than it
-is: I(X₁;Y), I(X₂;Y) and the union information are biased upward by c (1/m − 1/N), to first order
-(Miller 1955, with the finite population's correction). A random half of the draws is biased by
-c (2/m − 1/N), so (1 − m/N) times the excess of the halves' mean over the whole is the bias, and is
-taken away.
+firsts. Then p(y|x₁) = E_{x₂} p(y|x₁,x₂) and p(y|x₂) come from the model itself, with a Monte Carlo
+error only. An average of m draws out of N partners has a bias: I(X₁;Y), I(X₂;Y) and the union
+information are too large by c (1/m − 1/N), to first order (Miller 1955, with the finite
+population's correction). The bias of a random half of the draws is c (2/m − 1/N). The bias is thus
+(1 − m/N) times the excess of the halves' mean over the whole, and is subtracted.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Array = NDArray[np.float64]
 
 GAP_TOLERANCE = 2e-3
 STATES = 300
-_FLOOR = 1e-12  # keeps logarithms of a saturated model's probabilities finite
+_FLOOR = 1e-12  # keeps the logarithms of a saturated model's probabilities finite
 
 
 def _average(code: NDArray[np.int64], probability: Array) -> Array:
@@ -46,7 +45,7 @@ def _average(code: NDArray[np.int64], probability: Array) -> Array:
 def _atoms(
     codes: tuple[NDArray[np.int64], NDArray[np.int64]], probability: Array
 ) -> tuple[Array, RowTerms, Coupling]:
-    """Return the atoms, (8,), the terms that their replicates need, and the coupling."""
+    """Return the atoms, (8,), the terms of their replicates, and the coupling."""
     one, other = (_average(code, probability) for code in codes)
     coupling = couple(
         (merge_rows(one, most=STATES), merge_rows(other, most=STATES)), tol=GAP_TOLERANCE
@@ -64,7 +63,7 @@ def _codes(column: NDArray[Any]) -> NDArray[np.int64]:
 def _random_half(code: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
     """Choose a random half of every input's runs, shape (n,)."""
     order = np.random.default_rng(seed).permutation(len(code))
-    order = order[np.argsort(code[order], kind="stable")]  # shuffled, and input by input
+    order = order[np.argsort(code[order], kind="stable")]  # shuffled within each input
     half = np.empty(len(code), dtype=np.bool_)
     half[order] = np.arange(len(code)) % 2 == 0
     return half
@@ -73,7 +72,7 @@ def _random_half(code: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
 def _unseen(codes: tuple[NDArray[np.int64], ...], half: NDArray[np.bool_]) -> float:
     """Return the bias of the whole in units of the halves' excess over it: 1 − m/N if balanced.
 
-    Inputs over runs is the mean of 1/m, weighted by how often an input is run.
+    The ratio of inputs to runs is the mean of 1/m, weighted by the runs of each input.
     """
     code, other = codes
     whole = (code.max() + 1) / len(code)
@@ -92,20 +91,20 @@ def analyze_redrawn(
     replicates: int = 1000,
     seed: Seed = 0,
 ) -> Analysis:
-    """Decompose a model's answer on redrawn pairs.
+    """Decompose a model's answer on re-paired inputs.
 
     Parameters
     ----------
     probability : array_like, shape (n, C)
-        The model's answer probabilities, a row a run.
+        Answer probabilities of the model, one row per run.
     first, second : array_like, shape (n,)
-        Which input of each modality the run was given; every input with several partners, drawn
-        without regard to either.
+        Input of each modality in each run; every input has several partners, drawn
+        independently of both.
     modalities : (str, str)
     target : str
     base : float
     replicates, seed : int
-        Of the bootstrap over inputs of both modalities; the seed also draws the halves.
+        For the bootstrap over inputs of both modalities; the seed also draws the halves.
 
     Returns
     -------
@@ -117,7 +116,7 @@ def analyze_redrawn(
         If shapes differ, a probability is invalid, or an input was run with one partner only.
     """
     seed = seed_number(seed)
-    if modalities[0] > modalities[1]:  # in the order of their names: their order decides no bit
+    if modalities[0] > modalities[1]:  # independent of their order
         return analyze_redrawn(
             probability,
             second,
@@ -178,7 +177,7 @@ def analyze_redrawn(
         loss=coupling.loss,
         merge_correction=coupling.merge_correction,
         classes=p.shape[1],
-        resolution=0.0,  # the model's own probabilities: no target was drawn
+        resolution=0.0,  # the model's own probabilities, without a sampled target
         estimator="model",
         diagnostics={"state_loss": Estimate(coupling.loss / np.log(base))}
         | {f"constant_source/{modality}": Estimate(1.0) for modality in constant},

@@ -31,21 +31,21 @@ FEWEST_ROWS: Final = 50
 
 @dataclass(frozen=True)
 class Sample:
-    """A checked sample.
+    """Checked sample.
 
     Attributes
     ----------
     modalities : (str, str)
-        In the order of their names, so that their order in a mapping decides no bit.
+        Sorted by name, so the result does not depend on their order in a mapping.
     sources : two of Source
     target : Target
     groups : dict of str to ndarray, shape (n,)
-        Rows of one example share a value in one of them, see `repeated`.
+        Group columns; rows of one example share a value in one of them, see `repeated`.
     repeated : int
-        Rows whose whole example, both embeddings, stands in an earlier row. They are tied to it,
-        or a held-out row would have been seen. 0 where the sources are symbols.
+        Number of rows with both embeddings equal to those of an earlier row. They are grouped with
+        it, so that no held-out row equals a training row. 0 if the sources are symbols.
     copied : str, optional
-        The modality whose columns are all copies of the other's.
+        Modality whose columns are all copies of the other's.
     """
 
     modalities: tuple[str, str]
@@ -56,7 +56,7 @@ class Sample:
     copied: str | None = None
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return the number of rows."""
         return len(self.target)
 
 
@@ -69,21 +69,21 @@ def check_sample(
     title: str = "target",
     block_numbers: int = BLOCK_NUMBERS,
 ) -> Sample:
-    """Check a sample, and go through its rows once.
+    """Check a sample in one pass over its rows.
 
     Parameters
     ----------
     embeddings, y, groups, folds
         As in `modalprism.analyze`.
     title : str
-        What the target is, in words.
+        Description of the target in words.
     block_numbers : int
-        Numbers of an embedding in memory at a time.
+        Largest number of values of an embedding in memory.
 
     Raises
     ------
     InputError
-        With one sentence on the first thing that is wrong.
+        With one sentence on the first error.
     """
     check_modalities(embeddings, folds)
     given = [(str(name), rows_of(str(name), rows)) for name, rows in embeddings.items()]
@@ -100,7 +100,7 @@ def check_sample(
     if repeated := int((first_row != np.arange(n)).sum()):
         columns = tie_repeated(columns, first_row)
     check_classes_cross(columns, target.totals, target.names, folds)
-    some = np.arange(min(len(source_1), ROWS))  # `take` reads no more than a block at once
+    some = np.arange(min(len(source_1), ROWS))  # `take` reads one block at a time
     copied = copied_modality((first, second), (source_1.take(some), source_2.take(some)))
     return Sample((first, second), (source_1, source_2), target, columns, repeated, copied)
 
@@ -108,8 +108,8 @@ def check_sample(
 def first_rows(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return, for every row, the first row with the same two hashes, shape (n,).
 
-    Every row stands alone where neither embedding is different in at least half of the rows:
-    symbols, or partners that are combined, meet again without being one example.
+    If both embeddings have distinct values in less than half of the rows, every row is its own
+    first: symbols or re-paired inputs repeat without being the same example.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def first_rows(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[n
     n = len(first)
     if 2 * max(len(np.unique(hashes)) for hashes in (first, second)) < n:
         return np.arange(n)
-    order = np.lexsort((second, first))  # stable: the first of equal rows leads them
+    order = np.lexsort((second, first))  # stable, so that the first of equal rows comes first
     pairs = np.stack([first, second])[:, order]
     leads = np.concatenate([[True], (pairs[:, 1:] != pairs[:, :-1]).any(0)])
     found = np.empty(n, dtype=np.int64)
@@ -130,10 +130,10 @@ def first_rows(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[n
 def tie_repeated(
     columns: Mapping[str, NDArray[Any]], first: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
-    """Return group columns, one of which holds rows of one example together.
+    """Return group columns, one of which keeps rows of one example together.
 
-    A column that does so already is enough. Otherwise the column with the most groups joins those
-    that share an example: a column more would be resampled once more.
+    An existing column with this property is sufficient. Otherwise the column with the most groups
+    merges those that share an example, because an added column would be resampled as well.
     """
     if not columns:
         return {REPEATED: first}

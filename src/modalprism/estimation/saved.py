@@ -1,6 +1,6 @@
-"""Analyses as strict JSON, validated when they are read back.
+"""Analyses as strict JSON, validated on reading.
 
-A number that is undetermined, or was not computed, is null, since JSON has no NaN.
+Undetermined and missing numbers are null, because JSON has no NaN.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LARGEST: Final = float(np.finfo(np.float32).max)
 
 Number = float | None
 Single = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | None
-"""A number of the evidence, which is float32."""
+"""Number of the evidence, in float32."""
 Four = Annotated[list[list[Single]], Field(min_length=_INFORMATIONS, max_length=_INFORMATIONS)]
 Row = Annotated[list[Single], Field(min_length=_INFORMATIONS, max_length=_INFORMATIONS)]
 
@@ -68,7 +68,7 @@ class _Evidence(_Model):
 
 
 class _Facts(_Model):
-    """The file's content but for the quantities; see `Analysis` for its meaning."""
+    """Content of the file except the quantities; see `Analysis` for its meaning."""
 
     format: Literal["modalprism.Analysis"]
     version: Literal[1]
@@ -100,7 +100,7 @@ _Saved = create_model("_Saved", __base__=_Facts, **_QUANTITIES)
 
 
 def to_dict(analysis: Analysis, *, evidence: bool) -> dict[str, Any]:
-    """Return an analysis in numbers, strings, lists, dicts and None."""
+    """Return an analysis as numbers, strings, lists, dicts and None."""
     content: dict[str, Any] = {
         "format": FORMAT,
         "version": 1,
@@ -133,12 +133,12 @@ def to_json(analysis: Analysis, *, evidence: bool) -> str:
     text = dumps(content, ensure_ascii=False, indent=2)
     if numbers is None:
         return text + "\n"
-    compact = dumps(numbers)  # one line of many numbers
+    compact = dumps(numbers)  # one line per array
     return f'{text[:-2]},\n  "evidence": {compact}\n}}\n'
 
 
 def load(path: str | Path) -> Analysis:
-    """Read an analysis that was saved; see `Analysis.load`."""
+    """Read a saved analysis; see `Analysis.load`."""
     file = require_file(Path(path))
     with guarded(file, "save the analysis again"):
         content = file.read_bytes()
@@ -198,6 +198,6 @@ def _evidence(saved: _Evidence) -> Evidence:
 
 
 def _table(values: NDArray[np.float32]) -> list[list[float | None]]:
-    """Return rows of numbers, in the fewest digits that give the same float32 again."""
+    """Return rows of numbers, with the fewest digits that reproduce the float32."""
     shortest = values.astype(str).astype(np.float64)
     return [[_number(each) for each in row] for row in shortest.tolist()]

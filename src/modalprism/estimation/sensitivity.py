@@ -1,7 +1,7 @@
-"""Sensitivity to the number of codes, where the target is a coded representation.
+"""Sensitivity to the number of codes of a coded representation as target.
 
-No number of codes is the right one. The states are therefore coded again, half and double as
-finely, and the report says how far the fractions of the information move. The atoms themselves
+No number of codes is correct. The states are therefore coded again with half and double the number,
+and the report shows the change of the fractions of the information. The atoms themselves
 grow with the number of codes, because finer codes have a larger entropy.
 """
 
@@ -26,29 +26,30 @@ def code_sensitivity(
     *,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Analyse states again, with half and with double the codes.
+    """Analyse states again with half and double the codes.
 
     Parameters
     ----------
     analysis : Analysis
-        Of the states with as many codes as the rule says.
+        Analysis of the states with the default number of codes.
     states : array_like, shape (n, d)
-        What was coded.
+        The coded states.
     ask : callable
-        Analyses codes as a target; only its values are read, so that one replicate will do.
+        Function that analyses codes as a target; only its values are used, so one replicate is
+        enough.
     seed : int
-        Of the coding.
+        Seed of the coding.
 
     Returns
     -------
     dict of str to Estimate
         ``code_sensitivity``, the largest absolute change of R/I, U₁/I, U₂/I or S/I, undetermined
-        where those are or where no other coding can be made; ``information_half_codes`` and
-        ``information_double_codes``, where that coding can be made.
+        if these are or if no other coding is possible; ``information_half_codes`` and
+        ``information_double_codes``, if that coding is possible.
     """
     others: dict[str, Analysis] = {}
     for name, codes in half_and_double(len(np.asarray(states))).items():
-        # Coarse codes may leave one large one, and fine ones classes too small for the folds.
+        # Coarse codes may collapse into one, and fine codes may be too small for the folds.
         try:
             others[name] = ask(code_states(states, codes=codes, seed=seed))
         except InputError:
@@ -65,7 +66,7 @@ def code_sensitivity(
 
 
 def _fractions(analysis: Analysis) -> NDArray[np.float64]:
-    """Divide the atoms by the information as they are: without replicates all is determined."""
+    """Divide the atoms by the information, without a test whether it is determined."""
     atoms = (analysis.redundancy, *analysis.unique, analysis.synergy)
     information = analysis.information.value
     whole = information if information > 0 else math.nan

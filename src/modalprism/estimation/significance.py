@@ -5,12 +5,12 @@ calibrate, held-out information increases with the mean of :math:`\sum_y t_{iy} 
 is the test statistic of each information. For the atoms, merge the scores into few states,
 calibrate them again in each permutation, and couple them.
 
-**H0: one atom is zero, and there is information.** The other atoms are then free, and the first
-null is too easy to reject. The atom must exceed that null, and the null in which one source is
-permuted beside the other. Its bootstrap replicates must also exceed a floor: the solver's error,
-plus (C−1)/n nats (the size of a class frequency's error), plus 2 % of the union information, by
-which probes were measured to read one source better than another, or than both. Near zero the atoms
-are flat, so that the bootstrap is conservative.
+**H0: one atom is zero, and the information is positive.** The other atoms are then free, and the
+first null is too easy to reject. The atom must exceed that null, and the null in which one source
+is permuted beside the other. Its bootstrap replicates must also exceed a floor: the solver's error,
+plus (C−1)/n nats (the size of a class frequency's error), plus 2 % of the union information (the
+measured difference between probes of one source, of another, and of both). Near zero the atoms are
+flat, so the bootstrap is conservative.
 
 **H0: no synergy.** Synergy is what the joint probe adds to the union's own predictor, the best that
 the marginals of both sources allow. A score test (Rao 1948) decides whether it adds anything. Its
@@ -21,9 +21,9 @@ passes this test and exceeds the floor without the 2 %, or if it exceeds the who
 without products escapes the test (AND is additive in log-odds).
 
 **The factor √2.** Scores are held out, but every pair of rows from two folds counts twice: the
-probe that predicts i saw j, and the probe that predicts j saw i. Where a probe is linear in its
-targets, as probes of noise are to first order, this doubles the variance of a mean of target times
-score beyond that of a permutation with fixed scores. Permuted draws are stretched by √2;
+probe that predicts i was fitted to j, and the probe that predicts j to i. For a probe that is
+linear in its targets, as probes of noise are to first order, this doubles the variance of a mean of
+target times score relative to a permutation with fixed scores. Permuted draws are scaled by √2;
 docs/estimation.md has the measured rates.
 """
 
@@ -46,23 +46,23 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 SURELY: Final = 0.01
-"""p-value of an information below which the nulls assume that there is information."""
+"""p-value of an information below which the nulls assume a positive information."""
 STATES: Final = 24
-_TOLERANCE: Final = 1e-6  # nats; noise tells about 1/n
+_TOLERANCE: Final = 1e-6  # nats; noise has about 1/n
 _DIVERGED: Final = 1e-3  # nats
 _MOST_ITERATIONS: Final = 500
 _NEWTON_STEPS: Final = 30
 _EQUAL: Final = 1e-9
 PAIRS_TWICE: Final = 2**0.5
 LOUDEST: Final = 1.25
-"""What draws of the loudest of three scores are stretched by instead: √2 found 2 % of noise."""
+"""Factor for draws of the maximum of three scores; with √2, 2 % of noise was significant."""
 MARGIN: Final = 0.02
-"""Part of the union information that an atom may seem to be because sources are known unequally."""
+"""Fraction of the union information that an atom may reach by unequal probes."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Held-out scores of one source, merged.
+    """Merged held-out scores of one source.
 
     Attributes
     ----------
@@ -86,9 +86,9 @@ class _Source:
         return cls(total / np.bincount(of_row)[:, None], of_row)
 
     def marginals(self, target: Array, orders: Rows, stretch: float) -> Array:
-        """Calibrate the states by targets in every order (B, n) and return p(state, y), (B, k, C).
+        """Calibrate the states by permuted targets (B, n) and return p(state, y), (B, k, C).
 
-        Counts differ from those of an independent target by `stretch` times as much as they do.
+        Deviations of the counts from independence are multiplied by `stretch`.
         """
         counts = np.zeros((len(orders), *self.scores.shape))
         for table, order in zip(counts, orders, strict=True):
@@ -98,7 +98,7 @@ class _Source:
 
 
 def calibrate_states(scores: Array, counts: Array) -> Array:
-    """Fit a slope and biases to states' scores in many tables at once (Newton).
+    """Fit a slope and biases to states' scores for many tables together (Newton).
 
     Parameters
     ----------
@@ -109,7 +109,8 @@ def calibrate_states(scores: Array, counts: Array) -> Array:
     Returns
     -------
     ndarray, shape (B, k, C)
-        Calibrated p(state, y) = p(state) p(y|state); p(y) as observed. A slope below 0 is 0.
+        Calibrated p(state, y) = p(state) p(y|state), with the observed p(y). Negative slopes are
+        set to 0.
     """
     batch, _, classes = counts.shape
     mass, frequency = counts.sum(2), counts.sum(1)
@@ -146,11 +147,11 @@ def calibrate_states(scores: Array, counts: Array) -> Array:
         hessian[:, 0, 0] = (joint * deviation**2).sum((1, 2)) + 1e-9
         hessian[:, 0, 1:] = hessian[:, 1:, 0] = (joint * deviation).sum(1)
         hessian[:, 1:, 1:] = -np.einsum("bky,bkz->byz", joint, p) + 1.0 / classes
-        # A little more, for where p is all but certain and the loss is flat.
+        # Slightly more curvature, for nearly certain p, where the loss is flat.
         hessian[:, 1:, 1:] += (joint.sum(1)[:, :, None] + 1e-9) * np.eye(classes)
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         length = np.ones(batch)
-        for _ in range(20):  # halve where the loss would rise
+        for _ in range(20):  # halve steps that increase the loss
             tried = loss(slope - length * step[:, 0], bias - length[:, None] * step[:, 1:])
             worse = tried > current + 1e-12
             if not worse.any():
@@ -182,7 +183,7 @@ def p_values_of(
     permutations: int,
     seed: int,
 ) -> dict[str, float]:
-    """Return the p-value of every atom's being zero.
+    """Return the p-value of the null that each atom is zero.
 
     Parameters
     ----------
@@ -190,11 +191,11 @@ def p_values_of(
         Held-out scores, see `HeldOut`.
     target : ndarray, shape (n, C)
     potential : ndarray, shape (n, C)
-        Log-odds of the union, which predict without synergy; see `Coupling.potential`.
+        Log-odds of the union's predictor, without synergy; see `Coupling.potential`.
     gap : float
         Bound on the solver's error in the union information, in nats.
     value, moved : ndarray, shapes (8,) and (8, R)
-        The atoms, and their bootstrap.
+        The atoms, and their bootstrap replicates.
     exchange : Exchange
     permutations : int
     seed : int
@@ -202,14 +203,14 @@ def p_values_of(
     Returns
     -------
     dict of str to float
-        By atom; ``determined`` is of U₁+U₂ = 0, and ``imbalance`` of U₁ = U₂.
+        By atom; ``determined`` tests U₁+U₂ = 0, and ``imbalance`` tests U₁ = U₂.
     """
     rng = np.random.default_rng(seed)
     orders = exchange.permutations(permutations, rng)
     read = [logits[:, kind] for kind in range(3)]
     spoken, silence = zip(*(_linear_test(scores, target, orders) for scores in read), strict=True)
-    # Whatever speaks loudest speaks for the information of both: where nothing is told, the joint
-    # probe has often nothing to say, and its own test would all but never reject.
+    # The largest statistic tests the information of both. Without information the joint probe is
+    # often constant, and its own test would almost never reject.
     told = [p_value(null, value) for value, null in zip(spoken[:2], silence[:2], strict=True)]
     told.append(p_value(np.max(silence, 0), max(spoken) * PAIRS_TWICE / LOUDEST))
     p_values = dict(
@@ -251,7 +252,7 @@ def p_values_of(
 
 
 def _one_silent(observed: list[Array], permuted: list[Array]) -> list[Array]:
-    """Return the statistics where one source is permuted beside the other as it is."""
+    """Return the statistics with one source permuted and the other unchanged."""
     count = len(permuted[0])
     kept = [np.repeat(joint, count, axis=0) for joint in observed]
     return [_statistics(permuted[0], kept[1]), _statistics(kept[0], permuted[1])]
@@ -260,7 +261,7 @@ def _one_silent(observed: list[Array], permuted: list[Array]) -> list[Array]:
 def _linear_test(scores: Array, target: Array, orders: Rows) -> tuple[float, Array]:
     """Return the sufficient statistic of the slope of scores (n, C), and its permuted draws (B,).
 
-    In deviations of the draws; of scores that are constant nothing speaks for information.
+    In standard deviations of the draws; constant scores have statistic 0.
     """
     centred = scores - scores.mean(1, keepdims=True)
     centred = centred / max(float(centred.std()), 1e-12)
@@ -297,7 +298,7 @@ def _unions(first: Array, second: Array) -> Array:
     how: dict[str, Any] = {"tol": _TOLERANCE, "max_iter": _MOST_ITERATIONS}
     unions = solve_batch(first, second, **how)
     found = np.array([one.upper for one in unions])
-    # Proportional fitting may diverge on a problem: Newton's method solves that.
+    # Newton's method solves problems on which proportional fitting does not converge.
     open_ = np.flatnonzero([one.gap > _DIVERGED for one in unions])
     if len(open_):
         again = solve_batch(first[open_], second[open_], solver="newton", **how)
@@ -306,11 +307,11 @@ def _unions(first: Array, second: Array) -> Array:
 
 
 def _tail(value: Array, moved: Array, name: str, floor: float) -> float:
-    """Return how often the bootstrap's replicates of an atom are not above the floor."""
+    """Return the fraction of bootstrap replicates of an atom at or below the floor."""
     at = {atom: value[index] + moved[index] for index, atom in enumerate(ATOMS)}
     drawn = at["unique_1"] + at["unique_2"] if name == "determined" else at[name]
-    # Of sources that tell the same, whichever seems to tell more has all that seems unique: their
-    # sum is the size of a difference, and both of its ends count.
+    # For equally informative sources the larger one gets the whole apparent unique atom. The sum
+    # is then the absolute value of a difference, so the test is two-sided.
     ends = 2 if name == "determined" else 1
     return float(min(1.0, ends * (1 + (drawn <= floor).sum()) / (1 + len(drawn))))
 
@@ -345,6 +346,6 @@ def _score_test(
         rest = added - taken @ np.linalg.lstsq(taken, added, rcond=None)[0]
         of_blocks = exchange.sums(rest)
         sums.append(of_blocks / max(float(np.linalg.norm(of_blocks)), 1e-300))
-    # Each fold finds directions of its own: no pair of rows counts twice here.
+    # Each fold has its own directions, so no pair of rows counts twice here.
     null = exchange.signs(count, rng) @ np.stack(sums, 1)
     return p_value(null.max(1), float(np.sum(sums, 1).max()))

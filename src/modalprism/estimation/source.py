@@ -1,7 +1,7 @@
-"""Rows of one embedding, read a block at a time and brought to one scale.
+"""Rows of one embedding, read in blocks and scaled.
 
-An embedding needs a shape, a dtype and slices of its rows: an array, a `numpy.memmap`, the parts of
-a store, an array of HDF5 or zarr.
+An embedding needs a shape, a dtype and row slicing: an array, a `numpy.memmap`, the shards of
+a store, an HDF5 or zarr array.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from modalprism.estimation.inputs import read_numbers
 from modalprism.estimation.validation import check_shape, check_size
 
 FEWEST_ROWS: Final = 64
-"""Rows of a block, however long they are."""
+"""Largest number of rows in a block."""
 _ROUNDED: Final = 8
-"""Units in the last place by which values differ that were computed in another order."""
+"""Units in the last place of the rounding differences between orders of computation."""
 
 
 class Rows(Protocol):
-    """An array of rows, (n, d), that can be sliced."""
+    """Protocol: an array of rows, (n, d), that can be sliced."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,7 +35,7 @@ class Rows(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """The type of its numbers."""
+        """Type of the numbers."""
 
     def __getitem__(self, key: Any, /) -> Any:
         """Return a slice of rows."""
@@ -43,23 +43,23 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A checked source.
+    """Checked embedding.
 
     Attributes
     ----------
     rows : Rows
-        As they were given.
+        The rows as given.
     step : int
-        Rows of a block.
+        Number of rows in a block.
     centre : ndarray of float64, shape (d,)
-        Mean of the first rows: what is large and constant is taken away before it is rounded.
+        Mean of the first rows, subtracted before rounding to float32.
     scale : float
-        The largest distance of a value from it.
+        Largest distance of a value from `centre`.
     constant : bool
         Whether all rows are the same.
     nearly_constant : bool
-        Whether all rows are the same up to rounding, as those of one input are that a model was
-        given in different batches.
+        Whether all rows are equal up to rounding, such as states of one input from different
+        batches.
     """
 
     rows: Rows
@@ -70,15 +70,15 @@ class Source:
     nearly_constant: bool
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return the number of rows."""
         return int(self.rows.shape[0])
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Read a stretch of rows as they are stored."""
+        """Read a range of rows without scaling."""
         return np.asarray(self.rows[start:stop])
 
     def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
-        """Read some rows, whose numbers rise, block by block and in the order of the file."""
+        """Read rows with increasing indices, in blocks and in file order."""
         taken = np.empty((len(index), self.rows.shape[1]), self.rows.dtype)
         for start, stop in stretches(len(self), self.step):
             first, last = np.searchsorted(index, (start, stop))
@@ -87,29 +87,29 @@ class Source:
         return taken
 
     def whole(self) -> NDArray[np.float64]:
-        """Read all rows as they are, float64, one after another in memory."""
+        """Read all rows without scaling, as contiguous float64."""
         return self.read(0, len(self)).astype(np.float64, order="C", copy=False)
 
     def scaled(self, rows: NDArray[Any]) -> Tensor:
-        """Bring rows as they are stored to one scale, float32, (b, d)."""
+        """Return scaled rows, float32, (b, d)."""
         wide = _wide(rows.dtype)
         values: NDArray[Any] = rows.astype(wide, order="C")
         values = (values - self.centre.astype(wide)) / wide(self.scale)
         return torch.from_numpy(values.astype(np.float32, copy=False))
 
     def blocks(self, rows: NDArray[Any]) -> Iterator[Tensor]:
-        """Yield rows that were taken, scaled, a block at a time."""
+        """Yield scaled blocks of given rows."""
         for start, stop in stretches(len(rows), self.step):
             yield self.scaled(rows[start:stop])
 
 
 def _wide(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
-    """Return a type that holds numbers of another without a loss, or double precision."""
+    """Return a dtype without loss of precision, or float64."""
     return np.float64 if dtype.itemsize > 4 or dtype.kind in "iu" else np.float32
 
 
 def stretches(n: int, step: int) -> Iterator[tuple[int, int]]:
-    """Yield where blocks of rows begin and end.
+    """Yield the first row and the end of every block.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def rows_of(name: str, embedding: ArrayLike | Rows) -> Rows:
     Raises
     ------
     InputError
-        If it is not rows of numbers, or the file that it is mapped from is shorter than it.
+        If it is not an array of numeric rows, or its mapped file is too short.
     """
     rows: Any = embedding
     if not _is_sliced(rows):
@@ -137,7 +137,7 @@ def rows_of(name: str, embedding: ArrayLike | Rows) -> Rows:
 
 
 def _is_sliced(rows: Any) -> bool:
-    """Whether slices of rows are plain numbers for NumPy; anything else is converted as a whole."""
+    """Return whether row slices are plain NumPy numbers; others are converted as a whole."""
     dtype = getattr(rows, "dtype", None)
     if not isinstance(dtype, np.dtype) or dtype.kind in "OV" or hasattr(rows, "nnz"):
         return False
@@ -147,9 +147,9 @@ def _is_sliced(rows: Any) -> bool:
 
 
 def _check_whole(name: str, rows: Any) -> None:
-    """Check that a mapped file is as long as its array: reading beyond its end kills a process."""
+    """Check the length of a mapped file, because reading beyond its end kills the process."""
     mapped: np.memmap[Any, Any] | None = None
-    while rows is not None:  # the last of them is the map itself; others are slices of it
+    while rows is not None:  # the last base is the map itself; the others are slices
         mapped = rows if isinstance(rows, np.memmap) else mapped
         rows = getattr(rows, "base", None)
     if mapped is None or mapped.filename is None:
@@ -165,7 +165,7 @@ def _check_whole(name: str, rows: Any) -> None:
 
 
 def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDArray[np.int64]]:
-    """Go through all rows once: check them, and hash each.
+    """Check and hash all rows in one pass.
 
     Parameters
     ----------
@@ -178,12 +178,12 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
     -------
     source : Source
     hashes : ndarray of int64, shape (n,)
-        Equal for equal rows, and all but surely different for others.
+        Equal for equal rows, and almost surely different for others.
 
     Raises
     ------
     InputError
-        If a value is NaN, infinite or too large; it names the first such row.
+        If a value is NaN, infinite or too large; the message names the first such row.
     """
     n, d = int(rows.shape[0]), int(rows.shape[1])
     step = max(FEWEST_ROWS, block_numbers // d)
@@ -197,12 +197,12 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
                 f"the embedding of {name!r} gives {len(block)} rows for {start} to {stop}, though "
                 f"it says that it has {n}; write it again"
             )
-        least, most = block.min(0), block.max(0)  # NaN wherever there is one
+        least, most = block.min(0), block.max(0)  # NaN if any value is NaN
         if not (np.isfinite(least).all() and np.isfinite(most).all()):
             wrong.extend(start + np.flatnonzero(~np.isfinite(block).all(1)))
-        with np.errstate(over="ignore"):  # of a wider dtype; said below
+        with np.errstate(over="ignore"):  # of a wider dtype; reported below
             low, high = np.minimum(low, least), np.maximum(high, most)
-            # 0.0 and −0.0 are equal, but not to their bytes.
+            # 0.0 and −0.0 are equal but have different bytes.
             block = block.astype(_wide(block.dtype), order="C") + 0
         length, raw = block.itemsize * d, block.tobytes()
         hashes[start:stop] = [hash(raw[at : at + length]) for at in range(0, len(raw), length)]
@@ -214,7 +214,7 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
     with np.errstate(over="ignore"):
         low, high = low.astype(np.float64), high.astype(np.float64)
     check_size(name, float(max(high.max(), -low.min())))
-    # Of as many rows as every block has, so that blocks decide no bit of it.
+    # The number of rows does not depend on the block size, so neither does the result.
     first = np.asarray(rows[: min(n, FEWEST_ROWS)]).astype(np.float64)
     centre = first.mean(0)
     scale = float(np.maximum(high - centre, centre - low).max())
@@ -226,10 +226,10 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
 def _differ_by_rounding(
     low: NDArray[np.float64], high: NDArray[np.float64], dtype: np.dtype[Any]
 ) -> bool:
-    """Whether no column has values that differ by more than a few units in the last place."""
+    """Return whether all columns are constant up to a few units in the last place."""
     if dtype.kind != "f":
         return False
     size = np.maximum(np.abs(low), np.abs(high))
-    # A column near zero is rounded as the sums are that it is the difference of.
+    # A column near zero has the rounding of the sums behind the difference.
     noise = _ROUNDED * np.finfo(dtype).eps * np.maximum(size, np.median(size))
     return bool((high - low <= noise).all())

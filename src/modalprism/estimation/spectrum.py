@@ -19,7 +19,7 @@ def largest_eigenvalue_bound(gram: Tensor) -> Tensor:
     """Return an upper bound on the largest eigenvalue of positive semidefinite matrices.
 
     λ(G)ᵏ = λ(Gᵏ) ≤ ‖Gᵏ‖ in the Frobenius norm. With k = 64 the bound exceeds λ(G) by at most a
-    factor D^(1/128), 4 % for D = 128. Every finite matrix has one; no solver has to converge.
+    factor D^(1/128), 4 % for D = 128. It exists for every finite matrix, without an iteration.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def largest_eigenvalue_bound(gram: Tensor) -> Tensor:
         if squaring:
             power, share = power @ power, share / 2
         scale = power.abs().amax((1, 2))
-        log_bound += share * scale.log()  # −inf where the matrix is zero
+        log_bound += share * scale.log()  # −inf for a zero matrix
         power = power / scale.clamp_min(torch.finfo(gram.dtype).tiny)[:, None, None]
     return (log_bound + share * power.square().sum((1, 2)).sqrt().log()).exp()
 
@@ -50,11 +50,11 @@ def largest_eigenvalue_bound(gram: Tensor) -> Tensor:
 def symmetric_eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Return eigenvalues (D,), in rising order, and eigenvectors (D, D) of a symmetric matrix.
 
-    Falls back to the QR algorithm in float64 where divide and conquer does not converge.
+    Falls back to the QR algorithm in float64 if divide and conquer does not converge.
     """
     try:
         values, vectors = torch.linalg.eigh(matrix)
-    except RuntimeError:  # torch.linalg.LinAlgError is one
+    except RuntimeError:  # includes torch.linalg.LinAlgError
         found = scipy_eigh(matrix.double().numpy(), driver="ev")
         values, vectors = (torch.from_numpy(part).to(matrix.dtype) for part in found)
     return values, vectors

@@ -1,10 +1,9 @@
-"""Assignment of rows to folds and roles, for samples of which probes are fitted to a part.
+"""Assignment of rows to folds and roles, for probes fitted to a part of the sample.
 
 Most rows are only predicted. Whole connected components of rows, chosen at random, train models:
 some fit the probes of each source, others choose between families and fit the maps that recalibrate
-them, and others again fit the joint probe, whose log-odds must come from probes that have not seen
-them. The models of a fold are fitted to rows of the other folds, so that every row is predicted by
-probes that saw nothing of it or of its group.
+them. The rest fit the joint probe, whose inputs are held-out log-odds. The models of a fold are
+fitted to rows of the other folds, so no prediction depends on its own row or group.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from modalprism.estimation.streaming import Streaming
 READ, PROBE, CHOICE, JOINT = range(4)
 FEWEST_ROWS: Final = 30
 PARTS: Final = (0.4, 0.3, 0.3)
-"""Shares of the training rows: of probes, of choices and maps, of the joint probe."""
+"""Shares of the training rows for probes, for choices and maps, and for the joint probe."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The fold and the role of every row.
+    """Fold and role of every row.
 
     Attributes
     ----------
@@ -38,8 +37,8 @@ class Splits:
     role : ndarray of int8, shape (n,)
         `READ` for a row that is only predicted; `PROBE`, `CHOICE` or `JOINT`.
     tested : ndarray of int64
-        Rows behind p-values and the learning curve: of whole components at random, none of which
-        train a model, in the order of the sample.
+        Rows behind p-values and the learning curve, in the order of the sample: random whole
+        components that train no model.
     half : ndarray of bool, shape (n,)
         A random half of the components.
     """
@@ -52,12 +51,12 @@ class Splits:
 
     @property
     def training(self) -> NDArray[np.int64]:
-        """Numbers of the rows that models are fitted to."""
+        """Indices of the rows that models are fitted to."""
         return np.flatnonzero(self.role != READ)
 
     @classmethod
     def of(cls, sample: Sample, folds: int, streaming: Streaming, seed: int) -> Splits:
-        """Deal out the rows of a sample.
+        """Assign folds and roles to the rows of a sample.
 
         Raises
         ------
@@ -109,10 +108,10 @@ class Splits:
 
 
 def _roles(size: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Give roles to components, which come in a random order; half of the rows train models."""
+    """Assign roles to components in random order; half of the rows train models."""
     n = size.sum()
     role = np.zeros(len(size), dtype=np.int8)
-    # One that holds a tenth of all rows would be the whole of a role: it is only read.
+    # A component with a tenth of all rows would fill a role; it is only predicted.
     small = np.flatnonzero(size <= max(n // 10, 1))
     chosen = small[np.cumsum(size[small]) <= n / 2]
     share = np.cumsum(size[chosen]) / max(int(size[chosen].sum()), 1)

@@ -1,14 +1,14 @@
 """Merging of rows with similar posteriors into few states.
 
-Every row is a state of its own source, and p(y|x) is all that the decomposition sees of it. Let s
-be the state of a row x. Merging loses I(X;Y) − I(S;Y) = I(X;Y|S), the mean divergence of the rows'
-posteriors from that of their state, and it can only lose (data processing). What it loses of the
-union information lies between nothing and both sources' losses together:
+Every row is a state of its source, and the decomposition depends on it only through p(y|x). Let s
+be the state of a row x. Merging loses I(X;Y) − I(S;Y) = I(X;Y|S) ≥ 0, the mean divergence of the
+rows' posteriors from that of their state (data processing). The loss of union information is
+between zero and the sum of both sources' losses:
 
     I_Q(S₁,S₂) ≤ I_Q(X₁,X₂) ≤ I_Q(S₁,S₂) + I(X₁;Y|S₁) + I(X₂;Y|S₂).
 
-docs/million.md has the proof. Proven bounds of the states' union information are therefore bounds
-of all rows', once the losses are added above.
+docs/million.md has the proof. Proven bounds on the states' union information are therefore bounds
+for all rows, after adding the losses to the upper bound.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from sklearn.metrics import pairwise_distances_argmin
 
 Array = NDArray[np.float64]
 Blocks = Callable[[], Iterator[Array]]
-"""Gives all rows' posteriors, (b, C), a block at a time, in the same order every time."""
+"""Function that yields blocks of posteriors, (b, C), in the same order on every call."""
 
 SAMPLE: Final = 20_000
-"""Rows in which k-means finds the states' centres."""
+"""Number of rows for the k-means centres of the states."""
 _ITERATIONS: Final = 20
 _DIGITS: Final = 12
-"""Posteriors that agree to so many digits are equal."""
+"""Number of digits to which equal posteriors agree."""
 _ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True)
 class States:
-    """A source's rows, merged into states.
+    """Rows of a source, merged into states.
 
     Attributes
     ----------
     joint : ndarray of float64, shape (states, C)
         p(state, y); sums to 1.
     of_row : ndarray of int64, shape (n,)
-        Number of the state that a row belongs to.
+        State of each row.
     loss : float
         I(rows;Y) − I(states;Y) ≥ 0, in nats.
     """
@@ -64,7 +64,7 @@ def merge_blocks(blocks: Blocks, n: int, *, most: int, seed: int = 0) -> States:
     Parameters
     ----------
     blocks : callable
-        Called twice.
+        Blocks of posteriors; called twice.
     n : int
         Number of rows.
     most : int
@@ -109,12 +109,12 @@ def merge_blocks(blocks: Blocks, n: int, *, most: int, seed: int = 0) -> States:
 
 
 def merge_rows(posterior: Array, *, most: int, seed: int = 0) -> States:
-    """Merge rows p(y|x), shape (n, C), that are in memory; see `merge_blocks`."""
+    """Merge rows p(y|x), shape (n, C), in memory; see `merge_blocks`."""
     return merge_blocks(lambda: iter([posterior]), len(posterior), most=most, seed=seed)
 
 
 def _centres(sample: Array, most: int, seed: int) -> Array:
-    """Return roots of posteriors around which rows are merged, (at most `most`, C)."""
+    """Return the centres, square roots of posteriors, (at most `most`, C)."""
     unique, weight = np.unique(sample.round(_DIGITS), axis=0, return_counts=True)
     roots: Array = np.sqrt(unique)
     if len(roots) <= most:

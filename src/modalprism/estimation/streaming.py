@@ -1,4 +1,4 @@
-"""Options for samples of many rows: when they are streamed, and how much is in memory at once."""
+"""Options for streaming samples of many rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from modalprism.errors import InputError
 
 ROWS_IN_MEMORY: Final = 50_000
-"""Rows above which embeddings are read in blocks, and never held."""
+"""Number of rows above which embeddings are read in blocks."""
 LEARNING_ROWS: Final = 200_000
 LEARNING_NUMBERS: Final = 1 << 27
 FEWEST_LEARNING_ROWS: Final = 300
@@ -20,29 +20,30 @@ BLOCK_NUMBERS: Final = 1 << 22
 
 @dataclass(frozen=True)
 class Streaming:
-    """How an analysis of many rows is streamed.
+    """Options for streaming an analysis of many rows.
 
     Attributes
     ----------
     above : int
-        More rows than these are streamed; fewer are analysed in memory.
+        Samples with more rows are streamed; others are analysed in memory.
     learning_rows : int
-        Most rows that models are fitted to; never more than half of all. Embeddings with more than
+        Largest number of training rows; at most half of all rows. Embeddings with more than
         671 dimensions use fewer rows, 2^27 numbers of each source.
     states : int
-        Most states of a source that are coupled.
+        Largest number of coupled states per source.
     looked_at : int
-        Most rows behind p-values and the learning curve; no model is fitted to them.
+        Largest number of rows behind p-values and the learning curve; no model is fitted to them.
     block_numbers : int
-        Numbers of an embedding in memory at a time. The result depends on it by rounding only.
+        Largest number of values of an embedding in memory. It changes the result by rounding
+        only.
     folder : path, optional
-        Folder for the held-out log-odds, 16 C bytes a row, until the analysis ends; by default the
-        system's folder for temporary files.
+        Folder for the held-out log-odds, 16 C bytes per row, until the analysis ends; by default
+        the system's folder for temporary files.
 
     Raises
     ------
     InputError
-        If a number is too small to work with.
+        If a number is too small.
 
     Examples
     --------
@@ -72,5 +73,5 @@ class Streaming:
                 raise InputError(f"Streaming({name}={value!r}) is too small: give at least {least}")
 
     def learning_from(self, rows: int, dimensions: tuple[int, int]) -> int:
-        """Return how many rows are learnt from, at most."""
+        """Return the largest number of training rows."""
         return min(self.learning_rows, rows // 2, LEARNING_NUMBERS // max(dimensions))

@@ -1,4 +1,4 @@
-"""Make an `Analysis` from atoms and their replicates."""
+"""Summary of atoms and their replicates as an `Analysis`."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Array = NDArray[np.float64]
 NO_NULLS: Final[Mapping[str, float]] = {}
 
 # The union information may lie below its value by the solver's gap and the merge correction, and
-# above it by the rest of the merging loss. Its interval and those of the unique atoms widen so;
-# those of redundancy and synergy widen the other way.
+# above it by the rest of the merging loss. Its interval and those of the unique atoms widen
+# accordingly; those of redundancy and synergy widen in the opposite direction.
 _UNION_PLUS = frozenset({"unique_1", "unique_2", "union_information"})
 _UNION_MINUS = frozenset({"redundancy", "synergy"})
 
 
 def _slack(atom: str, below: float, above: float) -> tuple[float, float]:
-    """Return how far below and above its value an atom may lie."""
+    """Return the largest distances of an atom below and above its value."""
     if atom in _UNION_PLUS:
         return below, above
     return (above, below) if atom in _UNION_MINUS else (0.0, 0.0)
@@ -44,9 +44,9 @@ def _slack(atom: str, below: float, above: float) -> tuple[float, float]:
 def resolution_of(classes: int, n: int) -> float:
     """Return the detection limit of information about the target for n rows, in nats.
 
-    A binary source of noise appears to carry up to χ²/2n nats about C classes in 95 % of samples
-    (the likelihood ratio of independence, C−1 degrees of freedom). A source that is estimated to
-    carry nothing has no spread of its own, which would show how much it might carry.
+    For a binary source of noise the plug-in information about C classes is at most χ²/2n nats in
+    95 % of samples (the likelihood ratio of independence, C−1 degrees of freedom). The limit is
+    needed because a source with estimate 0 has a bootstrap spread of 0.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def summarize(
     merge_correction: float = 0.0,
     p_values: Mapping[str, float] = NO_NULLS,
 ) -> Analysis:
-    """Turn atoms in nats into an `Analysis` in the unit of `base`.
+    """Convert atoms in nats to an `Analysis` in the unit of `base`.
 
     Parameters
     ----------
@@ -85,28 +85,26 @@ def summarize(
     resampled : ndarray, shape (8, replicates)
         Change of each atom when groups are resampled.
     learnt : ndarray, shape (8, replicates), optional
-        Change with probes of other, and of more, training rows.
+        Change of each atom with other and more training rows.
     rows : ndarray, shape (n, 4), optional
         See `row_informations`.
     gap : float
         Bound on the solver's error, in nats.
     loss, merge_correction : float
-        Information that merging takes from the sources, and the part that is added back to the
-        union information.
+        Information lost by merging, and the part added back to the union information.
     classes : int
         C, for the noise floor below which a contribution is undetermined.
     resolution : float
-        No interval is narrower, in nats; see `resolution_of`.
+        Smallest width of an interval, in nats; see `resolution_of`.
     p_values : mapping
-        By atom, and ``determined`` (of U₁+U₂ = 0) and ``imbalance`` (of C = ½), where nulls were
-        drawn.
+        By atom, and ``determined`` (U₁+U₂ = 0) and ``imbalance`` (C = ½), for the computed nulls.
 
     Notes
     -----
     A contribution is determined when the 95 % interval of U₁+U₂ lies above the estimator's own
-    floor, 2 (gap + merge_correction) + (C−1)/n nats: the solver's error and the merging's, which
-    count twice in U₁+U₂, and the size of a class frequency's sampling error. Where a null of U₁+U₂
-    was drawn, it must be rejected as well.
+    floor, 2 (gap + merge_correction) + (C−1)/n nats: the errors of the solver and of merging, which
+    count twice in U₁+U₂, and the size of a class frequency's sampling error. A computed null of
+    U₁+U₂ must be rejected as well.
     """
     nat = math.log(base)
     learnt = np.zeros_like(resampled) if learnt is None else learnt

@@ -1,4 +1,4 @@
-"""Targets: class numbers, or distributions that are read a block of rows at a time."""
+"""Targets: class numbers, or distributions that are read in blocks."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from modalprism.estimation.validation import (
 Array = NDArray[np.float64]
 
 BLOCK_ROWS: Final = 1 << 15
-"""Rows of which a few numbers a class are in memory at a time."""
+"""Number of rows in a block."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A checked target.
+    """Checked target.
 
     Attributes
     ----------
     names : tuple of str
-        Of the classes.
+        Names of the classes.
     labels : ndarray of int32, shape (n,), optional
-        Numbers of the classes, where the target was given as labels.
+        Class of every row, for a target of labels.
     probabilities : ndarray, shape (n, at least C), optional
-        As they were given, where it was given as distributions.
+        Rows as given, for a target of distributions.
     kept : ndarray of int64, shape (C,)
-        Columns of the probabilities that have mass.
+        Columns of the probabilities with mass.
     title : str
-        What the target is, in words.
+        Description of the target in words.
     """
 
     names: tuple[str, ...]
@@ -50,28 +50,28 @@ class Target:
     title: str = "target"
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return the number of rows."""
         values = self.probabilities if self.labels is None else self.labels
         return 0 if values is None else len(values)
 
     @property
     def is_one_block(self) -> bool:
-        """Whether all rows are read at once."""
+        """Whether all rows are one block."""
         return len(self) <= BLOCK_ROWS
 
     @property
     def soft(self) -> bool:
-        """Whether it was given as distributions."""
+        """Whether the target was given as distributions."""
         return self.labels is None
 
     @property
     def classes(self) -> int:
-        """C."""
+        """Number of classes, C."""
         return len(self.names)
 
     @classmethod
     def of_rows(cls, rows: Array) -> Target:
-        """Make a target of checked distributions, (n, C), in all of whose classes there is mass."""
+        """Make a target from checked distributions, (n, C), with mass in every class."""
         classes = np.arange(rows.shape[1])
         return cls(tuple(map(str, classes)), None, rows, classes)
 
@@ -90,12 +90,12 @@ class Target:
         return chosen
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Yield all rows, a block at a time, and which they are."""
+        """Yield blocks of rows with their indices."""
         for start, stop in stretches(len(self), BLOCK_ROWS):
             yield slice(start, stop), self.rows(slice(start, stop))
 
     def totals(self, code: NDArray[Any], count: int) -> Array:
-        """Add the target up by the codes (n,) of `count` groups, (count, C)."""
+        """Sum the target by the codes (n,) of `count` groups, (count, C)."""
         if self.labels is not None:
             cell = code.astype(np.int64) * self.classes + self.labels
             counted = np.bincount(cell, minlength=count * self.classes)
@@ -111,7 +111,7 @@ class Target:
         return total / len(self)
 
     def ceiling(self) -> float:
-        """Return what the rows leave to know, H(Y) − mean H(target of a row), in nats."""
+        """Return the largest possible information, H(Y) − mean H(target of a row), in nats."""
         entropy = float(entr(self.frequency()).sum())
         if not self.soft:
             return entropy
@@ -126,7 +126,7 @@ def check_target(y: ArrayLike, n: int, folds: int, title: str = "target") -> Tar
     Raises
     ------
     InputError
-        With one sentence on the first thing that is wrong.
+        With one sentence on the first error.
     """
     array = read_target(y, n)
     if array.ndim == 1:

@@ -1,8 +1,8 @@
-"""One thread an analysis.
+"""Limit an analysis to one thread.
 
-The matrices of an analysis are too small to share: on a busy machine two threads that wait for each
-other take many times as long as one. And sums that are split otherwise round otherwise, so that the
-last bits would depend on the number of cores.
+The matrices of an analysis are too small for several threads: on a busy machine two threads that
+wait for each other take many times as long as one. The rounding of sums also depends on their
+split, so the last bits would depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ def one_thread() -> Iterator[None]:
 
 
 def one_by_one(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
-    """Do the same work on a few items, one after another, as `side_by_side` does at once."""
+    """Apply a function to a few items one after another, with the interface of `side_by_side`."""
     return [work(item) for item in items]
 
 
 def side_by_side(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
-    """Do the same work on a few items at once, each in one thread.
+    """Apply a function to a few items in parallel, each in one thread.
 
-    For work that does not wait for each other and is large: two sources' probes. What each computes
-    does not depend on whether the other runs beside it.
+    Use it for large independent work, such as the probes of two sources. The results do not depend
+    on the parallel execution.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def side_by_side(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
     """
 
     def alone(item: S) -> T:
-        torch.set_num_threads(1)  # a thread's own setting: the caller's is not inherited
+        torch.set_num_threads(1)  # the setting belongs to a thread and is not inherited
         return work(item)
 
     with ThreadPoolExecutor(len(items)) as pool:

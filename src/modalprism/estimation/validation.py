@@ -1,4 +1,4 @@
-"""Checks of samples and options. All that can be wrong with them is reported here."""
+"""Checks of samples and options; all their errors are raised here."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LARGEST_VALUE: Final = 1e100
 LARGEST_SEED: Final = 2**32 - 1
 REPEATED: Final = "repeated example"
 RAREST: Final = 1e-6
-"""Share of a distribution's class below which it is left out."""
+"""Share below which a class of a distribution is left out."""
 _ROW_SUM_TOLERANCE: Final = 1e-3
 _WHOLE: Final = 1 - 1e-6
-"""Share of a class's mass above which it is all of it."""
+"""Share of a class's mass above which it counts as all of it."""
 
 
 def check_options(base: float, replicates: int, permutations: int = 1) -> None:
@@ -48,7 +48,7 @@ def _check_count(value: int, least: int, name: str, what: str) -> None:
 
 
 def seed_number(seed: Seed) -> int:
-    """Return the number that a seed is, or one that is drawn from it.
+    """Return an integer seed, or draw one from a generator.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def seed_number(seed: Seed) -> int:
     Raises
     ------
     InputError
-        If it is none of these, or an integer out of range.
+        If it has another type, or is an integer out of range.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def seed_number(seed: Seed) -> int:
 
 
 def check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Check that an embedding is rows of numbers."""
+    """Check that an embedding is an array of numeric rows."""
     if dtype.kind not in "fiub":
         raise InputError(f"the embedding of {name!r} holds {dtype}, not numbers")
     if len(shape) != 2:
@@ -118,15 +118,15 @@ def read_target(y: ArrayLike, n: int) -> NDArray[Any]:
 
 
 def check_two_classes(classes: int) -> None:
-    """Check that a target has something to tell apart."""
+    """Check that a target has at least two classes."""
     if classes < 2:
         raise InputError("the target has one class only: there is nothing to tell apart")
 
 
 def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.float64]:
-    """Check rows (n, C) of a target that are distributions, and bring their sums to 1 exactly.
+    """Check rows (n, C) of distributions, and normalise their sums to exactly 1.
 
-    `first_row` is the number of the first of them, where they are some of a target's rows.
+    `first_row` is the index of the first row in the target.
     """
     if array.dtype.kind not in "fiub":
         raise InputError(
@@ -157,7 +157,7 @@ def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.f
 
 
 def check_labels(array: NDArray[Any], folds: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Check labels (n,), none missing, and return their numbers and the names of the classes."""
+    """Check labels (n,), none missing, and return class numbers and class names."""
     n = len(array)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
@@ -204,16 +204,16 @@ def check_classes_cross(
     classes: tuple[str, ...],
     folds: int,
 ) -> None:
-    """Check that no group holds a whole class: nothing outside would tell what it looks like.
+    """Check that no group holds a whole class, which would leave no training rows for it.
 
-    `totals` adds the target up by the codes (n,) of so many groups, (groups, C).
+    `totals` sums the target by the codes (n,) of a number of groups, (groups, C).
     """
     for name, column in columns.items():
         values, code = np.unique(column, return_inverse=True)
         if len(values) < folds:
-            continue  # too few groups is said of all columns together
+            continue  # too few groups are reported for all columns together
         held = totals(code, len(values))
-        # A distribution may have classes of less than a row each: they hardly count.
+        # Ignore classes of a distribution with less than one row.
         whole = (held >= _WHOLE * held.sum(0)) & (held >= folds - 0.5)
         if whole.any():
             group, number = np.argwhere(whole)[0]
@@ -229,7 +229,7 @@ def check_classes_cross(
 
 
 def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, str]:
-    """Check that there are two modalities and folds enough, and return their names."""
+    """Check that the mapping has two modalities, and the folds; return the names."""
     if not isinstance(embeddings, Mapping) or len(embeddings) != 2:
         given = ", ".join(map(str, embeddings)) if isinstance(embeddings, Mapping) else "no mapping"
         raise InputError(

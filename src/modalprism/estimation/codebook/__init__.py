@@ -1,1 +1,1 @@
-"""The codebook estimator: embeddings → codes → tables, with the tables' bias taken away."""
+"""Codebook estimator: embeddings → codes → tables, with bias correction."""

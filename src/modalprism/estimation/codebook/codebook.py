@@ -1,10 +1,9 @@
-"""The codebook estimator: what a few codes of each embedding tell about the target.
+"""Codebook estimator: atoms of the counts of k-means codes and the target.
 
-Each embedding is coded, the codes are counted with the target, and the table is decomposed. That is
-the estimator that discrete decompositions of embeddings have always used (Liang et al. 2023,
-arXiv:2302.12247), with what it lacked: the table's bias is taken from every atom, intervals come
-from resampled tables, and every atom has a null of its own, in which it is zero and all else is as
-it was.
+The estimator codes each embedding, counts the codes with the target, and decomposes the table. That
+is the usual estimator of discrete decompositions of embeddings (Liang et al. 2023,
+arXiv:2302.12247) with three additions: a bias correction of every atom, intervals from resampled
+tables, and a null for every atom, in which that atom is zero and the rest is unchanged.
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ from modalprism.results.estimate import Estimate
 Array = NDArray[np.float64]
 
 LEVEL_TABLES: Final = 50
-"""Tables behind each noise level."""
+"""Number of tables behind each noise level."""
 SIGNIFICANT: Final = 0.05
 _NULLS: Final = 7
 _STEPS: Final = _NULLS + 2
-"""The codes, the nulls, and the tables."""
+"""Steps for the codes, the nulls, and the tables."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +62,24 @@ class CodebookResult:
     Attributes
     ----------
     value : ndarray, shape (8,)
-        In the order of `modalprism.estimation.atoms.ATOMS`; the bias is taken away.
+        Bias-corrected, in the order of `modalprism.estimation.atoms.ATOMS`.
     replicates : ndarray, shape (8, R)
-        Around the value; their central 95 % is the interval.
+        Replicates around the value; their central 95 % is the interval.
     p_values : dict of str to float
-        Of the nulls that ``information``, ``redundancy``, ``unique_1``, ``unique_2``, ``synergy``
-        and U₁+U₂ (``determined``) are not above 0, and that I(X₁;Y) = I(X₂;Y) (``imbalance``).
+        For the nulls that ``information``, ``redundancy``, ``unique_1``, ``unique_2``, ``synergy``
+        and U₁+U₂ (``determined``) are 0, and that I(X₁;Y) = I(X₂;Y) (``imbalance``).
     gap : float
         Bound on the solver's error in the value's atoms.
     codes : (int, int)
         k1 and k2.
     plug_in, level : ndarray, shape (4,)
-        I(X₁;Y), I(X₂;Y), I(X₁X₂;Y) and I_Q, as counted, and as they are where the target is noise.
+        I(X₁;Y), I(X₂;Y), I(X₁X₂;Y) and I_Q, as counted, and for a permuted target.
     ceiling : float
-        I(row;Y): what the rows' targets leave to know.
+        I(row;Y), the largest possible information.
     rows_a_cell : float
         n / (k1 k2 C).
     blocks : int
-        Blocks of rows that were exchanged whole.
+        Number of blocks of rows that were exchanged as a whole.
     """
 
     value: Array
@@ -97,41 +96,41 @@ class CodebookResult:
 
 @dataclass(frozen=True)
 class CodebookEstimator:
-    """Estimate what k-means codes, or a source's own symbols, tell about a target.
+    """Estimate the information of k-means codes, or of a source's own symbols, about a target.
 
     Attributes
     ----------
     replicates : int
-        Of the bootstrap over groups.
+        Replicates of the bootstrap over groups.
     permutations : int
-        Of every null.
+        Draws of every null.
     base : float
-        Of the logarithm.
+        Base of the logarithm.
     seed : int
     streaming : Streaming
-        Its `looked_at` bounds the rows that nulls are drawn for, whole groups: a null takes
-        hundreds of tables, and more rows than that find what no code could bear.
+        Its `looked_at` bounds the rows of the nulls, sampled as whole groups, because a null takes
+        hundreds of tables.
     track : Track
         Reports progress; see `modalprism.progress.tracking`.
 
     Notes
     -----
-    *Interval.* A resampled table is biased twice. Its informations are corrected as the sample's
-    are, and the replicates moved so that their mean is the value. Codes are kept as they were
-    fitted.
+    *Interval.* A resampled table has the bias twice. Its informations get the correction of the
+    sample, and the replicates are shifted so that their mean is the value. The codes are not
+    refitted.
 
-    *Nulls* (`nulls`). The statistic is the corrected atom, computed again with the null's own noise
-    level; p = (1 + #{≥}) / (1 + B), where a difference within the solver's bound is none. Nothing
-    unique and no synergy are many distributions: besides the null that keeps the most, the
-    statistic must beat the one of noise (that source permuted; the target permuted), and the larger
-    p-value counts. What is unique must also stay above zero in the resampled tables: the nulls
-    draw one source anew, and do not know how the errors of both depend on each other. Where both
-    tell the same of the target by themselves (AND), that alone decides.
+    *Nulls* (`nulls`). The statistic is the corrected atom, computed with the null's own noise
+    level; p = (1 + #{≥}) / (1 + B), and differences within the solver's bound count as equal. Many
+    distributions have no unique information or no synergy. The statistic is therefore compared with
+    the null closest to the sample and with a null of noise (that source permuted; the target
+    permuted), and the larger p-value is used. Unique information must also remain above zero in the
+    resampled tables, because the nulls redraw one source and ignore the dependence between the
+    errors of both. For sources with equal p(x,y) (AND), only this condition matters.
 
-    ``determined`` has the null U₁ = U₂ = 0, which fails where
-    either does: p is twice the lesser p-value of the two. ``imbalance`` compares |I(X₁;Y) −
-    I(X₂;Y)| with permuted targets where the information is not significant (at .05). Elsewhere
-    sources that know equally much may be anything but exchangeable, and the bootstrap decides.
+    ``determined`` has the null U₁ = U₂ = 0; its p is twice the smaller p-value of the two.
+    ``imbalance`` compares |I(X₁;Y) − I(X₂;Y)| with permuted targets if the information is not
+    significant (at .05). Otherwise the bootstrap is used, because sources with equal information
+    need not be exchangeable.
 
     Examples
     --------
@@ -145,7 +144,7 @@ class CodebookEstimator:
     """
 
     version: ClassVar[int] = 1
-    """Raised in a commit that changes results: those that studies cached are then computed anew."""
+    """Increased with every change of results; studies then recompute their cached results."""
 
     replicates: int = 1000
     permutations: int = 199
@@ -164,7 +163,7 @@ class CodebookEstimator:
             counted, tested = self.count(sample, step)
         n, classes = len(sample), sample.target.classes
         nat = math.log(self.base)
-        # What the table would have read without its correction, and where its target is noise.
+        # Values without the correction, and for a permuted target.
         diagnostics = {
             f"{name}_information": Estimate(float(amounts[2]) / nat)
             for name, amounts in (("plug_in", counted.plug_in), ("noise", counted.level))
@@ -220,7 +219,7 @@ class CodebookEstimator:
         return chain.from_iterable(batches)
 
     def _tested(self, sample: Sample) -> NDArray[np.int64]:
-        """Choose whole components of rows at random, at most so many rows where that can be."""
+        """Choose whole components of rows at random, within the limit if possible."""
         component = connected_groups(sample.groups, len(sample))
         size = np.bincount(component)
         order = np.random.default_rng(self.seed).permutation(len(size))
@@ -231,7 +230,7 @@ class CodebookEstimator:
 
 @dataclass(frozen=True)
 class _Told:
-    """What a coded sample tells: its informations, those of noise, its atoms and replicates."""
+    """Informations of a coded sample, those of noise, its atoms and replicates."""
 
     plug: Array
     gap: float
@@ -244,7 +243,7 @@ class _Told:
     def of(
         cls, coded: Coded, weights: Iterable[Array], draws: int, rng: np.random.Generator
     ) -> _Told:
-        """Count the table, `draws` tables of a permuted target, and one for every weighting."""
+        """Compute the table, `draws` tables of a permuted target, and one for every weighting."""
         plug, gap = informations(coded.table()[None])
         random, _ = informations(permuted_target(coded, draws, rng))
         level = random.mean(1)
@@ -255,7 +254,7 @@ class _Told:
         return cls(plug, gap, random, level, value, drawn)
 
     def result(self, coded: Coded, p_values: dict[str, float]) -> CodebookResult:
-        """Return it as it leaves the estimator."""
+        """Return the result of the estimator."""
         ceiling = coded.ceiling
         return CodebookResult(
             value=self.value,
@@ -278,9 +277,9 @@ def decompose_coded(
     seed: int,
     step: Step = no_step,
 ) -> CodebookResult:
-    """Decompose coded rows, with bootstrap weights (n,) a replicate; see `CodebookEstimator`.
+    """Decompose coded rows, with bootstrap weights (n,) per replicate; see `CodebookEstimator`.
 
-    `step` reports each of `_NULLS` nulls.
+    `step` is called after each of `_NULLS` nulls.
     """
     rng = np.random.default_rng(seed)
     told = _Told.of(coded, weights, max(permutations, LEVEL_TABLES), rng)
@@ -298,23 +297,23 @@ def decompose_coded(
 def decompose_many_coded(
     coded: Coded, weights: Iterable[Array], p_values: dict[str, float], seed: int
 ) -> CodebookResult:
-    """Decompose so many coded rows that the nulls are drawn for some of them, elsewhere."""
+    """Decompose many coded rows, given p-values computed on some of them."""
     told = _Told.of(coded, weights, LEVEL_TABLES, np.random.default_rng(seed))
     return told.result(coded, p_values)
 
 
 def _atoms(plug: Array, level: Array, ceiling: float) -> Array:
-    """Corrected atoms, (8, B), of informations as counted, (4, B)."""
+    """Return the corrected atoms, (8, B), of counted informations, (4, B)."""
     return split_information(*adjust(plug, level, ceiling))
 
 
 def _p_value(null: Array, value: float) -> float:
-    # What two solves may differ by is no difference.
+    # Differences within the solver's tolerance count as equal.
     return float((1 + (null >= value - 2 * GAP_TOLERANCE).sum()) / (1 + len(null)))
 
 
 def _tail(drawn: Array) -> float:
-    """Return how often resampled tables have nothing of an atom."""
+    """Return the fraction of resampled tables in which an atom is zero."""
     return float((1 + (drawn <= 2 * GAP_TOLERANCE).sum()) / (1 + len(drawn)))
 
 
@@ -326,7 +325,7 @@ def _atom_p_values(
     rng: np.random.Generator,
     step: Step,
 ) -> dict[str, float]:
-    """Draw the tables of every atom's nulls, and compare with the one that is hardest to beat."""
+    """Draw the tables of every atom's nulls, and return the largest p-value."""
     table = coded.table() / coded.n
     coupling = solve_union_information(
         table.sum(1), table.sum(0), tol=GAP_TOLERANCE, max_iter=MOST_ITERATIONS

@@ -1,13 +1,13 @@
-"""Tables that would have been counted if one atom were zero and all else as it is.
+"""Null tables in which one atom is zero and the rest is unchanged.
 
-Each null changes as little as it can. The optimal coupling q of the union information is what makes
-that possible for three of them: q has the marginals p(x₁,y) and p(x₂,y) of the sample and no
-synergy, and replacing x₁ by a draw from q(x₁|x₂) makes it a garbling of x₂, which has nothing
-unique by Blackwell's order (Bertschinger et al. 2014, doi:10.3390/e16042161), yet keeps what it
-shares. Where x₂ is noise, q(x₁|x₂) knows of y what noise does, and the draw is about a permutation.
+Each null changes the sample as little as possible. Three of them use the optimal coupling q of the
+union information. q has the marginals p(x₁,y) and p(x₂,y) of the sample and no synergy. A draw from
+q(x₁|x₂) makes x₁ a garbling of x₂, which has no unique information by Blackwell's order
+(Bertschinger et al. 2014, doi:10.3390/e16042161) but keeps the shared information. If x₂ is noise,
+q(x₁|x₂) is as uninformative about y, and the draw is nearly a permutation.
 
-Rows of one block that have the same code draw with one random number, so that a null repeats its
-errors as often as the sample does.
+Rows of one block with the same code share one random number, so that errors repeat in a null as
+often as in the sample.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draws:
-    """Null tables, and what the informations of noise would be in such tables.
+    """Null tables, and tables of noise for their level.
 
     Attributes
     ----------
     tables : ndarray, shape (B, k1, k2, C)
-        The atom in question is zero.
+        Tables in which the atom is zero.
     noise : ndarray, shape (B', k1, k2, C)
-        The same codes against a permuted target: their mean is the null's own level.
+        The same codes with a permuted target; their mean is the null's noise level.
     """
 
     tables: Array
@@ -40,7 +40,7 @@ class Draws:
 
 
 def permuted_target(coded: Coded, count: int, rng: np.random.Generator) -> Array:
-    """No information: the target is permuted against both codes, in whole blocks; (B, …)."""
+    """Return null tables without information: permute the target in whole blocks; (B, …)."""
     first, second = coded.codes
     orders = (coded.permutation(rng) for _ in range(count))
     return np.stack([coded.count(first[order], second[order]) for order in orders])
@@ -49,7 +49,7 @@ def permuted_target(coded: Coded, count: int, rng: np.random.Generator) -> Array
 def permuted_source(
     coded: Coded, source: int, count: int, levels: int, rng: np.random.Generator
 ) -> Draws:
-    """No redundancy: one source is permuted in whole blocks, so that it knows nothing to share."""
+    """Return null tables without redundancy: permute one source in whole blocks."""
 
     def pair() -> tuple[Codes, Codes]:
         permuted = coded.codes[source][coded.permutation(rng)]
@@ -62,7 +62,7 @@ def permuted_source(
 def garbled_source(
     coded: Coded, coupling: Array, source: int, count: int, levels: int, rng: np.random.Generator
 ) -> Draws:
-    """Nothing unique: one source is drawn from the other, by q(x₁|x₂) or q(x₂|x₁)."""
+    """Return null tables without a unique atom: draw one source by q(x₁|x₂) or q(x₂|x₁)."""
     q = coupling.sum(2) if source == 0 else coupling.sum(2).T
     other = coded.codes[1 - source]
     rank = _Rank(coded, coded.codes[source])
@@ -77,10 +77,10 @@ def garbled_source(
 def garbled_apart(
     coded: Coded, coupling: Array, source: int, count: int, levels: int, rng: np.random.Generator
 ) -> Draws:
-    """Nothing unique, as in `garbled_source`, but drawn given y alone, apart from the other source.
+    """Return null tables as `garbled_source`, drawn given y and apart from the other source.
 
-    The unique atoms follow from p(x₁,y) and p(x₂,y), so that Σ q(x₁|x₂) p(x₂|y) serves as well.
-    Here the two tables err independently, which adds to what seems unique.
+    The unique atoms depend on p(x₁,y) and p(x₂,y) only, so Σ q(x₁|x₂) p(x₂|y) is a valid null too.
+    The errors of its two tables are independent, which increases the apparent unique atom.
     """
     q = coupling.sum(2) if source == 0 else coupling.sum(2).T
     p_other = coded.table().sum(source)
@@ -98,13 +98,13 @@ def garbled_apart(
 def coupled_sources(
     coded: Coded, coupling: Array, count: int, levels: int, rng: np.random.Generator
 ) -> Draws:
-    """No synergy: x₁ is drawn from q(x₁|x₂,y); all that either source knows by itself is kept."""
+    """Return null tables without synergy: draw x₁ from q(x₁|x₂,y), which keeps both marginals."""
     second = coded.codes[1][coded.row]
     cumulative = _cumulative(coupling.reshape(coded.shape[0], -1))
     given = cumulative[second * coded.shape[2] + coded.label]
     rank = _Rank(coded, coded.codes[0])
     tables = [coded.count(_sample(given, rank.draw(rng)[coded.row]), second) for _ in range(count)]
-    # Noise must not see y: its x₁ follows x₂ alone, as the codes of these tables do.
+    # Noise is independent of y: its x₁ is drawn given x₂ alone, as in these tables.
     noise = garbled_source(coded, coupling, 0, 0, levels, rng).noise
     return Draws(np.stack(tables), noise)
 
@@ -130,18 +130,18 @@ def _draw(
 def _cumulative(q: Array) -> Array:
     """Return the distribution functions of q(x|s) from q(x,s), (states s, k)."""
     running = np.cumsum(q.T, axis=1)
-    # A state without mass is not met, but where rounding made it so.
+    # States without mass occur only by rounding.
     return running / np.maximum(running[:, -1:], 1e-300)
 
 
 def _sample(cumulative: Array, uniform: Array) -> Codes:
-    """Draw a code a row by its distribution function, (m, k), and a number in [0, 1), (m,)."""
+    """Return the code of each row, given distribution functions (m, k) and uniform numbers (m,)."""
     codes: Codes = (uniform[:, None] >= cumulative[:, :-1]).sum(1, dtype=np.int64)
     return codes
 
 
 class _Rank:
-    """Uniform numbers, one for all rows of a block that have the same code."""
+    """Uniform numbers, one per block and code."""
 
     def __init__(self, coded: Coded, codes: Codes) -> None:
         block = np.empty(coded.n, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Coded rows, the tables that they are counted into, and the four informations of a table.
+"""Coded rows, tables of their counts, and the four informations of a table.
 
-A row whose target is a distribution counts as a fraction in every class. Rows are therefore kept as
-parts (row, class, mass): one part a row where the target is a label, C where it is a distribution.
+A row whose target is a distribution counts as a fraction in every class. Rows are therefore stored
+as parts (row, class, mass): one part per row for labels, C parts for distributions.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 GAP_TOLERANCE: Final = 1e-4
-"""Bound asked of the solver, in nats: a small part of what may be read from noise, .01 bit."""
+"""Bound on the solver's gap, in nats: a small fraction of the noise level, .01 bit."""
 MOST_ITERATIONS: Final = 2_000
 _NOTHING: Final = 1e-9  # nats
-_BATCH_CELLS: Final = 1 << 22  # of the tables that are solved together
+_BATCH_CELLS: Final = 1 << 22  # size of the tables that are solved together
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Coded:
     row, label : ndarray of int64, shape (m,)
         Row and class of every part.
     mass : ndarray of float64, shape (m,)
-        Of every part; the parts of a row sum to 1.
+        Mass of every part; the parts of a row sum to 1.
     blocks : tuple of ndarray of int64
-        The rows of every block: what may be exchanged, resampled or left out together.
+        Rows of every block, which are exchanged or resampled together.
     entropy : float
         H(Y) in nats.
     ceiling : float
-        What the rows themselves tell, I(row;Y) = H(Y) − mean H(target of a row), in nats: no code
-        of the rows can tell more. H(Y) where the target is a label.
+        I(row;Y) = H(Y) − mean H(target of a row), in nats, an upper limit for all codes; H(Y) for
+        labels.
     """
 
     codes: tuple[Codes, Codes]
@@ -86,7 +86,7 @@ class Coded:
 
     @property
     def n(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return len(self.codes[0])
 
     def count(self, first: Codes, second: Codes, weights: Array | None = None) -> Array:
@@ -95,7 +95,7 @@ class Coded:
         Parameters
         ----------
         first, second : ndarray of int64, shape (n,) or (m,)
-            Codes of every row, or of every part.
+            Codes of the rows or of the parts.
         weights : ndarray of float64, shape (n,), optional
         """
         if len(first) != len(self.row):
@@ -108,15 +108,15 @@ class Coded:
         return table.astype(np.float64).reshape(self.shape)
 
     def table(self, weights: Array | None = None) -> Array:
-        """Count the rows as they are."""
+        """Count the rows without a change of codes."""
         return self.count(*self.codes, weights)
 
     def permutation(self, rng: np.random.Generator) -> Codes:
-        """Draw an order of the rows in which whole blocks change places, (n,).
+        """Draw a permutation of the rows that exchanges whole blocks, (n,).
 
-        The blocks are laid out anew, see `laid_out`, and the row that comes to stand where row i
-        stood takes its place. Blocks of one size are exchanged whole; where sizes differ a block
-        may be cut in two, but rows that were neighbours nearly all remain so.
+        The blocks are laid out in a new order, see `laid_out`; each row replaces the row at its new
+        position. Blocks of equal size are exchanged as a whole. Blocks of other sizes may be split,
+        but nearly all neighbouring rows remain neighbours.
         """
         before = np.concatenate(self.blocks)
         after = laid_out(self.blocks, rng)
@@ -126,7 +126,7 @@ class Coded:
 
 
 def batched_information(p_xy: Array) -> Array:
-    """I(X;Y) of many tables (B, k, C) that sum to 1, in nats, (B,).
+    """Return I(X;Y) of many tables (B, k, C) that sum to 1, in nats, (B,).
 
     Examples
     --------
@@ -138,7 +138,7 @@ def batched_information(p_xy: Array) -> Array:
 
 
 def informations(tables: Array) -> tuple[Array, float]:
-    """Return what the sources tell in every table.
+    """Return the four informations of every table.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def informations(tables: Array) -> tuple[Array, float]:
     Returns
     -------
     ndarray, shape (4, B)
-        I(X₁;Y), I(X₂;Y), I(X₁X₂;Y) and I_Q, in nats, as the tables have them: plug-in.
+        Plug-in values of I(X₁;Y), I(X₂;Y), I(X₁X₂;Y) and I_Q, in nats.
     float
         The largest gap of the solver, in nats.
 
@@ -185,17 +185,17 @@ def informations(tables: Array) -> tuple[Array, float]:
 
 
 def adjust(plug: Array, level: Array, ceiling: float) -> Array:
-    """Take the bias from counted informations: move the null level to 0, and leave the ceiling.
+    """Correct the bias of counted informations: map the null level to 0 and keep the ceiling.
 
-    A table of n rows has too much information: empty cells look like knowledge. What is counted
-    from independent noise in 10×10×10 cells reads as two bits with 200 rows. Of a target that the
-    codes know, nothing is counted too much: there is no information above H(Y). Of one they do not
-    know, the null level E is. In between, the bias follows what they leave open, and
+    The plug-in information of a table of n rows is too large: for independent noise in 10×10×10
+    cells and 200 rows it is two bits. The bias is 0 for codes that determine the target, because
+    information cannot exceed H(Y). It is the null level E for uninformative codes. In between, the
+    bias is proportional to the remaining uncertainty, and
 
         I* = H(Y) (I − E) / (H(Y) − E)
 
-    reads 0 for noise and H(Y) for a copy: the adjusted mutual information of Vinh, Epps and Bailey
-    (2010, JMLR 11:2837), not divided by its maximum, and here for the union information as well.
+    is 0 for noise and H(Y) for a copy: the adjusted mutual information of Vinh, Epps and Bailey
+    (2010, JMLR 11:2837), not divided by its maximum, and applied to the union information as well.
     ``benchmarks/corrections.py`` compares it with other corrections.
 
     Parameters
@@ -203,11 +203,11 @@ def adjust(plug: Array, level: Array, ceiling: float) -> Array:
     plug : ndarray, shape (4,) or (4, B)
         Informations as counted, in nats.
     level : ndarray, shape (4,)
-        E: their mean where the target is noise.
+        E: their mean for a permuted target.
     ceiling : float
-        Their value where the codes tell all that rows do.
+        Their value if the codes have all information of the rows.
     """
     level = level.reshape(4, *(1,) * (plug.ndim - 1))
     room = ceiling - level
-    # No room: every cell has one row, and the table can tell nothing from everything.
+    # No range: with one row per cell, noise and full information give the same table.
     return np.where(room > _NOTHING, ceiling * (plug - level) / np.maximum(room, _NOTHING), 0.0)
