@@ -29,7 +29,7 @@ _DEEPEST: Final = 8
 
 
 def read_array(
-    what: str, values: Any, advice: str = "give rows of one length, or one value a row"
+    what: str, values: Any, advice: str = "give rows of one length, or one value per row"
 ) -> NDArray[Any]:
     """Return the array that `values` holds.
 

@@ -106,7 +106,7 @@ COPIES = {
 
 @pytest.mark.parametrize("case", list(COPIES))
 def test_a_copy_of_the_other_modality_is_redundant_and_warned_of(ask, case):
-    with pytest.warns(UserWarning, match="so that '(image|text)' has no unique information by"):
+    with pytest.warns(UserWarning, match="so '(image|text)' has no unique information by"):
         found = ask(GOOD | {"image": COPIES[case]})
     assert is_sane(found)
     assert min(unique.low for unique in found.unique) <= 0
@@ -294,7 +294,7 @@ with np.errstate(over="ignore"):
 MISSING = pd.DataFrame(IMAGE).astype("Float64").mask(IMAGE[5, 1] == IMAGE)
 HELD = np.where(Y == 2, 1000, ROWS // 3)
 REFUSED = {
-    "one class": ({}, {"y": np.zeros(N)}, "one class only: there is nothing to tell apart"),
+    "one class": ({}, {"y": np.zeros(N)}, "one class only; give at least two"),
     "one class of many": ({}, {"y": np.tile([0.0, 1.0], (N, 1))}, "one class only"),
     "a rare class": (
         {},
@@ -320,7 +320,7 @@ REFUSED = {
     "groups of another shape": (
         {},
         {"groups": [ROWS]},
-        r"'group' has shape \(1, 60\); give one value a row, \(60,\), and several columns by name",
+        r"'group' has shape \(1, 60\); give one value per row, \(60,\), and several columns by",
     ),
     "a group that is a class": (
         {},
@@ -335,7 +335,7 @@ REFUSED = {
     "a class of one example": (
         {name: np.where(Y[:, None] == 2, 1.0, array) for name, array in GOOD.items()},
         {},
-        "all rows of class 2 are one and the same example",
+        "all rows of class 2 are the same example",
     ),
 }
 
@@ -354,7 +354,7 @@ def test_fewer_than_fifty_rows_are_refused(ask):
 
 def test_a_class_in_two_groups_is_too_little_for_nested_cross_fitting():
     groups = {"patient": np.where(Y == 2, 1000 + ROWS % 2, ROWS // 3)}
-    with pytest.raises(mp.InputError, match=r"class number 3 of 3 .* it takes three"):
+    with pytest.raises(mp.InputError, match=r"class number 3 of 3 .* need three"):
         mp.analyze(GOOD, Y, groups=groups, **FEW)
     assert is_sane(mp.analyze(GOOD, Y, groups=groups, estimator="codebook", **FEW))
 

@@ -65,7 +65,7 @@ def test_words_that_look_missing_are_words(make):
 
 @pytest.mark.parametrize("mixed", [["1", 1], [True, "a"], [b"a", "b"], [1.5, "a"]])
 def test_a_list_of_values_without_a_common_order_is_refused(mixed):
-    with pytest.raises(InputError, match="the target mixes values that have no order"):
+    with pytest.raises(InputError, match="the target mixes values that cannot be ordered"):
         read_labels("the target", mixed)
 
 

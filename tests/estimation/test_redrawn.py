@@ -104,7 +104,7 @@ def test_an_input_that_never_changes_is_warned_of(circle):
     a = analyze_redrawn(p, first, 0 * second, modalities=NAMES, replicates=20)
     assert numbers(a) == pytest.approx([0, a.information.value, 0, 0], abs=0.02)
     (caution,) = a.cautions
-    assert caution.startswith(f"every run was given the same {NAMES[1]}, so that it tells nothing")
+    assert caution.startswith(f"every run has the same {NAMES[1]}, so it has no information")
     assert analyze_redrawn(p, first, second, modalities=NAMES, replicates=20).cautions == ()
 
 
@@ -143,8 +143,8 @@ def test_a_model_that_is_sure_stays_finite(circle):
         ({"probability": np.full((180, 2), np.nan)}, "must be finite, >= 0 and sum to 1"),
         ({"probability": np.tile([-0.5, 1.5], (180, 1))}, "must be finite, >= 0 and sum to 1"),
         ({"probability": np.full((180, 2), "a")}, "probabilities are <U1, not numbers"),
-        ({"probability": np.full((179, 2), 0.5)}, r"one row a run; got \(179, 2\)"),
-        ({"probability": np.full(180, 0.5)}, r"one row a run; got \(180,\)"),
+        ({"probability": np.full((179, 2), 0.5)}, r"one row per run; got \(179, 2\)"),
+        ({"probability": np.full(180, 0.5)}, r"one row per run; got \(180,\)"),
         ({"first": np.arange(180)}, "some image was run with one text only; .*two partners"),
         ({"second": np.arange(180)}, "some text was run with one image only"),
     ],

@@ -188,7 +188,7 @@ def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings) -> Ana
         other = second if sample.copied == first else first
         cautions.append(
             f"all columns of {sample.copied!r} are columns of {other!r}, up to order, sign, scale "
-            f"and offset, so that {sample.copied!r} has no unique information by construction; "
+            f"and offset, so {sample.copied!r} has no unique information by construction; "
             "check that each modality was given its own array"
         )
     for name, source in zip(sample.modalities, sample.sources, strict=True):
@@ -196,8 +196,8 @@ def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings) -> Ana
             found[f"constant_source/{name}"] = Estimate(1.0)
             rounded = "" if source.constant else " up to rounding"
             cautions.append(
-                f"the embedding of {name!r} is the same in every row{rounded}, so that it tells "
-                "nothing about the target by construction: a contribution of 0 is no finding; "
+                f"the embedding of {name!r} is the same in every row{rounded}, so it has no "
+                "information about the target by construction: a contribution of 0 is an artefact; "
                 f"check that it is the right array, and that the inputs of {name!r} differ"
             )
     for caution in cautions:

@@ -181,6 +181,6 @@ def _check_every_class_is_learnt(share: NDArray[np.float64], mass: NDArray[np.fl
     if absent.size:
         raise InputError(
             f"the groups tie the rows of class number {absent[0] + 1} of {len(mass)} (in sorted "
-            "order) into one or two folds, but it takes three to read a class from other groups; "
+            "order) into one or two folds, but held-out predictions of a class need three; "
             "remove the class, merge it with another, or name fewer group columns"
         )

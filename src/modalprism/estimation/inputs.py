@@ -101,7 +101,7 @@ def read_labels(what: str, values: Any) -> NDArray[Any]:
 def _check_labels(what: str, labels: NDArray[Any]) -> None:
     """Check that no label is missing, and that labels can be ordered."""
     if labels.dtype.kind in "cV":
-        raise InputError(f"{what} holds {labels.dtype}, which are no labels")
+        raise InputError(f"{what} holds {labels.dtype}, which are not labels")
     missing = pd.isna(labels)
     if labels.dtype.kind in "US":
         missing = np.strings.str_len(np.strings.strip(labels)) == 0
@@ -121,13 +121,13 @@ def _check_labels(what: str, labels: NDArray[Any]) -> None:
     for row, each in enumerate(labels):
         if isinstance(each, list | Set | Mapping | np.ndarray | Tensor):
             raise InputError(
-                f"{what} is of type {type(each).__name__} in row {row}; give one label a row"
+                f"{what} is of type {type(each).__name__} in row {row}; give one label per row"
             )
     try:
         np.unique(labels)
-    except (TypeError, ValueError) as error:  # arrays and matrices have no order at all
+    except (TypeError, ValueError) as error:  # arrays and matrices cannot be ordered
         raise InputError(
-            f"{what} mixes values that have no order among them ({error}): give "
+            f"{what} mixes values that cannot be ordered ({error}): give "
             "values of one type, such as all of them as strings"
         ) from error
 

@@ -139,7 +139,7 @@ def analyze_redrawn(
     ]
     if p.ndim != 2 or p.size == 0 or any(column.shape != p.shape[:1] for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)
-        raise InputError(f"redrawn pairs need one row a run; got {p.shape} with columns {shapes}")
+        raise InputError(f"redrawn pairs need one row per run; got {p.shape} with columns {shapes}")
     if not np.isfinite(p).all() or (p < 0).any() or (np.abs(p.sum(1) - 1) > 1e-3).any():
         raise InputError("every row of redrawn probabilities must be finite, >= 0 and sum to 1")
     p = np.maximum(p, _FLOOR)
@@ -184,8 +184,8 @@ def analyze_redrawn(
         families={},
     )
     said = (
-        f"every run was given the same {modality}, so that it tells nothing about the answer by "
-        "construction: a contribution of 0 is no finding; draw from several"
+        f"every run has the same {modality}, so it has no information about the answer by "
+        "construction: a contribution of 0 is an artefact; draw from several"
         for modality in constant
     )
     return replace(analysis, seed=seed, cautions=tuple(said))

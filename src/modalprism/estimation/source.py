@@ -194,8 +194,8 @@ def check_source(name: str, rows: Rows, block_numbers: int) -> tuple[Source, NDA
         block = np.asarray(rows[start:stop])
         if len(block) != stop - start:
             raise InputError(
-                f"the embedding of {name!r} gives {len(block)} rows for {start} to {stop}, though "
-                f"it says that it has {n}; write it again"
+                f"the embedding of {name!r} gives {len(block)} rows for {start} to {stop}, but "
+                f"its shape has {n} rows; write it again"
             )
         least, most = block.min(0), block.max(0)  # NaN if any value is NaN
         if not (np.isfinite(least).all() and np.isfinite(most).all()):

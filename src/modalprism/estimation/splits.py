@@ -101,7 +101,7 @@ class Splits:
                 why += f", which the groups tie into {connected_sets(components)},"
             advice = ", or name fewer group columns" if components < n else ""
             raise InputError(
-                f"{why} are too few to be streamed: a probe would learn from fewer than "
+                f"{why} are too few to be streamed: a probe would be fitted to fewer than "
                 f"{FEWEST_ROWS} rows; analyse them in memory, Streaming(above={n}){advice}",
                 parameter="streaming",
             )

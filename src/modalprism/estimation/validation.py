@@ -84,14 +84,14 @@ def check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
         raise InputError(f"the embedding of {name!r} holds {dtype}, not numbers")
     if len(shape) != 2:
         if len(shape) < 2:
-            advice = "one number an example is reshape(-1, 1)"
+            advice = "for one number per example, reshape(-1, 1)"
         else:
             advice = (
                 "average over the axes between, such as tokens, or keep all values by "
                 f"reshape({shape[0]}, -1)"
             )
         raise InputError(
-            f"the embedding of {name!r} has shape {shape}; give one row an example, (n, d): "
+            f"the embedding of {name!r} has shape {shape}; give one row per example, (n, d): "
             f"{advice}"
         )
     if 0 in shape:
@@ -120,7 +120,7 @@ def read_target(y: ArrayLike, n: int) -> NDArray[Any]:
 def check_two_classes(classes: int) -> None:
     """Check that a target has at least two classes."""
     if classes < 2:
-        raise InputError("the target has one class only: there is nothing to tell apart")
+        raise InputError("the target has one class only; give at least two")
 
 
 def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.float64]:
@@ -131,7 +131,7 @@ def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.f
     if array.dtype.kind not in "fiub":
         raise InputError(
             f"the target's probabilities are {array.dtype}, not numbers; "
-            "give numbers (n, C), or one label a row, (n,)"
+            "give numbers (n, C), or one label per row, (n,)"
         )
     wrong = ~(np.isfinite(array) & (array >= 0)).all(1)
     if wrong.any():
@@ -145,7 +145,7 @@ def check_probabilities(array: NDArray[Any], first_row: int = 0) -> NDArray[np.f
         if ((array == 0) | (array == 1)).all():
             raise InputError(
                 f"the target is multi-label: row {first_row + row} has {int(sums[row])} of the "
-                f"{array.shape[1]} labels, not 1; analyse each label by itself, y[:, k], or make "
+                f"{array.shape[1]} labels, not 1; analyse each label separately, y[:, k], or make "
                 "one class of every combination, such as [str(row) for row in y.tolist()]"
             )
         raise InputError(
@@ -178,7 +178,7 @@ def check_labels(array: NDArray[Any], folds: int) -> tuple[NDArray[np.int64], tu
     if (few := np.flatnonzero(mass < folds)).size and len(values) > 1:
         raise InputError(
             f"class {values[few[0]]!s} has too few rows, {int(mass[few[0]])} for {folds} "
-            "folds; merge it with another class, remove it, or ask for fewer folds"
+            "folds; merge it with another class, remove it, or use fewer folds"
         )
     return code.astype(np.int64), tuple(map(str, values))
 
@@ -192,7 +192,7 @@ def check_groups(groups: Groups, n: int) -> dict[str, NDArray[Any]]:
     for name, column in columns.items():
         if column.shape != (n,):
             raise InputError(
-                f"the group column {name!r} has shape {column.shape}; give one value a row, "
+                f"the group column {name!r} has shape {column.shape}; give one value per row, "
                 f'({n},), and several columns by name, such as {{"patient": ids}}'
             )
     return columns
@@ -218,13 +218,13 @@ def check_classes_cross(
         if whole.any():
             group, number = np.argwhere(whole)[0]
             where = (
-                "are one and the same example"
+                "are the same example"
                 if name == REPEATED
                 else f"are in one group, {values[group]!s} of {name!r}"
             )
             raise InputError(
-                f"all rows of class {classes[number]} {where}, so that it cannot be told from that "
-                "group; remove the class, merge it with another, or add rows of it from elsewhere"
+                f"all rows of class {classes[number]} {where}, so the two cannot be "
+                "separated; remove the class, merge it with another, or add rows of other groups"
             )
 
 
@@ -238,7 +238,7 @@ def check_modalities(embeddings: Mapping[str, Any], folds: int) -> tuple[str, st
     _check_count(folds, 3, "folds", "of nested cross-fitting")
     first, second = (str(name) for name in embeddings)
     if first == second:
-        raise InputError(f"both modalities are called {first!r}; give each a name of its own")
+        raise InputError(f"both modalities are called {first!r}; give two different names")
     return first, second
 
 

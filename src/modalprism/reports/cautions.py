@@ -112,8 +112,8 @@ def embedding_faults(results: Table) -> list[str]:
         if constant := _beyond(results, "constant_source", 0, modality):
             said.append(
                 f"The embedding of {modality} is the same in every row: {_cases(constant)}. It "
-                "tells nothing about the target by construction, so that a contribution of 0 is "
-                f"no finding; check that it is the right array, and that the inputs of {modality} "
+                "has no information about the target by construction: a contribution of 0 is "
+                f"an artefact; check that it is the right array, and that the inputs of {modality} "
                 "differ."
             )
     return said
