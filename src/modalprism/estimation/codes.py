@@ -89,7 +89,7 @@ def code_states(states: ArrayLike, *, codes: int | None = None, seed: int = 0) -
     n = len(array)
     if codes is not None and not 2 <= codes <= n // FEWEST_ROWS:
         raise InputError(
-            f"{n} rows cannot be put into {codes} codes; ask for at least 2, and for no more than "
+            f"{n} rows cannot be put into {codes} codes; use at least 2, and at most "
             f"one in {FEWEST_ROWS} rows"
         )
     # At most one code per distinct state.

@@ -84,8 +84,8 @@ DIAGNOSTICS: Final = (
     _ratio("repeated_rows", "rows that repeat an earlier example; kept in one fold with it"),
     _ratio("copied_columns", "1 if all columns of one modality are copies of the other's, up to "
            "order and units: redundant by construction"),
-    _ratio("constant_source", "1 if this modality's embedding is the same in every row: it tells "
-           "nothing by construction", per_modality=True),
+    _ratio("constant_source", "1 if this modality's embedding is the same in every row: no "
+           "information by construction", per_modality=True),
     _ratio("accuracy", "fraction of examples that the model answers correctly"),
     _ratio("chance", "accuracy of always giving the commonest answer"),
 )  # fmt: skip
