@@ -106,5 +106,5 @@ def test_bad_marginals_say_which_problem():
         decompose_marginals_batch(np.concatenate([good, good]), np.concatenate([good, skewed]))
     with pytest.raises(InputError, match="pass 1 finite numbers"):
         decompose_marginals_batch(good, good, [np.nan])
-    with pytest.raises(InputError, match="no sequence of numbers"):
+    with pytest.raises(InputError, match="not a sequence of numbers"):
         decompose_marginals_batch(good, good, "a")

@@ -217,7 +217,7 @@ def test_auto_falls_back_to_the_processor_and_says_so_once(caplog):
         assert decompose(joint, device="auto").upper == decompose(joint).upper
     (line,) = caplog.records
     assert line.name == "modalprism.pid"
-    assert "no GPU here" in line.message
+    assert "no GPU is available" in line.message
 
 
 @pytest.mark.parametrize(
