@@ -554,7 +554,7 @@ def test_a_constant_embedding_is_said_by_analyze_and_run(run, value):
     few = ("--replicates", 20, "--permutations", 19)
     code, out, err = run("analyze", "store.npz", *few)
     assert (code, err) == (0, "")
-    assert out.count("caution: the embedding of 'text' is the same in every row, so that") == 1
+    assert out.count("caution: the embedding of 'text' is the same in every row, so it has no") == 1
     write_study()
     code, _, err = run("run", "study.yaml")
     assert code == 0

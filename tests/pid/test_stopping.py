@@ -9,6 +9,7 @@ import pytest
 
 from modalprism.pid import (
     Interrupted,
+    Newton,
     Reason,
     decompose,
     decompose_batch,
@@ -83,6 +84,21 @@ def test_a_second_ctrl_c_breaks_off():
         assert watch.reason(1) is Reason.INTERRUPT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_after_the_last_look_is_not_lost():
+    """The solver has converged by then, and the caller is interrupted with its result."""
+
+    class Pressed(Newton):
+        def __call__(self, problem, watch):
+            solution = super().__call__(problem, watch)
+            signal.raise_signal(signal.SIGINT)
+            return solution
+
+    with pytest.raises(Interrupted) as stop:
+        decompose(np.arange(1, 13).reshape(2, 3, 2), solver=Pressed())
+    (result,) = stop.value.results
+    assert result.converged
 
 
 def test_another_handler_is_left_in_place():

@@ -179,7 +179,9 @@ def capture(
         print_json({"store": place, "rows": rows, "skipped": skipped})
         return
     print_text(f"{rows:,} examples, {len(store.names)} arrays in {place}", wrap=True)
-    print_text(f"Next: modalprism inspect {place}, or modalprism analyze {place}")
+    # Without labels, analyze has no target by default.
+    labelled = f", or modalprism analyze {place}" if "label" in store.names else ""
+    print_text(f"Next: modalprism inspect {place}{labelled}")
     if skipped:
         print_text(
             f"{len(skipped):,} skipped, the first {skipped[0][0]}: {skipped[0][1]}; "

@@ -152,7 +152,7 @@ def decompose_sharded(
         iterations=int(solution.iterations),
         unit=unit_of(base),
     )
-    if d.stopped is Reason.INTERRUPT:
+    if d.stopped is Reason.INTERRUPT or watch.interrupted:
         raise Interrupted((d,))
     return d
 

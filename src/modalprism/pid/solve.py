@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modalprism.pid.memory import check_fits, fits
 from modalprism.pid.solution import Problem, UnionInformation
 from modalprism.pid.solvers import Newton, Solver, solver_for
-from modalprism.pid.stopping import Interrupted, Reason, Watch
+from modalprism.pid.stopping import Interrupted, Watch
 from modalprism.pid.support import Support
 from modalprism.pid.threads import one_thread
 from modalprism.pid.validation import check_device
@@ -115,6 +115,6 @@ def solve_batch(
     with one_thread(), Watch(tol, max_iter, time_limit) as watch:
         solution = chosen(support.restrict(problem), watch)
     unions = support.expand(solution).unions(problem.marginal_information)
-    if Reason.INTERRUPT in solution.reasons:
+    if watch.interrupted:
         raise Interrupted(tuple(unions))
     return unions

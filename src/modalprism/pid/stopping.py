@@ -85,6 +85,11 @@ class Watch:
         if self._mine:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed, also where the solver ended before it saw it."""
+        return self._interrupted
+
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         """Request a stop; interrupt at once if one was requested before."""
         if self._interrupted:
