@@ -50,9 +50,11 @@ lint: setup
 test: lint
 	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
-# What takes seconds each, and whatever starts a Ray cluster.
+# What takes seconds each, and whatever starts a Ray cluster. The tests on a cluster share one worker and
+# mostly wait, so that one worker more than there are cores keeps the cores busy.
 test-slow: setup
-	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -m slow --numprocesses auto --dist loadgroup
+	OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -m slow --dist loadgroup \
+	  --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 
 # Debian's chromium where there is one to be had; elsewhere the one that playwright brings.
 test-browser: setup
