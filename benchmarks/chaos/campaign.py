@@ -61,7 +61,7 @@ class Campaign:
 
 @dataclass
 class Result:
-    """What was seen of a campaign.
+    """Results of a campaign.
 
     Attributes
     ----------

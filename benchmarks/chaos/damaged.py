@@ -8,8 +8,10 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import damaged_files
+import damage
+import hostile_files
 import numpy as np
+import whole_files
 from campaign import Campaign
 
 from modalprism import isolation
@@ -43,13 +45,13 @@ out: runs/clip
 @functools.cache
 def _whole(name: str) -> Path:
     """Write a whole file once in a process."""
-    return damaged_files.write_whole(name, Path(tempfile.mkdtemp(prefix="chaos-whole-")))
+    return whole_files.write_whole(name, Path(tempfile.mkdtemp(prefix="chaos-whole-")))
 
 
 def trial(name: str, seed: int) -> None:
     """Damage a copy of a file, and read all of it."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        path, how = damaged_files.damaged_copy(_whole(name), Path(folder), seed)
+        path, how = damage.damaged_copy(_whole(name), Path(folder), seed)
         _read(path, how)
 
 
@@ -57,7 +59,7 @@ def _read(path: Path, how: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            damaged_files.read(path)
+            whole_files.read(path)
     except InputError:
         raise
     except BaseException as error:
@@ -71,15 +73,15 @@ def study_trial(seed: int) -> None:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         path = Path(folder, "study.yaml")
         path.write_text(STUDY)
-        damaged_files.damage(path, int(rng.integers(2**31)))
+        damage.damage(path, int(rng.integers(2**31)))
         Study.from_yaml(path)
 
 
 def hostile_trial(seed: int) -> None:
     """Write the files that are made to harm a reader; each must be refused, and none may act."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        writers = damaged_files.HOSTILE
-        for path in damaged_files.write_hostile(Path(folder), [writers[seed % len(writers)]]):
+        writers = hostile_files.HOSTILE
+        for path in hostile_files.write_hostile(Path(folder), [writers[seed % len(writers)]]):
             try:
                 _read(path, path.name)
             except InputError:
@@ -95,11 +97,11 @@ def prepare() -> None:
 
 def campaigns(count: int, few: int) -> Iterator[Campaign]:
     """Yield a campaign for every kind of file."""
-    for name in damaged_files.WHOLE:
+    for name in whole_files.WHOLE:
         yield Campaign(
             f"damaged {name}", functools.partial(trial, name), count, few, weight=0.25,
             patience=60, prepare=prepare,
         )  # fmt: skip
     yield Campaign("damaged study.yaml", study_trial, count, few, weight=0.25, patience=30)
-    kinds = len(damaged_files.HOSTILE)
+    kinds = len(hostile_files.HOSTILE)
     yield Campaign("hostile files", hostile_trial, kinds, kinds, weight=0.25)

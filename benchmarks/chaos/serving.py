@@ -44,7 +44,7 @@ def prepare(count: int = RUNS) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and after how long."""
+    """An answer, and the seconds until it came."""
 
     status: int
     body: bytes

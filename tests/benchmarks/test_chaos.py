@@ -13,8 +13,8 @@ from modalprism.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "chaos"
 MODULES = (
-    "campaign", "damaged", "damaged_files", "kills", "made_runs", "samples", "serving",
-    "surroundings", "tables",
+    "campaign", "damage", "damaged", "hostile_files", "kills", "made_runs", "samples", "serving",
+    "surroundings", "tables", "whole_files",
 )  # fmt: skip
 
 
