@@ -29,7 +29,7 @@ _TOLERANCE, _SECONDS = 1.5e-3, 20.0  # bits asked of the solver, and when it end
 
 @dataclass(frozen=True)
 class Channel:
-    """How symbols become embeddings.
+    """Map from symbols to embeddings.
 
     Parameters
     ----------

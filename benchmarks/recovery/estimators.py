@@ -36,7 +36,7 @@ class SkipError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says of how to estimate.
+    """Options of estimators from the command line.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an estimator says of a sample, in bits.
+    """Estimates of one sample, in bits.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class Task:
     again: int = 0
 
     def key(self) -> dict[str, Any]:
-        """What a draw in the file is known by."""
+        """Key of a draw in the file."""
         return dataclasses.asdict(self)
 
 
@@ -232,7 +232,7 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 
 def _identity(made: dict[str, Any]) -> str:
-    """What a draw is known by, as one string."""
+    """Key of a draw, as one string."""
     fields = [field.name for field in dataclasses.fields(Task)]
     return json.dumps([made.get(name) for name in fields], sort_keys=True)
 

@@ -58,7 +58,7 @@ class Sample:
 
 
 class Source(Protocol):
-    """Where a problem's rows come from."""
+    """Distribution from which a problem's rows are drawn."""
 
     @property
     def truth(self) -> str:
@@ -69,7 +69,7 @@ class Source(Protocol):
         """Most rows that can be drawn."""
 
     def missing(self) -> str | None:
-        """Why it cannot be drawn from here; None where it can."""
+        """Reason why it cannot be drawn here, or None."""
 
     def atoms(self) -> Atoms | None:
         """True atoms in bits; None where there is no truth."""

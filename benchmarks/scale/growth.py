@@ -104,7 +104,7 @@ def solver(peer: str, n: int) -> Callable[[], object]:
 
 @dataclass(frozen=True)
 class Axis:
-    """What grows, over which values, and what is done at each."""
+    """A quantity that grows, its values, and the work at each value."""
 
     words: str
     values: tuple[int, ...]

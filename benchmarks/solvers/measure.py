@@ -35,7 +35,7 @@ _PREPARE = 60.0  # seconds that a worker may take to import and prepare in any c
 
 @dataclass(frozen=True)
 class Limits:
-    """What a peer may spend on one problem.
+    """Limits of a peer on one problem.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Limits:
 
 @dataclass
 class Outcome:
-    """What one peer made of one problem, or of several.
+    """Result of one peer on one problem or several.
 
     Parameters
     ----------

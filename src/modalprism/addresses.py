@@ -18,10 +18,10 @@ _TELLS: Final = frozenset(
     {"content-md5", "crc", "created", "etag", "last_modified", "lastmodified"}
     | {"md5hash", "modified", "mtime", "updated"}
 )
-"""What a listing says of a file that changes with its content, beside its size."""
+"""Fields of a listing, beside the size, that change with a file's content."""
 
 Info = Mapping[str, Any]
-"""What a file system says of a file: ``size``, and whatever else it knows."""
+"""A file system's description of a file: ``size``, and further fields."""
 
 
 def opened(address: str) -> tuple[Any, str]:

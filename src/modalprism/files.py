@@ -31,7 +31,7 @@ _is_junction: Final[Callable[[str], bool]] = getattr(os.path, "isjunction", lamb
 
 
 def cache_folder() -> Path:
-    """Where what can be made or fetched again is kept: ``$MODALPRISM_CACHE``, or the user's own."""
+    """Folder of the cache: ``$MODALPRISM_CACHE``, or the user's own."""
     chosen = os.environ.get("MODALPRISM_CACHE")
     return Path(chosen).absolute() if chosen else platformdirs.user_cache_path("modalprism")
 

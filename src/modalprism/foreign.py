@@ -23,14 +23,14 @@ from modalprism.errors import InputError, escaped
 from modalprism.memory import free_memory
 
 WRITE_AGAIN: Final = "if it is damaged or truncated, write it again"
-"""What to do about most files that cannot be read."""
+"""Advice for most files that cannot be read."""
 MOST_FILES: Final = 1_000_000
 """Files in a folder that is read as one data set."""
 MOST_CHUNKS: Final = 100_000
 DEEPEST_JSON: Final = 50
 _LONGEST_REASON: Final = 300
 HIDDEN: Final = "***"
-"""What stands in an address in place of a password or a token."""
+"""Replacement for a password or a token in an address."""
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"]+")
 _USER: Final = re.compile(r"(?<=://)([^/?#]*|[^/?#:]+:(?!\d+(/|$)|:)\S*)@")
 _QUERY: Final = re.compile(r"[?#]((?!::).)+")

@@ -34,7 +34,7 @@ _WANTED: Final = {
     "string_type": "give a word or a text",
     "literal_error": "give {expected}",
 }
-"""What is wanted instead, by pydantic's type of error; placeholders are of its context."""
+"""Expected value by pydantic's type of error; placeholders are filled from its context."""
 _TYPE: Final = re.compile(r"(?:constrained-)?(?:int|str|float|bool)|\w+\[.*\]")
 
 

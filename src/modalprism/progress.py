@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """How far a stage of work has come.
+    """Progress of a stage of work.
 
     A stage begins with ``done=0``. The next event of the same description with ``done=0`` begins
     another stage.

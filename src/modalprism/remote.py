@@ -215,7 +215,7 @@ class _Copy:
 
     @cached_property
     def place(self) -> Path:
-        """Where the file or folder itself stands; it ends as the address does."""
+        """Path of the copied file or folder; it ends as the address does."""
         links = self.address.split("::")
         link = next((link for link in links if "://" in link), links[0])
         name = PurePosixPath(re.split(r"[/:]", link.split("?")[0])[-1])

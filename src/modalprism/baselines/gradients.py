@@ -69,7 +69,7 @@ class AnswerOfStates:
 
         with replaced_states(self.adapter.model, self.sites, put):
             logs = self._logarithm(self.runner.probabilities(self.batch))
-        # Where no answer depends on a state, its gradient is 0 and not an error.
+        # The gradient of a state on which no answer depends is 0, not an error.
         logs = logs + sum(state[:0].sum() for state in states)
         if logs.requires_grad:
             logs.register_hook(self._count_backward)  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ from modalprism.results.estimate import Estimate
 
 @dataclass(frozen=True)
 class Subject:
-    """What is scored: a model on examples.
+    """The model and the examples that a baseline scores.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Cost:
-    """How often a model runs, in passes of one example each: a batch of 64 is 64.
+    """Number of model passes, of one example each: a batch of 64 counts 64.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Result:
-    """What a baseline found.
+    """Scores of a baseline.
 
     Attributes
     ----------

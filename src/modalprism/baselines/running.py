@@ -34,7 +34,7 @@ Change = Callable[[int, Example], Example]
 """From an example and its place to what the model is given instead."""
 
 Around = Callable[[Batch], AbstractContextManager[None]]
-"""What stands around a batch's pass, such as hooks that replace states."""
+"""Context of a batch's pass, such as hooks that replace states."""
 
 
 def _nothing_around(_batch: Batch) -> AbstractContextManager[None]:

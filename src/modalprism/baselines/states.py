@@ -20,7 +20,7 @@ from modalprism.errors import InputError
 _GRID: Final = 4
 
 StateKey = tuple[str, str, int | str]
-"""Of a tensor: its module, whether it enters or leaves, and which part; see `Site`."""
+"""Key of a tensor: its module, input or output, and its part; see `Site`."""
 
 
 def state_key(site: Site) -> StateKey:

@@ -15,7 +15,7 @@ _ADAPTER: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 class CaptureConfig(Options):
-    """How a model is run on examples, and what is kept of its states.
+    """Options for running a model on examples and for storing its states.
 
     The description of a field is the help of its flag and the documentation of its argument.
     """

@@ -56,7 +56,7 @@ class Tally:
 RECORDED: Final = pa.schema(
     [("what", pa.string()), ("words", pa.string()), ("states", pa.binary())]
 )
-"""What a worker sends back: a line a call of the writer, in order."""
+"""A worker's result: one line for each call of the writer, in order."""
 
 
 def check_same(examples: CountedExamples, fingerprint: str) -> None:

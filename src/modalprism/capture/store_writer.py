@@ -64,7 +64,7 @@ class StoreWriter:
     ----------
     folder : Path
     metadata : dict
-        What the store is; a store of other metadata is not gone on with.
+        Metadata of the store; a store with other metadata is not resumed.
     shard_rows : int
         Rows a shard; what is held in memory, and what a kill may lose.
     """

@@ -26,7 +26,7 @@ _KEPT = {
     "run": _RESUMES,
     "validate": "captured stores are kept, and the same command starts the checks again",
 }
-"""What a command that was stopped leaves behind; other commands start again."""
+"""State after an interrupt, by command; other commands start again."""
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ _PLAIN = (bool, int)
 
 @dataclass(frozen=True)
 class Flag:
-    """How a field is given on the command line, where that differs from its default.
+    """Form of a field on the command line, where it differs from the default form.
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ class Join(Options):
 
 
 class DatasetConfig(Options):
-    """How a dataset becomes examples."""
+    """Options for reading a dataset as examples."""
 
     columns: dict[str, str | list[str] | None] = Field(
         default_factory=dict,

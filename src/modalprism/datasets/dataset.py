@@ -19,7 +19,7 @@ PICTURE_SUFFIXES: Final = frozenset(
 )
 SOUND_SUFFIXES: Final = frozenset({".wav"})
 SPLITS: Final = frozenset({"train", "training", "validation", "valid", "val", "dev", "test"})
-"""What parts of a dataset are usually called."""
+"""Usual names of a dataset's parts."""
 _END: Final = 2**20
 
 

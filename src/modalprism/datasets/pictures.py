@@ -24,7 +24,7 @@ _KINDS: Final = (
 )
 """Kinds that Pillow decodes by itself: for others, such as EPS, it may start another program."""
 _GAP: Final = 1 / 32
-"""Of the height: the white between two pictures side by side."""
+"""White space between two pictures side by side, as a fraction of their height."""
 
 
 def _pillow() -> Any:

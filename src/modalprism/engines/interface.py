@@ -14,7 +14,7 @@ from modalprism.progress import Track
 T = TypeVar("T")
 
 TRIES: Final = 4
-"""How often a job whose worker dies is run, in all."""
+"""Number of times that a job whose worker dies is run."""
 
 
 @dataclass(frozen=True)

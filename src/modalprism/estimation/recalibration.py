@@ -62,7 +62,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a map is linear in: log-probabilities, probabilities, and for a map that bends more.
+    """Features of a map: log-probabilities, probabilities, and radial basis functions if it bends.
 
     Attributes
     ----------

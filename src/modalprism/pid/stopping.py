@@ -17,7 +17,7 @@ from typing import Any, Self
 
 
 class Reason(StrEnum):
-    """Why a solver stopped; its bounds hold for every reason."""
+    """Reason why a solver stopped; its bounds hold for every reason."""
 
     CONVERGED = "converged"
     ITERATIONS = "max_iter reached"

@@ -21,7 +21,7 @@ ALARM: Final = "#a3320b"
 
 @dataclass(frozen=True)
 class AtomStyle:
-    """How one atom is named and drawn."""
+    """Name and style of one atom."""
 
     symbol: str
     name: str

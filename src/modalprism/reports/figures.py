@@ -23,7 +23,7 @@ from modalprism.results.examples import ShownExample, by_case
 from modalprism.results.table import Table
 
 _DRAWN_BY: Final[dict[str, int | str]] = {"examples figure": 1, "matplotlib": mpl.__version__}
-"""What draws figures of examples; raise the number when they come to look different."""
+"""Versions that the drawing of examples depends on; raise the first when their look changes."""
 
 
 class Drawing(NamedTuple):

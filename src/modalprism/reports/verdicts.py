@@ -15,7 +15,7 @@ from modalprism.results.table import Case, Table
 
 
 class Lean(Enum):
-    """Which modality contributes more of the unique information."""
+    """The modality that contributes more of the unique information."""
 
     FIRST = "the first"
     SECOND = "the second"
@@ -55,7 +55,7 @@ class Largest(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """What changes in two streams from the first depth to the last.
+    """Change of two streams from the first depth to the last.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from modalprism.results.estimate import Estimate
 
 UNDETERMINED: Final = "undetermined"
 ABSENT: Final = "–"
-"""What the study did not measure, which is not the same as undetermined."""
+"""Mark of a quantity that the study did not measure; undetermined is another."""
 NOISE_MARK: Final = "°"
 # Joiners and variation selectors belong to letters and emoji.
 _KEPT: Final = "\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"

@@ -71,7 +71,7 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True)
 class Skill:
-    """How well a model answers a dataset, against always giving the commonest answer."""
+    """Accuracy of a model on a dataset, and that of always giving the commonest answer."""
 
     accuracy: Estimate
     chance: Estimate

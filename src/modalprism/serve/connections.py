@@ -8,9 +8,9 @@ from typing import Any, Final
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SECONDS: Final = 10.0
-"""How often a connection is looked at."""
+"""Seconds between two checks of a connection."""
 LEAST_BYTES: Final = 10 * 1024
-"""What a client has to read of an answer between two looks: 1 KiB a second."""
+"""Bytes that a client must read between two checks: 1 KiB a second."""
 
 
 class ImpatientProtocol(H11Protocol):

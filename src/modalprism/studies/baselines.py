@@ -30,7 +30,7 @@ _BACKWARD: Final = 2
 
 
 class BaselinesAsked(Options):
-    """Which baselines a study runs, and on how many examples.
+    """Baselines that a study runs, and the number of examples.
 
     Attributes
     ----------

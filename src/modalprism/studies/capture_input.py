@@ -74,12 +74,12 @@ class CaptureInput(Input, DatasetConfig, CaptureConfig):
 
     @property
     def model_label(self) -> str:
-        """What the model is called in the profile."""
+        """Name of the model in the profile."""
         return self.name or Path(self.model).name
 
     @property
     def dataset_label(self) -> str:
-        """What the dataset is called in the profile."""
+        """Name of the dataset in the profile."""
         return self.dataset or Path(self.data).stem
 
     def code(self) -> tuple[Code, ...]:

@@ -29,7 +29,7 @@ from modalprism.studies.study_store import StudyStore
 
 
 class Input(Options, ABC):
-    """Where embeddings of a study come from: base class of all kinds of input.
+    """Base class of the inputs of a study, which provide stores of embeddings.
 
     Attributes
     ----------

@@ -41,7 +41,7 @@ LEAST: Final = 0.005
 _NEAR: Final = 0.8
 """Another input with this part of the best score left is shown before the same input again."""
 Told = Callable[[int], dict[str, Any]]
-"""What is known of a row, by the names of `ShownExample`."""
+"""Fields of a row, by the names of `ShownExample`."""
 
 
 def gather_examples(

@@ -57,7 +57,7 @@ _WRITTEN: Final = (
     "tables",
     "analyses",
 )
-"""What a run replaces. ``store`` is not one of them: a capture may have made it before."""
+"""Files that a run replaces. ``store`` is none of them: an earlier capture may have made it."""
 
 
 class Study(Options):

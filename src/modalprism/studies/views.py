@@ -60,7 +60,7 @@ class Settings:
 
 
 class View(Protocol):
-    """What is read of a store: sources, target and layers.
+    """Selection from a store: sources, target and layers.
 
     Attributes
     ----------

@@ -145,7 +145,7 @@ class StoreUnderTest:
 
     @property
     def passes(self) -> int:
-        """How often the model was run up to now, on one example each."""
+        """Number of model passes up to now, of one example each."""
         model = self.__dict__.get("_model")  # asking for it would load it
         return model.passes if isinstance(model, Rerun) else 0
 

@@ -72,7 +72,7 @@ class LlavaAdapter(FirstTokenAdapter):
         return said
 
     def sites(self) -> tuple[Site, ...]:
-        """What enters the decoder, what leaves its layers, and its final norm."""
+        """The decoder's input, the outputs of its layers, and its final norm."""
         layers = self.layers_under(f"{self.decoder}.layers")
         return (
             Site(0, layers[0], self.modalities, reads="input"),

@@ -1,7 +1,7 @@
 """Adapters by ``config.model_type``, imported when a model of the type is loaded.
 
-Where models of one type differ in what they answer, the names of their architectures stand in its
-place: each class reads the weights of its own head, and none is given a head without training.
+Models of one type may have different heads. They are registered by architecture instead of type, so
+that each class loads the weights of its own head and no head is left untrained.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
 PAIR: Final = ("no match", "match")
-"""What a model can say of a pair that was trained to tell whether its picture fits its text."""
+"""Answers of models that were trained to decide whether a picture matches a text."""
 
 
 class SingleStreamAdapter(Adapter):
@@ -50,7 +50,7 @@ class SingleStreamAdapter(Adapter):
         super().__init__(model, processor, names)
 
     def sites(self) -> tuple[Site, ...]:
-        """What enters the stream, and what leaves its layers."""
+        """The stream's input, and the outputs of its layers."""
         layers = self.layers_under(self.stream)
         return (
             Site(BEFORE_FUSION, layers[0], self.modalities, reads="input"),

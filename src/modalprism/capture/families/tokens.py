@@ -58,7 +58,7 @@ class FirstTokenAdapter(Adapter):
     Attributes
     ----------
     before_candidates : str
-        What stands between the prompt and an answer, such as a space.
+        Text between the prompt and an answer, such as a space.
     """
 
     before_candidates: ClassVar[str] = ""

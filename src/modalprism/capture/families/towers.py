@@ -94,7 +94,7 @@ class ClipAdapter(Adapter):
         return self.layers_under("vision_model.encoder.layers")
 
     def sites(self) -> tuple[Site, ...]:
-        """What the similarity compares, and the layers of both towers."""
+        """The projections that the similarity compares, and the layers of both towers."""
         layers = (self.first_layers(), self.layers_under(self.text_layers))
         towers = tuple(zip(self.modalities, self.embeddings, layers, strict=True))
         depth = min(map(len, layers))

@@ -68,7 +68,7 @@ class LxmertAdapter(Adapter):
         }
 
     def sites(self) -> tuple[Site, ...]:
-        """What enters the first cross-modality layer, and what leaves each, of both streams."""
+        """The input of the first cross-modality layer and the outputs of each, of both streams."""
         image, text = self.modalities
         modules = self.layers_under(self.layers)
         return (
@@ -125,7 +125,7 @@ class BridgeTowerAdapter(Adapter):
         }
 
     def sites(self) -> tuple[Site, ...]:
-        """What enters the first cross-modal layer, and what leaves each, of both streams."""
+        """The input of the first cross-modal layer and the outputs of each, of both streams."""
         return tuple(
             site
             for modality in self.modalities

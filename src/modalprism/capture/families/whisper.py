@@ -120,7 +120,7 @@ class WhisperAdapter(FirstTokenAdapter):
         )
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Where the recording stands, and the words between the two marks around them."""
+        """Spans of the recording, and of the words between their two marks."""
         ids = inputs["decoder_input_ids"]
         places = torch.arange(ids.shape[1], device=ids.device)
         end = (ids == self._prefix[0]).int().argmax(1, keepdim=True)

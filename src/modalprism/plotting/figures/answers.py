@@ -162,7 +162,7 @@ def contribution_figure(results: Table) -> Figure:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Where each model and dataset stands.
+    """Position of each model and dataset.
 
     Attributes
     ----------

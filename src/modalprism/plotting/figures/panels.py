@@ -19,7 +19,7 @@ from modalprism.results.notation import UNDETERMINED, label, letters
 from modalprism.results.table import Table
 
 MARKERS: Final = "osD^vPX<>*hd"
-"""Of models, or of datasets, in their order."""
+"""Markers of models, or of datasets, in their order."""
 UNKNOWN: Final[dict[str, Any]] = {"facecolor": "#f1f3f5", "edgecolor": "#c3c9d0", "hatch": "////"}
 """The look of what is undetermined."""
 _SWATCH_INCHES: Final = 0.6  # of an entry of the key, and of each of its letters
