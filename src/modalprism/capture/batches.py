@@ -14,7 +14,7 @@ from modalprism.capture.adapter import Adapter
 from modalprism.capture.config import CaptureConfig
 from modalprism.capture.notices import ShardNotices, cut_texts, prompt_of
 from modalprism.capture.reading import HookedStates, read_batch
-from modalprism.capture.store_writer import Row
+from modalprism.capture.store_writer import IndexEntry
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -25,7 +25,9 @@ Placed = tuple[int, Example]
 class Sink(Protocol):
     """Receiver of captured rows, in the order of the examples, such as `StoreWriter`."""
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: ShardNotices) -> None:
+    def add(
+        self, rows: list[IndexEntry], arrays: Mapping[str, Tensor], notices: ShardNotices
+    ) -> None:
         """Add the states, answers and notices of some rows."""
 
     def skip(self, position: int, name: str, why: str) -> None:
@@ -172,6 +174,7 @@ class Batches:
                     parameter="" if torch.isnan(state[bad]).all() else "dtype",
                 )
         rows = [
-            Row(position, example.id, example.label, example.groups) for position, example in chunk
+            IndexEntry(position, example.id, example.label, example.groups)
+            for position, example in chunk
         ]
         self.sink.add(rows, states, notices)

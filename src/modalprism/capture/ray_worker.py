@@ -26,7 +26,7 @@ from modalprism.capture.notices import ShardNotices
 from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import RunConfig, description_of, opened_batches
-from modalprism.capture.store_writer import Row
+from modalprism.capture.store_writer import IndexEntry
 from modalprism.datasets.example import Example
 from modalprism.datasets.examples import CountedExamples
 from modalprism.engines.interface import TRIES
@@ -82,7 +82,9 @@ class Recorder:
 
     lines: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def add(self, rows: list[Row], arrays: Mapping[str, Tensor], notices: ShardNotices) -> None:
+    def add(
+        self, rows: list[IndexEntry], arrays: Mapping[str, Tensor], notices: ShardNotices
+    ) -> None:
         """Record rows; labels and groups become strings as in the index."""
         written = [
             asdict(
@@ -136,7 +138,7 @@ def replay(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]
         raise WorkerError(words) if what == "died" else InputError(words)
     if what == "add":
         told = json.loads(words)
-        rows = [Row(**row) for row in told["rows"]]
+        rows = [IndexEntry(**row) for row in told["rows"]]
         sink.add(rows, load(states), ShardNotices(**told["notices"]))
         return [row.id for row in rows]
     if what == "skip":

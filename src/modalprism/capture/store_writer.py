@@ -38,8 +38,8 @@ SHARD_BYTES: Final = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Row:
-    """Entry of a row in the index.
+class IndexEntry:
+    """Entry of an example in the index of a shard.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class StoreWriter:
     shard_rows: int = SHARD_ROWS
     _number: int = 0
     _end: int = 0
-    _rows: list[Row] = field(default_factory=list)
+    _rows: list[IndexEntry] = field(default_factory=list)
     _pending: dict[str, list[Tensor]] = field(default_factory=dict)
     _skipped: list[tuple[str, str]] = field(default_factory=list)
     _labelled: bool | None = None
@@ -126,7 +126,7 @@ class StoreWriter:
 
     def add(
         self,
-        rows: list[Row],
+        rows: list[IndexEntry],
         arrays: Mapping[str, Tensor],
         notices: ShardNotices | None = None,
     ) -> None:
@@ -185,7 +185,7 @@ class StoreWriter:
         self._rows, self._pending, self._skipped, self._notices = [], {}, [], []
 
 
-def _index(rows: list[Row], metadata: dict[str, Any]) -> bytes:
+def _index(rows: list[IndexEntry], metadata: dict[str, Any]) -> bytes:
     columns: dict[str, Any] = {
         "position": pa.array([row.position for row in rows], pa.int64()),
         "id": pa.array([row.id for row in rows], pa.string()),
