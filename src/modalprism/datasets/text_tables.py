@@ -83,12 +83,12 @@ class SeparatedTable(_TextTable):
                         f"{self.path} is not in UTF-8 ({error}); save it so"
                     ) from error
                 except csv.Error as error:
-                    yield f"lines {begin} to {reader.line_num} cannot be read: {error}"
+                    yield f"{_at(begin, reader.line_num)} cannot be read: {error}"
                     continue
                 if any("\0" in cell for cell in cells):
                     yield (
-                        f"lines {begin} to {reader.line_num} hold NUL characters, so the file is "
-                        "damaged, or not in UTF-8; save it anew, in UTF-8"
+                        f"NUL characters in {_at(begin, reader.line_num)}: the file is damaged, or "
+                        "not in UTF-8; save it anew, in UTF-8"
                     )
                 elif cells:
                     yield cells
@@ -122,6 +122,11 @@ class SeparatedTable(_TextTable):
                 f"{separator_hint(self.columns)}"
             )
         return dict(zip(self.columns, record, strict=True))
+
+
+def _at(begin: int, end: int) -> str:
+    """Name the lines of a row: cells in quotes may hold line breaks."""
+    return f"line {begin}" if begin == end else f"lines {begin} to {end}"
 
 
 class JsonLines(_TextTable):
