@@ -14,7 +14,7 @@ VIEWS_READY := $(PEERS)/.ready-views
 
 help:
 	@echo "make demo       set up, and run the demo: three fusions, four questions, real pictures"
-	@echo "make test       set up, and run lint, types, import rules and the fast tests (3 minutes)"
+	@echo "make test       set up, and run lint, types, import rules and the fast tests (7 minutes on two cores)"
 	@echo "make test-slow  the tests that take seconds each, and those on a Ray cluster"
 	@echo "make test-browser  the pages of modalprism serve in a real browser; installs chromium"
 	@echo "make setup      make the environment in $(VENV)"
