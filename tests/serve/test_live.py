@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from modalprism.capture.store_writer import Row, StoreWriter
+from modalprism.capture.store_writer import IndexEntry, StoreWriter
 from modalprism.serve.folder import find_runs
 from modalprism.serve.live import state_of
 from modalprism.studies.status import STATUS_FILE
@@ -16,7 +16,9 @@ def write_rows(folder, first, rows, *, finish=False):
     """Write a part of a store, as a capture does, and its end where it is to finish."""
     writer = StoreWriter(folder, {"model": "tiny"})
     writer.resume()
-    writer.add([Row(first + k, str(k), 0, {}) for k in range(rows)], {"image": torch.ones(rows, 2)})
+    writer.add(
+        [IndexEntry(first + k, str(k), 0, {}) for k in range(rows)], {"image": torch.ones(rows, 2)}
+    )
     writer.finish() if finish else writer.flush()
 
 
