@@ -27,10 +27,9 @@ import torch
 from solvers.problems import dense, posteriors
 from torch import Tensor
 
-from modalprism.pid.acceleration import Momentum
+from modalprism.pid.acceleration import MirrorStep, Momentum, PlainStep
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.iterate import Iterate
-from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.numba_backend import NumbaBackend
 from modalprism.pid.stopping import Watch
 from modalprism.pid.threads import one_thread

@@ -23,11 +23,10 @@ import torch
 from solvers.problems import posteriors
 
 from modalprism.pid import decompose_batch, decompose_marginals
-from modalprism.pid.acceleration import Momentum
+from modalprism.pid.acceleration import MirrorStep, Momentum, PlainStep
 from modalprism.pid.backends import backend_for
 from modalprism.pid.iterate import Iterate
 from modalprism.pid.memory import ipfp_bytes
-from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.torch_backend import TorchBackend, sweep
 
 GPU = torch.device("cuda")

@@ -57,7 +57,7 @@ def test_fifty_thousand_states_fit_one_card_of_80_gb(monkeypatch):
     table = 50_000**2 * 4
     needed = memory.ipfp_bytes(shape, 1, card, tol=1e-4)
     assert 3 * table < needed < 3.3 * table
-    assert needed + memory._WIDENING * 50_000**2 < 80e9
+    assert needed + memory.WIDENING_BYTES * 50_000**2 < 80e9
     assert memory.ipfp_bytes(shape, 1, card, tol=1e-6) < 80e9
     monkeypatch.setattr(memory, "available_bytes", lambda _: 79 * GIB)
     memory.check_fits(needed, shape, 1, card)
@@ -87,7 +87,7 @@ def test_the_count_is_what_torch_allocates(random_posteriors):
 
 def test_without_room_float32_does_not_become_float64(monkeypatch, random_joint):
     monkeypatch.setattr("modalprism.pid.ipfp._PATIENCE32", (1, 20))
-    monkeypatch.setattr("modalprism.pid.ipfp.can_widen", lambda _: False)
+    monkeypatch.setattr("modalprism.pid.ipfp.fits", lambda *_: False)
     joint = torch.as_tensor(random_joint(0, (3, 3, 2)))[None]
     with Watch(1e-12, 5_000) as watch:
         solution = solve_ipfp(joint.sum(2), joint.sum(1), watch, dtype=torch.float32)

@@ -13,10 +13,9 @@ pytest.importorskip("numba", reason="Numba, which compiles the sweep, is not ins
 import numba
 
 from modalprism.pid import backends, numba_backend, numba_kernel
-from modalprism.pid.acceleration import Momentum
+from modalprism.pid.acceleration import MirrorStep, Momentum, PlainStep
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.iterate import LOG_RANGE, Iterate
-from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.numba_backend import NumbaBackend
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.torch_backend import TorchBackend, sweep

@@ -11,10 +11,9 @@ import torch
 pytest.importorskip("triton", reason="Triton, which the kernel is written in, is not installed")
 
 from modalprism.pid import triton_backend
-from modalprism.pid.acceleration import Momentum
+from modalprism.pid.acceleration import MirrorStep, Momentum, PlainStep
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.iterate import Iterate
-from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.torch_backend import TorchBackend, sweep
 from modalprism.pid.triton_backend import TritonBackend

@@ -9,7 +9,7 @@ problem on several processes. `gates` contains distributions with known atoms.
 
 `solvers` contains the solver objects, and the protocol for custom solvers.
 `solve_union_information` runs the optimisation alone, in nats, and returns the dual potentials that
-prove its lower bound. This package imports no other package of modalprism.
+prove its lower bound.
 """
 
 from modalprism.pid.acceleration import Momentum

@@ -41,5 +41,4 @@ def backend_for(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...]
 
 @cache
 def _warn_that_triton_is_missing() -> None:
-    """Warn once per process."""
     logger.warning("Triton is not installed: torch sweeps on the GPU, in more passes over memory")

@@ -1,51 +1,38 @@
 """Sums and maxima over the rows of a problem, on one process or on many.
 
-A solver does not depend on the number of processes. It passes the results from its own rows to
-a `Communicator`, which returns the sum or the maximum over the rows of all processes. On one
-process that is the argument itself. All processes receive the same bits and so take the same
+A solver passes the results from its own rows to a `Communicator`, which returns the sum or the
+maximum over the rows of all processes. All processes receive the same bits and so take the same
 decisions.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch.distributed as distributed
 from torch import Tensor
 
 
-class Communicator(Protocol):
-    """Joining of the rows of a problem; all processes call the same methods in the same order."""
+class Communicator:
+    """Communicator of a single process, whose own rows are all rows.
 
-    def sum(self, part: Tensor) -> Tensor:
-        """Sum a table over the processes, in place, and return it."""
-        ...
-
-    def max(self, part: Tensor) -> Tensor:
-        """Compute the maximum of each cell over the processes, in place, and return it."""
-        ...
-
-
-class LocalCommunicator:
-    """Communicator of a single process.
+    All processes of a subclass call the same methods in the same order.
 
     Examples
     --------
     >>> from torch import ones
-    >>> LocalCommunicator().sum(ones(2))
+    >>> Communicator().sum(ones(2))
     tensor([1., 1.])
     """
 
     def sum(self, part: Tensor) -> Tensor:
-        """Return the table."""
+        """Sum a table over the processes, in place, and return it."""
         return part
 
     def max(self, part: Tensor) -> Tensor:
-        """Return the table."""
+        """Compute the maximum of each cell over the processes, in place, and return it."""
         return part
 
 
-class GroupCommunicator:
+class GroupCommunicator(Communicator):
     """Communicator of the processes of a torch.distributed group.
 
     Parameters
@@ -71,4 +58,4 @@ class GroupCommunicator:
         return whole if whole is part else part.copy_(whole)
 
 
-LOCAL = LocalCommunicator()
+LOCAL = Communicator()

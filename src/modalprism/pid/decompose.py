@@ -263,37 +263,39 @@ def _decompose_checked(
     device: str | torch.device | None = None,
 ) -> tuple[BatchDecomposition, list[UnionInformation]]:
     """Decompose checked marginals, given I(X₁X₂;Y) in the unit of `base`; check the options."""
-    nats = math.log(validation.check_base(base))
+    base = validation.check_base(base)
     max_iter = validation.check_stopping(tol, max_iter, time_limit)
 
-    def in_base(unions: Sequence[UnionInformation]) -> tuple[Decomposition, ...]:
-        return tuple(
-            Decomposition(
-                information=known,
-                marginal_information=(
-                    union.marginal_information[0] / nats,
-                    union.marginal_information[1] / nats,
-                ),
-                lower=union.lower / nats,
-                upper=union.upper / nats,
-                stopped=union.reason,
-                solver=union.solver,
-                iterations=union.iterations,
-                unit=unit_of(base),
-            )
-            for known, union in zip(information, unions, strict=True)
-        )
+    def of_base(unions: Sequence[UnionInformation]) -> tuple[Decomposition, ...]:
+        pairs = zip(unions, information, strict=True)
+        return tuple(in_base(union, known, base) for union, known in pairs)
 
     try:
         unions = solve_batch(
             p_x1y,
             p_x2y,
             solver=solver,
-            tol=tol * nats,
+            tol=tol * math.log(base),
             max_iter=max_iter,
             time_limit=time_limit,
             device=device,
         )
     except Interrupted as stop:
-        raise Interrupted(in_base(stop.results)) from None
-    return BatchDecomposition(in_base(unions)), unions
+        raise Interrupted(of_base(stop.results)) from None
+    return BatchDecomposition(of_base(unions)), unions
+
+
+def in_base(union: UnionInformation, information: float | None, base: float) -> Decomposition:
+    """Convert a union information from nats; I(X₁X₂;Y) is in the unit of `base` already."""
+    nats = math.log(base)
+    first, second = union.marginal_information
+    return Decomposition(
+        information=information,
+        marginal_information=(first / nats, second / nats),
+        lower=union.lower / nats,
+        upper=union.upper / nats,
+        stopped=union.reason,
+        solver=union.solver,
+        iterations=union.iterations,
+        unit=unit_of(base),
+    )

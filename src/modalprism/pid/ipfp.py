@@ -19,14 +19,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from modalprism.pid.acceleration import Acceleration, Momentum
+from modalprism.pid.acceleration import Acceleration, MirrorStep, Momentum
 from modalprism.pid.backends import backend_for
 from modalprism.pid.certificate import dual_value
 from modalprism.pid.communicator import LOCAL, Communicator
 from modalprism.pid.coupling import Coupling, take
 from modalprism.pid.iterate import Iterate
-from modalprism.pid.memory import FLOAT32_TOL, can_widen
-from modalprism.pid.mirror_step import MirrorStep
+from modalprism.pid.memory import FLOAT32_TOL, WIDENING_BYTES, fits
 from modalprism.pid.solution import Bounds, Solution, SolutionBuilder
 from modalprism.pid.stopping import Reason, Watch
 from modalprism.pid.torch_backend import Backend, sweep
@@ -244,10 +243,9 @@ class _Run:
 
     def _has_room(self) -> bool:
         """Return whether float64 tables fit beside the float32 ones, on every process."""
-        lacks = not can_widen(self.log_r)
-        return not bool(
-            self.communicator.max(torch.tensor([lacks], device=self.log_r.device).int())
-        )
+        device = self.log_r.device
+        lacks = not fits(WIDENING_BYTES * self.log_r.numel(), device)
+        return not bool(self.communicator.max(torch.tensor([lacks], device=device).int()))
 
     def _widen(self) -> None:
         """Convert the tables to float64."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
 
 from modalprism.errors import InputError
 from modalprism.memory import free_memory
@@ -20,7 +19,7 @@ _FITTING_TABLES, _NEWTON_TABLES = 3, 16
 _SCALINGS = 16  # (n₁+n₂)×C float64 tables: marginals, potentials, scalings and their means
 _COUPLING_TABLES = 3  # for each problem of a batch, while the solutions are sorted
 _BLOCKS, _DEVICE_BLOCKS = 1 << 25, 1 << 31  # of q, formed at a time by the certificate
-_WIDENING = 16  # Bytes per cell while three float32 tables become float64 in turn.
+WIDENING_BYTES = 16  # per cell, while three float32 tables become float64 in turn
 _SMALL = 1 << 26
 
 
@@ -59,15 +58,6 @@ def _common_bytes(shape: Shape, batch: int, device: torch.device, cell: int, tab
     return cell * (tables + couplings) * n1 * n2 + 8 * scalings + blocks
 
 
-def can_widen(table: Tensor) -> bool:
-    """Return whether three float32 tables like this one can become float64 on their device."""
-    more = _WIDENING * table.numel()
-    if more <= _SMALL:
-        return True
-    available = available_bytes(table.device)
-    return available is None or more <= available
-
-
 def available_bytes(device: torch.device) -> int | None:
     """Return the free bytes of a device, or None if the system does not report them."""
     if device.type == "cuda":
@@ -84,11 +74,7 @@ def fits(needed: int, device: torch.device) -> bool:
 
 
 def check_fits(
-    needed: int,
-    shape: Shape,
-    batch: int,
-    device: torch.device,
-    advice: str | None = None,
+    needed: int, shape: Shape, batch: int, device: torch.device, advice: str | None = None
 ) -> None:
     """Refuse a problem that cannot fit in the memory available.
 
@@ -112,9 +98,8 @@ def check_fits(
     many = f"{batch:,} problems of " if batch > 1 else ""
     if batch > 1:
         advice = "solve fewer of them at a time"
-    advice = (
-        advice or "use fewer states, a machine with more memory, or several (decompose_sharded)"
-    )
+    elif advice is None:
+        advice = "use fewer states, a machine with more memory, or several (decompose_sharded)"
     raise InputError(
         f"coupling {many}{shape[0]:,} × {shape[1]:,} states takes"
         f" {needed / 2**30:,.1f} GiB and {available / 2**30:,.1f} GiB"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from modalprism.pid import validation
 from modalprism.pid.decompose import Options, decompose
@@ -53,7 +52,14 @@ def decompose_each_against_rest(
     unique 0.000, synergy 0.000 bit
     """
     table = validation.check_sources(joint)
-    return tuple(decompose(two, **options) for two in _each_and_rest(table))
+    found = []
+    for m in range(table.ndim - 1):
+        each = np.moveaxis(table, m, 0)
+        two = each.reshape(each.shape[0], -1, each.shape[-1])
+        # The rest has as many states as its sources have combinations; most never occur in a
+        # sparse table, and the solver's work and memory would grow with them.
+        found.append(decompose(two[:, two.any(axis=(0, 2))], **options))
+    return tuple(found)
 
 
 def decompose_pairs(
@@ -152,6 +158,8 @@ def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decom
         return float(weights @ values)
 
     lower, upper = mean([d.lower for d in given]), mean([d.upper for d in given])
+    within = upper - lower <= options.get("tol", 1e-6)
+    open_ends = [d.stopped for d in given if not d.converged]
     return Decomposition(
         information=mean([d.information for d in given if d.information is not None]),
         marginal_information=(
@@ -160,26 +168,8 @@ def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decom
         ),
         lower=lower,
         upper=upper,
-        stopped=_reason(given, upper - lower <= options.get("tol", 1e-6)),
+        stopped=open_ends[0] if open_ends and not within else Reason.CONVERGED,
         solver=" and ".join(sorted({d.solver for d in given})),
         iterations=sum(d.iterations for d in given),
         unit=given[0].unit,
     )
-
-
-def _reason(given: list[Decomposition], within: bool) -> Reason:
-    """Return the reason of a mean: converged if the mean gap is small enough."""
-    open_ends = [d.stopped for d in given if not d.converged]
-    return Reason.CONVERGED if within or not open_ends else open_ends[0]
-
-
-def _each_and_rest(table: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    """Yield p(x_m, rest, y) for each source m, without the states of the rest that never occur.
-
-    The rest has as many states as its sources have combinations. Most are unused in a sparse
-    table, and the solver's work and memory grow with them.
-    """
-    for m in range(table.ndim - 1):
-        each = np.moveaxis(table, m, 0)
-        two = each.reshape(each.shape[0], -1, each.shape[-1])
-        yield two[:, two.any(axis=(0, 2))]

@@ -87,10 +87,6 @@ class _Point:
         self.missed = problem.p_x1y - self.A * self.RB, problem.p_x2y - self.B * self.RA
         self.barrier = float(np.vdot(R, rho))
 
-    def missed_mass(self) -> float:
-        """Total residual of the marginals, a mass."""
-        return float(np.abs(self.missed[0]).sum() + np.abs(self.missed[1]).sum())
-
 
 @dataclass(frozen=True, eq=False)
 class _Step:
@@ -168,7 +164,7 @@ class _Progress:
         """Return whether the barrier plus a tenth of the residual is small enough."""
         if iteration > 1 and point.barrier > self._tol:
             return False
-        missed = point.missed_mass()
+        missed = float(sum(np.abs(residual).sum() for residual in point.missed))
         if iteration == 1:  # The start is the optimum if only one source is informative.
             return missed <= self._tol
         self._late += 1

@@ -22,9 +22,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from modalprism.pid import numba_kernel
-from modalprism.pid.acceleration import Momentum
+from modalprism.pid.acceleration import MirrorStep, Momentum, PlainStep
 from modalprism.pid.iterate import Iterate, Step
-from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.threads import available_threads
 from modalprism.pid.torch_backend import TorchBackend
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 SOURCES: Final = ("source 1", "source 2")
 COLUMNS: Final = ("quantity", "source", "value", "low", "high", "unit")
 _UNKNOWN: Final = "unknown"
-_UNDETERMINED: Final = "undetermined"
 
 Bounded = tuple[float, float, float]  # value, low, high
 Row = tuple[str, str | None, float, float, float, str | None]
@@ -229,9 +228,17 @@ class Decomposition:
 
         Without axes a new figure is made; ``axes.figure.savefig`` saves it.
         """
-        from modalprism.pid.plots import plot_atoms
+        from modalprism.plotting.bar import atoms_axes
+        from modalprism.results.estimate import Estimate
 
-        return plot_atoms(self._bounded(), self.information, self.unit, axes)
+        return atoms_axes(
+            [None if atom is None else Estimate(*atom) for atom in self._bounded()],
+            None if self.information is None else Estimate(self.information),
+            modalities=("1", "2"),
+            title="Sources 1 and 2 about the target",
+            quantity=f"information about the target ({self.unit}); thin lines: proven bounds",
+            axes=axes,
+        )
 
     def _bounded(self) -> tuple[Bounded, Bounded, Bounded, Bounded | None]:
         """Return each atom with its proven bounds, given that I_Q may be too large by the gap."""
@@ -248,18 +255,17 @@ class Decomposition:
 
     def _rows(self) -> list[tuple[str, float | None, str, str]]:
         """Return the rows of the printed tables: name, value, contribution, share."""
-        unique = [
-            (
-                f"unique {m + 1}",
-                self.unique[m],
-                _ratio(self.contribution[m], _UNDETERMINED),
-                _ratio(self.share[m], "–"),
-            )
-            for m in (0, 1)
-        ]
+
+        def ratio(value: float, otherwise: str) -> str:
+            return otherwise if math.isnan(value) else f"{value:z.4f}"
+
+        parts = zip(self.unique, self.contribution, self.share, strict=True)
         return [
             ("redundancy", self.redundancy, "", ""),
-            *unique,
+            *(
+                (f"unique {m}", unique, ratio(contribution, "undetermined"), ratio(share, "–"))
+                for m, (unique, contribution, share) in enumerate(parts, start=1)
+            ),
             ("synergy", self.synergy, "", ""),
             ("information", self.information, "", ""),
         ]
@@ -273,9 +279,19 @@ class Decomposition:
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
-        from modalprism.pid.plots import table_html
+        from modalprism.plotting.grid import Cell, Grid, grid_html
+        from modalprism.plotting.style import atom_styles
+        from modalprism.results.notation import number
 
-        return table_html(self._rows(), self.unit, self._state(), _UNKNOWN)
+        styles = atom_styles(("1", "2"))
+        names = [*(Cell(style.name, colour=style.colour) for style in styles), Cell("information")]
+        cells = [
+            [name, Cell(_UNKNOWN if value is None else number(value, 6)), Cell(part), Cell(share)]
+            for name, (_, value, part, share) in zip(names, self._rows(), strict=True)
+        ]
+        title = f"Information of sources 1 and 2 about the target, in {self.unit}"
+        columns = ["", self.unit, "contribution", "share"]
+        return grid_html(Grid(title, columns, cells, 1, [self._state()]))
 
     def __str__(self) -> str:
         """Return a text table with units, the gap, and undetermined values."""
@@ -302,8 +318,3 @@ def _finite(value: float | None) -> float | None:
 
 def _exact(value: float | None) -> Bounded | None:
     return None if value is None else (value, value, value)
-
-
-def _ratio(value: float, otherwise: str) -> str:
-    """Return a fraction as text, or a word if it is nan."""
-    return otherwise if math.isnan(value) else f"{value:z.4f}"

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from modalprism.errors import InputError
 from modalprism.pid import validation
 from modalprism.pid.communicator import GroupCommunicator
-from modalprism.pid.information import mutual_information, unit_of
+from modalprism.pid.decompose import in_base
+from modalprism.pid.information import mutual_information
 from modalprism.pid.ipfp import solve_ipfp
 from modalprism.pid.memory import check_fits, ipfp_bytes
 from modalprism.pid.result import Decomposition
@@ -126,32 +127,22 @@ def decompose_sharded(
         refusal = str(error)
     _agree_on(settings, refusal, group)
 
-    communicator, nats = GroupCommunicator(group), math.log(base)
+    communicator = GroupCommunicator(group)
     p_y = communicator.sum(torch.from_numpy(rows.sum(0)).to(place)).cpu().numpy()
     # All processes have the same sums, so from here on all refuse or none does.
-    scale, second = _one_p_y(p_y, second, tolerance)
+    ((whole, second),) = validation.check_marginal_pairs(p_y[None, None], second[None], tolerance)
+    scale = np.divide(whole[0], p_y, out=np.zeros_like(p_y), where=p_y > 0)
     rows = validation.without_subnormal(rows * scale)
     p_y = second.sum(0)
     first = torch.from_numpy(rows).to(place)[None]
-    with one_thread(), Watch(tol * nats, max_iter, time_limit) as watch:
+    with one_thread(), Watch(tol * math.log(base), max_iter, time_limit) as watch:
         solution = solve_ipfp(
             first, torch.from_numpy(second).to(place)[None], watch, communicator=communicator
         )
     own = torch.tensor([mutual_information(rows, p_y)], dtype=torch.float64, device=place)
-    lower, upper = float(solution.lower), float(solution.upper)
-    d = Decomposition(
-        information=information,
-        marginal_information=(
-            float(communicator.sum(own)) / nats,
-            mutual_information(second) / nats,
-        ),
-        lower=lower / nats,
-        upper=max(upper, lower) / nats,  # The bounds cross by rounding only.
-        stopped=solution.reasons[0],
-        solver="ipfp",
-        iterations=int(solution.iterations),
-        unit=unit_of(base),
-    )
+    marginal_information = [[float(communicator.sum(own)), mutual_information(second)]]
+    (union,) = solution.unions(np.array(marginal_information))
+    d = in_base(union, information, base)
     if d.stopped is Reason.INTERRUPT or watch.interrupted:
         raise Interrupted((d,))
     return d
@@ -175,10 +166,3 @@ def _agree_on(
                     f"{name} is {reference[name]!r} on process 0 and {value!r} on process {rank}:"
                     " give every process the same; only p_x1y_rows may differ"
                 )
-
-
-def _one_p_y(p_y: Array, second: Array, tolerance: float) -> tuple[Array, Array]:
-    """Return the scale of each class of the rows, and p(x₂,y), for a common p(y)."""
-    ((whole, shared),) = validation.check_marginal_pairs(p_y[None, None], second[None], tolerance)
-    scale = np.divide(whole[0], p_y, out=np.zeros_like(p_y), where=p_y > 0)
-    return scale, shared

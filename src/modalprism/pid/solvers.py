@@ -33,7 +33,6 @@ from modalprism.pid.torch_backend import Backend
 from modalprism.registry import Registry
 
 _NEWTON_ITERATIONS = 50  # Newton's method takes fewer iterations.
-_NEWTON_THEN_IPFP, _IPFP_THEN_NEWTON = "newton, ipfp", "ipfp, newton"
 
 
 class Solver(Protocol):
@@ -152,7 +151,10 @@ class Auto:
         name = self._choose(problem, watch.tol)
         if name == "ipfp" and len(problem) > 1:
             return self._fit_together(problem, watch)
-        return _one_by_one(problem, lambda one: self._solve_one(one, watch, name))
+        return _one_by_one(
+            problem,
+            lambda one: closed_form(one, watch.tol) or self._iterate(one, watch, name),
+        )
 
     def needed_bytes(self, shape: Shape, batch: int, tol: float, device: torch.device) -> int:
         """Return the bytes of `ipfp`, which runs if `newton` does not fit."""
@@ -171,10 +173,6 @@ class Auto:
         needed = self.newton.needed_bytes(problem.shape, batch, tol, device)
         return name if name == "ipfp" or fits(needed, device) else "ipfp"
 
-    def _solve_one(self, problem: Problem, watch: Watch, name: str) -> Solution:
-        """Solve one problem, in closed form if possible."""
-        return closed_form(problem, watch.tol) or self._iterate(problem, watch, name)
-
     def _iterate(self, problem: Problem, watch: Watch, name: str) -> Solution:
         """Solve one problem; proportional fitting continues at Newton's accuracy floor."""
         if name == "ipfp":
@@ -184,7 +182,7 @@ class Auto:
             return solution
         with watch.spent(int(solution.iterations)):
             continued = self.ipfp(problem, watch)
-        return _best_of(solution, continued, watch.tol, _NEWTON_THEN_IPFP)
+        return _best_of(solution, continued, watch.tol, "newton, ipfp")
 
     def _fit_together(self, problem: Problem, watch: Watch) -> Solution:
         """Fit a batch; Newton's method solves the problems on which fitting is slow.
@@ -211,7 +209,7 @@ class Auto:
                 continued = _one_by_one(
                     problem[int(k)], lambda one: self._iterate(one, watch, "newton"), restrict=True
                 )
-            builder.add(k[None], _best_of(fitted, continued, watch.tol, _IPFP_THEN_NEWTON))
+            builder.add(k[None], _best_of(fitted, continued, watch.tol, "ipfp, newton"))
         return builder.solution()
 
 

@@ -22,9 +22,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from modalprism.pid.acceleration import Momentum
+from modalprism.pid.acceleration import MirrorStep, Momentum, PlainStep
 from modalprism.pid.iterate import Iterate, Step
-from modalprism.pid.mirror_step import MirrorStep, PlainStep
 from modalprism.pid.torch_backend import TorchBackend
 
 _PROGRAMS: Final = 1 << 12  # Enough for every multiprocessor of a large GPU.

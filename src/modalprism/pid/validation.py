@@ -20,13 +20,14 @@ from modalprism.pid.memory import available_bytes
 
 logger = logging.getLogger("modalprism.pid")
 
+Array = NDArray[np.float64]
+
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LEAST_TOLERANCE = 1e-9
-_LONGEST_SHOWN = 128
-"""Largest number of bits of an integer shown in digits."""
+_LONGEST_SHOWN = 128  # bits of an integer that messages show in digits
 
 
-def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
+def check_joint(joint: ArrayLike) -> Array:
     """Check a joint table (n1, n2, C) of counts or probabilities, and normalise it in float64.
 
     A probability below the smallest normal number, 2.2e-308, becomes 0. A wrong rank, a negative,
@@ -35,7 +36,7 @@ def check_joint(joint: ArrayLike) -> NDArray[np.float64]:
     return _normalised(_check_table(joint, "joint", ("n1", "n2", "C")), "joint")
 
 
-def check_joints(joints: ArrayLike) -> NDArray[np.float64]:
+def check_joints(joints: ArrayLike) -> Array:
     """Check and normalise joint tables (B, n1, n2, C), each as `check_joint` does."""
     tables = _check_table(joints, "joints", ("B", "n1", "n2", "C"))
     for k, table in enumerate(tables):
@@ -45,7 +46,7 @@ def check_joints(joints: ArrayLike) -> NDArray[np.float64]:
 
 def check_marginals(
     p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """Check two marginals, (n1, C) and (n2, C); return them normalised, with a common p(y).
 
     The tolerance limits the relative difference of the totals and the absolute one of each p(y).
@@ -84,9 +85,7 @@ def check_tolerance(tolerance: float | None, *marginals: ArrayLike) -> float:
     return float(tolerance)
 
 
-def _check_totals(
-    first: NDArray[np.float64], second: NDArray[np.float64], tolerance: float
-) -> None:
+def _check_totals(first: Array, second: Array, tolerance: float) -> None:
     """Refuse marginals of different totals."""
     largest = max(float(first.max()), float(second.max())) or 1.0
     total_1, total_2 = (float((table / largest).sum()) for table in (first, second))
@@ -100,9 +99,7 @@ def _check_totals(
         )
 
 
-def check_shard(
-    p_x1y_rows: ArrayLike, p_x2y: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def check_shard(p_x1y_rows: ArrayLike, p_x2y: ArrayLike) -> tuple[Array, Array]:
     """Check a process's rows (n, C) of one marginal, possibly all zero, and the other (n2, C)."""
     rows = _check_table(p_x1y_rows, "p_x1y_rows", ("n", "C"))
     second = _check_table(p_x2y, "p_x2y", ("n2", "C"))
@@ -110,9 +107,7 @@ def check_shard(
     return rows, second
 
 
-def _check_same_classes(
-    first: NDArray[np.float64], name: str, second: NDArray[np.float64], other: str
-) -> None:
+def _check_same_classes(first: Array, name: str, second: Array, other: str) -> None:
     if first.shape[1] != second.shape[1]:
         raise InputError(
             f"{name} has {first.shape[1]} classes and {other} has {second.shape[1]}: give both the"
@@ -122,7 +117,7 @@ def _check_same_classes(
 
 def check_marginal_pairs(
     p_x1y: ArrayLike, p_x2y: ArrayLike, tolerance: float | None
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+) -> list[tuple[Array, Array]]:
     """Check pairs of marginals (B, n1, C) and (B, n2, C), each as `check_marginals` does."""
     tolerance = check_tolerance(tolerance, p_x1y, p_x2y)
     first = _check_table(p_x1y, "p_x1y", ("B", "n1", "C"))
@@ -140,9 +135,7 @@ def check_marginal_pairs(
     return pairs
 
 
-def _share_classes(
-    first: NDArray[np.float64], second: NDArray[np.float64], tolerance: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _share_classes(first: Array, second: Array, tolerance: float) -> tuple[Array, Array]:
     """Average p(y) over two marginals that agree on it within a tolerance."""
     p_y1, p_y2 = first.sum(0), second.sum(0)
     difference = np.abs(p_y1 - p_y2)
@@ -200,12 +193,8 @@ def check_stopping(tol: float, max_iter: SupportsIndex, time_limit: float | None
         raise InputError(
             f"tol is {_shown(tol)}: pass a positive number, the gap to stop at", parameter="tol"
         )
-    if isinstance(max_iter, bool) or not hasattr(max_iter, "__index__"):
-        raise InputError(
-            f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1",
-            parameter="max_iter",
-        )
-    if operator.index(max_iter) < 1:
+    whole = hasattr(max_iter, "__index__") and not isinstance(max_iter, bool)
+    if not whole or operator.index(max_iter) < 1:
         raise InputError(
             f"max_iter is {_shown(max_iter)}: pass a whole number of at least 1",
             parameter="max_iter",
@@ -253,11 +242,10 @@ def check_device(device: str | torch.device | None) -> torch.device:
 
 @cache
 def _warn_that_there_is_no_gpu() -> None:
-    """Warn once per process."""
     logger.warning('device "auto": no GPU is available, so the processor is used')
 
 
-def check_sources(joint: ArrayLike) -> NDArray[np.float64]:
+def check_sources(joint: ArrayLike) -> Array:
     """Check a joint table (n1, …, nM, C) of two or more sources as `check_joint` does."""
     try:
         n_axes = rank(joint)
@@ -272,12 +260,12 @@ def check_sources(joint: ArrayLike) -> NDArray[np.float64]:
     return _normalised(_check_table(joint, "joint", (*axes, "C")), "joint")
 
 
-def check_conditional(joint: ArrayLike) -> NDArray[np.float64]:
+def check_conditional(joint: ArrayLike) -> Array:
     """Check a joint table (n1, n2, C, nZ) as `check_joint` does."""
     return _normalised(_check_table(joint, "joint", ("n1", "n2", "C", "nZ")), "joint")
 
 
-def _check_table(values: ArrayLike, name: str, axes: tuple[str, ...]) -> NDArray[np.float64]:
+def _check_table(values: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:
     """Check rank and cells of a table and return it in float64."""
     shape = f"({', '.join(axes)})"
     table = to_array(values, name, axes)
@@ -297,17 +285,14 @@ def _check_table(values: ArrayLike, name: str, axes: tuple[str, ...]) -> NDArray
     return table
 
 
-def _refuse_cells(
-    table: NDArray[np.float64], wrong: NDArray[np.bool_], name: str, advice: str
-) -> None:
-    """Refuse invalid cells, naming the first."""
+def _refuse_cells(table: Array, wrong: NDArray[np.bool_], name: str, advice: str) -> None:
     if wrong.any():
         cell = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), table.shape))
         index = ", ".join(map(str, cell))
         raise InputError(f"{name}[{index}] is {table[cell]:g}: {advice}")
 
 
-def _normalised(table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+def _normalised(table: Array, name: str) -> Array:
     """Divide a table by its sum, which must be positive and may exceed float64's range."""
     largest = float(table.max())
     if largest == 0:
@@ -317,13 +302,12 @@ def _normalised(table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     return without_subnormal(table / table.sum())
 
 
-def without_subnormal(table: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_subnormal(table: Array) -> Array:
     """Set subnormal probabilities to 0."""
     return np.where(table < _SMALLEST, 0.0, table)
 
 
 def _is_real(value: Any) -> bool:
-    """Return whether a value is a real number, and not a bool."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
