@@ -14,7 +14,7 @@ from modalprism.strict_json import dumps
 ADVICE: Final = "check the address, the network and the credentials"
 _POINTING: Final = frozenset({"reference"})
 """Protocols whose files are lists of pieces of other files, those of this machine among them."""
-_TELLS: Final = frozenset(
+_VERSION_FIELDS: Final = frozenset(
     {"content-md5", "crc", "created", "etag", "last_modified", "lastmodified"}
     | {"md5hash", "modified", "mtime", "updated"}
 )
@@ -25,18 +25,9 @@ Info = Mapping[str, Any]
 
 
 def opened(address: str) -> tuple[Any, str]:
-    """Open the file system of an address.
+    """Open the file system of an address; return that of fsspec, and the path in it.
 
-    Returns
-    -------
-    system : fsspec.AbstractFileSystem
-    path : str
-        The address's path in it.
-
-    Raises
-    ------
-    InputError
-        If it is unknown, cannot be reached, or needs a package that is missing.
+    Raises InputError if it is unknown, cannot be reached, or needs a package that is missing.
     """
     import fsspec
 
@@ -67,59 +58,8 @@ def files_at(system: Any, path: str) -> Mapping[str, Info]:
     A path that is itself a file has the empty name. A web server lists nothing: its mapping has no
     items, but answers for a name. Names come from outside; nothing has checked them.
     """
-    return _WebFolder(system, path) if "http" in system.protocol else _listed(system, path)
-
-
-def joined(path: str, name: str) -> str:
-    """Return the place of a file below a path; a query stays at the end."""
-    if not (name and path):
-        return path or name
-    path, mark, query = path.partition("?") if path.startswith("http") else (path, "", "")
-    return f"{path}/{name}{mark}{query}"
-
-
-def stamp_of(info: Info) -> str:
-    """Return what tells a file from another of its name; empty where nothing does."""
-    told = {key.lower(): str(value) for key, value in info.items() if key.lower() in _TELLS}
-    return dumps({"size": info.get("size"), **told}, sort_keys=True) if told else ""
-
-
-class _WebFolder(Mapping[str, Info]):
-    """The files of a web server, which lists none, but tells whether one is there.
-
-    A server with an answer for every name tells nothing: only the address itself is then there.
-    """
-
-    def __init__(self, system: Any, path: str) -> None:
-        @cache
-        def ask(name: str) -> Info | None:
-            try:
-                info: Info = system.info(joined(path, name))
-            except FileNotFoundError:
-                return None
-            return info
-
-        self._ask = ask
-        self._answers_all = ask(uuid.uuid4().hex) is not None
-
-    def __getitem__(self, name: str) -> Info:
-        info = None if name and self._answers_all else self._ask(name)
-        if info is None:
-            raise KeyError(name)
-        return info
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
-def _listed(system: Any, path: str) -> dict[str, Info]:
-    """List the files at an address by their names from there.
-
-    An address that is itself a file has the empty name; nothing at all gives an empty dict.
-    """
+    if "http" in system.protocol:
+        return _WebFolder(system, path)
     try:
         listed = system.find(path, detail=True)
     except FileNotFoundError:
@@ -134,3 +74,49 @@ def _listed(system: Any, path: str) -> dict[str, Info]:
         if info.get("type") != "directory" and not place.endswith("/"):
             found[name[len(base) + 1 :] if base else name] = info
     return found
+
+
+def joined(path: str, name: str) -> str:
+    """Return the place of a file below a path; a query stays at the end."""
+    if not (name and path):
+        return path or name
+    path, mark, query = path.partition("?") if path.startswith("http") else (path, "", "")
+    return f"{path}/{name}{mark}{query}"
+
+
+def stamp_of(info: Info) -> str:
+    """Return the version of a file, as its file system lists it; empty where it lists none."""
+    lowered = {key.lower(): str(value) for key, value in info.items()}
+    fields = {key: lowered[key] for key in _VERSION_FIELDS & lowered.keys()}
+    return dumps({"size": info.get("size"), **fields}, sort_keys=True) if fields else ""
+
+
+class _WebFolder(Mapping[str, Info]):
+    """Files of a web server, which cannot list them but can look up one.
+
+    Where a server answers for every name, only the address itself counts as a file.
+    """
+
+    def __init__(self, system: Any, path: str) -> None:
+        @cache
+        def look_up(name: str) -> Info | None:
+            try:
+                info: Info = system.info(joined(path, name))
+            except FileNotFoundError:
+                return None
+            return info
+
+        self._look_up = look_up
+        self._answers_all = look_up(uuid.uuid4().hex) is not None
+
+    def __getitem__(self, name: str) -> Info:
+        info = None if name and self._answers_all else self._look_up(name)
+        if info is None:
+            raise KeyError(name)
+        return info
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0

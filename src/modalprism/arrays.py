@@ -1,7 +1,6 @@
 """Read arrays, tensors, tables and lists as NumPy arrays.
 
-Conversions that NumPy does silently are refused here where they would change the data: masked
-values become ordinary ones, and a sparse matrix becomes an array of one object.
+Conversions that change the data silently, of masked values and sparse matrices, are refused.
 """
 
 from __future__ import annotations
@@ -33,20 +32,10 @@ def read_array(
 ) -> NDArray[Any]:
     """Return the array that `values` holds.
 
-    Parameters
-    ----------
-    what : str
-        The parameter, as messages name it.
-    values : array_like
-        Anything that NumPy converts; tensors of any floating-point dtype and any device, with or
-        without gradients, nested, and lists of them; arrays that are exchanged by DLPack.
-    advice : str
-        What to give instead, where it is no array.
-
-    Raises
-    ------
-    InputError
-        If it is no array, is sparse, or has masked values or none.
+    That is anything that NumPy converts; tensors of any floating-point dtype and any device, with
+    or without gradients, nested, and lists of them; arrays that are exchanged by DLPack. Messages
+    name the parameter `what`, and end with `advice` where it is no array. Raises InputError if
+    `values` is no array, is sparse, or has masked values or none.
 
     Examples
     --------
@@ -71,8 +60,11 @@ def read_array(
             values = torch.stack([_dense(each) for each in values])
         array = _converted(values)
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
-        uneven = _uneven(values) if sequence else ""
-        reason = f"{uneven}; {advice}" if uneven else str(error)
+        lengths = [len(row) if isinstance(row, Sized) else 0 for row in values] if sequence else []
+        odd = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
+        reason = str(error)
+        if odd is not None:
+            reason = f"row 0 has {lengths[0]} values and row {odd} has {lengths[odd]}; {advice}"
         raise InputError(f"{what} cannot be read as an array: {reason}") from error
     if array.dtype.kind == "O" and array.ndim == 0:
         raise InputError(
@@ -102,15 +94,6 @@ def _has_masked(values: Any, depth: int = _DEEPEST) -> bool:
     if isinstance(values, list | tuple) and depth:
         return any(_has_masked(each, depth - 1) for each in values)
     return np.ma.is_masked(values)
-
-
-def _uneven(rows: list[Any] | tuple[Any, ...]) -> str:
-    """Return how rows differ in length, if they do."""
-    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
-    odd = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
-    if odd is None:
-        return ""
-    return f"row 0 has {lengths[0]} values and row {odd} has {lengths[odd]}"
 
 
 def _unreadable(values: Any) -> str:

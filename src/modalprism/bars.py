@@ -25,16 +25,8 @@ from modalprism.progress import ProgressEvent
 class Bars(Progress):
     """A bar for each stage of work, and a sign of life while nothing can be counted.
 
-    Nothing can be counted while libraries load, while files are read, and between two stages.
-
-    Parameters
-    ----------
-    *columns : ProgressColumn
-        Columns after description, bar, count, time and remaining time.
-    console : Console, optional
-        By default standard error.
-    **options
-        Of `rich.progress.Progress`.
+    `columns` stand behind description, bar, count, time and remaining time; `options` are those of
+    `rich.progress.Progress`. By default `console` is standard error.
     """
 
     def __init__(

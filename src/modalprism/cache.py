@@ -1,9 +1,7 @@
 """Caches of results, on disk and in memory: `get(key, make)` makes what is not there yet.
 
-An entry on disk is named after its `Key`: a label for people, and a digest of everything that the
-result depends on, which is the version numbers of what makes it and its inputs. A changed comment
-in the source leaves entries valid. **Raise the version number of an estimator, a baseline, a view
-or a figure in the commit that changes its results**, by more than the rounding of sums.
+**Raise the version number of an estimator, a baseline, a view or a figure in the commit that
+changes its results** by more than the rounding of sums: entries of the old one then count no more.
 """
 
 from __future__ import annotations
@@ -100,7 +98,6 @@ class Cache:
 
     Attributes
     ----------
-    folder : Path
     fresh : bool
         Whether to make everything anew.
     one_each : bool
@@ -123,10 +120,7 @@ class Cache:
     def get(self, key: Key, make: Callable[[], Entry]) -> Entry:
         """Return the entry of a key; make and write it where it is missing.
 
-        Raises
-        ------
-        OSError
-            If the entry cannot be written.
+        Raises OSError if the entry cannot be written.
         """
         return self.find(key) or self.put(key, make())
 
@@ -137,10 +131,7 @@ class Cache:
     def put(self, key: Key, entry: Entry) -> Entry:
         """Write an entry, and return it as `find` reads it.
 
-        Raises
-        ------
-        OSError
-            If the entry cannot be written, or not be read again.
+        Raises OSError if the entry cannot be written, or not be read again.
         """
         for ending, content in entry.files.items():
             write_whole(self._path(key, ending), content)
@@ -172,12 +163,7 @@ class Cache:
 
 
 class MemoryCache(Generic[KeyT, ValueT]):
-    """Values in memory; the one that was used least recently is dropped first.
-
-    Parameters
-    ----------
-    most : int
-        Number of values that are held.
+    """At most `most` values in memory; the one that was used least recently is dropped first.
 
     Examples
     --------

@@ -1,8 +1,4 @@
-"""Errors about input that cannot be used.
-
-Every public function checks its input once, where it enters, and raises `InputError` with one
-sentence: what was wrong, where, and what to do. The command line turns it into exit code 2.
-"""
+"""Errors about input that cannot be used; the command line turns them into exit codes."""
 
 from __future__ import annotations
 
@@ -30,13 +26,6 @@ def escaped(words: str) -> str:
     )
 
 
-def _shortened(words: str) -> str:
-    """Leave out the middle: what was wrong stands at the beginning, what to do at the end."""
-    if len(words) <= _LONGEST:
-        return words
-    return f"{words[: _LONGEST - _END]}…{words[1 - _END :]}"
-
-
 class InputError(ValueError):
     r"""The input cannot be used: the message says what was wrong, where, and what to do.
 
@@ -57,7 +46,10 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str = "", *, parameter: str = "") -> None:
-        super().__init__(_shortened(escaped(message)))
+        message = escaped(message)
+        if len(message) > _LONGEST:
+            message = f"{message[: _LONGEST - _END]}…{message[1 - _END :]}"
+        super().__init__(message)
         self.parameter = parameter
 
 

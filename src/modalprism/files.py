@@ -1,9 +1,7 @@
 """Files that appear whole or not at all, and file names that somebody else chose.
 
-Content is written beside its place and then moved there, so that a run that is killed, or a disk
-that fills, leaves the file that was there before. Names from an archive or a listing pass
-`check_names` and `inside` before anything is written under them; labels become names by
-`file_name`.
+Content is written beside its place and then moved there. Names from an archive or a listing pass
+`check_names` and `inside` before anything is written under them.
 """
 
 from __future__ import annotations
@@ -39,11 +37,8 @@ def cache_folder() -> Path:
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` to `path`, making its folder; text is UTF-8.
 
-    Raises
-    ------
-    OSError
-        If the disk is full, or the place cannot be written; it names the file that was wanted, and
-        nothing is left behind.
+    Raises OSError if the disk is full, or the place cannot be written; it names the file that was
+    wanted, and nothing is left behind.
 
     Examples
     --------
@@ -68,10 +63,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def make_folder(folder: Path, what: str = "the folder") -> None:
     """Make a folder that the user named, and those above it.
 
-    Raises
-    ------
-    InputError
-        If it cannot be made, such as below a file.
+    Raises InputError if it cannot be made, such as below a file.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,18 +77,9 @@ def make_folder(folder: Path, what: str = "the folder") -> None:
 def check_names(names: Collection[str], *, one_case: bool = False) -> None:
     """Refuse relative file names from outside that cannot be copied into one folder as they are.
 
-    Parameters
-    ----------
-    names : collection of str
-        With ``/`` between folders.
-    one_case : bool
-        Whether the file system here takes ``A`` and ``a`` for one name.
-
-    Raises
-    ------
-    InputError
-        If a name is absolute, leads out of its folder, is empty in a part, is too long, holds
-        control characters, or if two names need the same place.
+    Names have ``/`` between folders; `one_case` says that the file system takes ``A`` and ``a`` for
+    one name. Raises InputError if a name is absolute, leads out of its folder, is empty in a part,
+    is too long, holds control characters, or if two names need the same place.
 
     Examples
     --------
@@ -128,17 +111,9 @@ def check_names(names: Collection[str], *, one_case: bool = False) -> None:
 def inside(folder: Path, name: str) -> Path:
     """Join a file name from outside to a folder that it must not leave.
 
-    Parameters
-    ----------
-    folder : Path
-        May itself be, or stand behind, a symbolic link.
-    name : str
-        Relative, with ``/`` between folders.
-
-    Raises
-    ------
-    InputError
-        If `check_names` refuses the name, or a symbolic link stands on the way below `folder`.
+    The name has ``/`` between folders. The folder may itself be, or stand behind, a symbolic link.
+    Raises InputError if `check_names` refuses the name, or a symbolic link stands on the way below
+    the folder.
 
     Examples
     --------
@@ -157,12 +132,7 @@ def inside(folder: Path, name: str) -> Path:
 def file_name(label: str, longest: int = 100) -> str:
     """Turn a label, such as the name of a model, into a file name that every system takes.
 
-    Parameters
-    ----------
-    label : str
-        What is a file name already stays as it is.
-    longest : int
-        Bytes; what is longer is cut off.
+    A label that is a file name already stays as it is, up to `longest` bytes.
 
     Examples
     --------

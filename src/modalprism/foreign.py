@@ -1,9 +1,7 @@
 """Guarded access to files that somebody else wrote.
 
-Parsers of foreign formats fail in many ways: with errors of their own, with a traceback out of the
-middle of a codec, or by waiting for ever on a pipe. Every module that opens a user's file does so
-through `require_file` and `guarded`, so that each failure is one `InputError`. Sizes that a file
-claims pass `require_room` before anything is allocated, and JSON is parsed by `parse_json`.
+Parsers of foreign formats raise errors of their own, crash, or wait for ever on a pipe. Every
+module opens a user's file through `require_file` and `guarded`: each failure is an `InputError`.
 """
 
 from __future__ import annotations
@@ -40,20 +38,10 @@ _Name = TypeVar("_Name", str, int)
 
 
 def require_file(path: Path, name: str = "") -> Path:
-    """Return the path of a regular file.
+    """Return the path of a regular file, which messages call `name`, by default its path.
 
-    Pipes, sockets and devices are refused: reading one may never end. Links are followed.
-
-    Parameters
-    ----------
-    path : Path
-    name : str
-        What messages call the file; by default its path.
-
-    Raises
-    ------
-    InputError
-        If the path does not exist, cannot be looked at, is a folder, or is not a regular file.
+    Pipes, sockets and devices are refused: reading one may never end. Links are followed. Raises
+    InputError if the path does not exist, cannot be looked at, is a folder, or is no regular file.
 
     Examples
     --------
@@ -76,20 +64,10 @@ def require_file(path: Path, name: str = "") -> Path:
 
 
 def require_plain_folder(folder: Path, name: str = "") -> list[Path]:
-    """Return all files of a folder and of the folders in it, sorted.
+    """Return all files of a folder, which may itself be a link, and of the folders in it, sorted.
 
-    Parameters
-    ----------
-    folder : Path
-        May itself be a link.
-    name : str
-        What messages call the folder; by default its path.
-
-    Raises
-    ------
-    InputError
-        If something in it is a link, a pipe, a socket or a device, if a folder cannot be listed,
-        or if it holds more than `MOST_FILES` files.
+    Raises InputError, naming the folder by `name`, if something in it is a link, a pipe, a socket
+    or a device, if a folder cannot be listed, or if it holds more than `MOST_FILES` files.
     """
     name = name or str(folder)
     files: list[Path] = []
@@ -115,19 +93,7 @@ def require_plain_folder(folder: Path, name: str = "") -> list[Path]:
 
 
 def require_room(needed: int, what: str) -> None:
-    """Refuse a size that a file claims and this machine has no memory for.
-
-    Parameters
-    ----------
-    needed : int
-        Bytes that the file says its content takes.
-    what : str
-        The file, or the array in it, as messages name it.
-
-    Raises
-    ------
-    InputError
-        If fewer bytes are available.
+    """Refuse a size in bytes that a file claims for `what` and this machine has no memory for.
 
     Examples
     --------
@@ -148,18 +114,8 @@ def require_room(needed: int, what: str) -> None:
 def require_chunks(shape: Sequence[int], chunks: Sequence[int], itemsize: int, what: str) -> None:
     """Refuse an array that needs more memory than there is, or is cut into too many chunks.
 
-    Parameters
-    ----------
-    shape, chunks : sequence of int
-        Shapes of the array and of its chunks, as the file claims.
-    itemsize : int
-        Bytes of a value.
-    what : str
-        The array, as messages name it.
-
-    Raises
-    ------
-    InputError
+    Its shape, that of its chunks, and the bytes of a value are those that the file claims; messages
+    call it `what`.
 
     Examples
     --------
@@ -190,21 +146,10 @@ def repeated_name(names: Sequence[_Name]) -> _Name | None:
 
 
 def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
-    r"""Parse JSON that somebody else wrote.
+    r"""Parse JSON that somebody else wrote; messages name its place, `what`, and end with `advice`.
 
-    Parameters
-    ----------
-    content : str or bytes
-    what : str or Path
-        Where it stands, as messages name it.
-    advice : str
-        What to do about it.
-
-    Raises
-    ------
-    InputError
-        If it is not JSON, nests deeper than `DEEPEST_JSON` levels, has a key twice in one object,
-        or holds half a character (an unpaired surrogate), which cannot be written anywhere.
+    Raises InputError if it is not JSON, nests deeper than `DEEPEST_JSON` levels, has a key twice in
+    one object, or holds half a character (an unpaired surrogate), which cannot be written anywhere.
 
     Examples
     --------
@@ -224,7 +169,7 @@ def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of JSON; of two equal keys the parser would keep the last."""
+    # Of two equal keys the parser would keep the last.
     made = dict(pairs)
     if len(made) < len(pairs):
         raise ValueError(f"the key {repeated_name([key for key, _ in pairs])!r} stands twice")
@@ -232,38 +177,22 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _depth_exceeds(value: Any, most: int) -> bool:
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return most <= 0 or any(_depth_exceeds(one, most - 1) for one in inner)
 
 
 @contextmanager
 def guarded(what: str | Path, advice: str = "") -> Iterator[None]:
     """Turn any failure of a foreign parser inside the block into one `InputError`.
 
-    Keep the block to calls of the parser: an error of our own code would be reported as damage.
+    Messages name the file, `what`, and end with `advice`, such as ``"write the file again"``. Keep
+    the block to calls of the parser: an error of our own code would be reported as damage.
 
-    Parameters
-    ----------
-    what : str or Path
-        The file, as messages name it.
-    advice : str
-        What to do about it, such as ``"write the file again"``.
-
-    Raises
-    ------
-    InputError
-        If the block raises anything but `InputError`, including `MemoryError` (a header that
-        claims a huge array), `RecursionError` (deep nesting), and the panic of a parser in Rust,
-        which is no `Exception`.
+    Failures include `MemoryError` (a header that claims a huge array), `RecursionError` (deep
+    nesting), and the panic of a parser in Rust, which is no `Exception`. An `InputError` passes
+    unchanged.
 
     Examples
     --------
@@ -327,9 +256,9 @@ def redacted(words: str) -> str:
     >>> redacted("zip://s::https://host/run.zip?sig=abc%3D&v=2")
     'zip://s::https://host/run.zip?sig=***&v=***'
     """
-    return _ADDRESS.sub(_hidden, words)
 
+    def hidden(address: re.Match[str]) -> str:
+        anonymous = _USER.sub(f"{HIDDEN}@", address[0])
+        return _QUERY.sub(lambda query: _VALUE.sub(rf"\1{HIDDEN}", query[0]), anonymous)
 
-def _hidden(address: re.Match[str]) -> str:
-    anonymous = _USER.sub(f"{HIDDEN}@", address[0])
-    return _QUERY.sub(lambda query: _VALUE.sub(rf"\1{HIDDEN}", query[0]), anonymous)
+    return _ADDRESS.sub(hidden, words)

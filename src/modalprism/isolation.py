@@ -1,8 +1,7 @@
 """Programs that read a foreign file in a process of their own.
 
 Libraries in C can crash on a damaged file, or loop for ever. A module that calls one runs as a
-child: `start` runs it, and the module calls `limit_memory` and `alive`. A child ends itself when a
-step takes longer than `PATIENCE`, and no other process is harmed.
+child, which calls `limit_memory` and `alive`, and ends itself when a step exceeds `PATIENCE`.
 """
 
 from __future__ import annotations
@@ -26,12 +25,7 @@ _LIBRARIES: Final = 2**32
 def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     """Run a module in a child process, with pipes to and from it.
 
-    Parameters
-    ----------
-    module : str
-        Its full name. Its last argument is `PATIENCE`.
-    *arguments : str
-        Its first arguments.
+    `PATIENCE` is added to its arguments as the last one.
     """
     # The child finds packages where this process does.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

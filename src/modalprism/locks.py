@@ -1,7 +1,6 @@
-"""One process at a time writes into a folder.
+"""Lock of a folder: one process at a time writes into it.
 
-The operating system holds the lock and releases it when the process ends, however it ends. So a
-lock of a dead process is taken over without a check, and nothing has to be deleted by hand.
+The operating system releases the lock when the process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,16 +25,8 @@ _LONGEST_HOLDER: Final = 200
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold a folder for this process while the block runs; the folder is made if it is missing.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Raises
-    ------
-    InputError
-        If another process, or another thread of this one, holds it.
-    OSError
-        If the folder cannot be written.
+    Raises InputError if another process, or another thread of this one, holds it; OSError if the
+    folder cannot be written.
 
     Examples
     --------
@@ -52,21 +43,16 @@ def exclusive(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
+        holder = ""
+        with suppress(OSError):  # Windows does not let others read a locked file
+            holder = path.read_bytes()[:_LONGEST_HOLDER].decode("utf-8", "replace")
+        holder = "".join(filter(str.isprintable, holder)) or "of unknown number"
         raise InputError(
-            f"another process ({_holder(path)}) writes into {folder}; wait until it ends, or "
-            "choose another folder"
+            f"another process ({holder}) writes into {folder}; wait until it ends, or choose "
+            "another folder"
         ) from error
     try:
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
         yield
     finally:
         lock.release()
-
-
-def _holder(path: Path) -> str:
-    """Return who holds a lock, in words; Windows does not let others read a locked file."""
-    try:
-        words = path.read_bytes()[:_LONGEST_HOLDER].decode("utf-8", "replace")
-    except OSError:
-        words = ""
-    return "".join(c for c in words if c.isprintable()) or "of unknown number"

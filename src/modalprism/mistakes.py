@@ -14,7 +14,7 @@ from modalprism.yaml_files import Place, YamlFile
 _A_LIST: Final = "give a list, such as [a, b]"
 _KEYS: Final = "give keys with their values, such as {{key: value}}"
 _WHOLE: Final = "give a whole number"
-_WANTED: Final = {
+_EXPECTED: Final = {
     "tuple_type": _A_LIST,
     "list_type": _A_LIST,
     "too_short": "give a list of at least {min_length}",
@@ -39,14 +39,7 @@ _TYPE: Final = re.compile(r"(?:constrained-)?(?:int|str|float|bool)|\w+\[.*\]")
 
 
 def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
-    """Return where a study is wrong first, and how.
-
-    Parameters
-    ----------
-    error : ValidationError
-    file : YamlFile, optional
-        Where the study was read from; the sentence then begins with the file and the line.
-    """
+    """Return where a study is wrong first, and how; with `file`, by name of the file and line."""
     first, *others = map(_innermost, error.errors())
     place = _place(first)
     # The words that a union takes beside a number.
@@ -56,9 +49,9 @@ def first_mistake(error: ValidationError, file: YamlFile | None = None) -> str:
     if file is None:
         return f"{_dotted(place) or 'the study'}: {words}"
     # Pydantic adds the kinds of unions, which the file does not hold.
-    known = file.nearest(place)
+    nearest = file.nearest(place)
     missing_key = first["type"] == "missing" and isinstance(place[-1], str)
-    where = _dotted((*known, place[-1]) if missing_key else known)
+    where = _dotted((*nearest, place[-1]) if missing_key else nearest)
     return f"{file.name}, line {file.line_of(place)}: {where or 'the study'}: {words}"
 
 
@@ -90,22 +83,20 @@ def _words_of(mistake: ErrorDetails, file: YamlFile | None, also: str) -> str:
     if kind == "missing":
         last = mistake["loc"][-1]
         return f"entry {last + 1} is missing" if isinstance(last, int) else "this key is missing"
-    if file and (advice := _advice(mistake, file)):
-        return advice
-    if kind in _WANTED:
-        known = _quoted_in(context.get("expected", ""))
-        hint = suggestion(given, known) if isinstance(given, str) else ""
-        return f"{_WANTED[kind].format_map(context)}{also}, not {_shown(given)}{hint}"
+    if file:  # YAML may not read a word as one: it is put in quotes
+        word = kind in {"string_type", "literal_error"}
+        if kind == "truth_value":
+            advice = file.quotes_for(_place(mistake), {"bool"})
+        else:
+            scalar = not isinstance(given, str | list | dict)
+            advice = file.quotes_for(mistake["loc"]) if word and scalar else ""
+        if advice:
+            return advice
+    if kind in _EXPECTED:
+        choices = re.findall(r"'([^']*)'", context.get("expected", ""))
+        hint = suggestion(given, choices) if isinstance(given, str) else ""
+        return f"{_EXPECTED[kind].format_map(context)}{also}, not {_shown(given)}{hint}"
     return words
-
-
-def _advice(mistake: ErrorDetails, file: YamlFile) -> str:
-    """Return the advice to quote a value that YAML does not read as the word that is wanted."""
-    if mistake["type"] == "truth_value":
-        return file.quotes_for(_place(mistake), {"bool"})
-    wanted = mistake["type"] in {"string_type", "literal_error"}
-    scalar = not isinstance(mistake["input"], str | list | dict)
-    return file.quotes_for(mistake["loc"]) if wanted and scalar else ""
 
 
 def _shown(given: object) -> str:
@@ -115,7 +106,3 @@ def _shown(given: object) -> str:
     if isinstance(given, dict):
         return f"the keys {', '.join(map(str, given))}" if given else "an empty mapping"
     return "nothing" if given is None else f"{given!r:.60}"
-
-
-def _quoted_in(words: str) -> list[str]:
-    return re.findall(r"'([^']*)'", words)

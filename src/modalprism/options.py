@@ -57,10 +57,12 @@ class Options(BaseModel, metaclass=_Checked):
     def _strict(cls, content: Any) -> Any:
         for key, value in content.items() if isinstance(content, Mapping) else ():
             if key not in cls.model_fields:
-                raise _mistake("unknown_key", key, f"there is no such key{_hint(key, cls)}")
+                keys = cls.model_fields
+                hint = suggestion(str(key), keys) or f"; the keys are {', '.join(keys)}"
+                raise _mistake("unknown_key", key, f"there is no such key{hint}")
             items = value if isinstance(value, list | tuple) else [value]
-            wanted = cls.model_fields[key].annotation is bool
-            if not wanted and any(isinstance(item, bool) for item in items):
+            expects_bool = cls.model_fields[key].annotation is bool
+            if not expects_bool and any(isinstance(item, bool) for item in items):
                 raise _mistake("truth_value", key, "a truth value is no number and no word")
         return content
 
@@ -75,11 +77,11 @@ def each_once(values: _Values) -> _Values:
 def name_in(registry: Registry[Any]) -> AfterValidator:
     """Return what refuses a name that a registry lacks, or whose object has no version."""
 
-    def known(name: str) -> str:
+    def check(name: str) -> str:
         registry.version(name)
         return name
 
-    return AfterValidator(known)
+    return AfterValidator(check)
 
 
 def documented(options: type[Options]) -> Callable[[_Function], _Function]:
@@ -117,11 +119,6 @@ def _kind(annotation: Any) -> str:
     if origin is tuple:
         return f"sequence of {_kind(arguments[0])}"
     return re.sub(r"^type$", "class", getattr(origin or annotation, "__name__", str(annotation)))
-
-
-def _hint(key: Any, options: type[Options]) -> str:
-    known = options.model_fields
-    return suggestion(str(key), known) or f"; the keys are {', '.join(known)}"
 
 
 def _mistake(kind: str, key: Any, words: str) -> PydanticCustomError:

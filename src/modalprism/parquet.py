@@ -1,7 +1,6 @@
 """Tables as the content of parquet files, and back.
 
-pyarrow is given contents and no paths: it would read a relative path that begins with ``~`` in the
-home folder, and take ``s3:/x`` for an address.
+pyarrow is given contents and no paths: it would expand ``~``, and take ``s3:/x`` for an address.
 """
 
 from __future__ import annotations
@@ -31,10 +30,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def read_parquet(path: Path) -> pa.Table:
     """Read a parquet file of a run.
 
-    Raises
-    ------
-    InputError
-        If it is damaged.
+    Raises InputError if it is damaged.
     """
     with guarded(path, "if it is damaged, run the study again"):
         return parquet_table(require_file(path).read_bytes(), path)

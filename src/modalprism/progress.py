@@ -1,7 +1,6 @@
-"""Progress of long work: what a caller asks for, and how the library reports it.
+"""Progress of long work.
 
-Public functions take ``progress``, which `tracking` turns into a `Track`. Code inside passes the
-`Track` on, and walks every loop that may take more than two seconds through it.
+Public functions take ``progress``, which `tracking` turns into a `Track` for the code inside.
 """
 
 from __future__ import annotations
@@ -51,26 +50,15 @@ class Track(Protocol):
         """Yield from `sequence`, which has `total` items, under the words `description`."""
 
 
-class Announce(Protocol):
-    """Tell people what is about to happen."""
-
-    def __call__(self, words: str) -> None:
-        """Show a line."""
+Announce: TypeAlias = Callable[[str], None]
+"""Show a line about what is about to happen."""
 
 
 @contextmanager
 def tracking(progress: Progress) -> Iterator[Track]:
-    """Return what reports progress as the caller of a public function asks for it.
+    """Yield what reports progress as ``progress`` of a public function asks for it (`Progress`).
 
-    Parameters
-    ----------
-    progress : bool or callable
-        See `Progress`.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
+    Raises InputError if it is neither a truth value nor callable.
 
     Examples
     --------
@@ -129,11 +117,8 @@ def forwarding(track: Track) -> Callable[[ProgressEvent], None]:
     return report
 
 
-class Step(Protocol):
-    """Report that one more step is finished."""
-
-    def __call__(self) -> None:
-        """Report it; threads may."""
+Step: TypeAlias = Callable[[], None]
+"""Report that one more step is finished; threads may."""
 
 
 def no_step() -> None:
@@ -166,12 +151,7 @@ def counted_steps(track: Track, total: int, description: str) -> Iterator[Step]:
 
 
 def unheard(words: str) -> None:
-    """Show no line.
-
-    Examples
-    --------
-    >>> unheard("two hours of work begin")
-    """
+    """Show no line."""
 
 
 def silent(sequence: Iterable[T], *, total: int, description: str) -> Iterable[T]:  # noqa: ARG001

@@ -58,10 +58,8 @@ mean 'counter'?
     def __getitem__(self, name: str) -> Entry:
         """Return the object of a name.
 
-        Raises
-        ------
-        InputError
-            If there is no object of that name, or a package that registers it cannot be imported.
+        Raises InputError if there is no object of that name, or a package that registers it cannot
+        be imported.
         """
         entry = self._builtin.get(name)
         if isinstance(entry, str):
@@ -69,10 +67,18 @@ mean 'counter'?
         if entry is not None:
             return cast("Entry", entry)
         for registered in entry_points(group=self.group, name=name):
-            return self._loaded(registered)
-        known = self.names()
-        choice = ", ".join(map(repr, known))
-        hint = suggestion(str(name), known)
+            try:
+                return cast("Entry", registered.load())
+            except (ImportError, AttributeError) as error:
+                package = registered.dist.name if registered.dist else registered.module
+                raise InputError(
+                    f"the {self.kind} {name!r} of the package {package} cannot be imported:"
+                    f" {reason_of(error)}; repair or remove that package",
+                    parameter=self.kind,
+                ) from error
+        names = self.names()
+        choice = ", ".join(map(repr, names))
+        hint = suggestion(str(name), names)
         raise InputError(
             f"there is no {self.kind} {name!r}: choose one of {choice}{hint}", parameter=self.kind
         )
@@ -80,10 +86,7 @@ mean 'counter'?
     def version(self, name: str) -> int:
         """Return the number of the version of an object's results: its attribute ``version``.
 
-        Raises
-        ------
-        InputError
-            If there is no object of that name, or it has no version.
+        Raises InputError if there is no object of that name, or it has no version.
 
         Examples
         --------
@@ -99,15 +102,3 @@ are known: give it version = 1, and raise the number when its results change
                 "give it version = 1, and raise the number when its results change"
             )
         return version
-
-    def _loaded(self, registered: EntryPoint) -> Entry:
-        """Import the object that another package registers."""
-        try:
-            return cast("Entry", registered.load())
-        except (ImportError, AttributeError) as error:
-            package = registered.dist.name if registered.dist else registered.module
-            raise InputError(
-                f"the {self.kind} {registered.name!r} of the package {package} cannot be imported:"
-                f" {reason_of(error)}; repair or remove that package",
-                parameter=self.kind,
-            ) from error

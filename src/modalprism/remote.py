@@ -1,21 +1,8 @@
 """Copies of files and folders that stand elsewhere, at any address that fsspec knows.
 
-``s3://bucket/run/store`` has a copy in the cache folder. Whenever the address is opened, the caller
-chooses which of its files are copied now and which when they are first asked for. Files are copied
-whole: arrays are mapped from disk, and each is read by itself, so that a stream would ask the
-storage again for every array, process and run.
-
-Names of files come from the other side. A listing with a name that leads out of its folder is
-refused before anything is written, and nothing is written through a symbolic link below the cache
-folder (`modalprism.files`). What is copied must fit on the disk.
-
-fsspec's own ``filecache`` does not carry this. It writes a file in place, so that another process
-reads half of it, or loses what it has mapped. It names files by a hash in one flat folder, but the
-ending tells the format, and a zarr store is a tree. Its check for changes never finds one on a web
-server, and always finds one in an archive.
-
-A file that is written goes to the address first, whole, and only then counts here. The writer says
-whether a copy stays, so that a capture may be larger than the disk of this machine.
+Whenever an address is opened, the caller chooses which files are copied into the cache folder now
+and which when they are first read. Files are copied whole, since arrays are mapped from disk.
+fsspec's own ``filecache`` writes in place, flattens folders, and misses changes on web servers.
 """
 
 from __future__ import annotations
@@ -81,21 +68,12 @@ def is_address(place: str | Path) -> bool:
 
 
 def brought(place: str | Path, choose: Choose) -> Path:
-    """Return where a place stands on this machine; an address is looked at, and copied.
+    """Return where a place stands on this machine; files of an address are copied.
 
-    Parameters
-    ----------
-    place : str or Path
-        A path is returned as it is, and so is that of a ``file:`` address, which is absolute. A
-        single file is copied whole.
-    choose : callable
-        Chooses the files of a folder.
-
-    Raises
-    ------
-    InputError
-        If the address cannot be reached, its package is missing, it lists a name that cannot be
-        copied, or the disk has no room.
+    A path is returned as it is, and so is that of a ``file:`` address, which is absolute. A single
+    file is copied whole; `choose` chooses the files of a folder. Raises InputError if the address
+    cannot be reached, its package is missing, it lists a name that cannot be copied, or the disk
+    has no room.
 
     Examples
     --------
@@ -105,7 +83,18 @@ def brought(place: str | Path, choose: Choose) -> Path:
     '/data/my store'
     """
     if isinstance(place, str) and (here := _HERE.match(place)) and "::" not in place:
-        return _path_of(place, here["machine"] or "", here["path"] or "")
+        if (here["machine"] or "").lower() not in ("", "localhost"):
+            raise InputError(
+                f"{place!r} names a file of the machine {here['machine']!r}; give file:// and an "
+                "absolute path (file:///…), or the path alone"
+            )
+        if not here["path"]:
+            raise InputError(
+                f"{place!r} holds no absolute path; give file:// and one (file:///…), or the path "
+                "alone"
+            )
+        literal, decoded = Path(here["path"]), Path(unquote(here["path"]))
+        return decoded if decoded != literal and not literal.exists() else literal
     if is_address(place):
         return _Copy.of(str(place)).brought(choose)
     if _CUT_SHORT.match(str(place)):
@@ -116,28 +105,10 @@ def brought(place: str | Path, choose: Choose) -> Path:
     return Path(place)
 
 
-def _path_of(place: str, machine: str, path: str) -> Path:
-    """Return the path of a ``file:`` address of this machine."""
-    if machine.lower() not in ("", "localhost"):
-        raise InputError(
-            f"{place!r} names a file of the machine {machine!r}; give file:// and an absolute path "
-            f"(file:///…), or the path alone"
-        )
-    if not path:
-        raise InputError(
-            f"{place!r} holds no absolute path; give file:// and one (file:///…), or the path alone"
-        )
-    literal, decoded = Path(path), Path(unquote(path))
-    return decoded if decoded != literal and not literal.exists() else literal
-
-
 def present(path: Path) -> Path:
     """Return a path, once its file is here: one of a copy is fetched if it is missing.
 
-    Raises
-    ------
-    InputError
-        If it cannot be fetched.
+    Raises InputError if it cannot be fetched.
     """
     if not path.exists() and (copy := _Copy.around(path)) is not None:
         copy.fetch(path)
@@ -153,17 +124,8 @@ def shown(path: Path) -> str:
 def write_through(path: Path, content: bytes | str, *, keep: bool = True) -> None:
     """Write a file whole, as `write_whole` does; one of a copy is written at its address.
 
-    Parameters
-    ----------
-    path : Path
-    content : bytes or str
-    keep : bool
-        Whether a file that is written at an address stays here, too.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; it names the file or address, and nothing is left behind.
+    It stays here, too, if `keep` is true. Raises OSError, naming the file or address, if it cannot
+    be written; nothing is left behind.
     """
     copy = _Copy.around(path)
     if copy is None:
@@ -174,14 +136,7 @@ def write_through(path: Path, content: bytes | str, *, keep: bool = True) -> Non
 
 @dataclass(frozen=True)
 class _Copy:
-    """An address, and the folder of the cache in which its copy stands.
-
-    Attributes
-    ----------
-    address : str
-    key : str
-        Name of the folder. It holds the copy, the address, and what was known of the files.
-    """
+    """An address, and the folder `key` of the cache with its copy and the stamps of its files."""
 
     address: str
     key: str
@@ -234,7 +189,13 @@ class _Copy:
         return redacted("::".join([joined(head, self.name_of(file)), *chained]))
 
     def brought(self, choose: Choose) -> Path:
-        """Bring what is chosen, or the only file, up to date, and return where it stands."""
+        """Return where a place stands on this machine; files of an address are copied.
+
+        A path is returned as it is, and so is that of a ``file:`` address, which is absolute. A
+        single file is copied whole; `choose` chooses the files of a folder. Raises InputError if
+        the address cannot be reached, its package is missing, it lists a name that cannot be
+        copied, or the disk has no room.
+        """
         system, path = opened(self.address)
         with guarded(redacted(self.address), ADVICE):
             found = files_at(system, path)
@@ -262,14 +223,14 @@ class _Copy:
             raise InputError(f"{redacted(self.address)}: {error}; nothing was copied") from error
 
     def _update(self, system: Any, path: str, now: Mapping[str, Info], later: Names) -> None:
-        """Fetch what is new or another, and remove what is there no longer."""
+        """Fetch files that are new or changed, and remove those that no longer exist."""
         stamps = self.folder / _STAMPS
-        known = json.loads(stamps.read_text("utf-8")) if stamps.is_file() else {}
+        copied = json.loads(stamps.read_text("utf-8")) if stamps.is_file() else {}
         files = {name: self.file(name) for name in now}
         stale = {
             name: info
             for name, info in now.items()
-            if known.get(name) != [stamp_of(info), _identity(files[name])] or not stamp_of(info)
+            if copied.get(name) != [stamp_of(info), _identity(files[name])] or not stamp_of(info)
         }
         with self._fetched(system, path, stale) as fetched:
             outdated = self._removed({*now, *later})
@@ -278,13 +239,13 @@ class _Copy:
                 if here and filecmp.cmp(partial, files[name], shallow=False):
                     continue
                 outdated = outdated or here
-            # Where anything is another, so may be what was fetched later.
+            # Where anything changed, so may have what was fetched later.
             for name in later if outdated else ():
                 self.file(name).unlink(missing_ok=True)
             for name, partial in fetched.items():
-                known[name] = [stamp_of(now[name]), _identity(partial)]
+                copied[name] = [stamp_of(now[name]), _identity(partial)]
                 _move(partial, files[name])
-        write_whole(stamps, dumps({name: known[name] for name in now}))
+        write_whole(stamps, dumps({name: copied[name] for name in now}))
 
     def _removed(self, kept: Container[str]) -> bool:
         """Remove what is not kept, and tell whether there was any."""
@@ -301,9 +262,9 @@ class _Copy:
     ) -> Iterator[dict[str, Path]]:
         """Copy files into a folder beside the copy that goes away again, under numbers."""
         room = int(shutil.disk_usage(self.folder).free * _FILLED)
-        wanted = sum(max(int(info.get("size") or 0), 0) + _BLOCK for info in infos.values())
-        if wanted > room:
-            raise self._too_large(f"would take {wanted / 1e9:,.1f} GB", room)
+        needed = sum(max(int(info.get("size") or 0), 0) + _BLOCK for info in infos.values())
+        if needed > room:
+            raise self._too_large(f"would take {needed / 1e9:,.1f} GB", room)
         with tempfile.TemporaryDirectory(prefix="fetching-", dir=self.folder) as scratch:
             fetched = {name: Path(scratch, str(number)) for number, name in enumerate(infos)}
             if fetched:
@@ -349,15 +310,15 @@ class _Copy:
         try:
             with guarded(redacted(self.address)):
                 system, path = opened(self.address)
-                wanted = joined(path, name)
+                target = joined(path, name)
                 protocols = system.protocol
                 names = {protocols} if isinstance(protocols, str) else set(protocols)
-                beside = wanted if names & _WHOLE else f"{wanted}.partial"
-                if beside != wanted:
-                    system.makedirs(wanted.rpartition("/")[0], exist_ok=True)
-                system.pipe_file(beside, content)
-                if beside != wanted:
-                    system.mv(beside, wanted)
+                if names & _WHOLE:
+                    system.pipe_file(target, content)
+                else:
+                    system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                    system.pipe_file(f"{target}.partial", content)
+                    system.mv(f"{target}.partial", target)
         except InputError as error:
             if error.__cause__ is None:
                 raise

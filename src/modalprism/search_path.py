@@ -1,7 +1,6 @@
 """Keep the working folder out of the search path for modules.
 
-Worker processes start by ``python -m`` and ``python -c``, and Python then looks for modules in the
-working folder first. A file ``joblib.py`` beside a study that somebody else wrote would run.
+A file ``joblib.py`` beside a study that somebody else wrote would run in worker processes.
 """
 
 from __future__ import annotations

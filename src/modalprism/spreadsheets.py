@@ -24,12 +24,12 @@ def csv_of(table: pd.DataFrame) -> str:
     '=1+1,-0.5
     a-b,1.0
     """
-    plain = table.copy(deep=False)
+
+    def plain(cell: object) -> object:
+        return _FORMULA.sub("'", cell) if isinstance(cell, str) else cell
+
+    table = table.copy(deep=False)
     for name in table:
         if not pd.api.types.is_numeric_dtype(table[name]):
-            plain[name] = table[name].map(_plain, na_action="ignore")
-    return plain.to_csv(index=False, lineterminator="\n")
-
-
-def _plain(cell: object) -> object:
-    return _FORMULA.sub("'", cell) if isinstance(cell, str) else cell
+            table[name] = table[name].map(plain, na_action="ignore")
+    return table.to_csv(index=False, lineterminator="\n")

@@ -17,14 +17,10 @@ import numpy as np
 def dumps(
     content: Any, *, indent: int | None = None, sort_keys: bool = False, ensure_ascii: bool = True
 ) -> str:
-    """Return content as strict JSON.
+    """Return content as strict JSON; NaN and infinities become null.
 
-    Parameters
-    ----------
-    content : Any
-        What `json.dumps` takes, and numpy's scalars and arrays. NaN and infinities become null.
-    indent, sort_keys, ensure_ascii
-        As in `json.dumps`.
+    `content` is what `json.dumps` takes, and numpy's scalars and arrays; the options are those of
+    `json.dumps`.
 
     Examples
     --------
@@ -46,12 +42,9 @@ def _strict(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        # A key becomes text as in `json.dumps`, which would write NaN.
-        return {_strict_key(key): _strict(item) for key, item in value.items()}
+        # A key that is NaN becomes null, too.
+        keys = (_strict(key) if isinstance(key, float) else key for key in value)
+        return dict(zip(keys, map(_strict, value.values()), strict=True))
     if isinstance(value, list | tuple):
         return [_strict(item) for item in value]
     return value
-
-
-def _strict_key(key: Any) -> Any:
-    return None if isinstance(key, float) and not math.isfinite(key) else key

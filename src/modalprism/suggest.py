@@ -11,23 +11,11 @@ _MOST_NAMES: Final = 1000
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error message that names the most similar known name.
+    """Return the end of an error message that names the known name most similar to a given one.
 
     Case and surrounding spaces are ignored. Names of more than 100 characters, and known names
-    beyond the first 1,000, are compared for equality only: the similarity of long texts is slow
-    to compute and of no use in a message.
-
-    Parameters
-    ----------
-    name : str
-        What the user wrote.
-    known : iterable of str
-        The names that exist.
-
-    Returns
-    -------
-    str
-        ``"; did you mean 'x'?"``, or an empty string where no known name is similar.
+    beyond the first 1,000, are compared for equality only, since similarity of long texts is slow
+    to compute. The result is empty where no known name is similar.
 
     Examples
     --------
@@ -40,14 +28,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """
     folded: dict[str, str] = {}
     for one in known:
-        folded.setdefault(_folded(one), one)
-    wanted = _folded(name)
-    if wanted in folded:
-        return f"; did you mean {folded[wanted]!r}?"
-    if len(wanted) > _LONGEST_NAME:
+        folded.setdefault(one.strip().casefold(), one)
+    given = name.strip().casefold()
+    if given in folded:
+        return f"; did you mean {folded[given]!r}?"
+    if len(given) > _LONGEST_NAME:
         return ""
     compared = [one for one in folded if len(one) <= _LONGEST_NAME][:_MOST_NAMES]
-    close = difflib.get_close_matches(wanted, compared, n=1)
+    close = difflib.get_close_matches(given, compared, n=1)
     return f"; did you mean {folded[close[0]]!r}?" if close else ""
 
 
@@ -83,7 +71,3 @@ def separator_hint(columns: Sequence[str]) -> str:
         f"; its first line seems to be separated by {marks[0]!r}: save it with commas as .csv, or "
         "tabs as .tsv"
     )
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()

@@ -1,9 +1,7 @@
 """Strict reader for YAML files that people write.
 
-YAML 1.1 turns unquoted words into other things: ``no`` becomes a truth value, ``010`` the number 8,
-``12:30`` the number 750. This reader refuses what is ambiguous, keeps every key as the word that is
-written, and knows the line of each value, so that messages can name it. Tags, several documents,
-deep nesting and aliases that multiply are refused before anything is built from them.
+YAML 1.1 reads ``no`` as a truth value, ``010`` as 8 and ``12:30`` as 750. This reader refuses what
+is ambiguous, and tags, several documents, deep nesting and aliases that multiply.
 """
 
 from __future__ import annotations
@@ -90,12 +88,7 @@ class YamlFile:
     def quotes_for(self, place: Sequence[str | int], kinds: Container[str] = _KINDS) -> str:
         """Return the advice to put an unquoted value in quotes; empty where there is none.
 
-        Parameters
-        ----------
-        place : sequence of str and int
-            Of the value, or of what holds it.
-        kinds : container of str
-            What YAML reads the value as: ``bool``, ``int``, ``float`` or ``null``.
+        `place` is that of the value, or of what holds it; `kinds` is what YAML reads the value as.
 
         Examples
         --------
@@ -113,11 +106,8 @@ class YamlFile:
 def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, is not a regular file of UTF-8 text, is larger than 1 MiB, is not
-        valid YAML, or holds what this reader refuses. The message names the line.
+    Raises InputError if the file is missing, is not a regular file of UTF-8 text, is larger than 1
+    MiB, is not valid YAML, or holds what this reader refuses. The message names the line.
     """
     with guarded(path), require_file(path).open("rb") as file:
         content = file.read(_LARGEST + 1)
@@ -125,18 +115,7 @@ def read_yaml(path: Path) -> YamlFile:
 
 
 def parse_yaml(content: bytes, name: str) -> YamlFile:
-    r"""Parse the bytes of a YAML file.
-
-    Parameters
-    ----------
-    content : bytes
-    name : str
-        The file, as messages name it.
-
-    Raises
-    ------
-    InputError
-        See `read_yaml`.
+    r"""Parse the bytes of a YAML file that messages call `name`; raises InputError as `read_yaml`.
 
     Examples
     --------
@@ -180,10 +159,7 @@ def yaml_text(content: Any) -> str:
 def quoted(text: str) -> str:
     r"""Return text in double quotes on one line, as YAML that is read back exactly.
 
-    Raises
-    ------
-    InputError
-        If it is no text: the name of a file that is not Unicode, or holds NUL.
+    Raises InputError if it is no text: the name of a file that is not Unicode, or holds NUL.
 
     Examples
     --------

@@ -149,9 +149,9 @@ def test_splits_are_told_by_the_names_of_files_or_folders(write, tmp_path):
         assert words(folder, "test") == ["test"]
     assert words("parts") == ["a", "b"]
     for folder in ("numbered", "plain", "folders"):
-        with pytest.raises(InputError, match="has several splits; choose from test, train"):
+        with pytest.raises(InputError, match="has several splits; choose split from test, train"):
             words(folder)
-    with pytest.raises(InputError, match="no split 'dev'; choose from test, train"):
+    with pytest.raises(InputError, match="no split 'dev'; choose split from test, train"):
         words("plain", "dev")
     with pytest.raises(InputError, match="no split 'dev'; choose from its files"):
         words("parts", "dev")

@@ -1,8 +1,7 @@
 """Base class of adapters: the four things that capture needs to know of a family of models.
 
-An adapter knows four things: how a batch of examples is prepared, at which places of the network
-states stand (`Site`), which positions there belong to which modality (spans), and what the answer
-is. All else, hooks, pooling, batches, the store, is the same for every family.
+How a batch of examples is prepared, where in the network states stand (`Site`), which positions
+belong to which modality (spans), and what the answer is.
 """
 
 from __future__ import annotations
@@ -66,10 +65,7 @@ class Site:
     def state_of(self, given: Any) -> Tensor:
         """Return the state among the inputs or outputs of the module.
 
-        Raises
-        ------
-        TypeError
-            If there is no tensor.
+        Raises TypeError if there is no tensor.
         """
         if isinstance(self.part, str) and hasattr(given, self.part):
             given = getattr(given, self.part)
@@ -83,6 +79,29 @@ class Site:
                 f"tensor: name its part {self.part!r} otherwise"
             )
         return given
+
+
+def stream(
+    modules: Sequence[str], modalities: tuple[str, ...], *, final: str = "", attention: str = ""
+) -> tuple[Site, ...]:
+    """Return the sites of a stream of layers: the input of the first, and the outputs of all.
+
+    `final` is the module that is read in place of the last layer, such as a final norm; `attention`
+    is the name of the self-attention within a layer.
+
+    Examples
+    --------
+    >>> [site.module for site in stream(["layers.0", "layers.1"], ("text",), final="norm")]
+    ['layers.0', 'layers.0', 'norm']
+    """
+    outputs = (*modules[:-1], final or modules[-1])
+    return (
+        Site(BEFORE_FUSION, modules[0], modalities, reads="input"),
+        *(
+            Site(layer, output, modalities, attention=attention and f"{module}.{attention}")
+            for layer, (module, output) in enumerate(zip(modules, outputs, strict=True), start=1)
+        ),
+    )
 
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
@@ -110,8 +129,8 @@ class Adapter(ABC):
     Attributes
     ----------
     modalities : (str, str)
-    auto_class : str
-        The class of ``transformers`` that loads the family from a folder or a hub id.
+    auto_class, processor_class : str
+        The classes of ``transformers`` that load the family from a folder or a hub id.
     fusion : str
         In words: which states are of one modality alone, and where the two meet.
     fused : {"spans", "last", "none"}
@@ -121,6 +140,7 @@ class Adapter(ABC):
 
     modalities: ClassVar[tuple[str, str]] = ("image", "text")
     auto_class: ClassVar[str]
+    processor_class: ClassVar[str] = "AutoProcessor"
     fusion: ClassVar[str]
     fused: ClassVar[Literal["spans", "last", "none"]] = "spans"
 
@@ -135,7 +155,7 @@ class Adapter(ABC):
 
         A family whose own processor needs more than it gives (torchvision, for one) overrides this.
         """
-        return library.AutoProcessor.from_pretrained(model, **options)
+        return getattr(library, cls.processor_class).from_pretrained(model, **options)
 
     @property
     def tokenizer(self) -> Any:
@@ -161,10 +181,8 @@ class Adapter(ABC):
         """
         tokenizer = self.tokenizer
         unknown = getattr(tokenizer, "unk_token_id", None)
-        if unknown is None or unknown == getattr(
-            tokenizer, "eos_token_id", None
-        ):  # it knows every byte
-            return []
+        if unknown is None or unknown == getattr(tokenizer, "eos_token_id", None):
+            return []  # it knows every byte
         pairs = zip(self.candidates, self.candidate_tokens(), strict=False)
         return [candidate for candidate, ids in pairs if unknown in ids]
 

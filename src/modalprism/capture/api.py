@@ -132,15 +132,26 @@ def capture(
     own = model.candidates if isinstance(model, ModuleAdapter) else ()
     labels = Labels.of(config.candidates or own)
     if isinstance(examples, list | tuple):  # now, and not when all has been captured
-        _refuse_unmatched((one.label for one in _examples(examples, labels)), labels)
+        found = [one.label for one in _examples(examples, labels) if one.label is not None]
+        if (
+            labels.candidates
+            and found
+            and unmatched(found, labels.candidates).total() == len(found)
+        ):
+            raise InputError(no_match(found, labels.candidates))
     make_folder(out)
     with (
         tracking(progress) as track,
         _capturer(spec, config, engine, track) as capture_into,
         exclusive(out),
     ):
-        capture_into(_given(examples, labels), out, config, total, {})
-        _say_notices(out, labels)
+        opened = isinstance(examples, CountedExamples)  # unchanged, a worker can open it
+        capture_into(examples if opened else _examples(examples, labels), out, config, total, {})
+        notices = read_notices(out)
+        for sentence in notices.sentences():
+            _LOG.warning("%s: %s", out.name, sentence)
+        if labels.candidates and notices.labels and notices.labels_unmatched == notices.labels:
+            raise InputError(no_match(notices.commonest_unmatched, labels.candidates))
         if redrawn:
             if "answer" not in EmbeddingStore.open(out).names:
                 raise InputError(
@@ -183,28 +194,12 @@ def _capturer(
     metadata = spec.metadata(adapter)
 
     def capture_here(
-        examples: Iterable[Example],
-        out: Path,
-        how: RunConfig,
-        total: int,
-        more: Mapping[str, Any],
+        examples: Iterable[Example], out: Path, how: RunConfig, total: int, more: Mapping[str, Any]
     ) -> None:
-        run_capture(
-            adapter,
-            examples,
-            out,
-            metadata={**metadata, **more},
-            config=how,
-            total=total,
-            track=track,
-        )
+        words = {**metadata, **more}
+        run_capture(adapter, examples, out, metadata=words, config=how, total=total, track=track)
 
     yield capture_here
-
-
-def _given(examples: Iterable[Example | Mapping[str, Any]], labels: Labels) -> Iterable[Example]:
-    """Return a dataset unchanged, so that a worker can open it; check other examples."""
-    return examples if isinstance(examples, CountedExamples) else _examples(examples, labels)
 
 
 def _examples(given: Iterable[Example | Mapping[str, Any]], labels: Labels) -> Iterator[Example]:
@@ -230,19 +225,3 @@ def _example(value: Example | Mapping[str, Any], place: int, labels: Labels) -> 
         )
     except InputError as error:
         raise InputError(f"the example {identity!r}: {error}") from error
-
-
-def _refuse_unmatched(found: Iterable[int | str | None], labels: Labels) -> None:
-    """Refuse labels none of which is a candidate."""
-    said = [label for label in found if label is not None]
-    if labels.candidates and said and unmatched(said, labels.candidates).total() == len(said):
-        raise InputError(no_match(said, labels.candidates))
-
-
-def _say_notices(out: Path, labels: Labels) -> None:
-    """Log the notices of a finished store."""
-    notices = read_notices(out)
-    for sentence in notices.sentences():
-        _LOG.warning("%s: %s", out.name, sentence)
-    if labels.candidates and notices.labels and notices.labels_unmatched == notices.labels:
-        raise InputError(no_match(notices.commonest_unmatched, labels.candidates))

@@ -43,14 +43,10 @@ class Batches:
 
     Attributes
     ----------
-    adapter : Adapter
-    sink : Sink
-    config : CaptureConfig
     answer_alone : bool
         Whether the answer is kept and no state
     reading : HookedStates
         Of an open `read_states`.
-    device : device
     size : int
         Of the batches that are cut next.
     """
@@ -121,7 +117,7 @@ class Batches:
         if self.config.on_error == "stop":
             self.sink.flush()
             raise InputError(
-                f"the example {example.id!r} cannot be prepared: {why}; mend it, or skip such "
+                f"the example {example.id!r} cannot be prepared: {why}; repair it, or skip such "
                 "examples with on_error='skip'",
                 parameter="on_error",
             ) from error

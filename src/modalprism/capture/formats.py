@@ -52,17 +52,11 @@ def open_parquet(path: Path) -> Iterator[NamedArrays]:
 
 
 def column_array(column: pa.Array, what: str) -> NDArray[Any]:
-    """Return a column as an array whose first axis is the rows.
+    """Return a column, which messages call `what`, as an array whose first axis is the rows.
 
-    Raises InputError if lists differ in length, or some are missing.
-
-    Parameters
-    ----------
-    column : pyarrow.Array
-        Numbers or words, shape (n,). Lists of equal length, also as views or nested, and tensors
-        of a fixed shape add axes: a list of one list of four numbers a row gives (n, 1, 4).
-    what : str
-        The column, as messages name it.
+    Numbers and words give shape (n,). Lists of equal length, also as views or nested, and tensors
+    of a fixed shape add axes: a list of one list of four numbers a row gives (n, 1, 4). Raises
+    InputError if lists differ in length, or some are missing.
 
     Examples
     --------
@@ -165,10 +159,9 @@ def _shards(path: Path) -> Iterator[NamedArrays]:
             return reader.array(name)
         return redrawn.array(own if own in redrawn.names else f"group/{own}")
 
-    said = read_notices(path).stored()
-    yield NamedArrays(
-        lambda: names, read, _as_words(reader.metadata | ({"notices": said} if said else {}))
-    )
+    notices = read_notices(path).stored()
+    metadata = reader.metadata | ({"notices": notices} if notices else {})
+    yield NamedArrays(lambda: names, read, _as_words(metadata))
 
 
 FORMATS: Final[dict[str, Opener]] = {

@@ -1,7 +1,4 @@
-"""Embeddings in HDF5 files, read in a separate process.
-
-The HDF5 library can loop for ever on a file with a few bytes flipped (`modalprism.isolation`).
-"""
+"""Embeddings in HDF5 files, read in a separate process (`modalprism.isolation`)."""
 
 from __future__ import annotations
 
@@ -37,14 +34,14 @@ def open_hdf5(path: Path) -> Iterator[NamedArrays]:
     with isolation.start(_CHILD, str(path.absolute())) as child:
         try:
             yield NamedArrays(
-                lambda: _ask(child, None, shown(path))["names"],
+                lambda: _request(child, None, shown(path))["names"],
                 lambda name, what: _array(child, name, what),
             )
         finally:
             child.kill()
 
 
-def _ask(child: subprocess.Popen[bytes], name: str | None, what: str) -> dict[str, Any]:
+def _request(child: subprocess.Popen[bytes], name: str | None, what: str) -> dict[str, Any]:
     to_child, _ = _pipes(child)
     try:
         to_child.write(dumps(name).encode() + b"\n")
@@ -75,7 +72,7 @@ def _answer(child: subprocess.Popen[bytes], what: str) -> dict[str, Any]:
 
 
 def _array(child: subprocess.Popen[bytes], name: str, what: str) -> NDArray[Any]:
-    header = _ask(child, name, what)
+    header = _request(child, name, what)
     shape = tuple(header["shape"])
     if header["dtype"] is None:
         words: list[str] = []

@@ -1,16 +1,8 @@
-"""Program that reads an HDF5 file in a separate process.
+"""Program that reads an HDF5 file in a separate process, since the library can crash or hang.
 
-The HDF5 library can loop for ever on a damaged file, or crash. `hdf5_arrays` runs this module, so
-that only this process ends then.
-
-Arguments: the path, and what `isolation.start` adds. Every line of standard input asks for
-an array by its name in JSON, or with ``null`` for all names. Answers on standard output are lines
-of JSON:
-
-- ``{"names": […]}``
-- ``{"shape": […], "dtype": "<f8"}``, then blocks: ``{"bytes": n}`` and n bytes, until all are there
-- ``{"shape": […], "dtype": null}``, then blocks of words: ``{"words": […]}``
-- ``{"refused": "…"}`` or, of what the library raises, ``{"error": "…"}``, at any time
+Every line of standard input is a name in JSON, or ``null`` for all names. Answers are lines of JSON
+with ``names``, ``error``, ``refused``, or ``shape`` and ``dtype``; blocks follow the latter, either
+``{"bytes": n}`` and n bytes, or ``{"words": […]}``.
 """
 
 from __future__ import annotations
@@ -51,17 +43,17 @@ def main() -> None:
             file = file or h5py.File(path, "r")
             name = json.loads(line)
             if name is None:
-                _say({"names": list(_names(file))})
+                _reply({"names": list(_names(file))})
             else:
                 _send(_dataset(file, name))
         except InputError as error:
-            _say({"refused": str(error)})
+            _reply({"refused": str(error)})
         except Exception as error:  # noqa: BLE001, whatever it is, the other process says it
-            _say({"error": reason_of(error)})
+            _reply({"error": reason_of(error)})
         resting()
 
 
-def _say(words: dict[str, Any]) -> None:
+def _reply(words: dict[str, Any]) -> None:
     sys.stdout.buffer.write(dumps(words).encode() + b"\n")
     sys.stdout.buffer.flush()
 
@@ -116,20 +108,22 @@ def _send(array: Any) -> None:
     _check(array)
     names = h5py.check_enum_dtype(array.dtype)
     by_value = None if names is None else {value: name for name, value in names.items()}
-    step = _rows_at_once(array)
+    row = max(1, math.prod(array.shape[1:]) * array.dtype.itemsize)
+    unit = int(array.chunks[0]) if array.chunks else 1
+    step = unit * max(1, _BLOCK // (row * unit))  # whole chunks
     count = array.shape[0] if array.shape else 1
     for begin in range(0, max(count, 1), step):
         block = np.asarray(array[begin : begin + step] if array.shape else array[()])
         words = by_value is not None or block.dtype.kind == "O"
         if not begin:
             shape = array.shape[:1] + block.shape[1:] if array.shape else ()
-            _say({"shape": shape, "dtype": None if words else block.dtype.str})
+            _reply({"shape": shape, "dtype": None if words else block.dtype.str})
         if by_value is not None:  # a value without a name was never written
-            _say({"words": [by_value.get(int(value), "") for value in block.ravel()]})
+            _reply({"words": [by_value.get(int(value), "") for value in block.ravel()]})
         elif words:
-            _say({"words": [bytes(value).decode() for value in block.ravel()]})
+            _reply({"words": [bytes(value).decode() for value in block.ravel()]})
         else:
-            _say({"bytes": block.nbytes})
+            _reply({"bytes": block.nbytes})
             sys.stdout.buffer.write(np.ascontiguousarray(block).tobytes())
             sys.stdout.buffer.flush()
         alive()
@@ -149,13 +143,6 @@ def _check(array: Any) -> None:
     if kind.kind == "O" and h5py.check_string_dtype(kind) is None:
         raise InputError("it holds lists of different lengths; give every row equally many numbers")
     require_chunks(array.shape, array.chunks or array.shape, kind.itemsize, "it")
-
-
-def _rows_at_once(array: Any) -> int:
-    """Return the rows of a block: whole chunks of about `_BLOCK` bytes."""
-    row: int = max(1, math.prod(array.shape[1:]) * array.dtype.itemsize)
-    unit = int(array.chunks[0]) if array.chunks else 1
-    return unit * max(1, _BLOCK // (row * unit))
 
 
 if __name__ == "__main__":

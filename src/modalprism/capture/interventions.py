@@ -1,7 +1,6 @@
-"""Interventions on inputs: exchange, blank, noise or meaningless words.
+"""Interventions on inputs: exchange, blank, noise or meaningless words in place of one modality.
 
-An intervention takes examples and gives the same examples, in the same order, with one
-modality replaced. Whatever is drawn depends on the seed and the example's place alone.
+Random draws depend on the seed and the example's place only.
 """
 
 from __future__ import annotations
@@ -38,10 +37,7 @@ def _value(example: Example, modality: str) -> Any:
 def exchanged(examples: Sequence[Example], modality: str, *, seed: int = 0) -> list[Example]:
     """Give every example the modality of another one, each used once.
 
-    Raises
-    ------
-    InputError
-        If there are fewer than two examples, or one lacks the modality.
+    Raises InputError if there are fewer than two examples, or one lacks the modality.
 
     Examples
     --------
@@ -58,10 +54,7 @@ def exchanged(examples: Sequence[Example], modality: str, *, seed: int = 0) -> l
 def others(n: int, seed: int) -> NDArray[np.int64]:
     """Assign each of n examples another one, every one once, shape (n,).
 
-    Raises
-    ------
-    InputError
-        If there are fewer than two.
+    Raises InputError if there are fewer than two.
 
     Examples
     --------
@@ -79,15 +72,15 @@ def others(n: int, seed: int) -> NDArray[np.int64]:
 
 def blanked(examples: Sequence[Example], modality: str) -> list[Example]:
     """Replace a modality by nothing: a grey picture, silence, an empty text."""
-    return [_with(example, modality, _blank(_value(example, modality))) for example in examples]
 
+    def blank(value: Any) -> Any:
+        if isinstance(value, str):
+            return ""
+        if isinstance(value, np.ndarray):
+            return np.zeros_like(value)
+        return _picture_of(np.full(np.asarray(value).shape, 128.0))
 
-def _blank(value: Any) -> Any:
-    if isinstance(value, str):
-        return ""
-    if isinstance(value, np.ndarray):
-        return np.zeros_like(value)
-    return _picture_of(np.full(np.asarray(value).shape, 128.0))
+    return [_with(example, modality, blank(_value(example, modality))) for example in examples]
 
 
 def noisy(
@@ -95,45 +88,30 @@ def noisy(
 ) -> list[Example]:
     """Add noise to pictures or audio, or replace them by noise.
 
-    Parameters
-    ----------
-    examples : sequence of Example
-    modality : str
-    sigma : float, optional
-        Standard deviation of what is added: 1 is the whole range of a pixel, or the example's own
-        standard deviation of audio. By default nothing is added: the input is replaced by noise
-        with its own mean and variance (of every channel).
-    seed : int
+    `sigma` is the standard deviation of the noise that is added: 1 is the whole range of a pixel,
+    or the example's own standard deviation of audio. By default, nothing is added: the input is
+    replaced by noise with its own mean and variance (of every channel).
 
-    Raises
-    ------
-    InputError
-        If the modality is text (`lorem_ipsum` is for that), or `sigma` is negative.
+    Raises InputError if the modality is text (`lorem_ipsum` is for that), or `sigma` is negative.
     """
     if sigma is not None and sigma < 0:
         raise InputError(f"sigma is {sigma}; noise has a standard deviation of 0 or more")
-    return [
-        _with(
-            example,
-            modality,
-            _noisy(_value(example, modality), sigma, np.random.default_rng([seed, place])),
-        )
-        for place, example in enumerate(examples)
-    ]
-
-
-def _noisy(value: Any, sigma: float | None, rng: np.random.Generator) -> Any:
-    if isinstance(value, str):
-        raise InputError("a text has no noise; replace it with lorem_ipsum instead")
-    pixels = np.asarray(value, dtype=np.float64)
-    sound = isinstance(value, np.ndarray)
-    noise = rng.standard_normal(pixels.shape)
-    over = None if sound else (0, 1)
-    if sigma is None:
-        made = pixels.mean(over, keepdims=True) + noise * pixels.std(over, keepdims=True)
-    else:
-        made = pixels + noise * sigma * (pixels.std() if sound else 255.0)
-    return made.astype(value.dtype) if sound else _picture_of(made)
+    replaced = []
+    for place, example in enumerate(examples):
+        value = _value(example, modality)
+        if isinstance(value, str):
+            raise InputError("a text has no noise; replace it with lorem_ipsum instead")
+        pixels = np.asarray(value, dtype=np.float64)
+        sound = isinstance(value, np.ndarray)
+        noise = np.random.default_rng([seed, place]).standard_normal(pixels.shape)
+        over = None if sound else (0, 1)
+        if sigma is None:
+            made = pixels.mean(over, keepdims=True) + noise * pixels.std(over, keepdims=True)
+        else:
+            made = pixels + noise * sigma * (pixels.std() if sound else 255.0)
+        made = made.astype(value.dtype) if sound else _picture_of(made)
+        replaced.append(_with(example, modality, made))
+    return replaced
 
 
 def _picture_of(pixels: Any) -> Any:
@@ -145,15 +123,12 @@ def _picture_of(pixels: Any) -> Any:
 def lorem_ipsum(examples: Sequence[Example], modality: str) -> list[Example]:
     """Replace texts by as many words without meaning.
 
-    Raises
-    ------
-    InputError
-        If the modality is no text.
+    Raises InputError if the modality is no text.
     """
-    return [_with(example, modality, _lorem(_value(example, modality))) for example in examples]
 
+    def meaningless(value: Any) -> str:
+        if not isinstance(value, str):
+            raise InputError("lorem ipsum stands for a text; blank or noise stand for others")
+        return " ".join(LOREM[place % len(LOREM)] for place in range(len(value.split())))
 
-def _lorem(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InputError("lorem ipsum stands for a text; blank or noise stand for others")
-    return " ".join(LOREM[place % len(LOREM)] for place in range(len(value.split())))
+    return [_with(one, modality, meaningless(_value(one, modality))) for one in examples]

@@ -1,8 +1,4 @@
-"""Attention knock-out by modality: hide a span from all other positions, in every layer.
-
-After Geva et al. 2023 (arXiv:2304.14767). What one modality alone has must then stay in its own
-span, whatever the network learnt: no other position is told of it.
-"""
+"""Attention knock-out by modality (Geva et al. 2023, arXiv:2304.14767)."""
 
 from __future__ import annotations
 
@@ -30,20 +26,8 @@ def span_hidden(
 ) -> AbstractContextManager[None]:
     """Hide a modality's span from all other positions, in passes on `inputs` inside the block.
 
-    Marks between spans are kept from it, too: they would hand on what they saw.
-
-    Parameters
-    ----------
-    adapter : Adapter
-    inputs : mapping of name to Tensor
-        Of the batch that runs.
-    modality : str
-        Whose span is not seen.
-
-    Raises
-    ------
-    InputError
-        If the family names no attention that could be cut.
+    Marks between spans are kept from it, too: they would hand on what they saw. Raises InputError
+    if the family names no attention that could be cut.
     """
     if isinstance(adapter, Cuts):
         return adapter.hidden(inputs, modality)
@@ -70,21 +54,11 @@ def attention_cut(
 ) -> Iterator[None]:
     """Prevent one span from attending to another in some layers (attention knock-out).
 
-    Raises InputError if the model has no module of such a name.
-
-    Parameters
-    ----------
-    model : Module
-    modules : sequence of str
-        Dotted paths of self-attention modules that take ``attention_mask``, (b, 1, t, t).
-    seeing, seen : Tensor of bool, shape (b, t)
-        The positions that look, and those that they must not see. A position always sees itself.
-    causal : bool
-        Whether positions see only what stands before them, where the model hands no mask down.
-
-    Notes
-    -----
-    Padding stays as in the model's own mask.
+    Positions in `seeing` do not attend to those in `seen`, bool, shape (b, t) each, but a position
+    always attends to itself. `modules` are the dotted paths of self-attention modules that take
+    ``attention_mask``, (b, 1, t, t). Padding stays as in the model's own mask; where there is none,
+    `causal` says whether positions attend only to earlier ones. Raises InputError if the model has
+    no module of such a name.
     """
     positions = seeing.shape[1]
     own = torch.eye(positions, dtype=torch.bool, device=seeing.device)

@@ -40,10 +40,12 @@ def load_adapter(
     candidates: Sequence[str] = (),
     adapter: type[Adapter] | None = None,
     trust_remote_code: bool = False,
-    torch_dtype: str = "auto",
     attn_implementation: str | None = None,
 ) -> Adapter:
     """Load a model and its processor, and wrap them in the adapter of their family.
+
+    Raises InputError if there is no such model, it has no safetensors, its family has no adapter,
+    or transformers is missing.
 
     Parameters
     ----------
@@ -57,16 +59,8 @@ def load_adapter(
         Of a family that is not in the registry.
     trust_remote_code : bool
         Whether code that comes with the model may run.
-    torch_dtype : str
-        Such as ``float32``; ``auto`` is what the weights are.
     attn_implementation : str, optional
         ``eager`` hands out attention weights; by default the fastest is taken, which has none.
-
-    Raises
-    ------
-    InputError
-        If there is no such model, it has no safetensors, its family has no adapter, or transformers
-        is missing.
     """
     check_model(model, revision)
     library = _transformers()
@@ -77,7 +71,7 @@ def load_adapter(
         network = getattr(library, chosen.auto_class).from_pretrained(
             model,
             use_safetensors=True,
-            dtype=torch_dtype,
+            dtype="auto",
             **({"attn_implementation": attn_implementation} if attn_implementation else {}),
             **options,
         )

@@ -16,29 +16,16 @@ _HUB_SECONDS: Final = 10
 
 
 def check_model(model: str | Path, revision: str | None = None) -> None:
-    """Refuse a model that does not exist.
+    """Refuse a model that does not exist: neither a folder, nor an id of the model hub.
 
-    A folder is looked at here. An id of the model hub is looked up in the hub's cache, and in the
-    hub only if it is not there.
-
-    Parameters
-    ----------
-    model : str or Path
-        A folder, or an id of the model hub.
-    revision : str, optional
-        Of the hub's repository.
+    An id is looked up in the hub's cache, and in the hub only if it is not there.
     """
     if not check_model_folder(model):
         _check_hub(str(model), revision)
 
 
 def check_model_folder(model: str | Path) -> bool:
-    """Refuse a path that is no folder of a model; an id of the hub is not looked up.
-
-    Returns
-    -------
-    bool
-        True for a folder, False for what may be an id of the hub.
+    """Refuse a path that is no folder of a model; return False for what may be an id of the hub.
 
     Examples
     --------

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -32,10 +33,8 @@ class ModelSpec:
         As `modalprism.capture` takes it.
     processor : object
         Of a model in memory; None otherwise.
-    config : CaptureConfig
     name, dataset, fingerprint : str
         For the store's metadata; the name is by default the model's own.
-    seed : int
     """
 
     model: str | Path | nn.Module | Adapter
@@ -78,6 +77,10 @@ class ModelSpec:
 
     def metadata(self, adapter: Adapter) -> dict[str, Any]:
         """Return the metadata of a store about its model and its examples."""
+        versions = dict.fromkeys(_VERSIONED, "none")
+        for package in _VERSIONED:
+            with suppress(importlib.metadata.PackageNotFoundError):
+                versions[package] = importlib.metadata.version(package)
         return {
             "model": self.name or self._own_name(),
             "revision": self.config.revision or "",
@@ -86,7 +89,7 @@ class ModelSpec:
             "fingerprint": self.fingerprint,
             "seed": self.seed,
             "processor": _settings_of(adapter.processor),
-            "versions": {package: _version(package) for package in _VERSIONED},
+            "versions": versions,
         }
 
     def _own_name(self) -> str:
@@ -112,21 +115,9 @@ def weights_digest(model: nn.Module) -> str:
 def _settings_of(processor: Any) -> dict[str, Any]:
     """Return a processor's class and the settings that JSON can hold."""
     settings: Mapping[str, Any] = processor.to_dict() if hasattr(processor, "to_dict") else {}
-    kept = {key: _written(value) for key, value in settings.items()}
-    named = {} if processor is None else {"class": type(processor).__name__}
-    return named | {key: value for key, value in kept.items() if value is not None}
-
-
-def _written(value: Any) -> Any:
-    """Return a setting as JSON reads it back; None if JSON cannot hold it."""
-    try:
-        return json.loads(dumps(value))
-    except (TypeError, ValueError):
-        return None
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
+    kept = {} if processor is None else {"class": type(processor).__name__}
+    for key, value in settings.items():
+        with suppress(TypeError, ValueError):
+            if (written := json.loads(dumps(value))) is not None:
+                kept[key] = written
+    return kept

@@ -18,12 +18,9 @@ from modalprism.foreign import require_room
 
 
 class MappedArray:
-    """The rows of several arrays, one after another.
+    """The rows of several tensors, shapes (n1, …), (n2, …), …, of one dtype, one after another.
 
-    Parameters
-    ----------
-    shards : sequence of Tensor, shapes (n1, …), (n2, …), …
-        Mapped from disk, of one dtype; slices of types that NumPy lacks become float32.
+    They are mapped from disk. Slices of types that NumPy lacks become float32.
 
     Examples
     --------
@@ -109,15 +106,9 @@ def tensor_array(tensor: Tensor) -> NDArray[Any]:
 def plain_array(values: NDArray[Any], what: str) -> NDArray[Any]:
     """Return an array of a file as numbers in native byte order, or as strings.
 
-    Bytes are decoded as UTF-8. Among objects, words and numbers stay as they are.
-
-    Raises InputError if it holds anything else: records, lists, or objects of another kind.
-
-    Parameters
-    ----------
-    values : ndarray
-    what : str
-        The array, as messages name it.
+    Bytes are decoded as UTF-8. Among objects, words and numbers stay as they are. Raises
+    InputError, naming the array by `what`, if it holds anything else: records, lists, or other
+    objects.
 
     Examples
     --------

@@ -1,8 +1,6 @@
 """Notices of a store: cut texts, unmatched labels and the like, counted during capture.
 
-Each shard counts for its own rows (`ShardNotices`, in the shard's index). When a capture ends,
-`Notices.of` adds the counts up; the sum stands in ``finished.json``. `modalprism inspect`, the log
-of a capture and the cautions of a report print its sentences.
+Each shard's index has the counts of its rows (`ShardNotices`), and ``finished.json`` their sum.
 """
 
 from __future__ import annotations
@@ -81,8 +79,8 @@ class ShardNotices(_Counts):
         shards = list(shards)
         same: Counter[str] = Counter()
         for shard in shards:
-            known = {layer: n for layer, n in shard.same.items() if type(n) is int}
-            same.update({layer: n for layer, n in known.items() if layer.isdecimal()})
+            counts = {layer: n for layer, n in shard.same.items() if type(n) is int}
+            same.update({layer: n for layer, n in counts.items() if layer.isdecimal()})
         return cls(
             sum(shard.texts_cut for shard in shards),
             max((shard.text_tokens for shard in shards), default=0),
@@ -97,14 +95,12 @@ class Notices(_Counts):
 
     Attributes
     ----------
-    rows : int
     texts_cut, text_tokens : int
         See `ShardNotices`.
     labels : int
         Rows with a label.
     labels_unmatched : int
         Labels that are no candidate.
-    commonest_unmatched : tuple of str
     unknown_candidates : tuple of str
         Candidates that the tokenizer does not know.
     same_candidates : tuple of str
@@ -164,34 +160,34 @@ is not in the states.']
 
     def sentences(self) -> list[str]:
         """Return a sentence for every problem of the states."""
-        said = []
+        sentences = []
         if self.texts_cut:
-            said.append(
+            sentences.append(
                 f"{self.texts_cut:,} of {self.rows:,} texts are longer than the model reads and "
                 f"were cut to {self.text_tokens:,} tokens; what stands behind is not in the states."
             )
         if self.labels_unmatched:
             seen = ", ".join(f"{label!r:.60}" for label in self.commonest_unmatched)
-            said.append(
+            sentences.append(
                 f"{self.labels_unmatched:,} of {self.labels:,} labels are none of the candidates "
                 f"(the commonest: {seen}), so that accuracy is not reported."
             )
         if self.unknown_candidates:
-            said.append(
+            sentences.append(
                 f"The tokenizer does not know {_named(self.unknown_candidates)}: the model was "
                 "asked for its token for unknown words instead."
             )
         if self.same_candidates:
-            said.append(
+            sentences.append(
                 f"{_named(self.same_candidates)} are the same to the model as another candidate."
             )
         if self.same_layers:
             layers = ", ".join(map(str, self.same_layers))
-            said.append(
+            sentences.append(
                 f"Both modalities have the same states in all rows at layer {layers}: what is "
                 "read there is one array, and its atoms say nothing of two modalities."
             )
-        return said
+        return sentences
 
 
 def cut_texts(
@@ -225,20 +221,15 @@ def prompt_of(adapter: Adapter, example: Example, inputs: Mapping[str, Tensor]) 
     sent = _sent(inputs)
     if sent is not None and adapter.tokenizer is not None:
         ids, mask = sent
-        said = str(adapter.tokenizer.decode(ids[0][mask[0]].tolist()))
+        prompt = str(adapter.tokenizer.decode(ids[0][mask[0]].tolist()))
     else:
-        said = next(
-            (
-                value
-                for name in ("text", *adapter.modalities)
-                if name in example.inputs and isinstance(value := example.inputs[name], str)
-            ),
-            "",
-        )
-    said = _REPEATED.sub(lambda run: f"{run[1]}×{run[0].count(run[1])}", said)
-    if len(said) <= LONGEST_PROMPT:
-        return said
-    return f"{said[:LONGEST_PROMPT]}… ({len(said):,} characters)"
+        names = [name for name in ("text", *adapter.modalities) if name in example.inputs]
+        values = (example.inputs[name] for name in names)
+        prompt = next((value for value in values if isinstance(value, str)), "")
+    prompt = _REPEATED.sub(lambda run: f"{run[1]}×{run[0].count(run[1])}", prompt)
+    if len(prompt) <= LONGEST_PROMPT:
+        return prompt
+    return f"{prompt[:LONGEST_PROMPT]}… ({len(prompt):,} characters)"
 
 
 def _sent(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
@@ -254,13 +245,6 @@ def _sent(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
 
 
 def _named(candidates: Sequence[str]) -> str:
-    """Name some candidates.
-
-    Examples
-    --------
-    >>> _named(["a", "b"]), _named(list("abcdefg"))
-    ("the candidates 'a', 'b'", "the candidates 'a', 'b', 'c', 'd', 'e' and 2 more")
-    """
     more = len(candidates) - _NAMED
     names = ", ".join(map(repr, candidates[:_NAMED])) + (f" and {more} more" if more > 0 else "")
     return f"the candidate{'s' if len(candidates) > 1 else ''} {names}"

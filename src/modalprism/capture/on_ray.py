@@ -1,12 +1,7 @@
 """Capture on a Ray cluster: stretches of examples go through Ray Data to workers with the model.
 
-The dataset is a table with a line a stretch: from which position to which. ``map_batches`` hands
-them to a pool of actors, each of which loads the model once, and this process writes what comes
-back into the store, in the order of the examples. Batches are cut as one process would cut them, so
-the store is the same, byte for byte, where a worker computes as this process does.
-
-A worker that dies is started anew by Ray, on another machine if need be, and its stretch is done
-again; what was written stays. If this process dies, the same command goes on after the last shard.
+Each worker of a pool loads the model once, and this process writes their results into the store, in
+the order of the examples. Batches are the same as in one process, and so is the store.
 """
 
 from __future__ import annotations
@@ -54,18 +49,10 @@ def workers_for(
 ) -> Iterator[Capturer]:
     """Join the cluster and yield a function that captures examples into a folder.
 
-    Raises InputError if Ray is missing, no cluster can be joined, a GPU is asked for and it has
-    none, or a node has other versions.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-    config : RunConfig
-    engine : RayEngine
-        Its workers each hold a copy of the model; 0 is one a GPU of the cluster, or one a CPU where
-        there is none, and more there cannot be.
-    track : Track
-        Shows progress.
+    Each worker of the engine holds a copy of the model; 0 workers mean one for every GPU of the
+    cluster, or for every CPU where there is none, and more there cannot be. Raises InputError if
+    Ray is missing, no cluster can be joined, a GPU is asked for and it has none, or a node has
+    other versions.
     """
     engine.ready()
     with ExitStack() as opened:
@@ -83,14 +70,14 @@ def _workers(ray: Any, engine: RayEngine, device: str) -> tuple[int, int]:
     """
     found = ray.cluster_resources()
     cpus, gpus = int(found.get("CPU", 0)), int(found.get("GPU", 0))
-    wants = device.startswith("cuda")
-    if wants and not gpus:
+    needs_gpu = device.startswith("cuda")
+    if needs_gpu and not gpus:
         raise InputError(
             f"the device is {device!r}, and no machine of the Ray cluster has a GPU; add one, or "
             "choose the device 'cpu'",
             parameter="device",
         )
-    kind, have = ("GPU", gpus) if wants or (device == "auto" and gpus) else ("CPU", cpus)
+    kind, have = ("GPU", gpus) if needs_gpu or (device == "auto" and gpus) else ("CPU", cpus)
     if engine.workers > have:  # a study's workers are analyses, of which more may be done at once
         _LOG.info("the Ray cluster has %d %ss: %d workers", have, kind, have)
     return min(engine.workers or have, have), int(kind == "GPU")
@@ -201,7 +188,7 @@ class _OnRay:
             "begun": lambda begin: ray.get(tally.begun.remote(begin)),
         }
         with _quiet_and_in_order(data):
-            told = data.from_arrow(stretches).map_batches(
+            recorded = data.from_arrow(stretches).map_batches(
                 CaptureWorker,
                 fn_constructor_kwargs=arguments,
                 batch_size=None,
@@ -212,7 +199,7 @@ class _OnRay:
                 num_gpus=self.gpus,
             )
             try:
-                tables: Iterable[Any] = told.iter_batches(
+                tables: Iterable[Any] = recorded.iter_batches(
                     batch_size=None, batch_format="pyarrow", prefetch_batches=0
                 )
                 for table in tables:

@@ -12,18 +12,9 @@ Pool = Callable[[Tensor, Tensor], Tensor]
 
 
 def mean(state: Tensor, mask: Tensor) -> Tensor:
-    """Average the positions of a span.
+    """Average the positions of a span, or weight them: state (b, t, d), mask or weights (b, t).
 
-    Parameters
-    ----------
-    state : Tensor, shape (b, t, d)
-    mask : Tensor of bool, shape (b, t)
-        Or weights, none below 0.
-
-    Returns
-    -------
-    Tensor of float32, shape (b, d)
-        NaN where a span is empty, as of every pooling.
+    The result is float32, shape (b, d), and NaN where a span is empty, as for every pooling.
 
     Examples
     --------
@@ -54,12 +45,9 @@ def maximum(state: Tensor, mask: Tensor) -> Tensor:
 
 
 def kept_positions(state: Tensor, mask: Tensor, most: int) -> Tensor:
-    """Keep at most `most` positions of a span, evenly spaced.
+    """Keep at most `most` positions of a span, evenly spaced: float32, shape (b, most, d).
 
-    Returns
-    -------
-    Tensor of float32, shape (b, most, d)
-        NaN beyond a span's end.
+    Beyond a span's end the result is NaN.
 
     Examples
     --------

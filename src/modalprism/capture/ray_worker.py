@@ -1,7 +1,7 @@
 """Worker of a capture on a Ray cluster: it loads the model once and captures stretches of examples.
 
-A worker sends back what it would have told the writer, in the order of its examples: the process
-that asked tells it to the one writer there is. No store need be seen by a worker.
+A worker records the calls of a store's writer, in the order of its examples, and the main process
+replays them. No worker needs to reach the store.
 """
 
 from __future__ import annotations
@@ -86,16 +86,12 @@ class Recorder:
         self, rows: list[IndexEntry], arrays: Mapping[str, Tensor], notices: ShardNotices
     ) -> None:
         """Record rows; labels and groups become strings as in the index."""
-        written = [
-            asdict(
-                replace(
-                    row,
-                    label=_plain(row.label),
-                    groups={name: str(value) for name, value in row.groups.items()},
-                )
-            )
-            for row in rows
-        ]
+        written = []
+        for row in rows:
+            plain = row.label is None or isinstance(row.label, int)
+            groups = {name: str(value) for name, value in row.groups.items()}
+            label = row.label if plain else str(row.label)
+            written.append(asdict(replace(row, label=label, groups=groups)))
         states = save({name: value.contiguous() for name, value in arrays.items()})
         words = dumps({"rows": written, "notices": notices.stored()})
         self.lines.append(("add", words, states))
@@ -108,7 +104,7 @@ class Recorder:
         """Record the end."""
         self.lines.append(("flush", "", b""))
 
-    def taken(self) -> pa.Table:
+    def take(self) -> pa.Table:
         """Return the calls recorded since the last time."""
         lines, self.lines = self.lines, []
         columns = zip(*lines, strict=True) if lines else ((), (), ())
@@ -118,28 +114,20 @@ class Recorder:
         )
 
 
-def _plain(label: Any) -> int | str | None:
-    return label if label is None or isinstance(label, int) else str(label)
-
-
 def replay(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]:
     """Replay a recorded call on a sink, and return the ids concerned.
 
     There is no sink yet where the worker had to stop before it could say what the store is.
 
-    Raises
-    ------
-    InputError
-        If the worker had to stop.
-    WorkerError
-        If it died over the same examples again and again.
+    Raises InputError if the worker had to stop; WorkerError if it died over the same examples again
+    and again.
     """
     if sink is None or what in {"stop", "died"}:
         raise WorkerError(words) if what == "died" else InputError(words)
     if what == "add":
-        told = json.loads(words)
-        rows = [IndexEntry(**row) for row in told["rows"]]
-        sink.add(rows, load(states), ShardNotices(**told["notices"]))
+        recorded = json.loads(words)
+        rows = [IndexEntry(**row) for row in recorded["rows"]]
+        sink.add(rows, load(states), ShardNotices(**recorded["notices"]))
         return [row.id for row in rows]
     if what == "skip":
         position, name, why = json.loads(words)
@@ -154,16 +142,14 @@ class CaptureWorker:
 
     Parameters
     ----------
-    spec : ModelSpec
     feed : CountedExamples or RedrawnPairs, optional
         Examples that the worker reads for itself; None where they come with their stretch.
     fingerprint : str
-        Of a dataset, as the process that asked computed it.
-    config : RunConfig
+        Of a dataset, as the main process computed it.
     more : mapping
-        What the store says beside.
+        Further metadata of the store.
     folder : str
-        Where the process that asked stands: names of files are relative to that.
+        Working folder of the main process: names of files are relative to it.
     begun : callable
         Counts, over all workers, how often a stretch was begun.
     """
@@ -181,7 +167,7 @@ class CaptureWorker:
         self._spec, self._feed, self._fingerprint = spec, feed, fingerprint
         self._config = config
         self._more, self._folder, self._begun = more, folder, begun
-        self._telling = Recorder()
+        self._recorder = Recorder()
         self._batches: Batches | None = None
         self._description = ""
         self._open = ExitStack()
@@ -192,19 +178,19 @@ class CaptureWorker:
         begin, end = one["begin"], one["end"]
         if self._begun(begin) > TRIES:
             words = f"the worker died {TRIES} times over the examples from {begin} to {end - 1}"
-            self._telling.lines.append(("died", words, b""))
-            yield self._telling.taken()
+            self._recorder.lines.append(("died", words, b""))
+            yield self._recorder.take()
             return
         try:
             batches = self._ready()
-            self._telling.lines.append(("is", self._description, b""))
+            self._recorder.lines.append(("is", self._description, b""))
             examples = self._examples(begin, end, one["examples"])
             for _ in batches.run_all(examples):
-                yield self._telling.taken()
+                yield self._recorder.take()
         except InputError as error:
             # As a line of its own: what was captured before it comes first, and is kept.
-            self._telling.lines.append(("stop", str(error), b""))
-        yield self._telling.taken()
+            self._recorder.lines.append(("stop", str(error), b""))
+        yield self._recorder.take()
 
     def _examples(self, begin: int, end: int, shipped: bytes) -> Iterator[Placed]:
         if begin == end:
@@ -237,6 +223,6 @@ class CaptureWorker:
             words = {**self._spec.metadata(adapter), **self._more}
             self._description = dumps(description_of(adapter, self._config, words))
             self._batches = self._open.enter_context(
-                opened_batches(adapter, self._telling, self._config)
+                opened_batches(adapter, self._recorder, self._config)
             )
         return self._batches

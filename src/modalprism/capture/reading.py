@@ -1,8 +1,4 @@
-"""Read pooled states with hooks while a model runs; the model is not changed.
-
-States are pooled inside the hook: of a pass through L layers only L vectors an example are kept,
-whatever the length of its sequence.
-"""
+"""Read pooled states with hooks while a model runs; states are pooled inside the hooks."""
 
 from __future__ import annotations
 
@@ -26,7 +22,6 @@ class HookedStates:
 
     Attributes
     ----------
-    sites : tuple of Site
     pool, tokens, attended
         As `read_states` takes them.
     spans : mapping of modality to Tensor of bool, shape (b, t)
@@ -166,28 +161,13 @@ def read_states(
 ) -> Iterator[HookedStates]:
     """Read pooled states at sites during the forward passes inside the block.
 
-    Parameters
-    ----------
-    model : Module
-    sites : sequence of Site
-    pool : callable
-        Pooling of a span's states, see `modalprism.capture.pooling`.
-    tokens : int
-        Single positions of every span to keep as well; 0 for none.
-    attended : bool
-        Whether positions are weighted by the attention that they receive in their layer; before
-        fusion, where there is no layer, all have the same weight.
+    Set the ``spans`` of what is yielded before a pass; its ``states`` are those of the latest one.
+    With `tokens`, so many single positions of every span are kept as well. With `attended`,
+    positions are weighted by the attention that they receive in their layer; before fusion, where
+    there is no layer, all have the same weight.
 
-    Yields
-    ------
-    HookedStates
-        Set its ``spans`` before a pass; its ``states`` are those of the latest one.
-
-    Raises
-    ------
-    InputError
-        If the model has no module of a site's name, a span has another shape than the state, or
-        attention is to weigh and the model gives none.
+    Raises InputError if the model has no module of a site's name, a span has another shape than the
+    state, or attention is to weigh and the model gives none.
 
     Examples
     --------
@@ -237,26 +217,11 @@ def _hook(module: nn.Module, site: Site, reading: HookedStates) -> Any:
 def read_batch(
     adapter: Adapter, inputs: Mapping[str, Tensor], reading: HookedStates
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Run a model on prepared inputs and return states and answers.
+    """Run a model on prepared inputs, on its device, and return states and answers.
 
-    Parameters
-    ----------
-    adapter : Adapter
-    inputs : mapping of name to Tensor
-        On the model's device.
-    reading : HookedStates
-        Of an open `read_states`.
-
-    Returns
-    -------
-    states : dict of name to Tensor, shape (b, d)
-        ``image/0``, …, ``fused/1``, …
-    answer : Tensor, shape (b, C), optional
-
-    Raises
-    ------
-    InputError
-        If a named module did not run, or two modalities are read from one tensor before fusion.
+    States have shape (b, d) and names such as ``image/0`` and ``fused/1``; answers (b, C). Raises
+    InputError if a named module did not run, or two modalities are read from one tensor before
+    fusion.
     """
     reading.begin()
     reading.spans = adapter.spans(inputs)

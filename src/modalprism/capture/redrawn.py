@@ -24,12 +24,7 @@ class Unpaired(Protocol):
 class RedrawnPairs:
     """Pairs of inputs of different examples; an input is decoded for every pair.
 
-    Attributes
-    ----------
-    circle : tuple of Example
-        The first input of i meets the second inputs of i+1, …, i+`partners`.
-    modalities : (str, str)
-    partners : int
+    The first input of i in the circle meets the second inputs of i+1, …, i+`partners`.
     """
 
     circle: tuple[Example, ...]
@@ -66,25 +61,9 @@ def redrawn_pairs(
 ) -> RedrawnPairs:
     """Draw examples, and combine the first input of each with the second inputs of others.
 
-    A sample of `count` examples stands in a random circle. Every input is run equally often, and
-    never with its own.
-
-    Raises InputError if there are too few examples.
-
-    Parameters
-    ----------
-    examples : iterable of Example
-    kept : set of str
-        The ids of those that may be drawn.
-    modalities : (str, str)
-    count, partners : int
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    RedrawnPairs
-        Examples without a label; their groups say whose input of each modality each was given.
+    Of the examples whose ids are in `kept`, a sample of `count` stands in a random circle. Every
+    input is run equally often, and never with its own. The pairs have no label; their groups say
+    whose input of each modality each was given. Raises InputError if there are too few examples.
 
     Examples
     --------

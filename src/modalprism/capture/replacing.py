@@ -1,9 +1,6 @@
-"""Replace states of a model while it runs.
+"""Replace states of a model while it runs; all later parts of the network get the replacement.
 
-What is replaced at a site is what all later parts of the network are given. Two families bring more
-of a modality in behind its layer 0, which stays as it is: BridgeTower (its bridges, and in its
-first cross-modal layers the other stream looks at the tower's own states) and Qwen3-VL (deeper
-features of the picture).
+In BridgeTower and Qwen3-VL, more of a modality enters behind layer 0, and stays as it is.
 """
 
 from __future__ import annotations
@@ -25,9 +22,11 @@ Replace = Callable[[Site, str, Tensor], Tensor]
 def replaced_states(model: nn.Module, sites: Sequence[Site], replace: Replace) -> Iterator[None]:
     """Replace the states at sites during the forward passes inside the block.
 
+    Raises InputError if the model has no module of a site's name, or, in a pass, another shape is
+    returned.
+
     Parameters
     ----------
-    model : Module
     sites : sequence of Site
         Such as those of layer 0, before fusion.
     replace : callable
@@ -36,11 +35,6 @@ def replaced_states(model: nn.Module, sites: Sequence[Site], replace: Replace) -
         first, (b, d, h, w). It returns what takes its place, of the same shape, and leaves the
         tensor itself as it is. Where both modalities stand in one tensor, each call is given what
         the one before it returned, and changes the positions of its own span only.
-
-    Raises
-    ------
-    InputError
-        If the model has no module of a site's name, or, in a pass, another shape is returned.
 
     Notes
     -----

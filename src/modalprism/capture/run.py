@@ -65,13 +65,13 @@ def chosen_sites(adapter: Adapter, layers: Sequence[int] | None) -> tuple[Site, 
     Raises InputError if the model has no such layer.
     """
     sites = adapter.sites()
-    known = {site.layer for site in sites}
     if layers is None:
         return sites
-    if missing := sorted(set(layers) - known):
+    present = {site.layer for site in sites}
+    if missing := sorted(set(layers) - present):
         raise InputError(
-            f"the model has no layer {missing[0]}; it has {min(known)} to {max(known)}, and 0 is "
-            "before fusion"
+            f"the model has no layer {missing[0]}; it has {min(present)} to {max(present)}, and 0 "
+            "is before fusion"
         )
     return tuple(site for site in sites if site.layer in {BEFORE_FUSION, *layers})
 
@@ -86,32 +86,15 @@ def run_capture(
     total: int = 0,
     track: Track = silent,
 ) -> EmbeddingStore:
-    """Run a model on examples and write pooled states and answers, a shard at a time.
+    """Run a model on examples and write pooled states and answers into the folder `out`.
 
-    Parameters
-    ----------
-    adapter : Adapter
-    examples : iterable of Example
-        Always in the same order: a capture that was killed goes on after the last whole part.
-    out : Path
-        The store's folder.
-    metadata : mapping
-        What the store says of itself beside the settings: model, revision, dataset, seed, versions.
-    config : RunConfig, optional
-    total : int
-        How many examples there are, for the progress; 0 where nobody knows.
-    track : Track
-        Shows progress.
+    The examples come always in the same order: a capture that was killed goes on after the last
+    whole shard. `metadata` of the store beside the settings are model, revision, dataset, seed and
+    versions; `total` is the number of examples, for the progress, or 0.
 
-    Returns
-    -------
-    EmbeddingStore
-
-    Raises
-    ------
-    InputError
-        If an example cannot be prepared and ``on_error`` is "stop", a state is not finite, an id
-        stands twice, memory does not suffice for a single example, or `out` holds another capture.
+    Raises InputError if an example cannot be prepared and ``on_error`` is "stop", a state is not
+    finite, an id stands twice, memory does not suffice for a single example, or `out` holds another
+    capture.
     """
     config = config or RunConfig()
     device_named(config.device)
@@ -119,14 +102,13 @@ def run_capture(
     begin, _ = writer.resume()
     with opened_batches(adapter, writer, config) as batches:
         stream = track(examples, total=total, description=f"capturing into {out.name}")
-        for _ in batches.run_all(_not_yet(stream, begin)):
+        for _ in batches.run_all(_remaining(stream, begin)):
             pass
     writer.finish()
     return EmbeddingStore.open(out)
 
 
-def _not_yet(examples: Iterable[Example], begin: int) -> Iterator[Placed]:
-    """Yield the examples that are not captured yet, with their positions."""
+def _remaining(examples: Iterable[Example], begin: int) -> Iterator[Placed]:
     seen: set[str] = set()
     for position, example in enumerate(examples):
         refuse_twice(example.id, seen)

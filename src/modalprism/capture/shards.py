@@ -1,17 +1,7 @@
-"""Shards of a store, each of which is whole or absent.
+"""Shards of a store, each of which is whole or absent; docs/capture.md lists the files.
 
-======================  ===========================================================================
-``store.json``          what the store is: model, adapter, spans, dataset, versions, seed
-``part-00000.safetensors``  arrays of the shard's rows, named as in `store`
-``part-00000.parquet``  a line a row: position in the dataset, id, label, group columns; in its
-                        metadata the checksum of the arrays, where the shard ends, what was skipped
-``finished.json``       how many rows and skipped examples there are, once all are, and the notices
-``redrawn/``            a store of the same kind: the model's answers on redrawn pairs
-======================  ===========================================================================
-
-A shard's arrays are written first and its index last, and either appears whole. A shard without its
-index was never finished: it is written again. So a run that is killed loses at most the rows of one
-shard, and doubles none.
+A shard's arrays are written first and its index last. A shard without an index is written again, so
+that a run that is killed loses the rows of at most one shard, and repeats none.
 """
 
 from __future__ import annotations
@@ -50,15 +40,12 @@ class Shard:
 
     Attributes
     ----------
-    arrays, index : Path
-    rows : int
     checksum : str
         SHA-256 of the arrays' file.
     end : int
         The position at which the next shard begins.
     skipped : tuple of (str, str)
         Examples of this stretch that could not be used, and why.
-    notices : ShardNotices
     """
 
     arrays: Path
@@ -213,14 +200,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StoreReader:
-    """The arrays of a store's shards, one after another.
-
-    Attributes
-    ----------
-    folder : Path
-    shards : tuple of Shard
-    metadata : dict
-    """
+    """The arrays of a store's shards, one after another."""
 
     folder: Path
     shards: tuple[Shard, ...]

@@ -1,8 +1,6 @@
 """Embeddings on disk: named arrays of a model on a dataset.
 
 =====================  ==================================================================
-array                  what it is
-=====================  ==================================================================
 ``image/0``            pooled embedding of the modality `image` before fusion, (n, d);
                        ``image`` alone means the same
 ``image/3``            pooled state of the image's span at layer 3, (n, d)
@@ -14,9 +12,6 @@ array                  what it is
 ``redrawn/answer``     the model's probabilities on redrawn pairs, (N, C)
 ``redrawn/<modality>`` which input of the modality a redrawn run was given, (N,)
 =====================  ==================================================================
-
-`formats` says which kinds of file are read, and `shards` how capture writes them. Layers may have
-names, under ``layer_names`` of what the writer says: a JSON object from layer number to name.
 """
 
 from __future__ import annotations
@@ -123,19 +118,11 @@ class EmbeddingStore:
 
     @classmethod
     def open(cls, path: str | Path) -> EmbeddingStore:
-        """Open a store or a file of named arrays.
+        """Open a store or a file of named arrays, or an address (``s3://bucket/run/store``).
 
-        Parameters
-        ----------
-        path : str or Path
-            Or an address that fsspec knows, such as ``s3://bucket/run/store``: a shard's arrays are
-            fetched when they are first asked for, into the cache folder (`modalprism.remote`).
-
-        Raises
-        ------
-        InputError
-            If the file is missing, of another kind, truncated, or holds pickled objects, or an
-            address cannot be reached.
+        Of an address, a shard's arrays are fetched into the cache folder when they are first asked
+        for. Raises InputError if the file is missing, of another kind, truncated, or holds pickled
+        objects, or an address cannot be reached.
         """
         address = str(path) if is_address(path) else ""
         path = local_path(path)
@@ -145,42 +132,24 @@ class EmbeddingStore:
     def on_this_machine(self) -> EmbeddingStore:
         """Return the store opened on this machine; a remote store has a copy on each.
 
-        Raises
-        ------
-        InputError
-            If it cannot be reached from there.
+        Raises InputError if it cannot be reached from there.
         """
         return EmbeddingStore.open(self.address) if self.address else self
 
     def array(self, name: str) -> NDArray[Any]:
         """Read one array.
 
-        Raises
-        ------
-        InputError
-            If there is none of that name, or it cannot be read.
+        Raises InputError if there is none of that name, or it cannot be read.
         """
         [(_, values)] = self.arrays([name])
         return values
 
     def arrays(self, names: Iterable[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Read several arrays, opening the file once.
+        """Read several arrays, opening the file once, and yield their names and values.
 
-        Parameters
-        ----------
-        names : iterable of str
-
-        Yields
-        ------
-        name : str
-        values : ndarray
-            Numbers in native byte order, or words. Floating types that NumPy lacks (bfloat16,
-            float8) are widened to float32.
-
-        Raises
-        ------
-        InputError
-            If there is none of that name, or it cannot be read.
+        Values are numbers in native byte order, or words. Floating types that NumPy lacks
+        (bfloat16, float8) are widened to float32. Raises InputError if there is none of that name,
+        or it cannot be read.
         """
         known = set(self.names)
         with opened(self.path) as file:
@@ -197,8 +166,14 @@ class EmbeddingStore:
 
     def digest(self) -> str:
         """Return the SHA-256 of what the store holds, in hexadecimal digits."""
+        if (self.path / METADATA_FILE).is_file():
+            return StoreReader.open(self.path).digest()
         if self.path.is_dir():
-            return _digest_of_folder(self.path)
+            digest = hashlib.sha256()
+            for path in require_plain_folder(self.path, shown(self.path)):
+                digest.update(str(path.relative_to(self.path)).encode())
+                digest.update(path.read_bytes())
+            return digest.hexdigest()
         with require_file(self.path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -237,7 +212,7 @@ class EmbeddingStore:
     def mapped_span(self, modality: str, layer: int) -> NDArray[Any] | MappedArray:
         """Return the same states without reading them; slices are read from disk."""
         name = self._name_of(modality, layer)
-        if self.path.is_dir() and (self.path / METADATA_FILE).is_file():
+        if (self.path / METADATA_FILE).is_file():
             return MappedArray(list(StoreReader.open(self.path).pieces(name)))
         return self.array(name)
 
@@ -253,9 +228,9 @@ class EmbeddingStore:
     def _name_of(self, modality: str, layer: int) -> str:
         layers = self._layers_of(modality)
         if layer not in layers:
-            known = ", ".join(map(str, sorted(layers)))
             raise InputError(
-                f"{modality!r} has no layer {layer} in {shown(self.path)}; it has {known}",
+                f"{modality!r} has no layer {layer} in {shown(self.path)}; it has "
+                f"{', '.join(map(str, sorted(layers)))}",
                 parameter="layer",
             )
         return layers[layer]
@@ -290,16 +265,6 @@ class EmbeddingStore:
         """Read the runs on redrawn pairs."""
         first, second = (self.array(f"redrawn/{modality}") for modality in modalities)
         return RedrawnRuns(self.array("redrawn/answer"), (first, second))
-
-
-def _digest_of_folder(folder: Path) -> str:
-    if (folder / METADATA_FILE).is_file():
-        return StoreReader.open(folder).digest()
-    digest = hashlib.sha256()
-    for path in require_plain_folder(folder, shown(folder)):
-        digest.update(str(path.relative_to(folder)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def write_store(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:

@@ -45,8 +45,6 @@ class IndexEntry:
     ----------
     position : int
         Place in the dataset.
-    id : str
-    label : int or str, optional
     groups : mapping of column to str
     """
 
@@ -62,7 +60,6 @@ class StoreWriter:
 
     Attributes
     ----------
-    folder : Path
     metadata : dict
         Metadata of the store; a store with other metadata is not resumed.
     shard_rows : int
@@ -88,17 +85,14 @@ class StoreWriter:
         Raises InputError if the folder holds another capture, or something else.
         """
         described = self.folder / METADATA_FILE
-        wanted = json.loads(dumps({"format": FORMAT, **self.metadata}))
+        new = json.loads(dumps({"format": FORMAT, **self.metadata}))
         if described.is_file():
-            known = read_metadata(self.folder)
-            differing = sorted(
-                key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)
-            )
-            if differing:
-                key = differing[0]
+            old = read_metadata(self.folder)
+            keys = sorted(new.keys() | old.keys())
+            if key := next((key for key in keys if new.get(key) != old.get(key)), None):
                 raise InputError(
-                    f"{shown(self.folder)} holds another capture: its {key} is {known.get(key)!r}, "
-                    f"not {wanted.get(key)!r}; give another out, or delete the folder",
+                    f"{shown(self.folder)} holds another capture: its {key} is {old.get(key)!r}, "
+                    f"not {new.get(key)!r}; give another out, or delete the folder",
                     parameter="out",
                 )
         elif self.folder.is_dir() and any(p.name != LOCK_FILE for p in self.folder.iterdir()):
@@ -106,7 +100,7 @@ class StoreWriter:
                 f"{shown(self.folder)} is no store and not empty; give another out", parameter="out"
             )
         else:
-            write_through(described, dumps(wanted, indent=1))
+            write_through(described, dumps(new, indent=1))
         for left in self.folder.glob("*.partial"):  # of a run that was killed while it wrote
             left.unlink()
         shards = finished_shards(self.folder)
@@ -177,8 +171,8 @@ class StoreWriter:
             "skipped": self._skipped,
         }
         summed = ShardNotices.summed(self._notices)
-        if said := (replace(summed, prompt="") if self._begun else summed).stored():
-            metadata["notices"] = said
+        if notices := (replace(summed, prompt="") if self._begun else summed).stored():
+            metadata["notices"] = notices
         self._begun = self._begun or bool(self._rows)
         write_through(index_path, _index(self._rows, metadata))
         self._number += 1

@@ -1,8 +1,7 @@
 """Embeddings in zarr folders, of versions 2 and 3 of the format.
 
-The metadata are checked before the library opens an array. A codec of NumPy objects may run code
-when it decodes, so only codecs of numbers and words are allowed. An array's own metadata count: the
-copies that a group may hold (consolidated metadata) are not read.
+A codec of NumPy objects may run code when it decodes, so only codecs of numbers and words are
+allowed. They are checked in an array's own metadata; consolidated metadata are not read.
 """
 
 from __future__ import annotations
@@ -45,7 +44,8 @@ def open_zarr(path: Path) -> Iterator[NamedArrays]:
     versions = {
         file.parent.relative_to(path).as_posix(): _VERSIONS[file.name]
         for file in require_plain_folder(path, shown(path))
-        if file.name in _VERSIONS and _is_array(file)
+        if file.name == ".zarray"
+        or (file.name == "zarr.json" and _metadata(file).get("node_type") == "array")
     }
     if "." in versions:
         raise InputError(
@@ -72,14 +72,9 @@ def _metadata(file: Path) -> dict[str, Any]:
     return words
 
 
-def _is_array(file: Path) -> bool:
-    return file.name == ".zarray" or _metadata(file).get("node_type") == "array"
-
-
 def _check_codecs(folder: Path, version: int) -> None:
     """Refuse an array that holds Python objects, or whose codec is not known to be safe."""
-    name = next(name for name, known in _VERSIONS.items() if known == version)
-    words = _metadata(folder / name)
+    words = _metadata(folder / {3: "zarr.json", 2: ".zarray"}[version])
     if version == 2:
         codecs = [*(words.get("filters") or ()), words.get("compressor")]
         names = {str(codec["id"]) for codec in codecs if codec is not None}
@@ -97,8 +92,8 @@ def _check_codecs(folder: Path, version: int) -> None:
 def _codec_names(codecs: Iterable[Any]) -> Iterator[str]:
     """Yield the names of codecs of version 3, those inside of shards too."""
     for codec in codecs:
-        known = codec if isinstance(codec, dict) else {"name": codec}
-        yield str(known["name"]).removeprefix("numcodecs.")
-        inner = known.get("configuration") or {}
+        described = codec if isinstance(codec, dict) else {"name": codec}
+        yield str(described["name"]).removeprefix("numcodecs.")
+        inner = described.get("configuration") or {}
         for key in ("codecs", "index_codecs"):
             yield from _codec_names(inner.get(key) or ())

@@ -27,10 +27,7 @@ _HEADERS: Final = {
 def load_array(path: Path) -> NDArray[Any]:
     """Read a ``.npy`` file.
 
-    Raises
-    ------
-    InputError
-        If it is missing, damaged, holds Python objects, or is a ``.npz`` file.
+    Raises InputError if it is missing, damaged, holds Python objects, or is a ``.npz`` file.
     """
     with guarded(path, WRITE_AGAIN), require_file(path).open("rb") as file:
         _refuse_other(file, _SUFFIX, path)
@@ -39,14 +36,7 @@ def load_array(path: Path) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Archive:
-    """An open ``.npz`` file.
-
-    Attributes
-    ----------
-    path : Path
-    files : tuple of str
-        Names of its arrays.
-    """
+    """An open ``.npz`` file with the names of its arrays."""
 
     path: Path
     zipped: zipfile.ZipFile
@@ -67,10 +57,8 @@ class Archive:
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open a ``.npz`` file.
 
-    Raises
-    ------
-    InputError
-        If it is missing, damaged, holds something that is no array, or is a ``.npy`` file.
+    Raises InputError if it is missing, damaged, holds something that is no array, or is a ``.npy``
+    file.
     """
     with require_file(path).open("rb") as file:
         with guarded(path, WRITE_AGAIN):
@@ -84,12 +72,12 @@ def open_archive(path: Path) -> Iterator[Archive]:
         yield Archive(path, zipped, tuple(name.removesuffix(_SUFFIX) for name in names))
 
 
-def _refuse_other(file: IO[bytes], wanted: str, path: Path) -> None:
+def _refuse_other(file: IO[bytes], suffix: str, path: Path) -> None:
     """Refuse an ``.npz`` file named ``.npy``, and the reverse."""
     begin = file.read(8)
     file.seek(0)
     for kind, magic in _MAGIC.items():
-        if begin.startswith(magic) and kind != wanted:
+        if begin.startswith(magic) and kind != suffix:
             raise InputError(f"{path} cannot be read: it holds {kind}; name it so")
 
 

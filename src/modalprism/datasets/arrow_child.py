@@ -1,10 +1,6 @@
-"""Program that checks Arrow files in a separate process.
+"""Program that checks Arrow files in a separate process, since the library crashes on bad ones.
 
-The Arrow library trusts the lengths in these files, and crashes where they lie. Files that this
-program reads to the end are safe to map.
-
-Arguments: the paths, and what `isolation.start` adds. It writes ``ok`` to standard output at last,
-or what is wrong.
+Its arguments are the paths. It writes ``ok`` to standard output at last, or what is wrong.
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ class Modality:
 
     Attributes
     ----------
-    column : str
     kind : {"image", "text", "audio", "array"}
         What the column's values become: a picture, a string, a waveform, an array of float32.
     beside : tuple of str
@@ -91,10 +90,7 @@ class Columns:
         right says that no column has the role, ``label=``, so that none is guessed. Pictures that
         stand side by side are joined by a plus, ``image=left+right``.
 
-        Raises
-        ------
-        InputError
-            If a flag is not of that form, or a role stands twice.
+        Raises InputError if a flag is not of that form, or a role stands twice.
         """
         pairs: list[tuple[str, str, tuple[str, ...]]] = []
         for flag in flags:
@@ -113,10 +109,7 @@ class Columns:
 
         A list gives several groups, or the pictures that stand side by side, from left to right.
 
-        Raises
-        ------
-        InputError
-            If it is not a mapping of roles to names of columns.
+        Raises InputError if it is not a mapping of roles to names of columns.
         """
         if not isinstance(mapping, Mapping):
             raise InputError(f"columns is {mapping!r}; give a mapping of roles to columns")
@@ -152,7 +145,13 @@ class Columns:
             if name in modalities or name in roles or name in without:
                 raise InputError(f"the role {name!r} is given twice; one column has it")
             if role not in _ROLES:
-                kind = _kind(role, name, kind)
+                kind = kind or name
+                if kind not in KINDS:
+                    raise InputError(
+                        f"the role {role!r} is none of image, text, audio, label, id and group; a "
+                        f"modality of another name says which of {', '.join(KINDS)} it is: "
+                        f"{name}:image=column{suggestion(name, (*KINDS, *_ROLES))}"
+                    )
             if kind and name in _ROLES:
                 raise InputError(f"the role {role!r} has a kind, but {name} is no modality")
             if not column:
@@ -191,9 +190,9 @@ class Columns:
         Raises InputError if a column does not exist, or there is no modality; it lists the columns.
         """
         found = f"the columns are {listed(available)}{separator_hint(available)}"
-        asked = self.prompt.columns if self.prompt else ()
+        in_prompt = self.prompt.columns if self.prompt else ()
         if missing := [name for name in self.names if name not in available]:
-            whose = " that the prompt names" if missing[0] in asked else ""
+            whose = " that the prompt names" if missing[0] in in_prompt else ""
             hint = suggestion(missing[0], available)
             raise InputError(
                 f"there is no column {missing[0]!r}{whose}; {found}{hint}",
@@ -211,7 +210,7 @@ class Columns:
 
         modalities = dict(self.modalities)
         if self.prompt:
-            modalities["text"] = Modality(asked[0], "text", prompt=self.prompt)
+            modalities["text"] = Modality(in_prompt[0], "text", prompt=self.prompt)
         kinds: tuple[Kind, ...] = ("image", "text", "audio")
         for kind in kinds:
             if kind not in modalities and (column := guess(kind)):
@@ -234,15 +233,3 @@ def _is_image(role: str) -> bool:
     """Return whether a role is a picture, which may be made of several columns."""
     name, _, kind = role.partition(":")
     return (kind or name) == "image"
-
-
-def _kind(role: str, name: str, kind: str) -> str:
-    """Return the kind of a modality, as given or by its name."""
-    kind = kind or name
-    if kind in KINDS:
-        return kind
-    raise InputError(
-        f"the role {role!r} is none of image, text, audio, label, id and group; a modality of "
-        f"another name says which of {', '.join(KINDS)} it is: {name}:image=column"
-        f"{suggestion(name, (*KINDS, *_ROLES))}"
-    )

@@ -1,8 +1,4 @@
-"""Options of a dataset: which columns are what, how labels are read, and which rows are taken.
-
-The modules that read datasets are imported when they are needed: the command line shows these
-options in its help.
-"""
+"""Options of a dataset. Modules that read datasets are imported when they are needed."""
 
 from __future__ import annotations
 

@@ -69,16 +69,9 @@ def text_of(value: Any) -> str:
 def content_of(value: Any, root: Path | None) -> bytes:
     """Return the bytes of a picture or recording.
 
-    Raises InputError if there is nothing, the file is missing or outside of `root`, or the value is
-    another.
-
-    Parameters
-    ----------
-    value : object
-        Bytes, a mapping with ``bytes`` or ``path``, a function that reads bytes, the name of a file
-        in `root`, or a list of one of these.
-    root : Path, optional
-        None where there are no files beside.
+    `value` is bytes, a mapping with ``bytes`` or ``path``, a function that reads bytes, the name of
+    a file in `root`, or a list of one of these. Raises InputError if there is nothing, the file is
+    missing or outside of `root`, or the value is another.
     """
     value = unwrapped(value)
     if is_empty(value):

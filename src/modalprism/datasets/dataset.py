@@ -12,6 +12,9 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from modalprism.errors import InputError
+from modalprism.suggest import listed
+
 T = TypeVar("T")
 
 PICTURE_SUFFIXES: Final = frozenset(
@@ -50,7 +53,6 @@ class Dataset(ABC):
 
     Attributes
     ----------
-    columns : tuple of str
     length : int, optional
         How many rows there are, where it is known.
     root : Path, optional
@@ -89,13 +91,28 @@ def pick(rows: Iterable[T], chosen: NDArray[np.int64] | None) -> Iterator[tuple[
         yield from enumerate(rows)
         return
     places = iter(chosen.tolist())
-    wanted = next(places, None)
+    place = next(places, None)
     for position, row in enumerate(rows):
-        if position == wanted:
+        if position == place:
             yield position, row
-            wanted = next(places, None)
-            if wanted is None:
+            place = next(places, None)
+            if place is None:
                 return  # before the next is read: of a stream that may take long, or fail
+
+
+def chosen_split(
+    split: str | None, splits: Sequence[str], where: str | Path, otherwise: str = "its own"
+) -> str:
+    """Return the split that is asked for, or the only one there is."""
+    if split is None and len(splits) == 1:
+        return splits[0]
+    if split is None or (splits and split not in splits):
+        problem = "several splits" if split is None else f"no split {split!r}"
+        raise InputError(
+            f"{where} has {problem}; choose split from {listed(splits) if splits else otherwise}",
+            parameter="split",
+        )
+    return split
 
 
 def printable(name: str) -> str:

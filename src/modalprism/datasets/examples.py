@@ -34,7 +34,6 @@ class Examples:
 
     Attributes
     ----------
-    dataset : Dataset
     columns : Columns
         Those of this dataset, the guessed ones too.
     chosen : ndarray of int64, optional
@@ -143,6 +142,9 @@ def open_examples(
 ) -> Examples:
     """Open a dataset from a file, a folder, shards, or the hub.
 
+    Raises InputError if there is no such dataset or column, it is empty, an id stands twice, or
+    there are candidates and no label is one of them.
+
     Parameters
     ----------
     data : str or Path
@@ -172,12 +174,6 @@ def open_examples(
     -------
     examples : Examples
         With a length, where it is known.
-
-    Raises
-    ------
-    InputError
-        If there is no such dataset or column, it is empty, an id stands twice, or there are
-        candidates and no label is one of them.
     """
     if limit is not None and limit < 1:
         raise InputError(f"the limit is {limit}; take 1 or more", parameter="limit")

@@ -1,7 +1,6 @@
 """Datasets of the library ``datasets``: saved to a folder, or of the hub, streamed or not.
 
-Rows come as Arrow tables, so that the library decodes nothing: what is damaged is found later, an
-example at a time.
+Rows come as Arrow tables, which are not decoded: damage is found later, an example at a time.
 """
 
 from __future__ import annotations
@@ -20,13 +19,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from modalprism import isolation
-from modalprism.datasets.dataset import Dataset, Row, ends_digest, pick
+from modalprism.datasets.dataset import Dataset, Row, chosen_split, ends_digest, pick
 from modalprism.datasets.parquet import arrow_row
 from modalprism.errors import InputError
 from modalprism.files import check_names
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file
 from modalprism.remote import is_address
-from modalprism.suggest import listed
 
 _LOCAL: Final = re.compile("^(file|local)://")
 _STATE: Final = "state.json"
@@ -35,16 +33,7 @@ _ID: Final = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?(@(?P<
 
 
 class LibraryDataset(Dataset):
-    """A dataset of the library, or a stream of one.
-
-    Parameters
-    ----------
-    dataset : Dataset or IterableDataset
-    name : str
-        What messages call it.
-    digest : str
-        Tells its content from another's.
-    """
+    """A dataset of the library, or a stream of one; messages call it `name`."""
 
     def __init__(self, dataset: Any, name: str, digest: str) -> None:
         self.quick = hasattr(dataset, "select")
@@ -143,7 +132,7 @@ def saved_dataset(folder: Path, split: str | None) -> Dataset:
     with guarded(f"the dataset saved to {folder}"):
         dataset = library.load_from_disk(str(folder.absolute()))
     if isinstance(dataset, dict):
-        split = _chosen_split(split, list(dataset), str(folder))
+        split = chosen_split(split, list(dataset), folder)
         dataset, folder = dataset[split], folder / split
     elif split is not None and split != str(dataset.split):
         raise InputError(
@@ -164,17 +153,13 @@ def _check_saved(folder: Path) -> None:
         if file.name in _SAVED:
             content = parse_json(file.read_bytes(), file)
             with guarded(file):
-                named = _named_in(content, file.name)
+                if file.name == _STATE:
+                    named = [str(one["filename"]) for one in content["_data_files"]]
+                else:
+                    named = list(map(str, content["splits"]))
                 check_names(named)
             if file.name == _STATE:
                 _check_arrow([file.parent / name for name in named], file.parent)
-
-
-def _named_in(content: Any, name: str) -> list[str]:
-    """Return the folders of splits, or the files of one, that a saved dataset names."""
-    if name == _STATE:
-        return [str(one["filename"]) for one in content["_data_files"]]
-    return list(map(str, content["splits"]))
 
 
 def _check_arrow(files: Sequence[Path], folder: Path) -> None:
@@ -200,7 +185,7 @@ def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Dataset:
     with guarded(f"{data} is no file or folder here, and as a dataset of the hub it"):
         builder = library.load_dataset_builder(name, config, revision=revision)
         files = builder.config.data_files or {}
-        split = _chosen_split(split, list(map(str, builder.info.splits or files)), data)
+        split = chosen_split(split, list(map(str, builder.info.splits or files)), data)
         if streaming:
             dataset = builder.as_streaming_dataset(split=split)
         else:
@@ -213,15 +198,3 @@ def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Dataset:
     ]
     words = f"{name} {builder.config.name} {split} {addresses}"
     return LibraryDataset(dataset, data, hashlib.sha256(words.encode()).hexdigest())
-
-
-def _chosen_split(split: str | None, known: Sequence[str], name: str) -> str:
-    if split is None and len(known) == 1:
-        return known[0]
-    if split is None or (known and split not in known):
-        wanted = "several splits" if split is None else f"no split {split!r}"
-        raise InputError(
-            f"{name} has {wanted}; choose split from {listed(known) if known else 'its own'}",
-            parameter="split",
-        )
-    return split

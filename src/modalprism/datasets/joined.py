@@ -25,13 +25,8 @@ _REMEMBERED: Final = 8
 class Joined(Dataset):
     """Dataset with the columns of two; the first takes precedence.
 
-    Names of files are relative to the first one's folder, or the other's where the first has none.
-
-    Parameters
-    ----------
-    first : Dataset
-    join : Join
-        The second dataset, and the key of both; no key stands twice in the second.
+    No key repeats in the second. Names of files are relative to the first one's folder, or the
+    other's where the first has none.
     """
 
     def __init__(self, first: Dataset, join: Join) -> None:

@@ -1,9 +1,7 @@
 """Joint distributions from files: arrays of probabilities or counts, or tables of observations.
 
-A table is CSV, TSV, JSON lines or parquet. Every distinct value of a column is one symbol, and
-nothing is guessed: a cell of CSV or TSV is the string that stands in it, so that ``01`` and ``1``
-differ and ``None`` is a word; a value of parquet or JSON keeps its type. Empty and blank
-cells are refused.
+Every distinct value of a column is one symbol: a cell of CSV or TSV is a string, so that ``01`` and
+``1`` differ; a value of parquet or JSON keeps its type. Empty and blank cells are refused.
 """
 
 from __future__ import annotations
@@ -45,8 +43,6 @@ class JointTable:
 
     Attributes
     ----------
-    sources : (str, str)
-    target : str
     tables : tuple of ndarray
         The joint, (n1, n2, C), by itself; or the marginals, (n1, C) and (n2, C), where the file
         has no joint. Probabilities or counts.
@@ -69,6 +65,9 @@ def read_joint(
 ) -> JointTable:
     """Read a joint distribution.
 
+    Raises InputError if the file is missing, damaged or of another kind, lacks a column, has an
+    empty cell, or rows whose number of cells differs from the header's.
+
     Parameters
     ----------
     path : path
@@ -84,16 +83,6 @@ def read_joint(
         Column that holds how often each row was seen: non-negative numbers such as 12, 0.25 or
         1e3. By default the column ``count`` or ``proportion``, if there is one that is neither
         source nor target; otherwise every row counts once.
-
-    Returns
-    -------
-    JointTable
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged or of another kind, lacks a column, has an empty cell, or
-        rows whose number of cells differs from the header's.
 
     Notes
     -----
@@ -148,26 +137,26 @@ def _read_written(
 ) -> JointTable:
     """Read CSV, TSV or JSON lines."""
     table = text_table(path)
-    wanted = _wanted(path, table.columns, (), sources, target, count)
+    names = _chosen_columns(path, table.columns, (), sources, target, count)
     lines = path.suffix.lower() in LINES
-    columns = _chunks(path, table.rows(wanted, None), wanted, typed=lines)
-    return _count_rows(path, wanted, columns)
+    columns = _chunks(path, table.rows(names, None), names, typed=lines)
+    return _count_rows(path, names, columns)
 
 
 def _chunks(
-    path: Path, rows: Iterable[Row], wanted: Sequence[str], *, typed: bool
+    path: Path, rows: Iterable[Row], names: Sequence[str], *, typed: bool
 ) -> dict[str, pa.ChunkedArray]:
     """Return columns as strings or, if `typed`, with the one type of their values."""
 
     def values(row: Row) -> tuple[Any, ...]:
         if row.broken:
             raise InputError(f"{path}, data row {row.position + 1}: {row.broken}")
-        return tuple(map(row.values.get, wanted))
+        return tuple(map(row.values.get, names))
 
     cells = map(values, rows)
-    parts: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+    parts: dict[str, list[pa.Array]] = {name: [] for name in names}
     while chunk := list(islice(cells, None if typed else _CHUNK)):
-        for name, column in zip(wanted, zip(*chunk, strict=True), strict=True):
+        for name, column in zip(names, zip(*chunk, strict=True), strict=True):
             with guarded(f"{path}: column {name!r}", "give it values of one type"):
                 parts[name].append(pa.array(column, None if typed else pa.string()))
     return {name: pa.chunked_array(arrays) for name, arrays in parts.items()}
@@ -180,14 +169,14 @@ def _read_parquet(
         schema = pq.read_schema(path.absolute())
         stored = (schema.pandas_metadata or {}).get("index_columns", [])
         key = [name for name in stored if isinstance(name, str) and name in schema.names]
-    wanted = _wanted(path, schema.names, key, sources, target, count)
+    names = _chosen_columns(path, schema.names, key, sources, target, count)
     with guarded(path):
-        table = pq.read_table(path.absolute(), columns=list(wanted), partitioning=None)
-        columns = {name: table.column(name) for name in wanted}
-    return _count_rows(path, wanted, columns)
+        table = pq.read_table(path.absolute(), columns=list(names), partitioning=None)
+        columns = {name: table.column(name) for name in names}
+    return _count_rows(path, names, columns)
 
 
-def _wanted(
+def _chosen_columns(
     path: Path,
     columns: Sequence[str],
     key: Sequence[str],
@@ -227,16 +216,16 @@ def _wanted(
 
 
 def _guessed(
-    path: Path, columns: Sequence[str], free: list[str], key: Sequence[str], wanted: int
+    path: Path, columns: Sequence[str], free: list[str], key: Sequence[str], missing: int
 ) -> list[str]:
-    """Return the free columns where they are as many as are wanted: none is chosen among more."""
+    """Return the free columns where they are as many as are missing: none is chosen among more."""
     others = [name for name in free if name not in key]
     for some in (free, others):  # a named index may number the rows
-        if len(some) == wanted:
+        if len(some) == missing:
             return some
-    if not wanted:
+    if not missing:
         return []
-    if len(free) < wanted:
+    if len(free) < missing:
         raise InputError(
             f"{path} needs two source columns and a target column; its columns are "
             f"{listed(map(repr, columns))}{separator_hint(columns)}",
@@ -252,12 +241,12 @@ def _guessed(
 
 
 def _count_rows(
-    path: Path, wanted: Sequence[str], columns: Mapping[str, pa.ChunkedArray]
+    path: Path, names: Sequence[str], columns: Mapping[str, pa.ChunkedArray]
 ) -> JointTable:
     """Count how often every combination of symbols was seen."""
-    symbols = {name: _symbols(f"{path}: column {name!r}", columns[name]) for name in wanted}
-    first, second, target, *count = wanted
-    sides = [len(symbols[name][1]) for name in wanted[:3]]
+    symbols = {name: _symbols(f"{path}: column {name!r}", columns[name]) for name in names}
+    first, second, target, *count = names
+    sides = [len(symbols[name][1]) for name in names[:3]]
     if not sides[0]:
         raise InputError(f"{path} has no rows")
     if math.prod(sides) > MOST_CELLS:
@@ -267,7 +256,7 @@ def _count_rows(
             "code continuous columns into few classes first"
         )
     weights = _weights(f"{path}: column {count[0]!r}", *symbols[count[0]]) if count else None
-    cells = np.ravel_multi_index([symbols[name][0] for name in wanted[:3]], sides)
+    cells = np.ravel_multi_index([symbols[name][0] for name in names[:3]], sides)
     joint = np.bincount(cells, weights, math.prod(sides)).astype(np.float64).reshape(sides)
     return JointTable((first, second), target, (joint,), "".join(count))
 

@@ -32,7 +32,6 @@ class Labels:
 
     Attributes
     ----------
-    candidates : tuple of str
     values : mapping of str to str
         Labels of the dataset and their candidates.
     letters : bool
@@ -63,20 +62,11 @@ class Labels:
     ) -> Labels:
         """Check and combine the options of a study or command.
 
-        Parameters
-        ----------
-        candidates : sequence of str
-            The answers among which the model chooses.
-        answers : mapping or "letters", optional
-            Values of the dataset and their candidates; or that whole numbers are letters.
-        only : "candidates", optional
-            Leave out rows whose label is no candidate.
+        `answers` maps values of the dataset to their candidates, or is "letters": whole numbers are
+        then letters. With ``only="candidates"``, rows whose label is no candidate are left out.
 
-        Raises
-        ------
-        InputError
-            If a candidate is empty or given twice, an answer is no candidate, a value is given
-            twice with different answers, or there are no candidates where they are needed.
+        Raises InputError if a candidate is empty or given twice, an answer is no candidate, a value
+        is given twice with different answers, or there are no candidates where they are needed.
         """
         for candidate, times in Counter(candidates).items():
             if is_empty(candidate):
@@ -120,11 +110,8 @@ class Labels:
     def read(self, label: int | str) -> int | str:
         """Return a label's candidate, or the label itself where it has none.
 
-        Raises
-        ------
-        InputError
-            If the label is alike to two candidates, or to two values with different candidates,
-            and equal to neither; or if it should have a letter, and there is none for it.
+        Raises InputError if the label is alike to two candidates, or to two values with different
+        candidates, and equal to neither; or if it should have a letter, and there is none for it.
         """
         found = _match(label, self.values, "values")
         if found is not None:
@@ -143,8 +130,8 @@ class Labels:
 
     def words(self) -> list[Any]:
         """Return the rules that change labels or rows, for a fingerprint; empty if none do."""
-        asked = [dict(self.values), self.letters, self.only]
-        return [list(self.candidates), *asked] if any([*asked, self.candidates]) else []
+        rules = [list(self.candidates), dict(self.values), self.letters, self.only]
+        return rules if any(rules) else []
 
 
 def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:
@@ -162,12 +149,12 @@ def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:
 
 
 @lru_cache(16)
-def _by_spelling(known: tuple[str, ...]) -> list[dict[str, list[str]]]:
+def _by_spelling(words: tuple[str, ...]) -> list[dict[str, list[str]]]:
     """Return the known words of each spelling, for every degree of sameness."""
     tables: list[dict[str, list[str]]] = []
     for spelled in _SPELLINGS:
         tables.append({})
-        for word in known:
+        for word in words:
             tables[-1].setdefault(spelled(word), []).append(word)
         tables[-1].pop("", None)  # an empty spelling never matches
     return tables
@@ -201,8 +188,8 @@ def unmatched(labels: Iterable[int | str], candidates: Sequence[str]) -> Counter
     >>> unmatched(["yes", "maybe", 1, 2], ("yes", "no"))
     Counter({'maybe': 1, '2': 1})
     """
-    known = {*candidates, *range(len(candidates))}
-    return Counter(str(label) for label in labels if label not in known)
+    matching = {*candidates, *range(len(candidates))}
+    return Counter(str(label) for label in labels if label not in matching)
 
 
 def no_match(labels: Iterable[int | str | None], candidates: Sequence[str], where: str = "") -> str:
@@ -213,8 +200,8 @@ def no_match(labels: Iterable[int | str | None], candidates: Sequence[str], wher
     >>> no_match(["cat"], ("a photo of a cat",)).partition(": ")[0]
     "no label is one of the candidates a photo of a cat; the commonest are 'cat'"
     """
-    known = unmatched((label for label in labels if label is not None), candidates)
-    seen = ", ".join(f"{label!r:.60}" for label, _ in known.most_common(5)) or "none"
+    counts = unmatched((label for label in labels if label is not None), candidates)
+    seen = ", ".join(f"{label!r:.60}" for label, _ in counts.most_common(5)) or "none"
     return (
         f"no label{where} is one of the candidates {', '.join(candidates)}; the commonest are "
         f"{seen}: say by answers which candidate each is"

@@ -1,7 +1,4 @@
-"""Examples whose inputs are decoded on access.
-
-A picture that is damaged is found only then, so that whoever asks can skip it and go on.
-"""
+"""Examples whose inputs are decoded on access, so that a damaged one can be skipped."""
 
 from __future__ import annotations
 
@@ -33,7 +30,6 @@ class LazyInputs(Mapping[str, Any]):
 
     Attributes
     ----------
-    id : str
     modalities : mapping of name to Modality
     cells : mapping of column to value
         Not decoded.
@@ -73,21 +69,19 @@ class LazyInputs(Mapping[str, Any]):
         try:
             if column not in self.cells:
                 raise InputError("it is missing")
-            return self._decoded(self.cells[column], kind)
+            value = self.cells[column]
+            match kind:
+                case "image":
+                    return picture_of(content_of(value, self.root))
+                case "audio":
+                    if isinstance(value, Mapping) and "array" in value:
+                        return _waveform(value, self.sampling_rate)
+                    return sound_of(content_of(value, self.root), self.sampling_rate)
+                case "array":
+                    return _array(value)
+            return text_of(value)
         except InputError as error:
             raise InputError(f"row {self.id!r}, column {column!r}: {error}") from error
-
-    def _decoded(self, value: Any, kind: str) -> Any:
-        match kind:
-            case "image":
-                return picture_of(content_of(value, self.root))
-            case "audio":
-                if isinstance(value, Mapping) and "array" in value:
-                    return _waveform(value, self.sampling_rate)
-                return sound_of(content_of(value, self.root), self.sampling_rate)
-            case "array":
-                return _array(value)
-        return text_of(value)
 
     def __contains__(self, name: object) -> bool:
         return name in self.modalities
@@ -157,7 +151,7 @@ def group_of(name: str, value: Any) -> str:
     return str(value)
 
 
-def _waveform(value: Mapping[str, Any], wanted: int) -> NDArray[np.float32]:
+def _waveform(value: Mapping[str, Any], sampling_rate: int) -> NDArray[np.float32]:
     """Resample a waveform that is already decoded."""
     rate = value.get("sampling_rate")
     if not isinstance(rate, int | float):
@@ -165,7 +159,7 @@ def _waveform(value: Mapping[str, Any], wanted: int) -> NDArray[np.float32]:
     samples = _array(value["array"])
     if np.asarray(value["array"]).dtype.kind in "iu":
         raise InputError("its samples are whole numbers of a range nobody knows; give −1 to 1")
-    return resampled(samples, rate, wanted)
+    return resampled(samples, rate, sampling_rate)
 
 
 def _array(value: Any) -> NDArray[np.float32]:

@@ -26,14 +26,7 @@ _LIBRARY: Final = b"huggingface"
 
 
 class ParquetFiles(Dataset):
-    """Parquet files of the same columns, one after another.
-
-    Parameters
-    ----------
-    files : sequence of Path
-    root : Path
-        The folder that names of files in the rows are relative to.
-    """
+    """Parquet files of the same columns, one after another; they name files relative to `root`."""
 
     def __init__(self, files: Sequence[Path], root: Path) -> None:
         self.root = root
@@ -73,7 +66,9 @@ class ParquetFiles(Dataset):
             with opened as file:
                 for group in range(file.num_row_groups):
                     end = begin + file.metadata.row_group(group).num_rows
-                    places = _between(chosen, begin, end)
+                    places: Sequence[int] = range(begin, end)
+                    if chosen is not None:
+                        places = chosen[slice(*np.searchsorted(chosen, [begin, end]))].tolist()
                     if places:
                         yield from self._group(file, group, columns, places, begin)
                     begin = end
@@ -107,22 +102,14 @@ class ParquetFiles(Dataset):
 
     def file_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Return the columns of strings and of lists of strings, which may name files."""
-        return tuple(name for name in columns if _is_words(self.schema.field(name).type))
 
+        def holds_strings(kind: Any) -> bool:
+            while hasattr(kind, "value_type"):  # a list, or categories
+                kind = kind.value_type
+            strings = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+            return any(check(kind) for check in strings)
 
-def _between(chosen: NDArray[np.int64] | None, begin: int, end: int) -> Sequence[int]:
-    if chosen is None:
-        return range(begin, end)
-    first, last = np.searchsorted(chosen, [begin, end])
-    places: list[int] = chosen[first:last].tolist()
-    return places
-
-
-def _is_words(kind: Any) -> bool:
-    while hasattr(kind, "value_type"):  # a list, or categories
-        kind = kind.value_type
-    words = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(check(kind) for check in words)
+        return tuple(name for name in columns if holds_strings(self.schema.field(name).type))
 
 
 def arrow_row(

@@ -54,10 +54,7 @@ class Prompt:
     def of(cls, template: str) -> Prompt:
         """Read a template.
 
-        Raises
-        ------
-        InputError
-            If braces do not match or hold more than a name, or no column is named.
+        Raises InputError if braces do not match or hold more than a name, or no column is named.
         """
         lines: list[list[_Piece]] = [[]]
         try:
@@ -97,27 +94,24 @@ class Prompt:
     def filled(self, cells: Mapping[str, Any]) -> str:
         """Return the text of a row.
 
-        Raises
-        ------
-        InputError
-            If a column is missing, empty without a question mark, or no text; it names the column.
+        Raises InputError if a column is missing, empty without a question mark, or no text; it
+        names the column.
         """
         lines = []
         for line in self.lines:
-            blank = [one for one in line if one.optional and _nothing(cells.get(one.column))]
-            if not blank:
-                lines.append("".join(_said(piece, cells) for piece in line))
+            optional = [cells.get(piece.column) for piece in line if piece.optional]
+            if not any(
+                is_empty(value) or (isinstance(value, list | tuple) and not value)
+                for value in optional
+            ):
+                lines.append("".join(_filled(piece, cells) for piece in line))
         text = "\n".join(lines)
         if not text.strip():
             raise InputError(f"nothing is left of the prompt {self.template!r}")
         return text
 
 
-def _nothing(value: Any) -> bool:
-    return is_empty(value) or (isinstance(value, list | tuple) and not value)
-
-
-def _said(piece: _Piece, cells: Mapping[str, Any]) -> str:
+def _filled(piece: _Piece, cells: Mapping[str, Any]) -> str:
     if not piece.column:
         return piece.words
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from modalprism.datasets.dataset import SPLITS, Dataset
+from modalprism.datasets.dataset import SPLITS, Dataset, chosen_split
 from modalprism.datasets.hub import hub_dataset, is_hub_id, is_saved, saved_dataset
 from modalprism.datasets.media_folder import MediaFolder
 from modalprism.datasets.parquet import ParquetFiles
@@ -24,26 +24,19 @@ _KINDS: Final = f"{', '.join(sorted(_TABLES))}, {_PARQUET} and {_SHARD}"
 
 
 def open_dataset(data: str | Path, *, split: str | None = None, streaming: bool = False) -> Dataset:
-    """Open a dataset, whatever kind it is.
+    """Open a dataset of any kind: a file, a folder, a pattern of shards, or an id of the hub.
 
-    Raises InputError if there is nothing, it is of no known kind, damaged, or empty.
-
-    Parameters
-    ----------
-    data : str or Path
-        A file, a folder, a pattern of shards, or an id of the hub.
-    split : str, optional
-        Of a dataset of the library ``datasets``, or a folder of parquet files that are named as
-        their split, ``train-00000-of-00002`` or ``train``; other kinds have none.
-    streaming : bool
-        Whether a hub's dataset is streamed; files are read a row at a time anyway.
+    `split` is that of a dataset of the library ``datasets``, or of a folder of parquet files that
+    are named as their split, ``train-00000-of-00002`` or ``train``; other kinds have none.
+    `streaming` says whether a hub's dataset is streamed. Raises InputError if there is nothing, it
+    is of no supported kind, damaged, or empty.
     """
     path = Path(data)
     if path.is_dir() and is_saved(path):
         return saved_dataset(path, split)
     here = path.exists() or re.search(r"[{*]", str(data)) is not None
-    known = path.suffix.lower() in {*_TABLES, _PARQUET, _SHARD}
-    if not here and not known and isinstance(data, str) and is_hub_id(data):
+    is_file_name = path.suffix.lower() in {*_TABLES, _PARQUET, _SHARD}
+    if not here and not is_file_name and isinstance(data, str) and is_hub_id(data):
         return hub_dataset(data, split, streaming=streaming)
     if not here:
         raise InputError(
@@ -107,18 +100,15 @@ def _of_split(files: Sequence[Path], split: str | None, folder: Path) -> list[Pa
     """Return the files of a split, by their names."""
     named = [(name, path) for path in files if (name := _split_of(path))]
     splits = sorted({name for name, _ in named})
-    if split is None and len(splits) <= 1:
-        return _of_one_configuration(files, folder)
-    if split not in splits:
-        wanted = "several splits" if split is None else f"no split {split!r}"
-        raise InputError(
-            f"{folder} has {wanted}; choose from {', '.join(splits) or 'its files, by their paths'}"
-        )
-    return _of_one_configuration([path for name, path in named if name == split], folder)
-
-
-def _of_one_configuration(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Refuse several configurations, each with its own numbered files in its own folder."""
+    if split is not None or len(splits) > 1:
+        if not splits:
+            raise InputError(
+                f"{folder} has no split {split!r}; choose from its files, by their paths",
+                parameter="split",
+            )
+        split = chosen_split(split, splits, folder)
+        files = [path for name, path in named if name == split]
+    # Of several configurations, each has its own numbered files in its own folder.
     numbered: dict[str, Path] = {}
     for path in files:
         if _NUMBERED.fullmatch(path.stem) and numbered.setdefault(path.name, path) != path:

@@ -1,16 +1,9 @@
-"""Comparison of labels by spelling.
+"""Comparison of labels by spelling: the same string, the same word, or the same answer.
 
-There are three degrees of sameness. The closest one that finds a match decides.
-
-1. The same string.
-2. The same word (`folded`): only case, Unicode form, width, spaces, the style of dashes and
-   quotation marks, and invisible characters differ.
-3. The same answer (`normal`): only decoration differs. Decoration is what prose puts around or
-   between words: a stop behind a word, brackets and quotation marks around words, a hyphen or
-   underscore that joins two words, an article, and a number up to ten written as a word.
-
-A mark in any other place is part of the answer: a sign before a number, a mark between two digits,
-a symbol, an emoji, a mark that stands alone. Two answers that differ in it are two answers.
+Two strings are the same word (`folded`) if only case, Unicode form, width, spaces, the style of
+dashes and quotation marks, and invisible characters differ. They are the same answer (`normal`) if
+only decoration differs: a stop behind a word, brackets and quotation marks around words, a hyphen
+or underscore between two words, an article, a number up to ten as a word. Any other mark counts.
 """
 
 from __future__ import annotations
@@ -82,8 +75,8 @@ def normal(word: object) -> str:
     """
     tokens = [part for token in _unwrapped(folded(str(word)).split()) for part in _parts(token)]
     tokens = [token for place, token in enumerate(tokens) if not _is_pause(tokens, place)]
-    said = [token for place, token in enumerate(tokens) if not _is_article(tokens, place)]
-    return " ".join(_NUMBERS.get(token, token) for token in said)
+    kept = [token for place, token in enumerate(tokens) if not _is_article(tokens, place)]
+    return " ".join(_NUMBERS.get(token, token) for token in kept)
 
 
 def _unwrapped(tokens: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ from modalprism.suggest import separator_hint
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 LINES: Final = frozenset({".jsonl", ".ndjson"})
 _BYTE_ORDER_MARK: Final = "\ufeff"
-_LOOKED_AT: Final = 100
+_HEAD: Final = 100
 """Rows of JSON lines whose keys are the columns."""
 
 
@@ -140,7 +140,7 @@ class JsonLines(_TextTable):
                     yield content
 
     def _columns(self) -> tuple[str, ...]:
-        first = [record for _, record in zip(range(_LOOKED_AT), self._records(), strict=False)]
+        first = [record for _, record in zip(range(_HEAD), self._records(), strict=False)]
         objects = [self._values(record) for record in first]
         if objects and all(isinstance(one, str) for one in objects):
             raise InputError(f"{self.path} has no JSON object in its first lines: {objects[0]}")

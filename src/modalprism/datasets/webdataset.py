@@ -81,7 +81,6 @@ class Sample:
 
     Attributes
     ----------
-    key : str
     members : mapping of extension to TarInfo
     broken : str
         Why it cannot be used; empty where it can.
@@ -135,17 +134,12 @@ def _members(archive: Any) -> Iterator[tarfile.TarInfo]:
             raise tarfile.ReadError("a size is negative")
         begin = archive.offset
         yield member
-    if not _ends(archive):
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the mark at its end is missing")
 
 
-def _ends(archive: Any) -> bool:
-    """Return whether an archive ends with a block of zeros."""
-    archive.fileobj.seek(archive.offset)
-    return bool(archive.fileobj.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE))
-
-
-_LOOKED_AT: Final = 16
+_HEAD: Final = 16
 """Examples whose extensions and JSON keys are the columns."""
 _MEDIA: Final = {suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES | SOUND_SUFFIXES}
 _ALSO: Final = {
@@ -187,16 +181,20 @@ class Shards(Dataset):
         self._names = [shard.name if plain else shard.as_posix() for shard in self.shards]
         self.length = 0
         columns: dict[str, None] = {}
-        digest, looked_at, broken = hashlib.sha256(), 0, ""
+        digest, head, broken = hashlib.sha256(), 0, ""
         for sample, archive, _ in self._samples():
             self.length += 1
             broken = broken or sample.broken
             for extension, member in sample.members.items():
                 words = f"{sample.key}.{extension} {member.size}\n"
                 digest.update(words.encode(errors="surrogateescape"))
-            if archive and not sample.broken and looked_at < _LOOKED_AT:
-                looked_at += 1
-                columns |= dict.fromkeys(_columns(sample.members))
+            if archive and not sample.broken and head < _HEAD:
+                head += 1
+                names = sample.members
+                columns |= dict.fromkeys(
+                    name for name, also in _ALSO.items() if any(one in names for one in also)
+                )
+                columns |= dict.fromkeys(names)
                 with suppress(InputError), guarded(sample.key):  # said when the example is read
                     columns |= dict.fromkeys(self._object(archive, sample))
         if not columns:
@@ -245,8 +243,3 @@ class Shards(Dataset):
         """Hash all names and sizes inside, and the first and last MiB of every shard."""
         digests = "".join(ends_digest(shard) for shard in self.shards)
         return hashlib.sha256(f"{self._headers}{digests}".encode()).hexdigest()
-
-
-def _columns(members: Mapping[str, Any]) -> Iterator[str]:
-    yield from (name for name, also in _ALSO.items() if any(one in members for one in also))
-    yield from members

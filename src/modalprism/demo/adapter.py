@@ -27,10 +27,8 @@ class FusionAdapter(Adapter):
 
     Parameters
     ----------
-    network : FusionNetwork
     inputs : EncodedEmojis
         Encoded pictures and sentences.
-    question : Question
     candidates : sequence of str
         The question's answers.
     """
@@ -116,7 +114,6 @@ def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterato
 
     Parameters
     ----------
-    network : FusionNetwork
     pieces : int
         Positions of a picture.
     modality : {"image", "text"}

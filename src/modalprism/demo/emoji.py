@@ -115,13 +115,7 @@ def kin_numbers(emojis: Sequence[Emoji]) -> NDArray[np.int64]:
 
 
 def split(emojis: Sequence[Emoji]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split into training and held-out emojis, by kin, the same way every time.
-
-    Returns
-    -------
-    train, held_out : ndarray of int64
-        Indices into `emojis`, ascending; about three fifths and two fifths.
-    """
+    """Return indices of training and held-out emojis, about 3:2, by kin; it is always the same."""
     kins = sorted({emoji.kin for emoji in emojis})
     order = np.random.default_rng(SPLIT_SEED).permutation(len(kins))
     held_out_kins = {kins[i] for i in order[: round(HELD_OUT_FRACTION * len(kins))]}

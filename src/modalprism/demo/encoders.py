@@ -1,8 +1,7 @@
 """The frozen pretrained encoders of the bundled demo, with their features cached.
 
 Pictures: EfficientNet-Lite0 (Apache-2.0), a 4×4 grid of 1,280 channels. Texts: all-MiniLM-L6-v2
-(Apache-2.0 weights, MIT package), one state of 384 channels a token. Both come from registry
-packages.
+(Apache-2.0 weights, MIT package), one state of 384 channels a token.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """A small vision–language network in four versions that differ only in how they fuse.
 
-The fusion is this project's own; the encoders before it are pretrained and frozen. Every version
-has the same input projections, the same depth and the same head; a layer takes and gives the two
-streams, so that one hook records any of them.
+A layer takes and returns both streams, so that one hook records any version.
 """
 
 from __future__ import annotations
@@ -208,10 +206,6 @@ class Projections(nn.Module):
 
 class FusionNetwork(nn.Module):
     """Answer a question about a picture and a name.
-
-    Parameters
-    ----------
-    config : FusionConfig
 
     Examples
     --------

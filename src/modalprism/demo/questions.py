@@ -73,7 +73,6 @@ class PairedExamples:
     ----------
     question : Question
         Asked about every pair.
-    emojis : sequence of Emoji
     picture, name : ndarray of int64, shape (n,)
         Indices into `emojis`.
     label : ndarray of int64, shape (n,)
@@ -159,14 +158,10 @@ def draw_partners(
     rounds: int,
     generator: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw `rounds` partners for every member, none of them its kin.
+    """Draw partners for every member, none of them its kin, shape (rounds, len(members)).
 
     A round is one permutation, so that every name is used once a round. Where a permutation pairs
     kin, the names of random members change places until it does not.
-
-    Returns
-    -------
-    ndarray of int64, shape (rounds, len(members))
     """
     kin = np.array([emojis[i].kin for i in members])
     if len(set(kin)) < 3:
@@ -192,17 +187,9 @@ def observed_pairs(
 ) -> PairedExamples:
     """Pair pictures and names as the question asks, inside blocks that nothing straddles.
 
-    Parameters
-    ----------
-    question : Question
-    emojis : sequence of Emoji
-    members : ndarray of int64
-        The emojis to use, such as the held-out ones.
-    rounds : int
-        How many names every picture is paired with (``kind``: its own alone; ``match``: its own
-        and one other's, whatever `rounds` says).
-    seed : int
-        Fixes the blocks and the partners.
+    `members` are the emojis to use, such as the held-out ones. Every picture is paired with
+    `rounds` names (``kind``: its own alone; ``match``: its own and one other's, whatever `rounds`
+    says). `seed` fixes the blocks and the partners.
     """
     generator = np.random.default_rng(seed)
     kins = sorted({emojis[i].kin for i in members})

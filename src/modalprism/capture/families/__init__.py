@@ -1,5 +1,1 @@
-"""Adapters of families of models.
-
-`registry` maps ``config.model_type`` of a model to its adapter; a new family is a file here and a
-line there, or a class that another package registers. docs/adapters.md walks through one.
-"""
+"""Adapters of families of models; docs/adapters.md describes how to write one."""

@@ -1,21 +1,12 @@
-"""BLIP and BLIP-2.
+"""BLIP, whose text encoder attends to a vision tower, and BLIP-2, a Q-Former before a decoder.
 
-**BLIP.** The text encoder attends to the vision tower's output in every layer. Layer 0 is that
-output, after its final norm, and the embedded words. The words are fused from layer 1 on: state k
-leaves layer k of the text encoder, which has no final norm. The picture's state is the same at
-every layer. Spans: the words with the marks around them, without padding; all patches and the class
-token.
-
-**BLIP-2.** A Q-Former's queries, projected, replace the first tokens of a language model. Layer 0
-enters its first layer. The queries never see the text, so that their span is of one modality
-through all layers; the text is fused from layer 1 on. The last layer is read after the final norm,
-like ``output_hidden_states`` of the library.
+In BLIP, layer 0 is the vision tower's output after its final norm, which is also the picture's
+state at every other layer, and the embedded words; the text's span includes the marks around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -109,9 +100,9 @@ class BlipQuestionAdapter(FirstTokenAdapter, BlipAdapter):
         # the mask of what it attends to.
         for length in sorted(set(lengths.tolist())):
             rows = lengths == length
-            asked = question[rows][mask[rows]].unflatten(0, (-1, length))
+            states = question[rows][mask[rows]].unflatten(0, (-1, length))
             begin = torch.full_like(lengths[rows], model.decoder_start_token_id)[:, None]
-            decoded = model.text_decoder(begin, encoder_hidden_states=asked)
+            decoded = model.text_decoder(begin, encoder_hidden_states=states)
             logits[rows] = decoded.logits[:, -1]
         return logits
 
@@ -132,6 +123,7 @@ class Blip2Adapter(LlavaAdapter):
         "picture is the Q-Former's queries, which stand first and never see the text"
     )
     decoder: ClassVar[str] = "language_model.model.decoder"
+    norm: ClassVar[str] = "final_layer_norm"
     template: ClassVar[str] = "Question: {text} Answer:"
     before_candidates: ClassVar[str] = " "
 
@@ -153,8 +145,3 @@ class Blip2Adapter(LlavaAdapter):
             return_tensors="pt",
         )
         return dict(prepared)
-
-    def sites(self) -> tuple[Site, ...]:
-        """As LLaVA's; the final norm has another name."""
-        *sites, final = super().sites()
-        return (*sites, replace(final, module=f"{self.decoder}.final_layer_norm"))

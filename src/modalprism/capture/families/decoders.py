@@ -1,14 +1,8 @@
 """LLaVA and its relatives: pictures as tokens of a causal language model.
 
-The picture's states replace its image tokens in the decoder. Layer 0 enters the first layer: the
-projected picture and the embedded words. A position sees only earlier positions: a picture in front
-never sees the text and stays of one modality through all layers, while the text is fused from layer
-1 on. The fused state is that of the last position, which predicts the answer. State k leaves layer
-k, the last one after the final norm, like ``output_hidden_states`` of the library.
-
-Many families cut a picture into tiles or crops, or keep its shape, so that the number of image
-tokens varies. All of them stand where the prompt has its one image token. Marks and line breaks
-between them, which tell how the picture was cut, are of no modality.
+Layer 0 enters the first layer: the projected picture and the embedded words. The number of image
+tokens varies where a family cuts pictures into tiles or keeps their shape. Marks and line breaks
+between tiles, which tell how the picture was cut, are of no modality.
 """
 
 from __future__ import annotations
@@ -20,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modalprism.capture.adapter import Site
+from modalprism.capture.adapter import Adapter, Site, stream
 from modalprism.capture.families.tokens import FirstTokenAdapter
 from modalprism.datasets.example import Example
 
@@ -30,8 +24,8 @@ class LlavaAdapter(FirstTokenAdapter):
 
     Attributes
     ----------
-    decoder : str
-        Dotted path of the language model.
+    decoder, norm : str
+        Dotted path of the language model, and the name of its final norm.
     template : str
         The prompt, where the processor brings no chat template; ``{text}`` stands for the example's
         text.
@@ -44,7 +38,16 @@ class LlavaAdapter(FirstTokenAdapter):
     )
     fused = "last"
     decoder: ClassVar[str] = "model.language_model"
+    norm: ClassVar[str] = "norm"
     template: ClassVar[str] = "USER: <image>\n{text} ASSISTANT:"
+
+    @classmethod
+    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
+        """Load the processor; one that the family names is loaded without its part for videos."""
+        if cls.processor_class == Adapter.processor_class:
+            return super().load_processor(library, model, options)
+        processor = pictures_only(getattr(library, cls.processor_class))
+        return processor.from_pretrained(model, **options)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Put every picture and text into the prompt."""
@@ -66,26 +69,18 @@ class LlavaAdapter(FirstTokenAdapter):
         if not getattr(self.processor, "chat_template", None):
             return self.template.format(text=text)
         content = [{"type": "image"}, {"type": "text", "text": text}]
-        said: str = self.processor.apply_chat_template(
+        prompt: str = self.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        return said
+        return prompt
 
     def sites(self) -> tuple[Site, ...]:
         """The decoder's input, the outputs of its layers, and its final norm."""
-        layers = self.layers_under(f"{self.decoder}.layers")
-        return (
-            Site(0, layers[0], self.modalities, reads="input"),
-            *(
-                Site(layer, module, self.modalities, attention=f"{module}.self_attn")
-                for layer, module in enumerate(layers[:-1], start=1)
-            ),
-            Site(
-                len(layers),
-                f"{self.decoder}.norm",
-                self.modalities,
-                attention=f"{layers[-1]}.self_attn",
-            ),
+        return stream(
+            self.layers_under(f"{self.decoder}.layers"),
+            self.modalities,
+            final=f"{self.decoder}.{self.norm}",
+            attention="self_attn",
         )
 
     def image_token(self) -> int:
@@ -120,12 +115,8 @@ class LlavaNextAdapter(LlavaAdapter):
 class LlavaOnevisionAdapter(LlavaNextAdapter):
     """LLaVA-OneVision: the tiles of LLaVA-NeXT, with rows shrunk where there are too many."""
 
+    processor_class: ClassVar[str] = "LlavaOnevisionProcessor"
     template: ClassVar[str] = "<|im_start|>user <image>\n{text}<|im_end|><|im_start|>assistant\n"
-
-    @classmethod
-    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
-        """Load the processor without its part for videos."""
-        return pictures_only(library.LlavaOnevisionProcessor).from_pretrained(model, **options)
 
 
 class Qwen2VlAdapter(LlavaAdapter):
@@ -133,11 +124,6 @@ class Qwen2VlAdapter(LlavaAdapter):
 
     A picture has as many image tokens as squares of merged patches (``image_grid_thw``), between
     two marks. Of the chat template it sees what stands before it, the same for every example.
-
-    Attributes
-    ----------
-    processor_class : str
-        Name of the family's processor in ``transformers``.
     """
 
     template: ClassVar[str] = (
@@ -145,12 +131,6 @@ class Qwen2VlAdapter(LlavaAdapter):
         "<|im_start|>assistant\n"
     )
     processor_class: ClassVar[str] = "Qwen2VLProcessor"
-
-    @classmethod
-    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
-        """Load the processor without its part for videos."""
-        processor = getattr(library, cls.processor_class)
-        return pictures_only(processor).from_pretrained(model, **options)
 
 
 class Qwen25VlAdapter(Qwen2VlAdapter):
@@ -181,14 +161,10 @@ class InternVlAdapter(LlavaAdapter):
     The tiles follow the picture's shape; a picture of one tile has no whole picture beside.
     """
 
+    processor_class: ClassVar[str] = "InternVLProcessor"
     template: ClassVar[str] = (
         "<|im_start|>user\n<IMG_CONTEXT>\n{text}<|im_end|>\n<|im_start|>assistant\n"
     )
-
-    @classmethod
-    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
-        """Load the processor without its part for videos."""
-        return pictures_only(library.InternVLProcessor).from_pretrained(model, **options)
 
 
 class Idefics3Adapter(LlavaAdapter):
@@ -218,17 +194,14 @@ class Idefics3Adapter(LlavaAdapter):
 
 
 class SmolVlmAdapter(Idefics3Adapter):
-    """SmolVLM: Idefics3 in small, and for videos, too, which are not read here."""
+    """SmolVLM: Idefics3 in small, and for videos, too, which are not read here.
 
+    SmolVLM's own processor needs torchvision and num2words for videos; that of Idefics3 writes the
+    same marks.
+    """
+
+    processor_class: ClassVar[str] = "Idefics3Processor"
     template: ClassVar[str] = "<|im_start|>User:<image>{text}<end_of_utterance>\nAssistant:"
-
-    @classmethod
-    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
-        """Load the processor of Idefics3, which writes the same marks.
-
-        SmolVLM's own wants torchvision and num2words, both of them for videos alone.
-        """
-        return library.Idefics3Processor.from_pretrained(model, **options)
 
 
 class Gemma3Adapter(LlavaAdapter):
@@ -287,11 +260,7 @@ class PaliGemmaAdapter(LlavaAdapter):
 
 
 def pictures_only(processor: type[Any]) -> type[Any]:
-    """Return a class of processors without its part for videos.
-
-    That part needs torchvision as soon as it is loaded, videos or none. All else of the class, how
-    many tokens a picture has above all, stays the library's own.
-    """
+    """Return a class of processors without its part for videos, which needs torchvision."""
     # The library loads the parts that the class names here, and lets others be None.
     parts = ["image_processor", "tokenizer"]
     return type(processor.__name__, (processor,), {"get_attributes": classmethod(lambda _: parts)})

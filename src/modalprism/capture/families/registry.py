@@ -1,8 +1,4 @@
-"""Adapters by ``config.model_type``, imported when a model of the type is loaded.
-
-Models of one type may have different heads. They are registered by architecture instead of type, so
-that each class loads the weights of its own head and no head is left untrained.
-"""
+"""Adapters by ``config.model_type``, or by architecture where heads of one type differ."""
 
 from __future__ import annotations
 
@@ -48,14 +44,7 @@ FAMILIES: Final[Registry[type[Adapter]]] = Registry(
 
 
 def adapter_class(model_type: str, architectures: Sequence[str] | None = ()) -> type[Adapter]:
-    """Return the adapter of a model.
-
-    Parameters
-    ----------
-    model_type : str
-        As its config says.
-    architectures : sequence of str, optional
-        The classes that its config names, or that it is of; they go before its type.
+    """Return the adapter for an architecture, or else for the model type, of a model's config.
 
     Examples
     --------
@@ -64,11 +53,11 @@ def adapter_class(model_type: str, architectures: Sequence[str] | None = ()) -> 
     >>> adapter_class("blip", ["BlipForQuestionAnswering"]).__name__
     'BlipQuestionAdapter'
     """
-    names, known = tuple(architectures or ()), FAMILIES.names()
-    if found := next((name for name in (*names, model_type) if name in known), None):
+    names, families = tuple(architectures or ()), FAMILIES.names()
+    if found := next((name for name in (*names, model_type) if name in families), None):
         return FAMILIES[found]
     named = f" ({', '.join(names)})" if names else ""
     raise InputError(
         f"there is no adapter for models of type {model_type!r}{named}; there are "
-        f"{', '.join(sorted(known))}; docs/adapters.md shows how to write one"
+        f"{', '.join(sorted(families))}; docs/adapters.md shows how to write one"
     )

@@ -1,12 +1,7 @@
 """ViLT, VisualBERT and FLAVA: one stream of words and pieces of a picture.
 
-Layer 0 enters the first layer of the stream: embedded words and embedded picture (ViLT,
-VisualBERT), or the outputs of a tower for each (FLAVA). Both spans are fused from layer 1 on. The
-text's span holds the marks around the text (which an empty text has, too) and no padding; the
-picture's holds all its pieces and its class token.
-
-State k leaves layer k, like ``hidden_states`` of the library: before the final norm that ViLT and
-FLAVA apply to ``last_hidden_state``.
+State k leaves layer k, before the final norm that ViLT and FLAVA apply. The text's span includes
+the marks around the text, which an empty text has, too; the picture's includes its class token.
 """
 
 from __future__ import annotations
@@ -19,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.families.tokens import pictures_of, texts_of, tokens
+from modalprism.capture.adapter import Adapter, Site, stream
+from modalprism.capture.families.tokens import texts_of, tokens, words_and_pixels
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 
@@ -51,11 +46,7 @@ class SingleStreamAdapter(Adapter):
 
     def sites(self) -> tuple[Site, ...]:
         """The stream's input, and the outputs of its layers."""
-        layers = self.layers_under(self.stream)
-        return (
-            Site(BEFORE_FUSION, layers[0], self.modalities, reads="input"),
-            *(Site(layer, module, self.modalities) for layer, module in enumerate(layers, start=1)),
-        )
+        return stream(self.layers_under(self.stream), self.modalities)
 
     @abstractmethod
     def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -91,13 +82,8 @@ class ViltAdapter(SingleStreamAdapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words, pixels, and which pixels are padding."""
-        pictures = pictures_of(self.processor, examples)
         config: Any = self.model.config
-        return {
-            **tokens(self.processor.tokenizer, texts_of(examples), config.max_position_embeddings),
-            "pixel_values": pictures["pixel_values"].to(self.model.dtype),
-            "pixel_mask": pictures["pixel_mask"],
-        }
+        return words_and_pixels(self, examples, config.max_position_embeddings, mask=True)
 
     def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The class token and a picture's patches; padding of smaller pictures stands behind."""
@@ -125,12 +111,8 @@ class VisualBertAdapter(SingleStreamAdapter):
     """
 
     auto_class: ClassVar[str] = "VisualBertForQuestionAnswering"
+    processor_class: ClassVar[str] = "AutoTokenizer"  # regions need no preparation
     stream: ClassVar[str] = "visual_bert.encoder.layer"
-
-    @classmethod
-    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
-        """Load the tokenizer; regions need no preparation."""
-        return library.AutoTokenizer.from_pretrained(model, **options)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words, and regions with their mask."""
@@ -170,13 +152,8 @@ class FlavaAdapter(SingleStreamAdapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words and pixels."""
-        pictures = pictures_of(self.processor, examples)
         config: Any = self.model.config
-        longest = config.text_config.max_position_embeddings
-        return {
-            **tokens(self.processor.tokenizer, texts_of(examples), longest),
-            "pixel_values": pictures["pixel_values"].to(self.model.dtype),
-        }
+        return words_and_pixels(self, examples, config.text_config.max_position_embeddings)
 
     def pieces(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The picture's class token and its patches; all pictures have one size."""

@@ -1,4 +1,4 @@
-"""Texts and answers as tokens."""
+"""Texts, pictures, recordings and answers, as several families prepare them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,8 @@ def tokens(
 ) -> dict[str, Tensor]:
     """Return ids and mask of texts, truncated to the limits of model and tokenizer.
 
-    `modalprism.capture.notices.cut_texts` counts those that were cut.
-
-    Parameters
-    ----------
-    tokenizer : object
-    texts : sequence of str
-    longest : int
-        How many tokens the model has positions for.
-    padding : bool or str
-        As the tokenizer takes it; True pads to the longest of `texts`.
+    The model has positions for `longest` tokens. `padding` is as the tokenizer takes it. Texts that
+    were cut are counted by `modalprism.capture.notices.cut_texts`.
     """
     return dict(
         tokenizer(
@@ -46,10 +38,29 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
     return [example.inputs["text"] for example in examples]
 
 
-def pictures_of(processor: Any, examples: Sequence[Example]) -> Any:
-    """Return the examples' pictures as the processor prepares them."""
+def words_and_pixels(
+    adapter: Adapter, examples: Sequence[Example], longest: int, *, mask: bool = False
+) -> dict[str, Tensor]:
+    """Return ids and mask of texts, pixels, and with `mask` which pixels are padding."""
     pictures = [example.inputs["image"] for example in examples]
-    return processor.image_processor(pictures, return_tensors="pt")
+    prepared = adapter.processor.image_processor(pictures, return_tensors="pt")
+    return {
+        **tokens(adapter.processor.tokenizer, texts_of(examples), longest),
+        "pixel_values": prepared["pixel_values"].to(adapter.model.dtype),
+        **({"pixel_mask": prepared["pixel_mask"]} if mask else {}),
+    }
+
+
+def check_recordings(
+    recordings: Sequence[Any], rate: int, samples: int, seconds: float, model: str
+) -> None:
+    """Refuse recordings that are empty or longer than a model hears."""
+    for recording in recordings:
+        if not 0 < len(recording) <= samples:
+            raise InputError(
+                f"a recording has {len(recording) / rate:.1f} seconds at {rate} Hz; {model} hears "
+                f"more than none and up to {seconds}: cut it"
+            )
 
 
 class FirstTokenAdapter(Adapter):

@@ -1,8 +1,7 @@
 """CLIP, SigLIP, SigLIP 2 and CLAP: two towers that meet only in a similarity.
 
-Nothing is fused before the similarity. Layer 0 are the projected embeddings that it compares; layer
-k is the k-th layer of each tower, of one modality, down to the depth of the shallower tower. State
-k leaves layer k, before a tower's final norm, like ``hidden_states`` of the library.
+Layer 0 are the projected embeddings that it compares; layer k is the k-th layer of each tower, down
+to the depth of the shallower one, before a tower's final norm.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.families.tokens import tokens
+from modalprism.capture.families.tokens import check_recordings, tokens
 from modalprism.datasets.example import Example
-from modalprism.errors import InputError
 
 
 class ClipAdapter(Adapter):
@@ -51,9 +49,10 @@ class ClipAdapter(Adapter):
     def _embedded(self, texts: Sequence[str]) -> Tensor:
         model: Any = self.model.eval()
         given = {name: value.to(model.device) for name, value in self.texts(texts).items()}
-        return nn.functional.normalize(
-            _embedding(model.get_text_features(**self.seen(given))), dim=-1
-        )
+        features = model.get_text_features(**self.seen(given))
+        if not isinstance(features, Tensor):  # some versions of transformers wrap them
+            features = features.pooler_output
+        return nn.functional.normalize(features, dim=-1)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return what the first tower is given, and ids and mask of texts."""
@@ -181,14 +180,9 @@ class ClapAdapter(ClipAdapter):
     def first(self, values: Sequence[Any]) -> dict[str, Tensor]:
         """Return spectrograms of recordings, none of them longer than the model hears."""
         extractor = self.processor.feature_extractor
-        for recording in values:
-            if not 0 < len(recording) <= extractor.nb_max_samples:
-                raise InputError(
-                    f"a recording has {len(recording) / extractor.sampling_rate:.1f} seconds at "
-                    f"{extractor.sampling_rate} Hz; CLAP hears more than none and up to "
-                    f"{extractor.max_length_s}: cut it"
-                )
-        heard = extractor(list(values), sampling_rate=extractor.sampling_rate, return_tensors="pt")
+        rate = extractor.sampling_rate
+        check_recordings(values, rate, extractor.nb_max_samples, extractor.max_length_s, "CLAP")
+        heard = extractor(list(values), sampling_rate=rate, return_tensors="pt")
         model: Any = self.model
         return {
             "input_features": heard["input_features"].to(model.dtype),
@@ -206,8 +200,3 @@ class ClapAdapter(ClipAdapter):
         """Return the dotted paths of the audio tower's blocks, through all stages."""
         stages = self.layers_under("audio_model.audio_encoder.layers")
         return tuple(block for stage in stages for block in self.layers_under(f"{stage}.blocks"))
-
-
-def _embedding(features: Any) -> Tensor:
-    """Return the features of a tower, which some versions of transformers wrap."""
-    return features if isinstance(features, Tensor) else features.pooler_output

@@ -1,9 +1,7 @@
 """LXMERT and BridgeTower: two streams that attend to each other in every layer.
 
-Layer 0 is the input of each stream to the first cross-modal layer, of one modality. From layer 1
-on, the k-th cross-modal layer, both are fused, each in its own stream. The layers of the towers
-below are not layers here. The text's span holds the marks around the text and no padding. State k
-leaves layer k, like the hidden states of the library; neither family has a final norm.
+Layers of the towers below the first cross-modal layer are not layers here. The text's span includes
+the marks around the text and no padding. Neither family has a final norm.
 """
 
 from __future__ import annotations
@@ -14,14 +12,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
+from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site, stream
 from modalprism.capture.families.single_stream import (
     PAIR,
     no_candidates,
     padded_regions,
     trained_head,
 )
-from modalprism.capture.families.tokens import pictures_of, texts_of, tokens
+from modalprism.capture.families.tokens import texts_of, tokens, words_and_pixels
 from modalprism.datasets.example import Example
 
 _BOX = 4
@@ -38,6 +36,7 @@ class LxmertAdapter(Adapter):
     """
 
     auto_class: ClassVar[str] = "LxmertForQuestionAnswering"
+    processor_class: ClassVar[str] = "AutoTokenizer"  # regions need no preparation
     fusion: ClassVar[str] = (
         "in both streams from layer 1, the first of the cross-modality layers; layer 0 is what the "
         "language and the object-relationship encoder bring to it"
@@ -48,11 +47,6 @@ class LxmertAdapter(Adapter):
         no_candidates(candidates)
         trained_head(model)
         super().__init__(model, processor)
-
-    @classmethod
-    def load_processor(cls, library: Any, model: Any, options: Mapping[str, Any]) -> Any:
-        """Load the tokenizer; regions need no preparation."""
-        return library.AutoTokenizer.from_pretrained(model, **options)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words, and regions with their boxes and mask."""
@@ -115,31 +109,18 @@ class BridgeTowerAdapter(Adapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return words and pixels."""
-        pictures = pictures_of(self.processor, examples)
         config: Any = self.model.config
         # RoBERTa counts positions from behind the padding's own.
         longest = config.text_config.max_position_embeddings - config.text_config.pad_token_id - 1
-        return {
-            **tokens(self.processor.tokenizer, texts_of(examples), longest),
-            "pixel_values": pictures["pixel_values"],
-        }
+        return words_and_pixels(self, examples, longest)
 
     def sites(self) -> tuple[Site, ...]:
         """The input of the first cross-modal layer and the outputs of each, of both streams."""
-        return tuple(
-            site
+        image, text = (
+            stream(self.layers_under(f"bridgetower.cross_modal_{modality}_layers"), (modality,))
             for modality in self.modalities
-            for site in self._stream(
-                modality, self.layers_under(f"bridgetower.cross_modal_{modality}_layers")
-            )
         )
-
-    @staticmethod
-    def _stream(modality: str, modules: Sequence[str]) -> tuple[Site, ...]:
-        return (
-            Site(BEFORE_FUSION, modules[0], (modality,), reads="input"),
-            *(Site(layer, module, (modality,)) for layer, module in enumerate(modules, start=1)),
-        )
+        return (*image, *text)
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The whole picture, and the text without its padding."""

@@ -1,15 +1,8 @@
-"""Whisper: an encoder of audio, and a decoder of text that attends to it.
+"""Whisper: an encoder of audio, and a decoder of text that attends to it in every layer.
 
-The decoder's prompt is the previous text between the marks of Whisper's training:
-``<|startofprev|>`` text ``<|startoftranscript|>`` (language, task) ``<|notimestamps|>``. Layer 0 is
-the encoder's output after its layer norm, and the embedded words with their positions. Every
-decoder layer attends to that output, so that the words are fused from layer 1 on and the audio's
-state is the same at every layer: no decoder layer sees the encoder's inner layers. The fused state
-is that of the last position, which predicts the first word of the transcript.
-
-The audio's span is the recording without the silence that fills it up to thirty seconds (which the
-encoder, having no mask, sees). State k leaves decoder layer k, the last one after the final layer
-norm, like ``decoder_hidden_states`` of the library.
+Layer 0 is the encoder's output after its layer norm, which is also the audio's state at every other
+layer, and the embedded words with their positions. The audio's span leaves out the silence that
+fills a recording up to thirty seconds, which the encoder, having no mask, sees.
 """
 
 from __future__ import annotations
@@ -20,10 +13,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from modalprism.capture.adapter import BEFORE_FUSION, Site
-from modalprism.capture.families.tokens import FirstTokenAdapter
+from modalprism.capture.adapter import BEFORE_FUSION, Site, stream
+from modalprism.capture.families.tokens import FirstTokenAdapter, check_recordings
 from modalprism.datasets.example import Example
-from modalprism.errors import InputError
 
 _FRAMES_A_POSITION = 2  # the stride of the encoder's second convolution
 
@@ -45,19 +37,13 @@ class WhisperAdapter(FirstTokenAdapter):
 
     def __init__(self, model: nn.Module, processor: Any, candidates: Sequence[str] = ()) -> None:
         super().__init__(model, processor, candidates)
-        self._prefix = self._marks_before_a_transcript()
-
-    def _marks_before_a_transcript(self) -> list[int]:
         generation: Any = self.model.generation_config
-        tokenizer = self.processor.tokenizer
+        options: dict[str, Any] = {}
         if getattr(generation, "is_multilingual", False):
             language = getattr(generation, "language", None) or "english"
-            tokenizer.set_prefix_tokens(
-                language=language, task="transcribe", predict_timestamps=False
-            )
-        else:
-            tokenizer.set_prefix_tokens(predict_timestamps=False)
-        return list(tokenizer.prefix_tokens)
+            options = {"language": language, "task": "transcribe"}
+        processor.tokenizer.set_prefix_tokens(**options, predict_timestamps=False)
+        self._prefix = list(processor.tokenizer.prefix_tokens)
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return spectrograms with the mask of the recordings, and prompts with theirs."""
@@ -75,16 +61,11 @@ class WhisperAdapter(FirstTokenAdapter):
 
     def _spectrograms(self, recordings: Sequence[Any]) -> dict[str, Tensor]:
         extractor = self.processor.feature_extractor
-        for recording in recordings:
-            if not 0 < len(recording) <= extractor.n_samples:
-                raise InputError(
-                    f"a recording has {len(recording) / extractor.sampling_rate:.1f} seconds at "
-                    f"{extractor.sampling_rate} Hz; Whisper hears more than none and up to "
-                    f"{extractor.chunk_length}: cut it"
-                )
+        rate = extractor.sampling_rate
+        check_recordings(recordings, rate, extractor.n_samples, extractor.chunk_length, "Whisper")
         heard = extractor(
             list(recordings),
-            sampling_rate=extractor.sampling_rate,
+            sampling_rate=rate,
             return_attention_mask=True,
             return_tensors="pt",
         )
@@ -109,14 +90,12 @@ class WhisperAdapter(FirstTokenAdapter):
         """The encoder's output at every layer, what enters the decoder, and what leaves layers."""
         audio, text = self.modalities
         layers = self.layers_under("model.decoder.layers")
-        leaves = (*layers[:-1], "model.decoder.layer_norm")
         return (
             *(
                 Site(layer, "model.encoder.layer_norm", (audio,))
                 for layer in range(BEFORE_FUSION, len(layers) + 1)
             ),
-            Site(BEFORE_FUSION, layers[0], (text,), reads="input"),
-            *(Site(layer, module, (text,)) for layer, module in enumerate(leaves, start=1)),
+            *stream(layers, (text,), final="model.decoder.layer_norm"),
         )
 
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
