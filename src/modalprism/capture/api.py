@@ -145,8 +145,10 @@ def capture(
         _capturer(spec, config, engine, track) as capture_into,
         exclusive(out),
     ):
-        opened = isinstance(examples, CountedExamples)  # unchanged, a worker can open it
-        capture_into(examples if opened else _examples(examples, labels), out, config, total, {})
+        given: Iterable[Example] = _examples(examples, labels)
+        if isinstance(examples, CountedExamples):  # unchanged, so that a worker can open it
+            given = examples
+        capture_into(given, out, config, total, {})
         notices = read_notices(out)
         for sentence in notices.sentences():
             _LOG.warning("%s: %s", out.name, sentence)
