@@ -15,9 +15,9 @@ from modalprism.demo.input import EmojiInput
 from modalprism.progress import silent
 from modalprism.studies.study_store import Origin
 from modalprism.studies.views import Settings
-from modalprism.validation.knockout_check import KnockOut
-from modalprism.validation.pairing_checks import Names, RowsBelong
-from modalprism.validation.sensitivity_checks import AnswerMoves
+from modalprism.validation.knockout_check import knock_out
+from modalprism.validation.pairing_checks import names_fit, rows_belong
+from modalprism.validation.sensitivity_checks import answer_moves
 
 SETTINGS = Settings(("image", "text"), folds=4, replicates=100, permutations=99)
 ROWS, NAMES = "rows belong together", "names of the modalities"
@@ -120,7 +120,7 @@ def test_the_demo_passes_every_check(study_store, verdicts):
 
 
 def test_a_target_that_never_saw_the_image_fails(broken, verdicts):
-    checks = [AnswerMoves("image", "text")]
+    checks = [answer_moves("image")]
     found = verdicts(broken(Blind), settings=SETTINGS, examples=240, checks=checks)
     assert fails_of(found) == {MOVES}
 
@@ -129,7 +129,7 @@ def test_swapped_labels_fail(broken, verdicts):
     def exchanged(arrays):
         return arrays | {"image/0": arrays["text/0"], "text/0": arrays["image/0"]}
 
-    checks = [RowsBelong(), Names(("image", "text"))]
+    checks = [rows_belong(), names_fit(("image", "text"))]
     found = verdicts(broken(Renamed, exchanged), settings=SETTINGS, checks=checks)
     assert fails_of(found) == {NAMES}
 
@@ -140,13 +140,13 @@ def test_rows_paired_at_random_fail(broken, verdicts):
         order = np.random.default_rng(1).permutation(n)
         return {name: a[order] if len(a) == n else a for name, a in arrays.items()}
 
-    checks = [RowsBelong(), Names(("image", "text"))]
+    checks = [rows_belong(), names_fit(("image", "text"))]
     found = verdicts(broken(change=shuffled), settings=SETTINGS, checks=checks)
     assert fails_of(found) == {ROWS}
 
 
 def test_a_cut_that_cuts_nothing_fails(broken, verdicts):
-    checks = [KnockOut("image", "text")]
+    checks = [knock_out("image", "text")]
     found = verdicts(broken(Uncut), settings=SETTINGS, examples=240, checks=checks)
     assert fails_of(found) == {CUT}
     assert found[CUT].seen.startswith("text moves")

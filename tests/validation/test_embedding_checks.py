@@ -10,12 +10,12 @@ from modalprism.results.estimate import Estimate
 from modalprism.studies.views import Settings
 from modalprism.validation.case import StoreUnderTest
 from modalprism.validation.embedding_checks import (
-    Duplicate,
-    RandomLabels,
-    ShuffledRows,
-    Swapped,
-    Twice,
+    duplicate,
     embedding_checks,
+    random_labels,
+    same_twice,
+    shuffled_rows,
+    swapped,
 )
 from modalprism.validation.finding import NotRunError
 
@@ -45,7 +45,7 @@ def case(tmp_path_factory):
 
 def evaluate(check, case, **changes):
     analysis = replace(case.analysis(), **changes)
-    return check.evaluate(case, 0, {check.name: analysis})
+    return check.evaluate(case, 0, [analysis])
 
 
 def test_the_sample_is_drawn_anew_with_every_draw(case):
@@ -58,18 +58,18 @@ def test_the_sample_is_drawn_anew_with_every_draw(case):
 
 
 def test_shuffled_rows_move_one_embedding_alone(case):
-    check = ShuffledRows("image", "text")
-    (request,) = check.requests(case, 0).values()
+    check = shuffled_rows("image", "text")
+    (request,) = check.requests(case, 0)
     held = case.sample(0).embeddings
     assert not np.array_equal(request.embeddings["image"], held["image"])
-    shuffled, rows = (np.sort(of["image"], 0) for of in (request.embeddings, held))
-    np.testing.assert_array_equal(shuffled, rows)
+    mixed, rows = (np.sort(of["image"], 0) for of in (request.embeddings, held))
+    np.testing.assert_array_equal(mixed, rows)
     np.testing.assert_array_equal(request.embeddings["text"], held["text"])
     np.testing.assert_array_equal(request.target, case.sample(0).target)
 
 
 def test_of_shuffled_rows_nothing_may_be_told(case):
-    check = ShuffledRows("image", "text")
+    check = shuffled_rows("image", "text")
     quiet = {
         "unique": (NOTHING, FOUND),
         "marginal_information": (NOTHING, FOUND),
@@ -88,8 +88,8 @@ def test_of_shuffled_rows_nothing_may_be_told(case):
 
 
 def test_a_modality_beside_itself_is_redundant(case):
-    check = Duplicate("image")
-    (request,) = check.requests(case, 0).values()
+    check = duplicate("image")
+    (request,) = check.requests(case, 0)
     one, other = request.embeddings.values()
     np.testing.assert_array_equal(one, other)
     whole = {"redundancy": FOUND, "information": FOUND}
@@ -105,12 +105,12 @@ def test_what_tells_nothing_cannot_be_redundant(case, monkeypatch):
     silent_image = replace(case.analysis(), marginal_information=(NOTHING, FOUND))
     monkeypatch.setattr(case, "base", silent_image)
     with pytest.raises(NotRunError, match="image alone has no information"):
-        Duplicate("image").requests(case, 0)
+        duplicate("image").requests(case, 0)
 
 
 def test_swapped_labels_are_swapped_back(case):
-    check, base = Swapped(), case.analysis()
-    (request,) = check.requests(case, 0).values()
+    check, base = swapped(), case.analysis()
+    (request,) = check.requests(case, 0)
     assert list(request.embeddings) == ["text", "image"]
     np.testing.assert_array_equal(request.embeddings["text"], case.sample(0).embeddings["image"])
     turned = {"unique": base.unique[::-1]}
@@ -119,8 +119,8 @@ def test_swapped_labels_are_swapped_back(case):
 
 
 def test_of_random_labels_nothing_may_be_told(case):
-    check = RandomLabels()
-    (request,) = check.requests(case, 0).values()
+    check = random_labels()
+    (request,) = check.requests(case, 0)
     assert sorted(request.target) == sorted(case.sample(0).target)
     assert not np.array_equal(request.target, case.sample(0).target)
     quiet = dict.fromkeys(("redundancy", "synergy", "information"), NOTHING)
@@ -130,7 +130,7 @@ def test_of_random_labels_nothing_may_be_told(case):
 
 
 def test_the_same_run_gives_the_same_bits(case):
-    check = Twice()
+    check = same_twice()
     assert evaluate(check, case).surprises == frozenset()
     nudged = replace(case.analysis().synergy, high=case.analysis().synergy.high + 1e-12)
     assert evaluate(check, case, synergy=nudged).surprises == {"bits"}

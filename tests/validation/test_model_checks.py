@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modalprism.validation.pairing_checks import Names, RowsBelong
-from modalprism.validation.sensitivity_checks import AnswerMoves, Noise, divergence
+from modalprism.validation.pairing_checks import names_fit, rows_belong
+from modalprism.validation.sensitivity_checks import answer_moves, divergence, noise
 
 MODALITIES = ("image", "text")
 ROWS, NAMES = "rows belong together", "names of the modalities"
@@ -12,7 +12,7 @@ MOVES = "the answer moves with the image"
 
 
 def pairing():
-    return [RowsBelong(), Names(MODALITIES)]
+    return [rows_belong(), names_fit(MODALITIES)]
 
 
 def verdict_of(found):
@@ -21,7 +21,7 @@ def verdict_of(found):
 
 def test_an_honest_model_passes(captured, stored, models, verdicts):
     study_store = stored(captured(models["honest"]), models["honest"])
-    checks = [*pairing(), AnswerMoves("image", "text"), Noise("image")]
+    checks = [*pairing(), answer_moves("image"), noise("image")]
     found = verdicts(study_store, checks=checks)
     assert set(verdict_of(found).values()) == {"pass"}
     assert found[ROWS].seen == "of 64 rows: image 64, text 64, answer 64"
@@ -35,7 +35,7 @@ def test_an_honest_model_passes(captured, stored, models, verdicts):
 def test_a_target_that_never_saw_the_image_fails(captured, stored, models, verdicts):
     # The store holds answers of the model as it should be; the model that runs is blind.
     study_store = stored(captured(models["honest"]), models["blind"])
-    found = verdicts(study_store, checks=[AnswerMoves("image", "text"), Noise("image")])
+    found = verdicts(study_store, checks=[answer_moves("image"), noise("image")])
     assert found[MOVES].verdict == "fail"
     assert found[MOVES].seen.startswith("the answer stays: J image 0.000")
     assert found["noise over the image"].verdict == "not run"
@@ -44,9 +44,7 @@ def test_a_target_that_never_saw_the_image_fails(captured, stored, models, verdi
 def test_answers_that_never_saw_the_image_fail(captured, stored, models, verdicts):
     # And the other way round: the store's answers are a blind model's.
     arrays = captured(models["honest"]) | {"answer": captured(models["blind"])["answer"]}
-    found = verdicts(
-        stored(arrays, models["honest"]), checks=[*pairing(), AnswerMoves("image", "text")]
-    )
+    found = verdicts(stored(arrays, models["honest"]), checks=[*pairing(), answer_moves("image")])
     assert found[MOVES].verdict == "fail"
     assert found[MOVES].seen.startswith("no information found: J image")
     assert found[ROWS].seen.startswith("answer: of 64 rows: image 64, text 64, answer ")
@@ -85,7 +83,7 @@ def test_a_store_in_half_precision_is_the_same_store(captured, stored, models, v
 
 
 def test_without_a_model_its_checks_say_so(captured, stored, models, verdicts):
-    checks = [*pairing(), AnswerMoves("image", "text")]
+    checks = [*pairing(), answer_moves("image")]
     with pytest.raises(ValueError, match="here are embeddings and no model"):
         verdicts(stored(captured(models["honest"])), checks=checks)
 

@@ -15,32 +15,15 @@ from modalprism.validation.finding import COLUMNS, NotRunError, Rest, Seen
 REST = Rest("U image", Estimate(0.1, 0.05, 0.15, unit="bit"))
 
 
-class Scripted(Check):
-    """Is surprised as it is told, draw by draw."""
+def scripted(name, *surprises, draws=3, refused_from=None):
+    """Is surprised as the script says, draw by draw, until it no longer applies."""
 
-    asks = False
-    expected = "nothing"
-
-    def __init__(self, name, *surprises, once=False):
-        self.name, self.surprises = name, surprises
-        self.draws = 1 if once else 3
-
-    def evaluate(self, case, draw, answers):  # noqa: ARG002
-        return Seen(frozenset(self.surprises[draw]), f"draw {draw + 1}", REST)
-
-
-class Unfit(Scripted):
-    def evaluate(self, case, draw, answers):  # noqa: ARG002
-        raise NotRunError("there is no second hand")
-
-
-class Once(Scripted):
-    """Can be looked at once alone."""
-
-    def evaluate(self, case, draw, answers):
-        if draw:
+    def evaluate(_case, draw, _answers):
+        if draw == refused_from:
             raise NotRunError("there is no second hand")
-        return super().evaluate(case, draw, answers)
+        return Seen(frozenset(surprises[draw]), f"draw {draw + 1}", REST)
+
+    return Check(name, "nothing", evaluate, draws=draws, analyses=0)
 
 
 @pytest.fixture
@@ -50,14 +33,14 @@ def plain(captured, stored, models):
 
 def test_a_surprise_must_come_back_three_times(plain, verdicts):
     checks = [
-        Scripted("calm", {}),
-        Scripted("startled once", {"U"}, {}),
-        Scripted("startled twice", {"U"}, {"U"}, {}),
-        Scripted("startled by another thing each time", {"U", "S"}, {"S"}, {"U"}),
-        Scripted("broken", {"U", "S"}, {"S"}, {"S"}),
-        Scripted("broken and nothing is drawn", {"bits"}, once=True),
-        Unfit("unfit"),
-        Once("startled, and not to be looked at again", {"U"}),
+        scripted("calm", {}),
+        scripted("startled once", {"U"}, {}),
+        scripted("startled twice", {"U"}, {"U"}, {}),
+        scripted("startled by another thing each time", {"U", "S"}, {"S"}, {"U"}),
+        scripted("broken", {"U", "S"}, {"S"}, {"S"}),
+        scripted("broken and nothing is drawn", {"bits"}, draws=1),
+        scripted("unfit", refused_from=0),
+        scripted("startled, and not to be looked at again", {"U"}, refused_from=1),
     ]
     found = verdicts(plain, checks=checks)
     assert {name: (one.verdict, one.draws) for name, one in found.items()} == {
@@ -77,11 +60,11 @@ def test_a_surprise_must_come_back_three_times(plain, verdicts):
 
 def test_where_nothing_can_be_checked_that_is_said(plain, verdicts):
     with pytest.raises(InputError, match="nothing could be checked: there is no second hand"):
-        verdicts(plain, checks=[Unfit("unfit")])
+        verdicts(plain, checks=[scripted("unfit", refused_from=0)])
 
 
 def test_what_was_found_is_written_for_people_and_for_tools(plain, verdicts, tmp_path):
-    found = verdicts(plain, checks=[Scripted("calm", {}), Scripted("broken", *[{"S"}] * 3)])
+    found = verdicts(plain, checks=[scripted("calm", {}), scripted("broken", *[{"S"}] * 3)])
     whole = Validation(tuple(found.values()), 12, 3.21)
     assert not whole.passed
     assert [finding.check for finding in whole.failed] == ["broken"]

@@ -80,7 +80,9 @@ class ModalityAblation(Baseline):
         chosen = self._chosen(subject)
         modalities = subject.adapter.modalities
         moments = moments_of(modalities)
-        answer = runner.answers(f"ablating {subject.model}", around=noting(runner, moments))
+        answer = runner.answers(
+            f"ablating {subject.model}", around=noting(subject.adapter, moments)
+        )
         target = target_of(runner.labels, subject.adapter.candidates, answer)
         found = {"": _read(target, answer)}
         for replacement in chosen:

@@ -236,8 +236,9 @@ class IntegratedGradients(_Gradients):
         """Return every channel's mean over all positions, if the line begins there."""
         if self.begin == "zero":
             return {}
-        moments = moments_of(runner.subject.adapter.modalities)
-        runner.answers(f"mean states of {runner.subject.model}", around=noting(runner, moments))
+        adapter = runner.subject.adapter
+        moments = moments_of(adapter.modalities)
+        runner.answers(f"mean states of {runner.subject.model}", around=noting(adapter, moments))
         return {modality: of.mean for modality, of in moments.items()}
 
     def read(self, function: AnswerOfStates, means: Means) -> dict[str, Array]:

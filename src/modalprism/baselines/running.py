@@ -37,8 +37,21 @@ Around = Callable[[Batch], AbstractContextManager[None]]
 """Context of a batch's pass, such as hooks that replace states."""
 
 
-def _nothing_around(_batch: Batch) -> AbstractContextManager[None]:
+def nothing_around(_batch: Batch) -> AbstractContextManager[None]:
+    """Run a batch as it is."""
     return nullcontext()
+
+
+@contextmanager
+def enough_memory(batch: Batch) -> Iterator[None]:
+    """Refuse a batch for which memory does not suffice."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise InputError(
+            f"memory does not suffice for a batch of {len(batch.places)}; give a smaller batch "
+            "size, or another device"
+        ) from error
 
 
 @dataclass
@@ -150,20 +163,15 @@ class Runner:
     def output(self, batch: Batch) -> Any:
         """Run the model on a batch; return its own output, or raise if memory runs out."""
         self.forward += len(batch.places)
-        try:
+        with enough_memory(batch):
             return self.subject.adapter.forward(batch.inputs)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise InputError(
-                f"memory does not suffice for a batch of {len(batch.places)}; give a smaller batch "
-                "size, or another device"
-            ) from error
 
     def answers(
         self,
         description: str,
         *,
         change: Change | None = None,
-        around: Around = _nothing_around,
+        around: Around = nothing_around,
     ) -> NDArray[np.float64]:
         """Run the model on all examples, in inference mode; return its answers, (n, C).
 

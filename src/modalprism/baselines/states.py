@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modalprism.baselines.running import Around, Runner
+from modalprism.baselines.running import Around
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError
@@ -185,7 +185,7 @@ def moments_of(modalities: tuple[str, str]) -> Mapping[str, Moments]:
     return {modality: Moments() for modality in modalities}
 
 
-def noting(runner: Runner, moments: Mapping[str, Moments]) -> Around:
+def noting(adapter: Adapter, moments: Mapping[str, Moments]) -> Around:
     """Return a context of a pass that notes the moments of its states, and changes nothing."""
     fills = {modality: of.note for modality, of in moments.items()}
-    return lambda batch: filled(runner.subject.adapter, batch.inputs, fills)
+    return lambda batch: filled(adapter, batch.inputs, fills)

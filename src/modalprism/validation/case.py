@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -56,32 +56,30 @@ class DrawnRows:
     groups: dict[str, NDArray[Any]]
 
 
+@dataclass(eq=False)
 class StoreUnderTest:
     """A store of a study, with samples of its rows.
 
     Attributes
     ----------
+    study_store : StudyStore
+    settings : Settings
     examples : int
         Rows of a sample.
     runs : int
         How many of the first sample's rows are run again, where a few suffice.
+    track : Track
     base : Analysis or str
         Of the first sample as it is; or why there is none.
     """
 
-    def __init__(
-        self,
-        study_store: StudyStore,
-        settings: Settings,
-        *,
-        examples: int,
-        runs: int,
-        track: Track,
-    ) -> None:
-        self.study_store, self.settings, self.track = study_store, settings, track
-        self.examples, self.runs = examples, runs
-        self.base: Analysis | str = "not analysed yet"
-        self._samples: dict[int, DrawnRows] = {}
+    study_store: StudyStore
+    settings: Settings
+    examples: int
+    runs: int
+    track: Track
+    base: Analysis | str = "not analysed yet"
+    _samples: dict[int, DrawnRows] = field(default_factory=dict)
 
     @property
     def store(self) -> EmbeddingStore:
@@ -93,20 +91,11 @@ class StoreUnderTest:
         """Both modalities, in the order of the study."""
         return self.settings.modalities
 
-    @cached_property
-    def total(self) -> int:
-        """Number of rows of the store."""
-        return len(self.store.span(self.modalities[0], BEFORE_FUSION))
-
-    def other(self, modality: str) -> str:
-        """Return the other modality."""
-        first, second = self.modalities
-        return second if modality == first else first
-
     def sample(self, draw: int) -> DrawnRows:
         """Draw rows; the same draw gives the same sample."""
         if draw not in self._samples:
-            order = np.random.default_rng([self.settings.seed, draw]).permutation(self.total)
+            total = len(self.store.span(self.modalities[0], BEFORE_FUSION))
+            order = np.random.default_rng([self.settings.seed, draw]).permutation(total)
             rows = np.sort(order[: self.examples])
             self._samples[draw] = DrawnRows(
                 rows,
@@ -118,11 +107,11 @@ class StoreUnderTest:
         return self._samples[draw]
 
     def request(self, draw: int, **changes: Any) -> AnalysisRequest:
-        """Ask about a sample, or about one with changes; a draw has a seed of its own."""
+        """Request the analysis of a sample, with changes; a draw has a seed of its own."""
         sample = self.sample(draw)
         settings = replace(self.settings, seed=(self.settings.seed + draw) % (LARGEST_SEED + 1))
-        asked = AnalysisRequest(sample.embeddings, sample.target, sample.groups, settings)
-        return replace(asked, **changes)
+        request = AnalysisRequest(sample.embeddings, sample.target, sample.groups, settings)
+        return replace(request, **changes)
 
     @cached_property
     def few(self) -> NDArray[np.int64]:

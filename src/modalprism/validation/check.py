@@ -1,16 +1,15 @@
-"""The base class of checks: requests to the estimator or the model, and a reading of the answers.
+"""Checks: requests to the estimator or the model, and a reading of the answers.
 
-A check that draws at random runs again, with another draw, when something surprises it. It fails
-only if the same surprise comes back in three draws. Noise that surprises once in twenty times does
-so three times running in one of eight thousand; what is broken comes back. So a study of a hundred
-checks can be held to 95 % intervals.
+A check that draws at random runs again, with another draw, after a surprise. It fails only if the
+same surprise comes back in three draws. Noise that surprises once in twenty times does so three
+times running in one of eight thousand, so a hundred checks can be held to 95 % intervals.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from modalprism.estimation.analysis import Analysis
 from modalprism.results.estimate import SIGNIFICANCE, Estimate
@@ -19,43 +18,41 @@ from modalprism.validation.case import AnalysisRequest, StoreUnderTest
 from modalprism.validation.finding import Rest, Seen
 
 MOST_DRAWS: Final = 3
+Answers: TypeAlias = Sequence[Analysis]
 
 
-class Check(ABC):
+def _nothing(_case: StoreUnderTest, _draw: int) -> Sequence[AnalysisRequest]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Check:
     """A relation that must hold.
 
     Attributes
     ----------
     name, expected : str
         In the table.
+    evaluate : callable
+        Reads the answers to the requests of a case's draw, in their order. Like `requests`, it
+        raises `NotRunError` or `InputError` if the check does not apply.
+    requests : callable
+        Returns the requests to the estimator for a draw; runs the model for them where necessary.
+    passes : callable
+        Returns the model passes of the first draw, beyond those of checks before it.
     draws : int
         How often a surprise must come back; 1 where nothing is drawn.
-    asks : bool
-        Whether it needs the estimator.
+    analyses : int
+        Number of requests of the first draw, about; 0 for a check that needs no estimator.
     """
 
     name: str
     expected: str
-    draws: ClassVar[int] = MOST_DRAWS
-    asks: ClassVar[bool] = True
-
-    def passes(self, case: StoreUnderTest) -> int:  # noqa: ARG002
-        """Return the passes of the first draw, beyond those of checks before it."""
-        return 0
-
-    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:  # noqa: ARG002
-        """Return the requests to the estimator, by name; run the model for them where necessary.
-
-        Raises
-        ------
-        NotRunError, InputError
-            If the check does not apply.
-        """
-        return {}
-
-    @abstractmethod
-    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:
-        """Read the answers; raise as `requests` does if the check does not apply."""
+    evaluate: Callable[[StoreUnderTest, int, Answers], Seen]
+    requests: Callable[[StoreUnderTest, int], Sequence[AnalysisRequest]] = _nothing
+    passes: Callable[[StoreUnderTest], int] = lambda _case: 0
+    draws: int = MOST_DRAWS
+    analyses: int = 1
 
 
 def is_found(estimate: Estimate) -> bool:
@@ -68,21 +65,12 @@ def is_found(estimate: Estimate) -> bool:
     return bool(estimate.low > 0)
 
 
-def atoms_of(analysis: Analysis) -> dict[str, Estimate]:
-    """Return the atoms, by their names in the table."""
-    return _named(analysis, ATOMS)
-
-
-def informations_of(analysis: Analysis) -> dict[str, Estimate]:
-    """Return each modality's information, by its name in the table."""
-    return _named(analysis, ("marginal_information",))
-
-
-def _named(analysis: Analysis, names: Sequence[str]) -> dict[str, Estimate]:
+def estimates_of(analysis: Analysis, *names: str) -> dict[str, Estimate]:
+    """Return quantities, by their names in the table such as "U image"; the atoms by default."""
     return {
         f"{BY_NAME[name].symbol} {modality or ''}".rstrip(): estimate
         for name, modality, estimate in analysis.quantities()
-        if name in names
+        if name in (names or ATOMS)
     }
 
 

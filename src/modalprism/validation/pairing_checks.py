@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.capture.adapter import BEFORE_FUSION
-from modalprism.estimation.analysis import Analysis
 from modalprism.validation.case import StoreUnderTest
-from modalprism.validation.check import Check
+from modalprism.validation.check import Answers, Check
 from modalprism.validation.finding import NotRunError, Seen
 from modalprism.validation.likeness import (
     NEARLY_ALL,
@@ -23,10 +19,10 @@ from modalprism.validation.likeness import (
 from modalprism.validation.rerun import Read
 
 
-def _kept(case: StoreUnderTest, modality: str) -> NDArray[np.float64]:
+def _stored(case: StoreUnderTest, modality: str) -> NDArray[np.float64]:
     """Return the store's states of the rows that are run again."""
-    kept: NDArray[np.float64] = case.sample(0).embeddings[modality][case.few].astype(np.float64)
-    return kept
+    stored: NDArray[np.float64] = case.sample(0).embeddings[modality][case.few].astype(np.float64)
+    return stored
 
 
 def _read(read: Read, modality: str) -> NDArray[np.float64]:
@@ -36,37 +32,26 @@ def _read(read: Read, modality: str) -> NDArray[np.float64]:
     return read.states[name]
 
 
-class RowsBelong(Check):
-    """Run again, the model gives the same row for the same example.
+def rows_belong() -> Check:
+    """Return a check: run again, the model gives the same row for the same example.
 
-    This also holds where the names of the two modalities are exchanged; `Names` tests those.
+    This also holds where the names of the two modalities are exchanged; `names_fit` tests those.
     """
 
-    name = "rows belong together"
-    expected = "run again, every row's embeddings and answer come back"
-    draws: ClassVar[int] = 1
-    asks: ClassVar[bool] = False
-
-    def passes(self, case: StoreUnderTest) -> int:
-        """One a row."""
-        return len(case.few)
-
-    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
-        """Compare row by row."""
+    def evaluate(case: StoreUnderTest, _draw: int, _answers: Answers) -> Seen:
         read = case.model().own(case.few)
         first, second = case.modalities
         found = {one: _read(read, one) for one in case.modalities}
         fits = {
-            (one, other): same_states(found[one], _kept(case, other))
+            (one, other): same_states(found[one], _stored(case, other))
             for one in case.modalities
             for other in case.modalities
         }
         named = fits[first, first] & fits[second, second]
         renamed = fits[first, second] & fits[second, first]
-        states = {first: fits[first, first], second: fits[second, second]}
+        holds: dict[str, Bools] = {first: fits[first, first], second: fits[second, second]}
         if renamed.sum() > named.sum():
-            states = {second: fits[first, second], first: fits[second, first]}
-        holds: dict[str, Bools] = dict(states)
+            holds = {second: fits[first, second], first: fits[second, first]}
         if read.answer is not None and "answer" in case.store.names:
             rows = case.sample(0).rows[case.few]
             holds["answer"] = same_answers(read.answer, case.store.array("answer")[rows])
@@ -77,35 +62,31 @@ class RowsBelong(Check):
         surprises = {what for what, of in holds.items() if of.mean() < NEARLY_ALL}
         return Seen(frozenset(surprises), words, rest)
 
+    return Check(
+        "rows belong together",
+        "run again, every row's embeddings and answer come back",
+        evaluate,
+        passes=lambda case: len(case.few),
+        draws=1,
+        analyses=0,
+    )
 
-class Names(Check):
-    """A modality's state moves with its own input, and no other state does."""
 
-    name = "names of the modalities"
-    draws: ClassVar[int] = 1
-    asks: ClassVar[bool] = False
+def names_fit(modalities: tuple[str, str]) -> Check:
+    """Return a check: a modality's state moves with its own input, and no other state does."""
+    first, second = modalities
 
-    def __init__(self, modalities: tuple[str, str]) -> None:
-        first, second = modalities
-        self.expected = f"other {first} inputs move {first} alone; other {second}, {second} alone"
-
-    def passes(self, case: StoreUnderTest) -> int:
-        """One a row and modality; the unchanged run is cached."""
-        return 2 * len(case.few)
-
-    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
-        """Exchange the inputs of each modality, and compare the states."""
+    def evaluate(case: StoreUnderTest, _draw: int, _answers: Answers) -> Seen:
         model = case.model()
         own, donors = model.own(case.few), model.donors(case.few, 0)
         words, surprises, right = [], set(), []
-        for modality in case.modalities:
-            other = case.other(modality)
+        for modality, other in ((first, second), (second, first)):
             read = model.exchanged(modality, case.few, 0)
             moved, still = (
                 ~same_states(_read(read, one), _read(own, one)) for one in (modality, other)
             )
-            kept = _kept(case, modality)
-            differs = ~same_states(kept[donors], kept)
+            stored = _stored(case, modality)
+            differs = ~same_states(stored[donors], stored)
             if not differs.any():
                 words.append(f"every {modality} is alike")
                 continue
@@ -118,21 +99,31 @@ class Names(Check):
                 surprises.add(f"{modality} stays")
             if still.mean() > 1 - NEARLY_ALL:
                 surprises.add(f"{other} moves")
-        surprises |= self._exchanged_in_store(case, own)
+        odd = _exchanged_in_store(case, own)
         if not right:
             raise NotRunError("the inputs are alike in all rows, so that none can be exchanged")
         rest = part_of_rows("rows in which the one named moves alone", np.concatenate(right))
-        odd = [name for name in surprises if name.startswith("the store")]
-        return Seen(frozenset(surprises), "; ".join([*words, *odd]), rest)
+        return Seen(frozenset(surprises | odd), "; ".join([*words, *odd]), rest)
 
-    def _exchanged_in_store(self, case: StoreUnderTest, own: Read) -> set[str]:
-        """Return whether each of the store's arrays is the other modality's."""
-        first, second = case.modalities
-        fits = [
-            same_states(_read(own, one), _kept(case, other)).mean() >= NEARLY_ALL
-            for one, other in ((first, second), (second, first))
-        ]
-        own_names = same_states(_read(own, first), _kept(case, first)).mean()
-        if all(fits) and own_names < NEARLY_ALL:
-            return {f"the store calls {first} what is {second}"}
-        return set()
+    return Check(
+        "names of the modalities",
+        f"other {first} inputs move {first} alone; other {second}, {second} alone",
+        evaluate,
+        # The unchanged run is cached.
+        passes=lambda case: 2 * len(case.few),
+        draws=1,
+        analyses=0,
+    )
+
+
+def _exchanged_in_store(case: StoreUnderTest, own: Read) -> set[str]:
+    """Return whether each of the store's arrays is the other modality's."""
+    first, second = case.modalities
+    part = {
+        (one, other): same_states(_read(own, one), _stored(case, other)).mean()
+        for one, other in ((first, second), (second, first), (first, first))
+    }
+    fits = min(part[first, second], part[second, first]) >= NEARLY_ALL
+    if fits and part[first, first] < NEARLY_ALL:
+        return {f"the store calls {first} what is {second}"}
+    return set()

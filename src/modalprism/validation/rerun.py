@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Subject
-from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
+from modalprism.baselines.running import (
+    Around,
+    Batch,
+    Runner,
+    enough_memory,
+    nothing_around,
+    with_inputs_of,
+)
 from modalprism.baselines.states import Moments, filled, moments_of, noting, with_noise
 from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
@@ -33,10 +40,6 @@ class Read:
 
     states: dict[str, NDArray[np.float64]]
     answer: NDArray[np.float64] | None
-
-
-def _plain(_batch: Batch) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 class Rerun:
@@ -60,23 +63,15 @@ class Rerun:
 
     def own(self, places: Places) -> Read:
         """Run examples as they are."""
-        moments = moments_of(self.subject.adapter.modalities)
-
-        def run() -> Read:
-            read = self._run(places, "as it was", around=lambda runner: noting(runner, moments))
-            self._moments[places.tobytes()] = moments
-            return read
-
-        return self._done.get(("own", places.tobytes()), run)
+        adapter = self.subject.adapter
+        moments = moments_of(adapter.modalities)
+        read = self._run(places, "as it was", around=noting(adapter, moments))
+        self._moments.setdefault(places.tobytes(), moments)
+        return read
 
     def exchanged(self, modality: str, places: Places, draw: int) -> Read:
         """Run examples with a modality from another example each."""
-        return self._done.get(
-            ("exchanged", modality, places.tobytes(), draw),
-            lambda: self._run(
-                places, f"with other {modality}", change=self._exchange(modality, places, draw)
-            ),
-        )
+        return self._run(places, f"with other {modality}", draw, exchange=modality)
 
     def donors(self, places: Places, draw: int) -> Places:
         """Return which example gives its modality to each, by their numbers in `places`."""
@@ -94,22 +89,12 @@ class Rerun:
         moments = self._moments[places.tobytes()][modality]
         louder = "noise alone" if math.isinf(sigma) else f"noise σ = {sigma:g}"
 
-        def around(_runner: Runner) -> Around:
-            return lambda batch: filled(
-                self.subject.adapter,
-                batch.inputs,
-                {modality: with_noise(moments, batch.places, self.seed + draw, sigma=sigma)},
-            )
+        def around(batch: Batch) -> AbstractContextManager[None]:
+            fill = with_noise(moments, batch.places, self.seed + draw, sigma=sigma)
+            return filled(self.subject.adapter, batch.inputs, {modality: fill})
 
-        return self._done.get(
-            ("noisy", modality, sigma, places.tobytes(), draw, other),
-            lambda: self._run(
-                places,
-                f"{modality} under {louder}",
-                change=self._exchange(modality, places, draw) if other else None,
-                around=around,
-            ),
-        )
+        exchange = modality if other else None
+        return self._run(places, f"{modality} under {louder}", draw, exchange, around)
 
     def hidden(self, modality: str, places: Places, layer: int, *, draw: int | None = None) -> Read:
         """Run examples with a modality's span hidden from all others, and read a layer.
@@ -123,58 +108,49 @@ class Rerun:
         """
         if self.pool == ATTENTION:
             raise InputError("states are pooled by attention, which is what would be cut")
-        return self._done.get(
-            ("hidden", modality, places.tobytes(), layer, draw),
-            lambda: self._run(
-                places,
-                f"{modality} hidden",
-                change=None if draw is None else self._exchange(modality, places, draw),
-                around=lambda _runner: (
-                    lambda batch: span_hidden(self.subject.adapter, batch.inputs, modality)
-                ),
-                layer=layer,
-            ),
-        )
 
-    def _exchange(self, modality: str, places: Places, draw: int) -> Change:
-        examples = [self.subject.examples[place] for place in places]
-        return with_inputs_of(examples, modality, self.donors(places, draw))
+        def around(batch: Batch) -> AbstractContextManager[None]:
+            return span_hidden(self.subject.adapter, batch.inputs, modality)
+
+        exchange = None if draw is None else modality
+        return self._run(places, f"{modality} hidden", draw or 0, exchange, around, layer)
 
     def _run(
         self,
         places: Places,
         words: str,
-        *,
-        change: Change | None = None,
-        around: Callable[[Runner], Around] = lambda _runner: _plain,
+        draw: int = 0,
+        exchange: str | None = None,
+        around: Around = nothing_around,
         layer: int = BEFORE_FUSION,
     ) -> Read:
-        adapter = self.subject.adapter
-        subject = replace(self.subject, examples=[self.subject.examples[i] for i in places])
-        runner = Runner(subject, self.track)
-        sites = [site for site in adapter.sites() if site.layer == layer]
-        stands = around(runner)
-        states: dict[str, list[NDArray[np.float64]]] = {}
-        answers = []
-        with (
-            torch.inference_mode(),
-            read_states(adapter.model, sites, POOLS[self.pool]) as reading,
-        ):
-            for batch in runner.batches(f"{subject.model} on {subject.dataset}, {words}", change):
-                try:
-                    with stands(batch):
+        """Run examples in a way that `words` name, once; `exchange` names a modality."""
+
+        def run() -> Read:
+            adapter = self.subject.adapter
+            subject = replace(self.subject, examples=[self.subject.examples[i] for i in places])
+            change = None
+            if exchange is not None:
+                change = with_inputs_of(subject.examples, exchange, self.donors(places, draw))
+            description = f"{subject.model} on {subject.dataset}, {words}"
+            sites = [site for site in adapter.sites() if site.layer == layer]
+            states: dict[str, list[NDArray[np.float64]]] = {}
+            answers = []
+            with (
+                torch.inference_mode(),
+                read_states(adapter.model, sites, POOLS[self.pool]) as reading,
+            ):
+                for batch in Runner(subject, self.track).batches(description, change):
+                    with around(batch), enough_memory(batch):
                         found, answer = read_batch(adapter, batch.inputs, reading)
-                except (torch.OutOfMemoryError, MemoryError) as error:
-                    raise InputError(
-                        f"memory does not suffice for a batch of {len(batch.places)}; give a "
-                        "smaller batch size, or another device"
-                    ) from error
-                for name, state in found.items():
-                    states.setdefault(name, []).append(state.double().cpu().numpy())
-                if answer is not None:
-                    answers.append(answer.double().cpu().numpy())
-        self.passes += len(places)
-        return Read(
-            {name: np.concatenate(parts) for name, parts in states.items()},
-            np.concatenate(answers) if answers else None,
-        )
+                    for name, state in found.items():
+                        states.setdefault(name, []).append(state.double().cpu().numpy())
+                    if answer is not None:
+                        answers.append(answer.double().cpu().numpy())
+            self.passes += len(places)
+            return Read(
+                {name: np.concatenate(parts) for name, parts in states.items()},
+                np.concatenate(answers) if answers else None,
+            )
+
+        return self._done.get((words, exchange, places.tobytes(), draw, layer), run)

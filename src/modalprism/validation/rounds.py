@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from modalprism.engines import Job, LocalEngine
 from modalprism.errors import InputError
@@ -16,22 +17,15 @@ from modalprism.validation.finding import Finding, NotRunError, Seen, Verdict
 def findings_of(case: StoreUnderTest, checks: Sequence[Check], workers: int) -> list[Finding]:
     """Run all checks of a store, in rounds; analyses run in local processes of one thread."""
     where = f"{case.study_store.model} on {case.study_store.dataset}"
-    if any(check.asks for check in checks):
+    if any(check.analyses for check in checks):
         (case.base,) = _answers([case.request(0)], f"{where}, as it is", case, workers)
     trials = [_Trial(case, check) for check in checks]
     draw = 0
     while open_trials := [trial for trial in trials if trial.finding is None]:
-        asked = [
-            (trial, name, request)
-            for trial in open_trials
-            for name, request in trial.requests(draw).items()
-        ]
-        requests = [request for _, _, request in asked]
-        answers = _answers(requests, f"{where}, draw {draw + 1}", case, workers)
-        for trial in open_trials:
-            if trial.finding is None:
-                own = zip(asked, answers, strict=True)
-                trial.judge(draw, {name: got for (of, name, _), got in own if of is trial})
+        requests = [trial.requests(draw) for trial in open_trials]
+        answers = iter(_answers(list(chain(*requests)), f"{where}, draw {draw + 1}", case, workers))
+        for trial, own in zip(open_trials, requests, strict=True):
+            trial.judge(draw, list(islice(answers, len(own))))
         draw += 1
     return [trial.finding for trial in trials if trial.finding is not None]
 
@@ -61,21 +55,23 @@ class _Trial:
     draws: int = 0
     finding: Finding | None = None
 
-    def requests(self, draw: int) -> dict[str, AnalysisRequest]:
+    def requests(self, draw: int) -> Sequence[AnalysisRequest]:
         try:
             return self.check.requests(self.case, draw)
         except (NotRunError, InputError) as error:
             self._stop(str(error))
-            return {}
+            return ()
 
-    def judge(self, draw: int, answers: Mapping[str, Analysis | str]) -> None:
+    def judge(self, draw: int, answers: Sequence[Analysis | str]) -> None:
         """Read the answers; leave the finding open where another draw is needed."""
-        if refused := [answer for answer in answers.values() if isinstance(answer, str)]:
-            self._stop(refused[0])
+        if self.finding is not None:  # its requests were refused
             return
-        read = {name: answer for name, answer in answers.items() if not isinstance(answer, str)}
         try:
-            self.seen = self.check.evaluate(self.case, draw, read)
+            for answer in answers:
+                if isinstance(answer, str):
+                    raise NotRunError(answer)
+            analyses = [answer for answer in answers if not isinstance(answer, str)]
+            self.seen = self.check.evaluate(self.case, draw, analyses)
         except (NotRunError, InputError) as error:
             self._stop(str(error))
             return

@@ -13,8 +13,7 @@ where the answer never moves.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +24,11 @@ from modalprism.estimation.bootstrap import pigeonhole_weights
 from modalprism.pid.information import unit_of
 from modalprism.results.estimate import Estimate, interval_around
 from modalprism.validation.case import AnalysisRequest, StoreUnderTest
-from modalprism.validation.check import (
-    Check,
-    atoms_of,
-    informations_of,
-    is_found,
-)
+from modalprism.validation.check import Answers, Check, estimates_of, is_found
 from modalprism.validation.finding import NotRunError, Rest, Seen
 
 Array = NDArray[np.float64]
 
-_AGAIN: Final = "as it is"
 LOUDNESS: Final = (0.0, 1.0, 4.0, 16.0, math.inf)
 """Noise over what there was: standard deviations by channel."""
 HARDLY: Final = 0.05
@@ -68,17 +61,14 @@ def _moves(case: StoreUnderTest, modality: str, sigma: float, draw: int) -> Arra
     return divergence(own, other, case.settings.base)
 
 
-def _weights(case: StoreUnderTest) -> Array:
-    groups = {name: column[case.few] for name, column in case.sample(0).groups.items()}
-    return pigeonhole_weights(groups, len(case.few), case.settings.replicates, case.settings.seed)
-
-
 def _mean(case: StoreUnderTest, values: Array) -> Estimate:
     """Average over rows, with an interval from the bootstrap over groups."""
-    weights = _weights(case)
+    groups = {name: column[case.few] for name, column in case.sample(0).groups.items()}
+    settings = case.settings
+    weights = pigeonhole_weights(groups, len(case.few), settings.replicates, settings.seed)
     value = float(values.mean())
     ends = interval_around(value, weights @ values / weights.sum(1))
-    return Estimate(value, *ends, unit=unit_of(case.settings.base))
+    return Estimate(value, *ends, unit=unit_of(settings.base))
 
 
 def _ceiling(case: StoreUnderTest) -> float:
@@ -105,73 +95,54 @@ def _beyond_other(analysis: Analysis, modality: str) -> Estimate:
     return Estimate(value, *ends, unit=analysis.unit)
 
 
-class AnswerMoves(Check):
-    """The answer moves with a modality's input if, and only if, its atoms are found."""
+def answer_moves(modality: str) -> Check:
+    """Return a check: the answer moves with a modality's input if, and only if, atoms are found."""
 
-    def __init__(self, modality: str, other: str) -> None:
-        self.modality, self.other = modality, other
-        self.name = f"the answer moves with the {modality}"
-        self.expected = f"it does where U {modality} or S is found; where it does, something is"
-
-    def requests(self, case: StoreUnderTest, draw: int) -> dict[str, AnalysisRequest]:
-        """After a surprise, analyse other rows too: the first ones may have misled."""
+    def requests(case: StoreUnderTest, draw: int) -> list[AnalysisRequest]:
         case.analysis()
         case.model()
-        return {_AGAIN: case.request(draw)} if draw else {}
+        # After a surprise, other rows are analysed too: the first ones may have misled.
+        return [case.request(draw)] if draw else []
 
-    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:
-        """Compare what the probes find with what the model does."""
-        analysis = answers[_AGAIN] if draw else case.analysis()
-        moves = _mean(case, _moves(case, self.modality, 0.0, draw))
-        beyond = _beyond_other(analysis, self.modality)
-        atoms = atoms_of(analysis)
-        alone = informations_of(analysis)[f"I {self.modality}"]
-        matters = is_found(atoms[f"U {self.modality}"]) or is_found(atoms["S"])
+    def evaluate(case: StoreUnderTest, draw: int, answers: Answers) -> Seen:
+        analysis = answers[0] if draw else case.analysis()
+        moves = _mean(case, _moves(case, modality, 0.0, draw))
+        beyond = _beyond_other(analysis, modality)
+        atoms = estimates_of(analysis)
+        alone = estimates_of(analysis, "marginal_information")[f"I {modality}"]
+        matters = is_found(atoms[f"U {modality}"]) or is_found(atoms["S"])
         found = matters or is_found(atoms["R"]) or is_found(alone)
-        hardly = moves.high <= max(HARDLY * beyond.low, _ROUNDING)
-        plainly = moves.low > PLAINLY * _ceiling(case)
         surprises = set()
-        if matters and hardly:
+        if matters and moves.high <= max(HARDLY * beyond.low, _ROUNDING):
             surprises.add("the answer stays")
-        if plainly and not found:
+        if not found and moves.low > PLAINLY * _ceiling(case):
             surprises.add("no information found")
-        rest = Rest(f"J {self.modality}", moves)
-        words = f"{rest}; {Rest(f'U {self.modality} + S', beyond)}"
-        return Seen(frozenset(surprises), words, rest)
+        rest = Rest(f"J {modality}", moves)
+        return Seen(frozenset(surprises), f"{rest}; {Rest(f'U {modality} + S', beyond)}", rest)
+
+    expected = f"it does where U {modality} or S is found; where it does, something is"
+    return Check(f"the answer moves with the {modality}", expected, evaluate, requests)
 
 
-class Noise(Check):
-    """Noise over a modality's states before fusion: the louder, the less the answer depends on it.
+def noise(modality: str) -> Check:
+    """Return a check: the louder the noise over a modality, the less the answer depends on it.
 
-    The noise is Gaussian, by channel, and both together are scaled back to the states' own mean and
-    variance. An example with its own input and with another's gets the same noise, so that under
-    noise alone only the number of positions differs.
+    The noise is Gaussian, by channel, over the states before fusion, and both together are scaled
+    back to the states' own mean and variance. An example with its own input and with another's gets
+    the same noise, so that under noise alone only the number of positions differs.
     """
 
-    asks: ClassVar[bool] = False
-
-    def __init__(self, modality: str) -> None:
-        self.modality = modality
-        self.name = f"noise over the {modality}"
-        self.expected = f"J {modality} never rises with σ, and falls in the end"
-
-    def passes(self, case: StoreUnderTest) -> int:
-        """Two a row and loudness; the runs without noise are cached."""
-        return 2 * (len(LOUDNESS) - 1) * len(case.few)
-
-    def evaluate(self, case: StoreUnderTest, draw: int, answers: Mapping[str, Analysis]) -> Seen:  # noqa: ARG002
-        """Compare every loudness with the one before, row by row."""
-        before = _mean(case, _moves(case, self.modality, 0.0, draw))
+    def evaluate(case: StoreUnderTest, draw: int, _answers: Answers) -> Seen:
+        before = _mean(case, _moves(case, modality, 0.0, draw))
         if before.low <= HARDLY * _ceiling(case):
             raise NotRunError(
-                f"the answer hardly moves with the {self.modality} "
-                f"({Rest(f'J {self.modality}', before)}): no decrease to test"
+                f"the answer hardly moves with the {modality} "
+                f"({Rest(f'J {modality}', before)}): no decrease to test"
             )
-        rows = [_moves(case, self.modality, sigma, draw) for sigma in LOUDNESS]
+        rows = [_moves(case, modality, sigma, draw) for sigma in LOUDNESS]
         surprises = set()
         for sigma, quieter, louder in zip(LOUDNESS[1:], rows, rows[1:], strict=False):
-            rise = _mean(case, louder - quieter)
-            if rise.low > _ROUNDING:
+            if _mean(case, louder - quieter).low > _ROUNDING:
                 surprises.add(f"it rises to σ = {sigma:g}".replace("inf", "∞"))
         fall = _mean(case, rows[-1] - rows[0])
         if fall.high >= 0:
@@ -179,5 +150,14 @@ class Noise(Check):
         course = " → ".join(f"{of.mean():.3f}" for of in rows)
         loudness = ", ".join("∞" if math.isinf(s) else f"{s:g}" for s in LOUDNESS)
         words = f"{course} {fall.unit} at σ = {loudness}"
-        rest = Rest(f"J {self.modality} under noise alone − as it was", fall)
+        rest = Rest(f"J {modality} under noise alone − as it was", fall)
         return Seen(frozenset(surprises), words, rest)
+
+    return Check(
+        f"noise over the {modality}",
+        f"J {modality} never rises with σ, and falls in the end",
+        evaluate,
+        # Two a row and loudness; the runs without noise are cached.
+        passes=lambda case: 2 * (len(LOUDNESS) - 1) * len(case.few),
+        analyses=0,
+    )

@@ -16,10 +16,10 @@ from modalprism.validation.case import StoreUnderTest
 from modalprism.validation.check import Check
 from modalprism.validation.embedding_checks import embedding_checks
 from modalprism.validation.finding import Finding, Validation
-from modalprism.validation.knockout_check import KnockOut
-from modalprism.validation.pairing_checks import Names, RowsBelong
+from modalprism.validation.knockout_check import knock_out
+from modalprism.validation.pairing_checks import names_fit, rows_belong
 from modalprism.validation.rounds import findings_of
-from modalprism.validation.sensitivity_checks import AnswerMoves, Noise
+from modalprism.validation.sensitivity_checks import answer_moves, noise
 
 EXAMPLES: Final = 500
 RUNS: Final = 128
@@ -32,13 +32,13 @@ def checks_of(modalities: tuple[str, str]) -> list[Check]:
     first, second = modalities
     return [
         *embedding_checks(modalities),
-        RowsBelong(),
-        Names(modalities),
-        AnswerMoves(first, second),
-        AnswerMoves(second, first),
-        Noise(first),
-        Noise(second),
-        KnockOut(first, second),
+        rows_belong(),
+        names_fit(modalities),
+        answer_moves(first),
+        answer_moves(second),
+        noise(first),
+        noise(second),
+        knock_out(first, second),
     ]
 
 
@@ -65,7 +65,7 @@ def validate(
         True shows bars on standard error; a callable takes every
         `modalprism.progress.ProgressEvent`.
     announce : Announce
-        Hears what it will cost, before it begins.
+        Called with the cost, before it begins.
     allow_code : sequence of str
         Names of code that may run; see `Study.run`.
 
@@ -140,8 +140,7 @@ def _cost(cases: Sequence[StoreUnderTest], checks: Sequence[Check]) -> str:
     passes = sum(
         check.passes(case) for case in cases if case.study_store.origin for check in checks
     )
-    # One of every store as it is, one of most checks, and two of the cut.
-    analyses = len(cases) * (1 + sum(1 + isinstance(c, KnockOut) for c in checks if c.asks))
+    analyses = len(cases) * (1 + sum(check.analyses for check in checks))  # 1: each as it is
     stores = "a store" if len(cases) == 1 else f"{len(cases)} stores"
     return (
         f"{len(checks)} checks of {stores}: at most {passes:,} forward passes of one example and "
