@@ -50,6 +50,11 @@ def test_a_run_does_not_differ_from_itself(runs):
     assert (frame["p_value"] > 0.5).all()
 
 
+def test_one_run_alone_is_refused_by_name(runs):
+    with pytest.raises(InputError, match="one run alone, picture, and a run that is named twice"):
+        compare({"picture": runs["picture"]})
+
+
 def test_the_other_order_turns_the_sign(runs):
     there = compare(runs)
     back = compare(dict(reversed(runs.items())))

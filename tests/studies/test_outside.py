@@ -43,7 +43,7 @@ from modalprism.studies.study_store import StudyStore
 class Origin:
     candidates = ("even", "odd")
 
-    def subject(self, rows, *, attention=False, track=None):
+    def subject(self, rows, *, attention=False):
         examples = [Example(str(row), {"image": row, "text": row}) for row in rows]
         return Subject(None, examples, "numbers", "parity")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from modalprism.studies.q_values import FAMILY, with_q_values
+from modalprism.studies.profile import FAMILY, with_q_values
 
 # The fifteen p-values of Benjamini and Hochberg (1995), section 3.2; four are found at .05.
 P_VALUES = [

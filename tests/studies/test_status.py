@@ -79,6 +79,20 @@ def test_a_run_that_is_interrupted_is_stopped(tmp_path):
     assert read(tmp_path).words == "stopped: analysing, 0 of 3"
 
 
+def test_an_error_that_ctrl_c_caused_in_compiled_code_is_no_failure(tmp_path):
+    """Code in C that is interrupted while it draws raises an error of its own."""
+
+    def draw():
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("in FT2Font: could not set the fontsize") from interrupt
+
+    with pytest.raises(RuntimeError), reported(tmp_path, silent) as track:
+        list(track((draw() for _ in range(3)), total=3, description="drawing figures"))
+    assert read(tmp_path).words == "stopped: drawing figures, 0 of 3"
+
+
 def test_a_killed_run_has_crashed(tmp_path):
     done = subprocess.run([sys.executable, "-c", RUNS, str(tmp_path)], check=False)  # noqa: S603
     assert done.returncode == -signal.SIGKILL

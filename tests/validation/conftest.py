@@ -13,7 +13,6 @@ from modalprism.capture.pooling import mean
 from modalprism.capture.reading import read_batch, read_states
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.example import Example
-from modalprism.progress import silent
 from modalprism.studies.study_store import StudyStore
 from modalprism.studies.views import Settings
 from modalprism.validation import validate_stores
@@ -46,7 +45,7 @@ class MadeOrigin:
     examples: list
     candidates: tuple = ()
 
-    def subject(self, rows, *, attention=False, track=silent):  # noqa: ARG002
+    def subject(self, rows, *, attention=False):  # noqa: ARG002
         return Subject(
             self.adapter, [self.examples[row] for row in rows], "pair", "made", 64, "cpu"
         )

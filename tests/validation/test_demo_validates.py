@@ -12,7 +12,6 @@ from modalprism.demo import input as demo_input
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.input import EmojiInput
-from modalprism.progress import silent
 from modalprism.studies.study_store import Origin
 from modalprism.studies.views import Settings
 from modalprism.validation.knockout_check import knock_out
@@ -62,8 +61,8 @@ class As:
     origin: Origin
     adapter: type
 
-    def subject(self, rows, *, attention=False, track=silent):
-        subject = self.origin.subject(rows, attention=attention, track=track)
+    def subject(self, rows, *, attention=False):
+        subject = self.origin.subject(rows, attention=attention)
         was = subject.adapter
         return replace(subject, adapter=self.adapter(was.network, was.inputs, was.question))
 

@@ -45,7 +45,9 @@ def main() -> None:
     except KeyboardInterrupt:
         _leave(1, _stopped())
     except InputError as error:
-        _leave(2, f"error: {_with_flag(error)}")
+        from modalprism.cli.flags import with_flag
+
+        _leave(2, f"error: {with_flag(error)}")
     except WorkerError as error:
         _leave(1, f"error: {error}{_kept()}")
     except OSError as error:
@@ -58,7 +60,9 @@ def main() -> None:
             _leave(_READER_LEFT)
         _leave(leaving.code)
     except Exception as error:
-        if _is_interrupt(error):
+        from modalprism.studies.status import is_interrupt
+
+        if is_interrupt(error):
             _leave(1, _stopped())
         raise
 
@@ -79,16 +83,3 @@ def _leave(code: str | int | None, sentence: str = "") -> NoReturn:
 
     end(redacted(sentence))
     sys.exit(code)
-
-
-def _with_flag(error: InputError) -> str:
-    from modalprism.cli.flags import with_flag
-
-    return with_flag(error)
-
-
-def _is_interrupt(error: BaseException | None) -> bool:
-    """Return whether Ctrl-C is behind an error: code in C that is interrupted raises its own."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None

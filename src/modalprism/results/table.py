@@ -36,7 +36,7 @@ COLUMNS: Final = {
     "low": "float64",
     "high": "float64",
     "p_value": "float64",
-    "q_value": "float64",  # of p_value, over the layers: see `modalprism.studies.q_values`
+    "q_value": "float64",  # of p_value, over layers: see `studies.profile.with_q_values`
     "unit": "string",  # bit | nat | 1 (a ratio)
     "n": "int64",
     "gap": "float64",  # proven bound on the solver's error, in `unit` of the atoms

@@ -22,14 +22,14 @@ from modalprism.files import write_whole
 from modalprism.options import Options, name_in
 from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
-from modalprism.studies.study_store import Origin, StudyStore
+from modalprism.studies.study_store import StudyStore
 
 BASELINES_FILE: Final = "baselines.parquet"
 _BACKWARD: Final = 2
 """Forward passes that a backward pass takes, about."""
 
 
-class BaselinesAsked(Options):
+class BaselineOptions(Options):
     """Baselines that a study runs, and the number of examples.
 
     Attributes
@@ -74,7 +74,7 @@ class Scored:
 
 def run_baselines(
     stores: Sequence[StudyStore],
-    asked: BaselinesAsked | None,
+    chosen: BaselineOptions | None,
     cache: Cache,
     *,
     seed: int,
@@ -94,7 +94,7 @@ def run_baselines(
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
-    if asked is None:
+    if chosen is None:
         return Scored(pd.DataFrame(columns=list(COLUMNS)), ())
     for study_store in stores:
         where = f"{study_store.model} on {study_store.dataset}"
@@ -104,11 +104,16 @@ def run_baselines(
                 "model and its data among the sources, kind: capture"
             )
             continue
-        options = {"examples": asked.examples, "seed": seed, "replicates": replicates}
-        keys = {name: _key(name, study_store, options) for name in asked.names}
+        options = {"examples": chosen.examples, "seed": seed, "replicates": replicates}
+        keys = {name: _key(name, study_store, options) for name in chosen.names}
         found = {name: cache.find(key) for name, key in keys.items()}
         if missing := [name for name, entry in found.items() if entry is None]:
-            subject = _subject(study_store, study_store.origin, asked, seed, missing, track)
+            store = study_store.store
+            count = len(store.array("answer" if "answer" in store.names else "label"))
+            attention = any(BASELINES[name].needs_attention for name in missing)
+            rows_drawn = drawn_rows(count, chosen.examples, seed)
+            subject = study_store.origin.subject(rows_drawn, attention=attention)
+            subject = replace(subject, model=study_store.model, dataset=study_store.dataset)
             announce(f"{where}, {len(subject.examples)} examples: {_estimate(subject, missing)}")
             for name in missing:
                 scored, lasting = _score(subject, name, seed, replicates, track)
@@ -124,22 +129,6 @@ def run_baselines(
     return Scored(frame.astype(dict.fromkeys(("value", "low", "high"), float)), tuple(left_out))
 
 
-def _subject(
-    study_store: StudyStore,
-    origin: Origin,
-    asked: BaselinesAsked,
-    seed: int,
-    names: Sequence[str],
-    track: Track,
-) -> Subject:
-    store = study_store.store
-    count = len(store.array("answer" if "answer" in store.names else "label"))
-    rows = drawn_rows(count, asked.examples, seed)
-    attention = any(BASELINES[name].needs_attention for name in names)
-    subject = origin.subject(rows, attention=attention, track=track)
-    return replace(subject, model=study_store.model, dataset=study_store.dataset)
-
-
 def _estimate(subject: Subject, names: Sequence[str]) -> str:
     """Return the cost of baselines in passes of one example, and in time, after a first batch."""
     costs = {}
@@ -150,7 +139,12 @@ def _estimate(subject: Subject, names: Sequence[str]) -> str:
             continue
     if not costs:
         return "nothing to run"
-    a_pass = _seconds_a_pass(subject)
+    # Time a batch of the model, after one that warms it.
+    first = replace(subject, examples=subject.examples[: max(2, subject.batch_size)])
+    for _ in range(2):
+        start = time.perf_counter()
+        Runner(first).answers("timing")
+    a_pass = (time.perf_counter() - start) / len(first.examples)
     whole = sum(costs.values(), Cost(0))
     seconds = (whole.forward + _BACKWARD * whole.backward) * a_pass
     each = ", ".join(f"{name} {cost}" for name, cost in costs.items())
@@ -158,23 +152,7 @@ def _estimate(subject: Subject, names: Sequence[str]) -> str:
     return f"{each}; {whole} passes, {time_taken}"
 
 
-def _seconds_a_pass(subject: Subject) -> float:
-    """Time a batch of the model, after one that warms it."""
-    first = replace(subject, examples=subject.examples[: max(2, subject.batch_size)])
-    for _ in range(2):
-        start = time.perf_counter()
-        Runner(first).answers("timing")
-    return (time.perf_counter() - start) / len(first.examples)
-
-
 def _duration(seconds: float) -> str:
-    """Write a time in the unit that suits it.
-
-    Examples
-    --------
-    >>> _duration(0.3), _duration(90), _duration(5400)
-    ('1 s', '2 min', '1.5 h')
-    """
     if seconds < 60:
         return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

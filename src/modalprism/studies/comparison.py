@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from modalprism.errors import InputError
 from modalprism.estimation.atoms import split_information
@@ -23,7 +22,7 @@ from modalprism.results.estimate import Estimate, interval_around
 from modalprism.results.quantities import AMOUNTS, ATOMS, QuantityKey, keys
 from modalprism.results.table import Case
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, read_evidence
-from modalprism.studies.profile import Profile
+from modalprism.studies.profile import Profile, with_q_values
 
 Array = NDArray[np.float64]
 
@@ -32,14 +31,6 @@ COLUMNS: Final = (
     "quantity", "modality", "value_1", "value_2", "difference", "low", "high", "p_value", "q_value",
     "unit", "n_1", "n_2", "paired",
 )  # fmt: skip
-
-
-class Side(NamedTuple):
-    """One of two analyses: its run, model and dataset."""
-
-    run: str
-    model: str
-    dataset: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,30 +79,31 @@ def compare(runs: Mapping[str, FinishedRun]) -> pd.DataFrame:
     p-value is of a difference beyond both.
     """
     _check(runs)
-    sides: dict[tuple[str, str, int], list[tuple[Side, _Analysis]]] = {}
+    alike: dict[tuple[str, str, int], list[_Analysis]] = {}
     for name, run in runs.items():
         results = run.profile.table
-        for place, stored in run.evidence.items():
-            side = Side(name, place.model, place.dataset)
-            case = Case(place.model, place.dataset, place.pairs)
-            found = _Analysis(results.at(case, place.view, place.layer), stored, results.modalities)
-            sides.setdefault((place.view, place.pairs, place.layer), []).append((side, found))
+        for key, stored in run.evidence.items():
+            case = Case(key.model, key.dataset, key.pairs)
+            estimates = results.at(case, key.view, key.layer)
+            analysis = _Analysis(name, key, estimates, stored, results.modalities)
+            alike.setdefault((key.view, key.pairs, key.layer), []).append(analysis)
     rows = [
-        {**_named(one, other), "view": view, "pairs": pairs, "layer": layer, **row}
-        for (view, pairs, layer), analyses in sides.items()
-        for (one, first), (other, second) in combinations(analyses, 2)
-        if one.dataset == other.dataset or one.model == other.model
+        row
+        for analyses in alike.values()
+        for first, second in combinations(analyses, 2)
+        if first.key.dataset == second.key.dataset or first.key.model == second.key.model
         for row in _differences(first, second)
     ]
+    if not rows and len(runs) == 1:
+        raise InputError(
+            f"nothing can be compared: there is one run alone, {next(iter(runs))}, and a run that "
+            "is named twice is the same run; name a second run"
+        )
     if not rows:
         raise InputError(
             "nothing can be compared: no two analyses share a view, and a dataset or a model"
         )
-    frame = pd.DataFrame(rows)
-    frame["q_value"] = frame.groupby(["quantity", "modality"])["p_value"].transform(
-        lambda p: false_discovery_control(p.to_numpy(), method="bh")
-    )
-    return frame[list(COLUMNS)]
+    return with_q_values(pd.DataFrame(rows), ("quantity", "modality"))[list(COLUMNS)]
 
 
 def _check(runs: Mapping[str, FinishedRun]) -> None:
@@ -128,18 +120,12 @@ def _check(runs: Mapping[str, FinishedRun]) -> None:
         raise InputError(f"the runs are in different units: {words}; run them in the same base")
 
 
-def _named(one: Side, other: Side) -> dict[str, str]:
-    return {
-        f"{key}_{number}": value
-        for number, side in ((1, one), (2, other))
-        for key, value in side._asdict().items()
-    }
-
-
 @dataclass(frozen=True, eq=False)
 class _Analysis:
-    """The estimates of one analysis, and its evidence."""
+    """The estimates of one analysis of a run, and its evidence."""
 
+    run: str
+    key: AnalysisKey
     estimates: dict[QuantityKey, Estimate]
     stored: StoredEvidence
     modalities: tuple[str, str]
@@ -164,23 +150,29 @@ def _differences(first: _Analysis, second: _Analysis) -> list[dict[str, Any]]:
     some, others = first.estimates["redundancy", ""], second.estimates["redundancy", ""]
     uncertain = some.gap + others.gap
     uncertain += max(first.stored.evidence.resolution, second.stored.evidence.resolution)
+    key = first.key
+    names = {"view": key.view, "pairs": key.pairs, "layer": key.layer}
+    for number, side in ((1, first), (2, second)):
+        names |= {f"run_{number}": side.run, f"model_{number}": side.key.model}
+        names[f"dataset_{number}"] = side.key.dataset
     rows = []
-    for key, row in first.compared().items():
-        if key not in second.compared():
+    for quantity, row in first.compared().items():
+        if quantity not in second.compared():
             continue
-        if key[0] == "contribution":
+        if quantity[0] == "contribution":
             with np.errstate(divide="ignore", invalid="ignore"):
                 drawn = other[1] / (other[1] + other[2]) - one[1] / (one[1] + one[2])
             drawn, beyond = drawn[np.isfinite(drawn)], 0.0
         else:
             drawn, beyond = other[row] - one[row], uncertain
-        before, after = first.estimates[key], second.estimates[key]
+        before, after = first.estimates[quantity], second.estimates[quantity]
         difference = after.value - before.value
         low, high = interval_around(difference, drawn)
         rows.append(
             {
-                "quantity": key[0],
-                "modality": key[1],
+                **names,
+                "quantity": quantity[0],
+                "modality": quantity[1],
                 "value_1": before.value,
                 "value_2": after.value,
                 "difference": difference,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from textwrap import wrap
@@ -44,49 +44,32 @@ _MOST_SHOWN: Final = 30
 _HUB_ID: Final = re.compile(r"\w[\w.-]*(?:/[\w.-]+)?")
 
 
-@dataclass(frozen=True)
-class Draft:
-    """The parts of a draft.
-
-    Attributes
-    ----------
-    title : str
-    source : str
-        The lines of the one input, at the indentation of a list's item.
-    modalities : (str, str)
-    views : tuple of str
-    notes : tuple of str
-        Comments on the modalities and views, a line each.
-    out : str
-        The run's folder, relative to the study file.
-    """
-
-    title: str
-    source: str
-    modalities: tuple[str, str]
-    views: tuple[str, ...]
-    notes: tuple[str, ...]
-    out: str
-
-    def text(self) -> str:
-        """Return the study file."""
-        notes = "".join(f"# {note}\n" for note in self.notes)
-        return f"""\
+def _draft(
+    title: str,
+    source: str,
+    modalities: Iterable[str],
+    views: Iterable[str],
+    notes: Iterable[str],
+    file: Path,
+) -> str:
+    """Return a study file; `source` has the lines of its one input, `notes` are comments."""
+    comments = "".join(f"# {note}\n" for note in notes)
+    return f"""\
 # A study: what to decompose, and where the result goes. Run it with: modalprism run FILE
 # docs/studies.md explains every key. Keep words in quotes: YAML reads a bare yes, no, on or 010 as
 # something else. Lines that begin with "#" show defaults and further keys.
 
-title: {quoted(self.title)}  # of the report
+title: {quoted(title)}  # of the report
 
 sources:  # one or more; each becomes a row of the report
-{self.source}
-{notes}# The order of the two modalities is the order of every table.
-modalities: {_list(self.modalities)}
+{source}
+{comments}# The order of the two modalities is the order of every table.
+modalities: {_list(modalities)}
 
 # answer: what the model's answer owes to each modality, before fusion.
 # stream: what the two streams hold about the label, layer by layer.
 # encoding: what the fused state holds of each modality, layer by layer.
-views: {_list(self.views)}
+views: {_list(views)}
 
 # pairs: ["observed"]     # and "redrawn": every input with the other inputs of other examples
 # layers: null            # of the stream and encoding views: all, or a list such as [0, 4, 8]
@@ -99,7 +82,7 @@ views: {_list(self.views)}
 # workers: 0              # local processes; 0 is one a core
 # baselines: "all"        # other methods on the same examples, or a list of names; needs a model
 
-out: {quoted(self.out)}  # the run's folder, relative to this file
+out: {quoted(f"runs/{file.stem}")}  # the run's folder, relative to this file
 """
 
 
@@ -147,8 +130,7 @@ def draft_of_embeddings(
     model: {quoted(_stem(place))}  # names in tables and figures
     dataset: "dataset"
 """
-    title = _stem(place)
-    return Draft(title, source, (first, second), views, tuple(notes), _out(file)).text()
+    return _draft(_stem(place), source, (first, second), views, notes, file)
 
 
 def draft_of_capture(
@@ -192,9 +174,9 @@ def draft_of_capture(
     data: {quoted(_from(file, data))}
 {_columns(columns, (first, second), available, guessed)}{_candidates(data, columns)}\
 {_further_keys()}"""
-    notes = ('Add "stream" or "encoding" to the views for what each layer holds.',)
+    notes = ['Add "stream" or "encoding" to the views for what each layer holds.']
     title = f"{_stem(model)} on {_stem(data)}"
-    return Draft(title, source, (first, second), ("answer",), notes, _out(file)).text()
+    return _draft(title, source, (first, second), ["answer"], notes, file)
 
 
 def _further_keys() -> str:
@@ -225,16 +207,16 @@ def _target_in(store: EmbeddingStore, place: str | Path, target: str | None) -> 
 
 
 def _modalities_in(
-    store: EmbeddingStore, place: str | Path, wanted: Sequence[str]
+    store: EmbeddingStore, place: str | Path, named: Sequence[str]
 ) -> tuple[str, str]:
     held = store.modalities
-    if missing := [name for name in wanted if name not in held]:
+    if missing := [name for name in named if name not in held]:
         raise InputError(
             f"{redacted(str(place))} has no modality {missing[0]!r}; it has "
             f"{listed(map(repr, held))}{suggestion(missing[0], held)}",
             parameter="modality",
         )
-    chosen = tuple(dict.fromkeys(wanted)) or held
+    chosen = tuple(dict.fromkeys(named)) or held
     if len(chosen) != 2:
         raise InputError(
             f"a study has two modalities, and there are {len(chosen)}: "
@@ -244,9 +226,9 @@ def _modalities_in(
     return chosen[0], chosen[1]
 
 
-def _two_of(found: Sequence[str], wanted: Sequence[str], data: str) -> tuple[str, str]:
+def _two_of(found: Sequence[str], named: Sequence[str], data: str) -> tuple[str, str]:
     """Return the modalities that the user named, in this order, or the two that were found."""
-    names = [flag.partition("=")[0].partition(":")[0].strip() for flag in wanted]
+    names = [flag.partition("=")[0].partition(":")[0].strip() for flag in named]
     if unknown := [name for name in names if name not in found]:
         raise InputError(
             f"{data} has no modality {unknown[0]!r}; found are "
@@ -321,7 +303,3 @@ def _from(file: Path, place: str | Path) -> str:
     except ValueError:  # another drive
         return str(Path(place).resolve())
     return relative if relative.startswith(os.pardir) else os.path.join(os.curdir, relative)
-
-
-def _out(file: Path) -> str:
-    return f"runs/{file.stem}"

@@ -6,11 +6,14 @@ table as ``profile.parquet`` and its history as ``manifest.json``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 PROFILE_FILE: Final = "profile.parquet"
 MANIFEST_FILE: Final = "manifest.json"
 FORMAT_VERSION: Final = 1
+FAMILY: Final = ("model", "dataset", "view", "pairs", "estimator", "quantity", "modality")
+"""One question asked at every layer; other models, views and atoms are other questions."""
 
 _RUN_AGAIN: Final = "if it is damaged, run its study again"
 
@@ -128,3 +133,27 @@ class Profile:
                 f"{folder / PROFILE_FILE} lacks columns of a profile; run its study again"
             )
         return cls(table.to_pandas(), manifest)
+
+
+def with_q_values(frame: pd.DataFrame, family: Sequence[str] = FAMILY) -> pd.DataFrame:
+    """Return the rows of a table with their q-values, NaN where there is no p-value.
+
+    Benjamini and Hochberg (1995): of all results with q ≤ .05, at most 5 % are expected to be
+    false. Rows with the same values in the columns `family` are adjusted together.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({name: "same" for name in FAMILY}, index=range(3))
+    >>> with_q_values(rows.assign(p_value=[0.01, 0.04, 0.02]))["q_value"].tolist()
+    [0.03, 0.04, 0.03]
+    """
+
+    def adjusted(p_values: pd.Series[float]) -> pd.Series[float]:
+        known = p_values.notna()
+        q_values = pd.Series(np.nan, index=p_values.index)
+        if known.any():
+            q_values[known] = false_discovery_control(p_values[known].to_numpy(), method="bh")
+        return q_values
+
+    families = frame.groupby(list(family), dropna=False, sort=False)["p_value"]
+    return frame.assign(q_value=families.transform(adjusted))

@@ -1,14 +1,13 @@
 """The examples of a run that carry most of each atom, with what a person sees of them.
 
-They are chosen by the pointwise atoms of the answer view on observed pairs, where a row is an
-example. Only chosen examples are looked up in the dataset; a later run takes them from a cache.
+Only chosen examples are looked up in the dataset; a later run takes them from a cache.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.cache import Cache, Entry, Key
-from modalprism.capture.store import EmbeddingStore
 from modalprism.errors import InputError
 from modalprism.parquet import parquet_bytes, parquet_table
 from modalprism.progress import Track, silent
@@ -40,8 +38,6 @@ LEAST: Final = 0.005
 """Smaller scores read 0.00, and are not shown."""
 _NEAR: Final = 0.8
 """Another input with this part of the best score left is shown before the same input again."""
-Told = Callable[[int], dict[str, Any]]
-"""Fields of a row, by the names of `ShownExample`."""
 
 
 def gather_examples(
@@ -105,14 +101,14 @@ def _chosen(
     study_store: StudyStore, atoms: NDArray[np.float64], modalities: tuple[str, str], unit: str
 ) -> list[ShownExample]:
     """Choose the examples of a case, before anything is looked up."""
-    score = standing(atoms)
-    inputs = list(study_store.store.groups().values())
-    answer = study_store.store.array("answer") if "answer" in study_store.store.names else None
+    store, origin = study_store.store, study_store.origin
+    label, answer, identities = (
+        store.array(name) if name in store.names else None for name in ("label", "answer", "id")
+    )
+    candidates = json.loads(store.metadata.get("candidates", "[]"))
+    candidates = candidates or (origin.candidates if origin else ())
     answered = answer.argmax(1) if answer is not None and answer.ndim == 2 else answer
-    identities = study_store.store.array("id") if "id" in study_store.store.names else None
-    candidates = _candidates(study_store)
-    labels = _labels(study_store.store, candidates)
-    answers = _answers(answer, candidates)
+    score, inputs = standing(atoms), list(store.groups().values())
     chosen = []
     for place, (atom, modality) in enumerate(keys(ATOMS, modalities)):
         for rank, row in enumerate(chosen_rows(score[:, place], inputs, answered, EACH)):
@@ -128,36 +124,16 @@ def _chosen(
                 modalities,
                 (redundancy, one, other, synergy),
                 unit,
+                None if label is None or label.ndim != 1 else _word(label[row], candidates),
+                None if answered is None else _word(answered[row], candidates),
+                None if answer is None or answer.ndim != 2 else _probability(answer[row]),
             )
-            chosen.append(replace(example, **labels(row), **answers(row)))
+            chosen.append(example)
     return chosen
 
 
-def _candidates(study_store: StudyStore) -> Sequence[str]:
-    said = json.loads(study_store.store.metadata.get("candidates", "[]"))
-    return said or (study_store.origin.candidates if study_store.origin else ())
-
-
-def _labels(store: EmbeddingStore, candidates: Sequence[str]) -> Told:
-    label = store.array("label") if "label" in store.names else None
-
-    def told(row: int) -> dict[str, Any]:
-        return {} if label is None or label.ndim != 1 else {"label": _word(label[row], candidates)}
-
-    return told
-
-
-def _answers(answer: NDArray[Any] | None, candidates: Sequence[str]) -> Told:
-    def told(row: int) -> dict[str, Any]:
-        if answer is None:
-            return {}
-        if answer.ndim != 2:
-            return {"answer": _word(answer[row], candidates)}
-        best = int(answer[row].argmax())
-        sure = float(answer[row, best] / answer[row].sum())
-        return {"answer": _word(best, candidates), "probability": sure}
-
-    return told
+def _probability(answer: NDArray[Any]) -> float:
+    return float(answer.max() / answer.sum())
 
 
 def _word(value: Any, candidates: Sequence[str]) -> str | None:
@@ -174,15 +150,15 @@ def _word(value: Any, candidates: Sequence[str]) -> str | None:
 def _read(origin: Origin, rows: list[int], modalities: tuple[str, str]) -> dict[int, Any]:
     try:
         shown = origin.shown(rows)
-        return {row: _said(one, modalities) for row, one in zip(rows, shown, strict=True)}
+        return {row: _inputs(one, modalities) for row, one in zip(rows, shown, strict=True)}
     except (InputError, OSError) as error:
         if len(rows) == 1:
             return {rows[0]: {"note": clipped(str(error))}}
     # One of them, or all: each by itself.
-    return {row: said for one in rows for row, said in _read(origin, [one], modalities).items()}
+    return {row: found for one in rows for row, found in _read(origin, [one], modalities).items()}
 
 
-def _said(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, Any]:
+def _inputs(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, Any]:
     first, second = (seen(shown[name]) if name in shown else (None, None) for name in modalities)
     return {"pictures": (first[0], second[0]), "texts": (first[1], second[1])}
 

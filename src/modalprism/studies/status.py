@@ -123,11 +123,11 @@ def reported(folder: Path, track: Track) -> Iterator[Track]:
         report.write(state="running")
         try:
             yield report
-        except (KeyboardInterrupt, GeneratorExit):
-            report.write(state="stopped")
-            raise
         except BaseException as error:
-            report.write(state="failed", error=_sentence(error))
+            if isinstance(error, GeneratorExit) or is_interrupt(error):
+                report.write(state="stopped")
+            else:
+                report.write(state="failed", error=_sentence(error))
             raise
         report.write(state="finished")
 
@@ -163,6 +163,13 @@ class _Report:
         self._written = time.monotonic()
         with suppress(OSError):
             write_whole(self._path, self._status.model_dump_json())
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Return whether Ctrl-C is behind an error: code in C that is interrupted raises its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _sentence(error: BaseException) -> str:

@@ -28,7 +28,7 @@ from modalprism.progress import Announce, Progress, Track, forwarding, silent, t
 from modalprism.results.table import Table
 from modalprism.studies.baselines import (
     BASELINES_FILE,
-    BaselinesAsked,
+    BaselineOptions,
     run_baselines,
     write_baselines,
 )
@@ -37,8 +37,7 @@ from modalprism.studies.evidence_store import EVIDENCE_FILE, write_evidence
 from modalprism.studies.example_store import EXAMPLES_FILE
 from modalprism.studies.inputs import AnyInput
 from modalprism.studies.manifest import manifest_of
-from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
-from modalprism.studies.q_values import with_q_values
+from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile, with_q_values
 from modalprism.studies.runner import plan_analyses, run_analyses
 from modalprism.studies.shown_examples import gather_examples
 from modalprism.studies.status import STATUS_FILE, reported
@@ -85,7 +84,7 @@ class Study(Options):
         Of the estimator.
     workers : int
         Local processes; 0 means one a core.
-    baselines : BaselinesAsked, optional
+    baselines : BaselineOptions, optional
         Other scores of the same examples: ``all``, a list such as ``[ablation, mm_shap]``, or
         ``{names: [ablation], examples: 500}``. They run the model, as captures do.
     out : Path
@@ -111,7 +110,7 @@ class Study(Options):
     permutations: int = Field(default=199, ge=1)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
-    baselines: BaselinesAsked | None = None
+    baselines: BaselineOptions | None = None
     out: Path
 
     _each_once = field_validator("views", "pairs", "layers")(each_once)
@@ -166,9 +165,9 @@ class Study(Options):
             If there is no such baseline.
         """
         chosen = names if names == "all" else [name.strip() for name in names.split(",")]
-        asked = self.baselines or BaselinesAsked()
+        examples = (self.baselines or BaselineOptions()).examples
         try:
-            again = BaselinesAsked.model_validate({"names": chosen, "examples": asked.examples})
+            again = BaselineOptions.model_validate({"names": chosen, "examples": examples})
         except ValidationError as error:
             raise InputError(f"baselines: {first_mistake(error)}", parameter="baselines") from error
         return self.model_copy(update={"baselines": again})
@@ -271,11 +270,11 @@ class Study(Options):
             If the process of an analysis dies every time. Finished work stays.
         """
         engine = LocalEngine(self.workers) if engine is None else engine_for(engine)
-        with tracking(progress) as asked:
+        with tracking(progress) as shown:
             require_allowed(self.code(), allow_code)  # before a folder is made or a cluster joined
             engine.ready()
             _make_folder(self.out)
-            with reported(self.out, asked) as track:
+            with reported(self.out, shown) as track:
                 profile = self._run(engine, track, announce, fresh, allow_code)
                 if report:
                     # The one import from a higher room: what users call ends with the report.

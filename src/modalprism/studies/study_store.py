@@ -14,7 +14,6 @@ from modalprism.capture.adapter import Adapter
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
-from modalprism.progress import Track, silent
 
 Rows = Sequence[int] | NDArray[np.int64]
 
@@ -34,7 +33,7 @@ class Origin(Protocol):
     def candidates(self) -> Sequence[str]:
         """The answers among which the model chose, by their numbers; empty where unknown."""
 
-    def subject(self, rows: Rows, *, attention: bool = False, track: Track = silent) -> Subject:
+    def subject(self, rows: Rows, *, attention: bool = False) -> Subject:
         """Load the model, and the examples of these rows of the store, in this order.
 
         With `attention`, the model returns its attention weights, which is slower.
@@ -95,13 +94,7 @@ class CaptureOrigin:
     batch_size: int
     device: str
 
-    def subject(
-        self,
-        rows: Rows,
-        *,
-        attention: bool = False,
-        track: Track = silent,  # noqa: ARG002
-    ) -> Subject:
+    def subject(self, rows: Rows, *, attention: bool = False) -> Subject:
         """Load the model, and the examples of these rows; see `Origin`."""
         examples = self._of(rows)
         adapter = self.load(attention=attention)
@@ -113,15 +106,15 @@ class CaptureOrigin:
 
     def _of(self, rows: Rows) -> list[Example]:
         identities = self.store.array("id")
-        wanted = [str(identities[row]) for row in rows]
-        missing = set(wanted)
+        names = [str(identities[row]) for row in rows]
+        missing = set(names)
         found: dict[str, Example] = {}
         for example in self.examples:
             if example.id in missing:
                 found[example.id] = example
                 missing.remove(example.id)
             if not missing:
-                return [found[identity] for identity in wanted]
+                return [found[name] for name in names]
         raise InputError(
             f"the example {min(missing)!r} of {self.store.path} is no longer in the dataset "
             f"{self.dataset}; run the study again"

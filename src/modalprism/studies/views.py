@@ -111,10 +111,7 @@ class AnswerView:
 
     def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:  # noqa: ARG002
         """Analyse the answer, and add the model's accuracy."""
-        y, target = model_answer(store)
-        analysis = settings.analyze(
-            _spans(store, settings, 0), y, groups=store.groups(), target=target
-        )
+        analysis = _analyze(store, settings, 0, *target_of(store, "answer", "label"))
         extra = _accuracy(store, settings)
         return replace(analysis, diagnostics=analysis.diagnostics | extra)
 
@@ -159,17 +156,14 @@ class StreamView:
         self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
     ) -> Sequence[int]:
         """Return the layers that have states of both modalities."""
-        layers = _among(store.layers(modalities), wanted)
+        layers = [k for k in store.layers(modalities) if wanted is None or k in wanted]
         for layer in layers:
             require_different(store, modalities, layer)
         return layers
 
     def analysis(self, store: EmbeddingStore, layer: int, settings: Settings) -> Analysis:
         """Analyse the label."""
-        y, target = right_answer(store)
-        return settings.analyze(
-            _spans(store, settings, layer), y, groups=store.groups(), target=target
-        )
+        return _analyze(store, settings, layer, *target_of(store, "label", "answer"))
 
 
 class EncodingView:
@@ -181,7 +175,7 @@ class EncodingView:
         self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
     ) -> Sequence[int]:
         """Return the layers that have a fused state."""
-        layers = _among(store.fused_layers, wanted)
+        layers = [k for k in store.fused_layers if wanted is None or k in wanted]
         if not layers:
             raise InputError(
                 f"{store.path} has nothing for the encoding view at the layers asked for; it needs "
@@ -194,9 +188,10 @@ class EncodingView:
         """Analyse the codes, and add how much depends on their number."""
         states = store.array(f"fused/{layer}")
         y = code_states(states, seed=settings.seed)
-        ask = partial(settings.analyze, _spans(store, settings, 0), groups=store.groups())
-        analysis = ask(y, target=f"the fused state, {int(y.max()) + 1} codes")
-        values_alone = partial(ask, replicates=1, permutations=1)
+        target = f"the fused state, {int(y.max()) + 1} codes"
+        analysis = _analyze(store, settings, 0, y, target)
+        alone = replace(settings, replicates=1, permutations=1)
+        values_alone = partial(_analyze, store, alone, 0)
         extra = code_sensitivity(analysis, states, values_alone, seed=settings.seed)
         return replace(analysis, diagnostics=analysis.diagnostics | extra)
 
@@ -226,28 +221,20 @@ def require_different(store: EmbeddingStore, modalities: tuple[str, str], layer:
         )
 
 
-def right_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
-    """Return the target of the stream view, and its name."""
-    if "label" in store.names:
-        return store.array("label"), "label"
-    if "answer" in store.names:
-        return store.array("answer"), "the model's answer"
+def target_of(store: EmbeddingStore, *names: str) -> tuple[NDArray[Any], str]:
+    """Return the first of the arrays "label" and "answer" that a store has, and its description."""
+    for name in names:
+        if name in store.names:
+            return store.array(name), "label" if name == "label" else "the model's answer"
     raise InputError(f"{store.path} has neither 'label' nor 'answer': name the target so")
 
 
-def model_answer(store: EmbeddingStore) -> tuple[NDArray[Any], str]:
-    """Return the target of the answer view, and its name."""
-    if "answer" in store.names:
-        return store.array("answer"), "the model's answer"
-    return right_answer(store)
-
-
-def _among(layers: Sequence[int], wanted: Collection[int] | None) -> list[int]:
-    return [layer for layer in layers if wanted is None or layer in wanted]
-
-
-def _spans(store: EmbeddingStore, settings: Settings, layer: int) -> dict[str, Any]:
-    return {one: store.mapped_span(one, layer) for one in settings.modalities}
+def _analyze(
+    store: EmbeddingStore, settings: Settings, layer: int, y: ArrayLike, target: str = "target"
+) -> Analysis:
+    """Analyse both modalities' states at a layer, which are mapped."""
+    spans = {one: store.mapped_span(one, layer) for one in settings.modalities}
+    return settings.analyze(spans, y, groups=store.groups(), target=target)
 
 
 def _accuracy(store: EmbeddingStore, settings: Settings) -> dict[str, Estimate]:

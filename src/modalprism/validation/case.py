@@ -18,7 +18,7 @@ from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.progress import Track
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.views import Settings, model_answer, right_answer
+from modalprism.studies.views import Settings, target_of
 from modalprism.validation.finding import NotRunError
 from modalprism.validation.rerun import Rerun
 
@@ -100,8 +100,8 @@ class StoreUnderTest:
             self._samples[draw] = DrawnRows(
                 rows,
                 {one: self.store.span(one, BEFORE_FUSION)[rows] for one in self.modalities},
-                model_answer(self.store)[0][rows],
-                right_answer(self.store)[0][rows],
+                target_of(self.store, "answer", "label")[0][rows],
+                target_of(self.store, "label", "answer")[0][rows],
                 {name: column[rows] for name, column in self.store.groups().items()},
             )
         return self._samples[draw]
@@ -144,7 +144,7 @@ class StoreUnderTest:
         if origin is None:
             return "here are embeddings and no model"
         try:
-            subject = origin.subject(self.sample(0).rows, track=self.track)
+            subject = origin.subject(self.sample(0).rows)
             pool = self.store.metadata.get("pool", "mean")
             return Rerun(subject, pool, self.settings.seed, self.track)
         except InputError as error:
