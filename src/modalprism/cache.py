@@ -66,15 +66,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Entry:
-    """A result.
-
-    Attributes
-    ----------
-    value : Any
-        Whatever JSON can hold; NaN becomes null.
-    files : mapping of str to bytes
-        Contents of further files, by their endings.
-    """
+    """A result: a value for JSON (NaN becomes null), and contents of files by their endings."""
 
     value: Any
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -102,15 +94,6 @@ class Cache:
         Whether to make everything anew.
     one_each : bool
         Whether files are named by the label alone, as it is: a label then has at most one entry.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> key = Key("square of 3", {"square": 1}, {"number": 3})
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     cache = Cache(Path(folder))
-    ...     cache.get(key, lambda: Entry(9)).value, cache.get(key, lambda: Entry(None)).value
-    (9, 9)
     """
 
     folder: Path
@@ -163,14 +146,7 @@ class Cache:
 
 
 class MemoryCache(Generic[KeyT, ValueT]):
-    """At most `most` values in memory; the one that was used least recently is dropped first.
-
-    Examples
-    --------
-    >>> cache = MemoryCache(most=2)
-    >>> cache.get("a", lambda: 1), cache.get("a", lambda: 2)
-    (1, 1)
-    """
+    """At most `most` values in memory; the one that was used least recently is dropped first."""
 
     def __init__(self, most: int = 10_000) -> None:
         self._most = most

@@ -42,12 +42,6 @@ def require_file(path: Path, name: str = "") -> Path:
 
     Pipes, sockets and devices are refused: reading one may never end. Links are followed. Raises
     InputError if the path does not exist, cannot be looked at, is a folder, or is no regular file.
-
-    Examples
-    --------
-    >>> require_file(Path("missing.npz"))
-    Traceback (most recent call last):
-    modalprism.errors.InputError: the file missing.npz does not exist; check the path
     """
     name = name or str(path)
     try:
@@ -93,14 +87,7 @@ def require_plain_folder(folder: Path, name: str = "") -> list[Path]:
 
 
 def require_room(needed: int, what: str) -> None:
-    """Refuse a size in bytes that a file claims for `what` and this machine has no memory for.
-
-    Examples
-    --------
-    >>> require_room(8 * 10**15, "the array 'image'")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    modalprism.errors.InputError: the array 'image' takes 7,450,580.6 GiB by its own header, ...
-    """
+    """Refuse a size in bytes that a file claims for `what` and this machine has no memory for."""
     if needed < 2**20:
         return
     free = free_memory() or _UNKNOWN_MEMORY
@@ -116,12 +103,6 @@ def require_chunks(shape: Sequence[int], chunks: Sequence[int], itemsize: int, w
 
     Its shape, that of its chunks, and the bytes of a value are those that the file claims; messages
     call it `what`.
-
-    Examples
-    --------
-    >>> require_chunks((10**7,), (1,), 1, "the array 'image'")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    modalprism.errors.InputError: the array 'image' is cut into 10,000,000 chunks, more than ...
     """
     for sides in (shape, chunks):
         # Rows without columns take no memory, but time.
@@ -146,16 +127,10 @@ def repeated_name(names: Sequence[_Name]) -> _Name | None:
 
 
 def parse_json(content: str | bytes, what: str | Path, advice: str = "") -> Any:
-    r"""Parse JSON that somebody else wrote; messages name its place, `what`, and end with `advice`.
+    """Parse JSON that somebody else wrote; messages name its place, `what`, and end with `advice`.
 
     Raises InputError if it is not JSON, nests deeper than `DEEPEST_JSON` levels, has a key twice in
     one object, or holds half a character (an unpaired surrogate), which cannot be written anywhere.
-
-    Examples
-    --------
-    >>> parse_json("[" * 100 + "]" * 100, "a.json")
-    Traceback (most recent call last):
-    modalprism.errors.InputError: a.json cannot be read: it nests deeper than 50 levels
     """
     with guarded(what, advice):
         text = content if isinstance(content, str) else content.decode()
@@ -193,13 +168,6 @@ def guarded(what: str | Path, advice: str = "") -> Iterator[None]:
     Failures include `MemoryError` (a header that claims a huge array), `RecursionError` (deep
     nesting), and the panic of a parser in Rust, which is no `Exception`. An `InputError` passes
     unchanged.
-
-    Examples
-    --------
-    >>> with guarded("broken.json"):
-    ...     raise KeyError("shape")
-    Traceback (most recent call last):
-    modalprism.errors.InputError: broken.json cannot be read: KeyError: 'shape'
     """
     try:
         yield

@@ -27,15 +27,6 @@ def exclusive(folder: Path) -> Iterator[None]:
 
     Raises InputError if another process, or another thread of this one, holds it; OSError if the
     folder cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder, exclusive(Path(folder)):
-    ...     with exclusive(Path(folder)):
-    ...         pass
-    Traceback (most recent call last):
-    modalprism.errors.InputError: another process (process ... on ...) writes into ...
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_FILE

@@ -97,14 +97,7 @@ def _reporting_to(report: Callable[[ProgressEvent], object]) -> Track:
 
 
 def forwarding(track: Track) -> Callable[[ProgressEvent], None]:
-    """Return what passes the events of a public function, called inside, on to a `Track`.
-
-    Examples
-    --------
-    >>> with tracking(print) as track:
-    ...     forwarding(track)(ProgressEvent("letters", 0, 2))
-    ProgressEvent(description='letters', done=0, total=2)
-    """
+    """Return what passes the events of a public function, called inside, on to a `Track`."""
     stages: dict[str, Iterator[int]] = {}
 
     def report(event: ProgressEvent) -> None:
@@ -127,18 +120,7 @@ def no_step() -> None:
 
 @contextmanager
 def counted_steps(track: Track, total: int, description: str) -> Iterator[Step]:
-    """Report steps of work that is no loop.
-
-    Examples
-    --------
-    >>> with tracking(lambda event: print(event.done)) as track:
-    ...     with counted_steps(track, 2, "baking") as step:
-    ...         step()
-    ...         step()
-    0
-    1
-    2
-    """
+    """Report steps of work that is no loop."""
     lock = threading.Lock()
     steps = iter(track(range(total), total=total, description=description))
 
@@ -155,11 +137,5 @@ def unheard(words: str) -> None:
 
 
 def silent(sequence: Iterable[T], *, total: int, description: str) -> Iterable[T]:  # noqa: ARG001
-    """Show nothing.
-
-    Examples
-    --------
-    >>> list(silent("ab", total=2, description="letters"))
-    ['a', 'b']
-    """
+    """Show nothing."""
     return sequence

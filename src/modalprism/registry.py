@@ -87,13 +87,6 @@ mean 'counter'?
         """Return the number of the version of an object's results: its attribute ``version``.
 
         Raises InputError if there is no object of that name, or it has no version.
-
-        Examples
-        --------
-        >>> Registry("shape", "example.shapes", {"round": "collections:Counter"}).version("round")
-        Traceback (most recent call last):
-        modalprism.errors.InputError: the shape 'round' has no version, by which finished results \
-are known: give it version = 1, and raise the number when its results change
         """
         version = getattr(self[name], "version", None)
         if not isinstance(version, int):

@@ -16,15 +16,6 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     Case and surrounding spaces are ignored. Names of more than 100 characters, and known names
     beyond the first 1,000, are compared for equality only, since similarity of long texts is slow
     to compute. The result is empty where no known name is similar.
-
-    Examples
-    --------
-    >>> suggestion("layrs", ["layers", "folds"])
-    "; did you mean 'layers'?"
-    >>> suggestion("Image ", ["text", "image"])
-    "; did you mean 'image'?"
-    >>> suggestion("nothing alike", ["text", "image"])
-    ''
     """
     folded: dict[str, str] = {}
     for one in known:

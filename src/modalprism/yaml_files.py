@@ -76,24 +76,13 @@ class YamlFile:
         return known
 
     def line_of(self, place: Sequence[str | int]) -> int:
-        r"""Return the line of a place, or of the nearest one around it.
-
-        Examples
-        --------
-        >>> parse_yaml(b"a: x\nb: [y]", "some.yaml").line_of(("b", 0))
-        2
-        """
+        """Return the line of a place, or of the nearest one around it."""
         return self.lines.get(self.nearest(place), 1)
 
     def quotes_for(self, place: Sequence[str | int], kinds: Container[str] = _KINDS) -> str:
         """Return the advice to put an unquoted value in quotes; empty where there is none.
 
         `place` is that of the value, or of what holds it; `kinds` is what YAML reads the value as.
-
-        Examples
-        --------
-        >>> parse_yaml(b"a: [1, no]", "some.yaml").quotes_for(("a",), {"bool"})
-        'YAML reads no as a truth value; put "no" in quotes if it is a word'
         """
         nearest = self.nearest(place)
         for known, (text, kind) in self.written.items():
@@ -143,28 +132,15 @@ def parse_yaml(content: bytes, name: str) -> YamlFile:
 
 
 def yaml_text(content: Any) -> str:
-    """Return mappings, lists and scalars as YAML that `parse_yaml` reads back exactly.
-
-    Examples
-    --------
-    >>> print(yaml_text({"answers": {"no": "dark", "1e3": "lit"}}), end="")
-    answers:
-      'no': dark
-      "1e3": lit
-    """
+    """Return mappings, lists and scalars as YAML that `parse_yaml` reads back exactly."""
     text: str = yaml.dump(content, Dumper=_Writer, sort_keys=False, allow_unicode=True)
     return text
 
 
 def quoted(text: str) -> str:
-    r"""Return text in double quotes on one line, as YAML that is read back exactly.
+    """Return text in double quotes on one line, as YAML that is read back exactly.
 
     Raises InputError if it is no text: the name of a file that is not Unicode, or holds NUL.
-
-    Examples
-    --------
-    >>> print(quoted('no "1"'), quoted("a\nb"))
-    "no \"1\"" "a\nb"
     """
     if _odd(text) is not None:
         raise InputError(f"{text!a} is not Unicode text and cannot be written; rename it")

@@ -15,8 +15,8 @@ from modalprism.plotting.latex import escaped, grid_latex
 from modalprism.plotting.style import drawing
 from modalprism.plotting.views import view_grid
 from modalprism.reports.page import render
-from modalprism.spreadsheets import csv_of
 from modalprism.studies.profile import Profile
+from modalprism.tables import csv_of
 
 ODD = [
     *"_%$#&{}\\~^|*<>`[]!\"'@=+-",

@@ -39,17 +39,7 @@ class Sink(Protocol):
 
 @dataclass
 class Batches:
-    """Run examples in batches whose size adapts to the memory.
-
-    Attributes
-    ----------
-    answer_alone : bool
-        Whether the answer is kept and no state
-    reading : HookedStates
-        Of an open `read_states`.
-    size : int
-        Of the batches that are cut next.
-    """
+    """Run examples in batches whose size adapts to the memory; `size` is that of the next."""
 
     adapter: Adapter
     sink: Sink

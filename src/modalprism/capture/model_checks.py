@@ -25,16 +25,7 @@ def check_model(model: str | Path, revision: str | None = None) -> None:
 
 
 def check_model_folder(model: str | Path) -> bool:
-    """Refuse a path that is no folder of a model; return False for what may be an id of the hub.
-
-    Examples
-    --------
-    >>> check_model_folder("openai/clip-vit-base-patch32")
-    False
-    >>> check_model_folder("./clip")
-    Traceback (most recent call last):
-    modalprism.errors.InputError: the model './clip' cannot be loaded: there is no such folder
-    """
+    """Refuse a path that is no folder of a model; return False for what may be an id of the hub."""
     words, path = str(model), Path(model)
     if path.is_dir():
         if (path / _CONFIG).is_file():

@@ -25,16 +25,10 @@ _VERSIONED: Final = ("modalprism", "torch", "transformers")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything needed to make an adapter, here or on another machine.
+    """Everything needed to make an adapter, here or on another machine, and a store's metadata.
 
-    Attributes
-    ----------
-    model : str, Path, Module or Adapter
-        As `modalprism.capture` takes it.
-    processor : object
-        Of a model in memory; None otherwise.
-    name, dataset, fingerprint : str
-        For the store's metadata; the name is by default the model's own.
+    `model` is as `modalprism.capture` takes it, and `processor` that of a model in memory. The name
+    is by default the model's own.
     """
 
     model: str | Path | nn.Module | Adapter

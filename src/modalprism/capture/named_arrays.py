@@ -21,15 +21,6 @@ class MappedArray:
     """The rows of several tensors, shapes (n1, …), (n2, …), …, of one dtype, one after another.
 
     They are mapped from disk. Slices of types that NumPy lacks become float32.
-
-    Examples
-    --------
-    >>> import torch
-    >>> rows = MappedArray([torch.zeros(2, 3), torch.ones(3, 3)])
-    >>> rows.shape, rows[1:3].tolist()
-    ((5, 3), [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    >>> np.asarray(rows).sum()
-    np.float32(9.0)
     """
 
     def __init__(self, shards: Sequence[Tensor]) -> None:

@@ -56,16 +56,9 @@ class _Counts:
 class ShardNotices(_Counts):
     """Counts over the rows of a batch or of a shard.
 
-    Attributes
-    ----------
-    texts_cut : int
-        Rows whose text was longer than the model's context.
-    text_tokens : int
-        Tokens kept of the longest text that was cut.
-    same : mapping of layer to int
-        Rows whose state is the same for both modalities.
-    prompt : str
-        The prompt of the store's first row; empty in all other shards.
+    `texts_cut` texts were longer than the model's context; `text_tokens` tokens were kept of the
+    longest. `same` counts, by layer, rows whose state is the same for both modalities. `prompt` is
+    that of the store's first row, and empty in all other shards.
     """
 
     texts_cut: int = 0
@@ -93,22 +86,10 @@ class ShardNotices(_Counts):
 class Notices(_Counts):
     """Counts over a whole store, and the sentences that a reader has to know.
 
-    Attributes
-    ----------
-    texts_cut, text_tokens : int
-        See `ShardNotices`.
-    labels : int
-        Rows with a label.
-    labels_unmatched : int
-        Labels that are no candidate.
-    unknown_candidates : tuple of str
-        Candidates that the tokenizer does not know.
-    same_candidates : tuple of str
-        Candidates that are the same tokens to the model as another.
-    same_layers : tuple of int
-        Layers at which both modalities have the same states in all rows.
-    prompt : str
-        What the model was sent for the first row.
+    `labels` counts rows with a label, and `labels_unmatched` those whose label is no candidate. The
+    tokenizer does not know the `unknown_candidates`; `same_candidates` are the same tokens as
+    another. At `same_layers`, both modalities have the same states in all rows. `prompt` is what
+    the model was sent for the first row.
 
     Examples
     --------

@@ -35,14 +35,7 @@ from modalprism.strict_json import dumps
 
 
 class Tally:
-    """Counter of begun stretches, an actor that survives the workers.
-
-    Examples
-    --------
-    >>> tally = Tally()
-    >>> tally.begun(512), tally.begun(0), tally.begun(512)
-    (1, 1, 2)
-    """
+    """Counter of begun stretches, an actor that survives the workers."""
 
     def __init__(self) -> None:
         self._begun: Counter[int] = Counter()
@@ -137,46 +130,33 @@ def replay(sink: Sink | None, what: str, words: str, states: bytes) -> list[str]
     return []
 
 
+@dataclass
 class CaptureWorker:
     """Actor that captures stretches of examples.
 
-    Parameters
-    ----------
-    feed : CountedExamples or RedrawnPairs, optional
-        Examples that the worker reads for itself; None where they come with their stretch.
-    fingerprint : str
-        Of a dataset, as the main process computed it.
-    more : mapping
-        Further metadata of the store.
-    folder : str
-        Working folder of the main process: names of files are relative to it.
-    begun : callable
-        Counts, over all workers, how often a stretch was begun.
+    It reads the examples of `feed`, or gets them with their stretch. `fingerprint` is that of the
+    dataset in the main process, and `folder` the working folder there, to which names of files are
+    relative; `more` is further metadata of the store. `begun` counts, over all workers, how often a
+    stretch was begun.
     """
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        feed: CountedExamples | RedrawnPairs | None,
-        fingerprint: str,
-        config: RunConfig,
-        more: Mapping[str, Any],
-        folder: str,
-        begun: Callable[[int], int],
-    ) -> None:
-        self._spec, self._feed, self._fingerprint = spec, feed, fingerprint
-        self._config = config
-        self._more, self._folder, self._begun = more, folder, begun
-        self._recorder = Recorder()
-        self._batches: Batches | None = None
-        self._description = ""
-        self._open = ExitStack()
+    spec: ModelSpec
+    feed: CountedExamples | RedrawnPairs | None
+    fingerprint: str
+    config: RunConfig
+    more: Mapping[str, Any]
+    folder: str
+    begun: Callable[[int], int]
+    _recorder: Recorder = field(default_factory=Recorder)
+    _batches: Batches | None = None
+    _description: str = ""
+    _open: ExitStack = field(default_factory=ExitStack)
 
     def __call__(self, stretch: pa.Table) -> Iterator[pa.Table]:
         """Capture one stretch, and send back each batch as soon as it is done."""
         (one,) = stretch.to_pylist()
         begin, end = one["begin"], one["end"]
-        if self._begun(begin) > TRIES:
+        if self.begun(begin) > TRIES:
             words = f"the worker died {TRIES} times over the examples from {begin} to {end - 1}"
             self._recorder.lines.append(("died", words, b""))
             yield self._recorder.take()
@@ -196,8 +176,8 @@ class CaptureWorker:
         if begin == end:
             return
         found: Iterable[Example]
-        if self._feed is not None:
-            found = self._feed.between(begin, end)
+        if self.feed is not None:
+            found = self.feed.between(begin, end)
         else:
             from ray import cloudpickle
 
@@ -215,14 +195,14 @@ class CaptureWorker:
         """Load the model at the first stretch."""
         if self._batches is None:
             with suppress(OSError):  # a machine without that folder: the check of the feed says so
-                os.chdir(self._folder)
+                os.chdir(self.folder)
             quiet_library()
-            if isinstance(self._feed, CountedExamples):
-                check_same(self._feed, self._fingerprint)
-            adapter = self._spec.load(attention=self._config.pool == ATTENTION)
-            words = {**self._spec.metadata(adapter), **self._more}
-            self._description = dumps(description_of(adapter, self._config, words))
+            if isinstance(self.feed, CountedExamples):
+                check_same(self.feed, self.fingerprint)
+            adapter = self.spec.load(attention=self.config.pool == ATTENTION)
+            words = {**self.spec.metadata(adapter), **self.more}
+            self._description = dumps(description_of(adapter, self.config, words))
             self._batches = self._open.enter_context(
-                opened_batches(adapter, self._recorder, self._config)
+                opened_batches(adapter, self._recorder, self.config)
             )
         return self._batches

@@ -20,23 +20,12 @@ from modalprism.errors import InputError
 class HookedStates:
     """States of a batch that hooks read, and the spans that they pool.
 
-    Attributes
-    ----------
-    pool, tokens, attended
-        As `read_states` takes them.
-    spans : mapping of modality to Tensor of bool, shape (b, t)
-        Of the batch that runs.
-    positions : Tensor of int64, shape (b,), optional
-        Where the answer is read, if the fused state is that of one position.
-    states : dict of name to Tensor, shape (b, d)
-        ``image/3``, and ``fused/3`` where positions are given; ``tokens/image/3``, shape (b, most,
-        d), where single positions are kept.
-    received : dict of layer to Tensor, shape (b, t)
-        Attention that every position receives, where that weighs.
-    calls : Counter of Site
-        How often each site's module ran in the pass.
-    pooled : set of (int, str)
-        Layers and modalities whose state came without positions.
+    `spans` are masks (b, t) of the batch that runs, by modality, and `positions` (b,) is where the
+    answer is read, if the fused state is that of one position. `states` have shape (b, d):
+    ``image/3``, and ``fused/3`` where positions are given; ``tokens/image/3``, where single
+    positions are kept, has shape (b, tokens, d). `received` is the attention (b, t) that positions
+    receive in a layer, where that weighs; `calls` counts how often each site's module ran in the
+    pass; `pooled` lists layers and modalities whose state came without positions.
     """
 
     sites: tuple[Site, ...]
@@ -168,16 +157,6 @@ def read_states(
 
     Raises InputError if the model has no module of a site's name, a span has another shape than the
     state, or attention is to weigh and the model gives none.
-
-    Examples
-    --------
-    >>> from modalprism.capture.pooling import mean
-    >>> network = nn.Sequential(nn.Identity())
-    >>> with read_states(network, [Site(1, "0", ("text",))], mean) as reading:
-    ...     reading.spans = {"text": torch.tensor([[True, False]])}
-    ...     _ = network(torch.tensor([[[5.0], [7.0]]]))
-    >>> reading.states
-    {'text/1': tensor([[5.]])}
     """
     unique = tuple(dict.fromkeys(sites))
     reading = HookedStates(unique, pool, tokens, attended)

@@ -64,13 +64,6 @@ def redrawn_pairs(
     Of the examples whose ids are in `kept`, a sample of `count` stands in a random circle. Every
     input is run equally often, and never with its own. The pairs have no label; their groups say
     whose input of each modality each was given. Raises InputError if there are too few examples.
-
-    Examples
-    --------
-    >>> own = [Example(key, {"image": key, "text": key.lower()}) for key in "ABC"]
-    >>> pairs = redrawn_pairs(own, {"A", "B", "C"}, ("image", "text"), count=3, partners=2)
-    >>> sorted("".join(pair.inputs.values()) for pair in pairs)
-    ['Ab', 'Ac', 'Ba', 'Bc', 'Ca', 'Cb']
     """
     check_redrawn(count, partners, len(kept))
     order = np.random.default_rng(seed).permutation(len(kept))[:count].tolist()

@@ -40,16 +40,6 @@ def replaced_states(model: nn.Module, sites: Sequence[Site], replace: Replace) -
     -----
     Gradients flow through what `replace` returns. What `read_states` reads of the same sites is
     the replaced state if its block stands inside this one, and the model's own if it stands around.
-
-    Examples
-    --------
-    >>> import torch
-    >>> network = nn.Sequential(nn.Identity(), nn.Linear(1, 1, bias=False))
-    >>> with torch.no_grad(), replaced_states(
-    ...     network, [Site(0, "0", ("text",))], lambda site, modality, state: 0 * state
-    ... ):
-    ...     network(torch.ones(1, 2, 1)).flatten().tolist()
-    [0.0, 0.0]
     """
     with ExitStack() as hooks:
         for site in sites:

@@ -22,15 +22,7 @@ from modalprism.progress import Track, silent
 
 
 class RunConfig(CaptureConfig):
-    """The options of a capture, and how its store is written.
-
-    Attributes
-    ----------
-    shard_rows : int
-        Rows of a shard.
-    answer_alone : bool
-        Whether the answer is kept and no state.
-    """
+    """The options of a capture, the rows of a shard, and whether the answer alone is kept."""
 
     shard_rows: int = SHARD_ROWS
     answer_alone: bool = False

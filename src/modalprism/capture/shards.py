@@ -36,16 +36,10 @@ INDEX: Final = b"modalprism"
 
 @dataclass(frozen=True)
 class Shard:
-    """A finished shard.
+    """A finished shard: its files, rows, checksum (SHA-256 of the arrays' file) and notices.
 
-    Attributes
-    ----------
-    checksum : str
-        SHA-256 of the arrays' file.
-    end : int
-        The position at which the next shard begins.
-    skipped : tuple of (str, str)
-        Examples of this stretch that could not be used, and why.
+    The next shard begins at the position `end`. `skipped` lists examples of this stretch that could
+    not be used, and why.
     """
 
     arrays: Path

@@ -28,9 +28,9 @@ from modalprism.capture.shards import (
 )
 from modalprism.errors import InputError
 from modalprism.locks import LOCK_FILE
-from modalprism.parquet import parquet_bytes
 from modalprism.remote import shown, write_through
 from modalprism.strict_json import dumps
+from modalprism.tables import parquet_bytes
 
 SHARD_ROWS: Final = 512
 SHARD_BYTES: Final = 256 * 2**20
@@ -39,14 +39,7 @@ SHARD_BYTES: Final = 256 * 2**20
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """Entry of an example in the index of a shard.
-
-    Attributes
-    ----------
-    position : int
-        Place in the dataset.
-    groups : mapping of column to str
-    """
+    """Entry of an example, at its position in the dataset, in the index of a shard."""
 
     position: int
     id: str
@@ -56,14 +49,10 @@ class IndexEntry:
 
 @dataclass
 class StoreWriter:
-    """Append rows to a store, a shard at a time.
+    """Append rows to a store, a shard of at most `shard_rows` rows at a time.
 
-    Attributes
-    ----------
-    metadata : dict
-        Metadata of the store; a store with other metadata is not resumed.
-    shard_rows : int
-        Rows a shard; what is held in memory, and what a kill may lose.
+    The rows of one shard are held in memory, and a kill may lose them. A store with other metadata
+    is not resumed.
     """
 
     folder: Path

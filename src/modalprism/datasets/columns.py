@@ -92,15 +92,14 @@ class Columns:
 
         Raises InputError if a flag is not of that form, or a role stands twice.
         """
-        pairs: list[tuple[str, str, tuple[str, ...]]] = []
+        pairs: list[tuple[str, list[str]]] = []
         for flag in flags:
             role, equals, column = flag.partition("=")
             if not equals or not role.strip():
                 raise InputError(f"the column {flag!r} is not of the form role=column: image=scan")
             role = role.strip()
             names = column.split(_BESIDE) if _is_image(role) else [column]
-            first, *beside = [name.strip() for name in names]
-            pairs.append((role, first, tuple(beside)))
+            pairs.append((role, [name.strip() for name in names]))
         return cls._from_pairs(pairs)
 
     @classmethod
@@ -113,7 +112,7 @@ class Columns:
         """
         if not isinstance(mapping, Mapping):
             raise InputError(f"columns is {mapping!r}; give a mapping of roles to columns")
-        pairs: list[tuple[str, str, tuple[str, ...]]] = []
+        pairs: list[tuple[str, list[str]]] = []
         for role, given in mapping.items():
             several = isinstance(given, list) and (role == "group" or _is_image(str(role)))
             columns = given if several else [given]
@@ -121,21 +120,20 @@ class Columns:
                 if not isinstance(column, str | None):
                     raise InputError(f"columns: {role} is {column!r}; give the name of a column")
             names = [column or "" for column in columns]
-            if role == "group":
-                pairs += [("group", name, ()) for name in names]
-            elif not names:
+            if not names and role != "group":
                 raise InputError(f"columns: {role} is an empty list; give the names of columns")
-            else:
-                pairs.append((str(role), names[0], tuple(names[1:])))
+            pairs += (
+                [("group", [name]) for name in names] if role == "group" else [(str(role), names)]
+            )
         return cls._from_pairs(pairs)
 
     @classmethod
-    def _from_pairs(cls, pairs: Sequence[tuple[str, str, tuple[str, ...]]]) -> Columns:
+    def _from_pairs(cls, pairs: Sequence[tuple[str, list[str]]]) -> Columns:
         modalities: dict[str, Modality] = {}
         roles: dict[str, str] = {}
         groups: list[str] = []
         without: set[str] = set()
-        for role, column, beside in pairs:
+        for role, (column, *beside) in pairs:
             if beside and not all((column, *beside)):
                 raise InputError(f"the role {role!r} has a column without a name")
             if role == "group":
@@ -159,7 +157,7 @@ class Columns:
             elif role in _ROLES:
                 roles[role] = column
             else:
-                modalities[name] = Modality(column, kind, beside)  # type: ignore[arg-type]
+                modalities[name] = Modality(column, kind, tuple(beside))  # type: ignore[arg-type]
         return cls(
             modalities, roles.get("label"), roles.get("id"), tuple(groups), frozenset(without)
         )

@@ -30,16 +30,8 @@ _END: Final = 2**20
 class Row:
     """One row, before anything in it is decoded.
 
-    Attributes
-    ----------
-    position : int
-        Place in the dataset.
-    id : str
-        How the dataset itself calls it.
-    values : mapping of column to value
-        Words, numbers, names of files, bytes, or a function that reads bytes.
-    broken : str
-        Why there are no values; empty where there are.
+    `id` is the dataset's own name of it. Values are words, numbers, names of files, bytes, or
+    functions that read bytes; `broken` says why there are none.
     """
 
     position: int

@@ -225,15 +225,3 @@ def label_from(value: Any, labels: Labels, name: str = "the label") -> int | str
         return labels.read(value)
     except InputError as error:
         raise InputError(f"{name} cannot be read: {error}") from error
-
-
-def label_of(column: str, cells: Mapping[str, Any], labels: Labels) -> int | str | None:
-    """Return a row's right answer; None where it is empty and such rows are left out.
-
-    Raises InputError if the label is missing, or is no word and no whole number.
-    """
-    label = label_from(cells.get(column), labels, f"its label in column {column!r}")
-    if label is None and not labels.only:
-        # Kept as none beside others' labels, it would be one more class.
-        raise InputError(f"its label in column {column!r} is empty; say label= where there is none")
-    return label

@@ -15,7 +15,7 @@ from modalprism.datasets.columns import Columns, Modality
 from modalprism.datasets.contents import content_of, is_empty, text_of, unwrapped, word_of
 from modalprism.datasets.dataset import Row
 from modalprism.datasets.example import Example
-from modalprism.datasets.labels import Labels, label_of
+from modalprism.datasets.labels import Labels, label_from
 from modalprism.datasets.pictures import picture_of, side_by_side
 from modalprism.datasets.sounds import resampled, sound_of
 from modalprism.errors import InputError
@@ -23,22 +23,11 @@ from modalprism.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class LazyInputs(Mapping[str, Any]):
-    """Inputs of a model by modality, decoded at every access.
+    """Inputs of a model by modality, decoded from the cells of a row at every access.
 
-    Asking raises `InputError` where a value cannot be used; it names the row, the column and the
-    cause.
-
-    Attributes
-    ----------
-    modalities : mapping of name to Modality
-    cells : mapping of column to value
-        Not decoded.
-    root : Path, optional
-        The folder that names of files are relative to.
-    sampling_rate : int
-        Of recordings, in Hz.
-    broken : str
-        Why there are no values; empty where there are.
+    Names of files are relative to `root`, and recordings are brought to `sampling_rate`, in Hz.
+    `broken` says why there are no values. Asking raises `InputError` where a value cannot be used;
+    it names the row, the column and the cause.
     """
 
     id: str
@@ -117,7 +106,11 @@ def example_of(
         try:
             identity = _identity(row, columns)
             if columns.label:
-                label = label_of(columns.label, row.values, labels or Labels())
+                place = f"its label in column {columns.label!r}"
+                label = label_from(row.values.get(columns.label), labels or Labels(), place)
+                if label is None and not (labels and labels.only):
+                    # Kept as none beside others' labels, it would be one more class.
+                    raise InputError(f"{place} is empty; say label= where there is none")
             groups = {name: group_of(name, row.values.get(name)) for name in columns.groups}
         except InputError as error:
             broken = str(error)

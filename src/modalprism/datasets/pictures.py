@@ -84,14 +84,7 @@ def on_white(picture: Image) -> Image:
 
 
 def side_by_side(pictures: Sequence[Image]) -> Image:
-    """Put pictures into one, from left to right, as high as the highest, with white between.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> side_by_side([Image.new("RGB", (64, 64)), Image.new("RGB", (16, 32))]).size
-    (98, 64)
-    """
+    """Put pictures into one, from left to right, as high as the highest, with white between."""
     pillow = _pillow()
     height = max(picture.height for picture in pictures)
     scaled = [

@@ -77,14 +77,7 @@ def matching(pattern: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class Sample:
-    """The files of one example in a shard.
-
-    Attributes
-    ----------
-    members : mapping of extension to TarInfo
-    broken : str
-        Why it cannot be used; empty where it can.
-    """
+    """The files of one example in a shard, by extension; `broken` says why they cannot be used."""
 
     key: str
     members: dict[str, tarfile.TarInfo] = field(default_factory=dict)

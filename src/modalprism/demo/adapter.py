@@ -24,13 +24,6 @@ class FusionAdapter(Adapter):
 
     What leaves the projections is layer 0. Every layer gives both spans, which are fused from layer
     1 on, but in the late fusion, where only the head joins them. The head has a hidden state.
-
-    Parameters
-    ----------
-    inputs : EncodedEmojis
-        Encoded pictures and sentences.
-    candidates : sequence of str
-        The question's answers.
     """
 
     auto_class: ClassVar[str] = "FusionNetwork"
@@ -108,16 +101,9 @@ class FusionAdapter(Adapter):
 
 @contextmanager
 def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterator[None]:
-    """Hide a modality from the other one in a fusion network.
+    """Hide a modality from the other one in a fusion network; pictures have `pieces` positions.
 
     Raises InputError if the network's streams never look at each other.
-
-    Parameters
-    ----------
-    pieces : int
-        Positions of a picture.
-    modality : {"image", "text"}
-        Which is not seen.
     """
     fusion = network.config.fusion
     if fusion == "late":

@@ -33,20 +33,12 @@ _PERSON: Final = frozenset({"1f468", "1f469", "1f9d1", "2640", "2642", "200d", "
 
 @dataclass(frozen=True)
 class Emoji:
-    """One picture with its own name.
+    """One picture, a PNG file of 72×72 pixels, with its own name.
 
-    Attributes
-    ----------
-    key : str
-        Code points, lower case, joined by hyphens.
-    name : str
-        English name in lower case, without the word "flag", which would give the category away.
-    category : str
-        One of nine, such as ``"Food & Drink"``.
-    kin : str
-        Emojis that differ only in who is shown share it; kin never straddle a split.
-    picture : Path
-        PNG file, 72×72.
+    The key are code points in lower case, joined by hyphens. The name is English, in lower case,
+    without the word "flag", which would give the category away. There are nine categories, such as
+    ``"Food & Drink"``. Emojis that differ only in who is shown are kin, which never straddle a
+    split.
     """
 
     key: str

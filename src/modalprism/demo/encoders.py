@@ -68,13 +68,9 @@ def _read_picture(path: Path) -> Tensor:
 
 
 def encode_pictures(paths: Sequence[Path], *, track: Track = silent) -> Tensor:
-    """Encode pictures as a 4×4 grid of tokens.
+    """Encode pictures as a 4×4 grid of tokens, float16, shape (n, 16, 1280).
 
     Raises InputError if the packages of the demo are missing.
-
-    Returns
-    -------
-    Tensor of float16, shape (n, 16, 1280)
     """
 
     def compute() -> dict[str, Tensor]:
@@ -99,14 +95,9 @@ def encode_pictures(paths: Sequence[Path], *, track: Track = silent) -> Tensor:
 
 
 def encode_texts(texts: Sequence[str], *, track: Track = silent) -> tuple[Tensor, Tensor]:
-    """Encode texts as token states, with begin and end tokens.
+    """Encode texts as token states, float16, shape (n, longest, 384), and their mask, (n, longest).
 
-    Returns
-    -------
-    states : Tensor of float16, shape (n, longest, 384)
-        Zero beyond a text's end.
-    mask : Tensor of bool, shape (n, longest)
-        True at tokens.
+    There are begin and end tokens; states are zero beyond a text's end.
     """
 
     def compute() -> dict[str, Tensor]:

@@ -34,16 +34,9 @@ BLOCKS: Final = 12  # partners are drawn inside a block, so that folds can be ma
 
 @dataclass(frozen=True)
 class Question:
-    """A question, and the rule of its right answer.
+    """A question: its short name, the words that the model reads, and the rule of its answer.
 
-    Attributes
-    ----------
-    name : str
-        Short name, the dataset's name in every output.
-    text : str
-        The words that the model reads before the name.
-    answer : {"own", "picture", "name", "match"}
-        Whose category is the answer, or whether the two belong together.
+    The answer is a category (the pair's own, the picture's or the name's), or whether both match.
     """
 
     name: str
@@ -66,17 +59,9 @@ QUESTIONS: Final = {
 class PairedExamples:
     """Pairs of a picture and a name with the right answer: a dataset that `capture` takes.
 
-    An example's inputs are the numbers of two emojis. Pairs whose picture, or whose name, is of the
-    same kin share a group.
-
-    Attributes
-    ----------
-    question : Question
-        Asked about every pair.
-    picture, name : ndarray of int64, shape (n,)
-        Indices into `emojis`.
-    label : ndarray of int64, shape (n,)
-        The right answer, an index into `answers`; −1 where there is none.
+    `picture` and `name`, shape (n,), are indices into `emojis`, and so are an example's inputs;
+    `label` is an index into `answers`, −1 where there is none. Pairs whose picture, or whose name,
+    is of the same kin share a group.
     """
 
     question: Question

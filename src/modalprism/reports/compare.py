@@ -28,9 +28,9 @@ from modalprism.results.estimate import SIGNIFICANCE
 from modalprism.results.notation import number, parts, significance
 from modalprism.results.quantities import ATOMS, title
 from modalprism.results.table import Table
-from modalprism.spreadsheets import csv_of
 from modalprism.studies.comparison import FinishedRun, compare
 from modalprism.studies.profile import Profile
+from modalprism.tables import csv_of
 
 PAGE: Final = "comparison.html"
 TABLE: Final = "differences.csv"

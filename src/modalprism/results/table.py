@@ -127,7 +127,7 @@ class Table:
         """Return the rows as a parquet file."""
         import pyarrow as pa
 
-        from modalprism.parquet import parquet_bytes
+        from modalprism.tables import parquet_bytes
 
         return parquet_bytes(
             pa.Table.from_pandas(self.to_frame(), schema(self.columns), preserve_index=False)

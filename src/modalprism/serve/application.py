@@ -43,12 +43,12 @@ from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import label, read_status, state_of
 from modalprism.serve.summaries import Summaries, Summary, files_of_profile
-from modalprism.spreadsheets import csv_of
 from modalprism.strict_json import dumps
 from modalprism.studies.comparison import FinishedRun
 from modalprism.studies.evidence_store import EVIDENCE_FILE
 from modalprism.studies.profile import Profile
 from modalprism.studies.status import STATUS_FILE, RunStatus
+from modalprism.tables import csv_of
 
 WATCH_MILLISECONDS: Final = 2000
 _AT_ONCE: Final = 4

@@ -20,9 +20,9 @@ from modalprism.cache import Cache, Entry, Key
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.options import Options, name_in
-from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.progress import Announce, Track
 from modalprism.studies.study_store import StudyStore
+from modalprism.tables import parquet_bytes, read_parquet
 
 BASELINES_FILE: Final = "baselines.parquet"
 _BACKWARD: Final = 2

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
-from modalprism.parquet import parquet_bytes, read_parquet
 from modalprism.results.examples import ShownExample
 from modalprism.results.quantities import ATOMS, keys
+from modalprism.tables import parquet_bytes, read_parquet
 
 EXAMPLES_FILE: Final = "examples.parquet"
 

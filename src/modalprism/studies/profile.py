@@ -18,9 +18,9 @@ from scipy.stats import false_discovery_control
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.foreign import guarded, parse_json
-from modalprism.parquet import read_parquet
 from modalprism.results.table import COLUMNS, Table, schema
 from modalprism.strict_json import dumps
+from modalprism.tables import read_parquet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

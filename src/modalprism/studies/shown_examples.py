@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from modalprism.cache import Cache, Entry, Key
 from modalprism.errors import InputError
-from modalprism.parquet import parquet_bytes, parquet_table
 from modalprism.progress import Track, silent
 from modalprism.results.examples import OBSERVED, ShownExample
 from modalprism.results.quantities import ATOMS, keys
@@ -26,6 +25,7 @@ from modalprism.studies.example_inputs import clipped, seen
 from modalprism.studies.example_store import examples_of, examples_table, write_examples
 from modalprism.studies.study_store import Origin, StudyStore
 from modalprism.studies.views import NO_LAYER
+from modalprism.tables import parquet_bytes, parquet_table
 
 EACH: Final = 4
 """Examples of an atom."""

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from modalprism.files import write_whole
-from modalprism.parquet import parquet_bytes
 from modalprism.results.estimate import Estimate
 from modalprism.strict_json import dumps
+from modalprism.tables import parquet_bytes
 
 Verdict = Literal["pass", "fail", "not run"]
 

@@ -44,15 +44,7 @@ FAMILIES: Final[Registry[type[Adapter]]] = Registry(
 
 
 def adapter_class(model_type: str, architectures: Sequence[str] | None = ()) -> type[Adapter]:
-    """Return the adapter for an architecture, or else for the model type, of a model's config.
-
-    Examples
-    --------
-    >>> adapter_class("clip").__name__
-    'ClipAdapter'
-    >>> adapter_class("blip", ["BlipForQuestionAnswering"]).__name__
-    'BlipQuestionAdapter'
-    """
+    """Return the adapter for an architecture, or else for the model type, of a model's config."""
     names, families = tuple(architectures or ()), FAMILIES.names()
     if found := next((name for name in (*names, model_type) if name in families), None):
         return FAMILIES[found]
