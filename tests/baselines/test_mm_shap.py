@@ -10,8 +10,9 @@ from torch import nn
 
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.mm_shap import MmShap, shapley_values
-from modalprism.baselines.players import MeanStates, masked, player_of, read_means, tiled
+from modalprism.baselines.players import masked, player_of, players_of, tiled
 from modalprism.baselines.running import Runner, drawn_rows
+from modalprism.baselines.states import Moments, read_moments
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example
@@ -202,16 +203,17 @@ def test_players_are_even_groups_in_order():
     who = player_of(span, 2)
     assert who[0, :5].tolist() == [0, 0, 0, 1, 1]
     assert who[1][span[1]].tolist() == [0, 0, 1, 1]
-    length = {"image": np.array([9, 3, 4]), "text": np.array([5, 7, 0])}
-    assert MeanStates({}, length).players(4).tolist() == [4, 3, 0]
+    image = Moments(lengths=[torch.tensor([9, 3]), torch.tensor([4])])
+    text = Moments(lengths=[torch.tensor([5, 7, 0])])
+    assert players_of({"image": image, "text": text}, 4).tolist() == [4, 3, 0]
 
 
 def test_the_mean_is_that_of_a_span_over_all_examples(subject_of):
     subject = subject_of(additive, batch_size=4)
-    _, means = read_means(Runner(subject), "reading")
+    _, moments = read_moments(Runner(subject), "reading")
     words = np.concatenate([e.inputs["text"] for e in subject.examples])
-    assert means.mean["text"].item() == pytest.approx(words.mean(), abs=1e-6)
-    assert means.length["text"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert moments["text"].mean.item() == pytest.approx(words.mean(), abs=1e-6)
+    assert torch.cat(moments["text"].lengths).tolist() == [1, 2, 3, 1, 2, 3]
 
 
 def test_fusion_networks_and_towers_are_explained(clip_folder, emoji_examples):
@@ -255,12 +257,12 @@ def test_copies_of_prepared_inputs_are_what_copies_would_be(clip_folder, emoji_e
 def test_a_mask_of_all_players_changes_nothing(subject_of):
     subject = subject_of(additive)
     runner = Runner(subject)
-    answers, means = read_means(runner, "reading")
+    answers, moments = read_moments(runner, "reading")
     every = torch.ones(6, 2, dtype=torch.bool)
     again = runner.answers(
         "again",
         around=lambda batch: masked(
-            subject.adapter, batch.inputs, means, {"image": every, "text": every}
+            subject.adapter, batch.inputs, moments, {"image": every, "text": every}
         ),
     )
     assert np.array_equal(again, answers)

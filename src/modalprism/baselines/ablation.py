@@ -17,20 +17,17 @@ from modalprism.baselines.states import (
     Fill,
     Moments,
     filled,
-    moments_of,
-    noting,
+    read_moments,
     with_mean,
     with_noise,
     with_zeros,
 )
-from modalprism.baselines.targets import Target, target_of
+from modalprism.baselines.targets import target_of
 from modalprism.capture.interventions import blanked, others
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
-OF_STATES: Final = ("zero", "mean", "noise")
-OF_INPUTS: Final = ("another", "blank")
-REPLACEMENTS: Final = OF_STATES + OF_INPUTS
+REPLACEMENTS: Final = ("zero", "mean", "noise", "another", "blank")
 
 
 @dataclass(frozen=True)
@@ -79,30 +76,33 @@ class ModalityAblation(Baseline):
         runner = Runner(subject, track)
         chosen = self._chosen(subject)
         modalities = subject.adapter.modalities
-        moments = moments_of(modalities)
-        answer = runner.answers(
-            f"ablating {subject.model}", around=noting(subject.adapter, moments)
-        )
+        answer, moments = read_moments(runner, f"ablating {subject.model}")
         target = target_of(runner.labels, subject.adapter.candidates, answer)
-        found = {"": _read(target, answer)}
+
+        def read(answer: NDArray[Any]) -> dict[str, Array]:
+            logs = target.log_likelihood(answer)
+            return {target.accuracy: target.correct(answer), "log-likelihood": logs}
+
+        found = {"": read(answer)}
         for replacement in chosen:
             for modality in modalities:
                 change, around = _deprived(subject, replacement, modality, moments, seed)
                 words = f"ablating {modality} ({replacement})"
                 deprived = runner.answers(words, change=change, around=around)
-                found[f" ({replacement}, {modality})"] = _read(target, deprived)
+                found[f" ({replacement}, {modality})"] = read(deprived)
         weights = sample_weights(runner.groups, replicates, seed)
         scores = [scored(target.accuracy, None, average(weights, found[""][target.accuracy]))]
         for replacement in chosen:
             scores += _scores(weights, found, target.accuracy, replacement, modalities)
-        rows = {
-            quantity + of: value for of, read in found.items() for quantity, value in read.items()
-        }
+        rows = {name + of: values for of, by in found.items() for name, values in by.items()}
         return runner.result(self, scores, rows, seed)
 
     def _chosen(self, subject: Subject) -> tuple[str, ...]:
+        inputs = subject.examples[0].inputs if subject.examples else {}
+        # A picture is known by what the library for them can do, which is not imported for that.
         media = all(
-            map(_is_medium, (subject.examples[0].inputs if subject.examples else {}).values())
+            isinstance(value, str | np.ndarray) or hasattr(value, "getbands")
+            for value in inputs.values()
         )
         if self.replacements is None:
             return REPLACEMENTS if media else REPLACEMENTS[:-1]
@@ -116,11 +116,6 @@ class ModalityAblation(Baseline):
                 "leave out the replacement 'blank'"
             )
         return tuple(dict.fromkeys(self.replacements))
-
-
-def _is_medium(value: Any) -> bool:
-    # A picture is known by what the library for them can do, which is not imported for that.
-    return isinstance(value, str | np.ndarray) or hasattr(value, "getbands")
 
 
 def _deprived(
@@ -139,19 +134,11 @@ def _deprived(
         return filled(subject.adapter, batch.inputs, chosen)
 
     if replacement == "another":
-        return with_inputs_of(
-            subject.examples, modality, others(len(subject.examples), seed)
-        ), around
+        donors = others(len(subject.examples), seed)
+        return with_inputs_of(subject.examples, modality, donors), around
     if replacement == "blank":
         return (lambda _place, example: blanked([example], modality)[0]), around
     return None, around
-
-
-def _read(target: Target, answer: NDArray[Any]) -> dict[str, Array]:
-    return {
-        target.accuracy: target.correct(answer),
-        "log-likelihood": target.log_likelihood(answer),
-    }
 
 
 def _scores(

@@ -18,9 +18,8 @@ from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runne
 from modalprism.baselines.states import (
     StateKey,
     before_fusion,
-    moments_of,
-    noting,
     positions_of,
+    read_moments,
     span_of,
     state_key,
 )
@@ -236,9 +235,7 @@ class IntegratedGradients(_Gradients):
         """Return every channel's mean over all positions, if the line begins there."""
         if self.begin == "zero":
             return {}
-        adapter = runner.subject.adapter
-        moments = moments_of(adapter.modalities)
-        runner.answers(f"mean states of {runner.subject.model}", around=noting(adapter, moments))
+        _, moments = read_moments(runner, f"mean states of {runner.subject.model}")
         return {modality: of.mean for modality, of in moments.items()}
 
     def read(self, function: AnswerOfStates, means: Means) -> dict[str, Array]:

@@ -1,15 +1,11 @@
 """InterSHAP: how much of a model's behaviour is the interaction of its modalities.
 
-The modalities themselves are the players. With two of them there are four coalitions S, and v(S) is
-the probability of the answer that the model gives to the whole example, with the modalities outside
-S masked. The Shapley interaction index is δ = v(12) − v(1) − v(2) + v(∅); half of it stands in each
-mixed cell of the matrix of indices. What is left of a modality's Shapley value in its own cell is
-its main effect v(m) − v(∅). The score is |δ| / (|δ| + Σ|main|), in per cent, per example; that of a
-dataset is the mean over examples, as in the authors' code.
-
-Here a masked modality's states before fusion are its mean state (`modalprism.baselines.players`).
-The authors' code replaces the input by those of random other examples, averages the predictions,
-and takes the mean prediction for v(∅). The mean state needs four passes an example, not thousands.
+v(S) is the probability of the answer to the whole example, with the modalities outside S masked.
+The interaction index is δ = v(12) − v(1) − v(2) + v(∅), a main effect v(m) − v(∅). The score is
+|δ| / (|δ| + Σ|main|), in per cent; that of a dataset is the mean over examples, as in the authors'
+code. A masked modality's states are its mean state (`modalprism.baselines.players`), which needs
+four passes an example. The authors' code averages the predictions over inputs of thousands of
+random other examples, and takes the mean prediction for v(∅).
 """
 
 from __future__ import annotations
@@ -24,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Cost, Subject
-from modalprism.baselines.players import masked, read_means
+from modalprism.baselines.players import masked
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner
+from modalprism.baselines.states import read_moments
 
 Array = NDArray[np.float64]
-_COALITIONS = 4
 
 
 @dataclass(frozen=True)
@@ -51,19 +47,19 @@ class InterShap(AverageBaseline):
 
     def cost(self, subject: Subject) -> Cost:
         """Four passes an example."""
-        return Cost(_COALITIONS * len(subject.examples))
+        return Cost(4 * len(subject.examples))
 
     def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:  # noqa: ARG002
         """Measure the interaction, and the main effect of each modality."""
         adapter = runner.subject.adapter
         first, second = adapter.modalities
-        answers, means = read_means(runner, "whole examples")
+        answers, moments = read_moments(runner, "whole examples")
         rows, chosen = np.arange(len(answers)), answers.argmax(1)
 
         def value(*absent: str) -> Array:
             def around(batch: Batch) -> AbstractContextManager[None]:
                 nobody = torch.zeros(len(batch.places), 1, dtype=torch.bool)
-                return masked(adapter, batch.inputs, means, dict.fromkeys(absent, nobody))
+                return masked(adapter, batch.inputs, moments, dict.fromkeys(absent, nobody))
 
             words = f"without {' and '.join(absent)}"
             found: Array = runner.answers(words, around=around)[rows, chosen]

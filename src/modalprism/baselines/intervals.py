@@ -76,7 +76,7 @@ def average(weights: Array, values: NDArray[Any]) -> Array:
     counts = np.isfinite(values)
     whole = weights @ counts.astype(np.float64)
     summed = weights @ np.where(counts, values, 0.0)
-    return _quotient(summed, whole, whole > 0)
+    return ratio(summed, whole)
 
 
 def ratio(above: Array, below: Array) -> Array:
@@ -87,12 +87,8 @@ def ratio(above: Array, below: Array) -> Array:
     >>> ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
     [0.5, nan]
     """
-    return _quotient(above, below, below != 0)
-
-
-def _quotient(above: Array, below: Array, where: NDArray[np.bool]) -> Array:
-    quotient: Array = np.divide(above, below, out=np.full(len(above), math.nan), where=where)
-    return quotient
+    quotient: Array = np.full(len(above), math.nan)
+    return np.divide(above, below, out=quotient, where=below != 0)
 
 
 def parts(first: Array, second: Array) -> tuple[Array, Array]:

@@ -1,21 +1,17 @@
 """MM-SHAP: Shapley values of pieces of both modalities, summed by modality.
 
-For each example φ are the Shapley values of its players for the probability of the answer that the
-model gives to the whole example. The share of a modality is Σ|φ| over its players by Σ|φ| over all,
-and the score is the mean share. Players are groups of neighbouring positions of a span before
-fusion, as many in one modality as in the other, since Σ|φ| grows with the number of players. (The
-authors choose the patches of a picture so that it has about as many as the text has tokens.)
-`modalprism.baselines.players` says what replaces an absent player.
-
-The values come from the `shap` library's permutation explainer: along a random order of the players
-and back again, so that Σφ = v(all) − v(none) exactly, and each φ is exact where players interact at
-most in pairs.
+φ are the Shapley values of an example's players for the probability of its answer, and a modality's
+share is Σ|φ| over its players by Σ|φ| over all. Players are groups of neighbouring positions before
+fusion (`modalprism.baselines.players`), as many in one modality as in the other, since Σ|φ| grows
+with their number. (The authors choose a picture's patches so that it has about as many as the text
+has tokens.) The `shap` library's permutation explainer walks random orders of the players and back,
+so that Σφ = v(all) − v(none), and each φ is exact where players interact at most in pairs.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -25,8 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.baselines.interface import Cost, Result, Subject
-from modalprism.baselines.players import MeanStates, masked, read_means, tiled
+from modalprism.baselines.players import masked, players_of, tiled
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, drawn_rows
+from modalprism.baselines.states import Moments, read_moments
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
@@ -88,16 +85,17 @@ class MmShap(AverageBaseline):
         """Play the game of every example."""
         subject = runner.subject
         modalities = subject.adapter.modalities
-        answers, means = read_means(runner, f"explaining {subject.model}: whole examples")
+        answers, moments = read_moments(runner, f"explaining {subject.model}: whole examples")
         found = np.full((len(answers), len(modalities)), np.nan)
-        places = range(len(answers))
+        players_at = players_of(moments, self.players).tolist()
         words = f"explaining {subject.model}: coalitions"
         with torch.inference_mode():
-            for place in runner.track(places, total=len(places), description=words):
-                players = int(means.players(self.players)[place])
+            for place, players in runner.track(
+                enumerate(players_at), total=len(players_at), description=words
+            ):
                 if not players:
                     continue
-                game = _Game(runner, means, place, players, int(answers[place].argmax()))
+                game = _Game(runner, moments, place, int(answers[place].argmax()))
                 drawn = np.random.default_rng([seed, place]).integers(2**31)
                 values = shapley_values(
                     game.values, 2 * players, self.permutations, int(drawn), subject.batch_size
@@ -115,9 +113,8 @@ class _Game:
     """The coalitions of one example's players; none is run twice."""
 
     runner: Runner
-    means: MeanStates
+    moments: Mapping[str, Moments]
     place: int
-    players: int
     answer: int
     known: dict[bytes, float] = field(default_factory=dict)
     _inputs: dict[str, Tensor] | None = None
@@ -141,7 +138,7 @@ class _Game:
         inputs = tiled(self._inputs, len(coalitions))
         halves = np.split(coalitions, 2, axis=1)
         plays = dict(zip(adapter.modalities, map(torch.from_numpy, halves), strict=True))
-        with masked(adapter, inputs, self.means, plays):
+        with masked(adapter, inputs, self.moments, plays):
             answer = self.runner.probabilities(Batch(range(len(coalitions)), inputs))
         chosen: Array = answer[:, self.answer].double().cpu().numpy()
         return chosen

@@ -1,14 +1,10 @@
 """The paper's optimiser: proportional fitting of many small joint tables at once.
 
-For each table p(x₁,x₂,y), Q⁰ = p(x₁|y) p(x₂|y) p(y). Then, repeatedly, A = Q(x₁,x₂)/|Y|, and Q is A
-fitted to p(x₁,y) and p(x₂,y), each y by itself, by Sinkhorn's iteration on logarithms. Such a step
-lowers KL(Q ‖ Q_{x₁x₂}/|Y|) = log|Y| − H_Q(Y|X₁X₂), so that I_Q(X₁X₂;Y) falls to the union
-information of Bertschinger et al. 2014 (doi:10.3390/e16042161), but only like 1/t, and for at most
-50 steps. What is left is the optimiser's error: the paper's protocol does not compute it, and
-`modalprism.pid` bounds it.
-
-Tables of a few counts are almost empty: only the cells that Q can reach are stored, of all tables
-one after the other.
+From Q⁰ = p(x₁|y) p(x₂|y) p(y), each step sets A = Q(x₁,x₂)/|Y| and fits A to p(x₁,y) and p(x₂,y),
+each y by itself, by Sinkhorn's iteration on logarithms. I_Q(X₁X₂;Y) falls to the union information
+of Bertschinger et al. 2014 (doi:10.3390/e16042161), but only like 1/t, and for at most 50 steps.
+The paper's protocol does not compute the error that is left; `modalprism.pid` bounds it. Tables of
+a few counts are almost empty: only the cells that Q can reach are stored, of all tables in a row.
 """
 
 from __future__ import annotations

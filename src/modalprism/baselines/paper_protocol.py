@@ -1,13 +1,10 @@
 """The paper's protocol, as far as it is public, left as it is for comparison.
 
-Of each example X₁ and X₂ are a modality's tokens before fusion, and Y the fused tokens of a layer
-(`paper_tokens`). All are cut to the shortest, coded, and their triples counted (`paper_tables`).
-The table's atoms are found by the paper's iteration (`paper_fitting`). The score is the mean over
-examples of C_m = U_m/(U₁+U₂).
-
-Two things are added. The same tables decomposed by our certified solver separate the optimiser's
-error, which is small, from that of counting a handful of tokens in a thousand cells, which is not.
-A null, the same protocol on independent tokens, shows what it reads where there is nothing.
+Each example's tokens (`paper_tokens`) are coded and counted (`paper_tables`), and the table's atoms
+found by the paper's iteration (`paper_fitting`). Two things are added. The same tables decomposed
+by our certified solver separate the optimiser's error, which is small, from that of counting a
+handful of tokens in a thousand cells. A null, the same protocol on independent tokens, shows what
+it reads where there is nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +26,7 @@ from modalprism.baselines.paper_tables import (
     counted,
     shuffled,
 )
-from modalprism.baselines.paper_tokens import Tokens, fused_sites, read_tokens
+from modalprism.baselines.paper_tokens import fused_sites, read_tokens
 from modalprism.baselines.running import AverageBaseline, Measured, Runner
 from modalprism.errors import InputError
 from modalprism.pid import decompose_batch
@@ -96,16 +93,41 @@ class PaperProtocol(AverageBaseline):
     def measured(self, runner: Runner, seed: int) -> Iterator[Measured]:
         """Code the tokens of every example, count them, and decompose the tables."""
         subject = runner.subject
+        modalities = subject.adapter.modalities
+        text = modalities.index("text") if "text" in modalities else 1
         layers = self._layers(subject)
-        coded = _Coded(self, subject.adapter.modalities, seed)
+        coded: dict[int, list[tuple[Codes, Codes | None]]] = {layer: [] for layer in layers}
         for tokens in read_tokens(runner, layers, f"reading tokens of {subject.model}"):
-            coded.add(tokens)
-        for layer in layers:
+            length = len(tokens.sources[text])
+            symbols = length // 2 + 1 if self.symbols == HALF else int(self.symbols)
+            for layer, fused in tokens.fused.items():
+                # One generator for each layer, so that results do not depend on the other layers.
+                generator = np.random.default_rng([seed, tokens.place, layer])
+                coded[layer].append(self._coded((*tokens.sources, fused), symbols, generator))
+        for layer, codes in coded.items():
             where = "" if self.layers is None else f" at layer {layer}"
-            for how, atoms in coded.decomposed(layer):
-                for quantity, modality, values in _quantities(atoms, subject.adapter.modalities):
-                    unit = "1" if quantity == "contribution" else "bit"
-                    yield Measured(f"{quantity}{how}{where}", modality, values, unit)
+            triples = [of_example for of_example, _ in codes]
+            null = [noise for _, noise in codes if noise is not None] or shuffled(triples, seed)
+            for of, tables in (("", triples), ("null", null)):
+                for by, solver in (("", fitted_atoms), ("certified", certified_atoms)):
+                    if by and not self.certified:
+                        continue
+                    words = ", ".join(filter(None, (of, by)))
+                    how = f" ({words})" if words else ""
+                    atoms = atoms_of(tables, solver)
+                    for quantity, modality, values in _quantities(atoms, modalities):
+                        unit = "1" if quantity == "contribution" else "bit"
+                        yield Measured(f"{quantity}{how}{where}", modality, values, unit)
+
+    def _coded(
+        self, tokens: Sequence[Array], symbols: int, generator: np.random.Generator
+    ) -> tuple[Codes, Codes | None]:
+        """Return the codes of one example, and of Gaussian tokens in their place if wanted."""
+        codes = coded_triples(tokens, symbols, self.pairing, generator)
+        if self.null != "gaussian":
+            return codes, None
+        noise = [generator.standard_normal(sequence.shape) for sequence in tokens]
+        return codes, coded_triples(noise, symbols, self.pairing, generator)
 
     def _layers(self, subject: Subject) -> tuple[int, ...]:
         known = sorted(fused_sites(subject.adapter))
@@ -117,46 +139,6 @@ class PaperProtocol(AverageBaseline):
                 f"{', '.join(map(str, known))}"
             )
         return self.layers
-
-
-class _Coded:
-    """The codes of every example, layer by layer, and of its null."""
-
-    def __init__(self, protocol: PaperProtocol, modalities: tuple[str, str], seed: int) -> None:
-        self.protocol, self.seed = protocol, seed
-        self.text = modalities.index("text") if "text" in modalities else 1
-        self.triples: dict[int, list[Codes]] = {}
-        self.independent: dict[int, list[Codes]] = {}
-
-    def add(self, tokens: Tokens) -> None:
-        """Code one example, the next in order."""
-        text = len(tokens.sources[self.text])
-        protocol = self.protocol
-        symbols = text // 2 + 1 if protocol.symbols == HALF else int(protocol.symbols)
-        for layer, fused in tokens.fused.items():
-            given = (*tokens.sources, fused)
-            # One generator for each layer, so that results do not depend on the other layers.
-            generator = np.random.default_rng([self.seed, tokens.place, layer])
-            self.triples.setdefault(layer, []).append(
-                coded_triples(given, symbols, protocol.pairing, generator)
-            )
-            if protocol.null == "gaussian":
-                noise = [generator.standard_normal(sequence.shape) for sequence in given]
-                self.independent.setdefault(layer, []).append(
-                    coded_triples(noise, symbols, protocol.pairing, generator)
-                )
-
-    def decomposed(self, layer: int) -> Iterator[tuple[str, Atoms]]:
-        """Yield the atoms of a layer's tables, and of their null, by both solvers."""
-        triples = self.triples[layer]
-        null = self.independent.get(layer) or shuffled(triples, self.seed)
-        solvers: list[tuple[str, Solver]] = [("", fitted_atoms)]
-        if self.protocol.certified:
-            solvers.append(("certified", certified_atoms))
-        for of, codes in (("", triples), ("null", null)):
-            for by, solver in solvers:
-                words = ", ".join(filter(None, (of, by)))
-                yield f" ({words})" if words else "", atoms_of(codes, solver)
 
 
 def atoms_of(triples: Sequence[Codes], solver: Solver) -> Atoms:

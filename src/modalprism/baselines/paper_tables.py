@@ -1,9 +1,8 @@
 """The paper's tables of counts: from one example's tokens to codes to counts of triples.
 
-Three sequences of tokens are cut to one length, coded by k-means, and the triples of codes of rows
-counted. The unit is the token in an example: a table of k³ cells is filled by at most as many rows
-as the shortest sequence has tokens. By the paper's pairing, rows form triples in the order of
-k-means' centroids, which is arbitrary.
+The unit is the token in an example: a table of k³ cells is filled by at most as many rows as the
+shortest sequence has tokens. By the paper's pairing, rows form triples in the order of k-means'
+centroids, which is arbitrary.
 """
 
 from __future__ import annotations

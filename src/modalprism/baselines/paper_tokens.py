@@ -1,10 +1,9 @@
 """The tokens that the paper's protocol reads of each example: X₁ and X₂ before fusion, Y behind it.
 
-The paper calls Y the fused hidden states of a layer and does not say which positions. Here they are
-all positions of both spans whose state at the layer differs from layer 0: in one stream (decoders,
-ViLT) both spans in their order, in two streams (LXMERT, BridgeTower, the demo) one span after the
-other. Where one modality's state never changes (the picture of BLIP, Whisper's audio), they are the
-other's span alone, which is what is fused there.
+The paper does not say which positions of a layer's fused states are Y. Here they are all positions
+of both spans whose state at the layer differs from layer 0: both spans in their order, or one after
+the other where they are two streams (LXMERT, BridgeTower, the demo). Where one modality's state
+never changes (the picture of BLIP, Whisper's audio), they are the other's span alone.
 """
 
 from __future__ import annotations

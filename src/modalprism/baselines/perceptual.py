@@ -10,7 +10,7 @@ import numpy as np
 from modalprism.baselines.interface import Baseline, Cost, Result, Subject
 from modalprism.baselines.intervals import Array, average, ratio, sample_weights, scored
 from modalprism.baselines.running import Runner, with_inputs_of
-from modalprism.baselines.targets import Target, target_of
+from modalprism.baselines.targets import target_of
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
@@ -82,7 +82,9 @@ class PerceptualScore(Baseline):
             ]
             permuted[modality] = np.mean(found, axis=0)
         weights = sample_weights(runner.groups, replicates, seed)
-        accuracy, majority = average(weights, right), _majority(weights, target)
+        accuracy = average(weights, right)
+        given = np.unique(target.column)  # the answer that is right most often, always given
+        majority = np.stack([average(weights, target.column == one) for one in given]).max(0)
         scores = [scored(word, None, accuracy), scored(f"majority {word}", None, majority)]
         for words, norm in (
             ("", np.ones_like(accuracy)),
@@ -94,11 +96,3 @@ class PerceptualScore(Baseline):
                 scores.append(scored(f"perceptual score{words}", modality, ratio(lost, norm)))
         rows = {word: right} | {f"{word} (permuted, {m})": of for m, of in permuted.items()}
         return runner.result(self, scores, rows, seed)
-
-
-def _majority(weights: Array, target: Target) -> Array:
-    """Return the accuracy of always giving the answer that is right most often."""
-    given = np.unique(target.column)
-    often = np.stack([average(weights, target.column == answer) for answer in given])
-    highest: Array = often.max(0)
-    return highest

@@ -1,75 +1,41 @@
 """Players of a Shapley game on states before fusion, and the states that replace absent players.
 
-A player is a group of neighbouring positions of one modality's span; with one player a modality, it
-is the whole modality. The states of an absent player are replaced by the mean state of its
-modality, over all positions of its span and all examples. All families can be masked so: towers,
-encoders and decoders. What a sequence holds beside its spans stays as it is. This absence differs
-from a [MASK] token or a black patch (MM-SHAP's own), which are inputs that a model may know. The
-mean belongs to no example, and may lie off the training distribution. Where a family brings more of
-a modality in behind layer 0 (BridgeTower, Qwen3-VL; see `modalprism.capture.replacing`), that part
-is never masked.
+A player is a group of neighbouring positions of one modality's span, or the whole modality. The
+states of an absent player are its modality's mean state, over all positions and examples, so that
+towers, encoders and decoders can all be masked. Unlike a [MASK] token or a black patch (MM-SHAP's
+own), this is no input that a model may know; it may lie off the training distribution. Where a
+family brings more of a modality in behind layer 0 (BridgeTower, Qwen3-VL; see
+`modalprism.capture.replacing`), that part is never masked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.baselines.running import Batch, Runner
-from modalprism.baselines.states import Fill, filled, moments_of
+from modalprism.baselines.states import Fill, Moments, filled
 from modalprism.capture.adapter import Adapter
 
 
-@dataclass(frozen=True)
-class MeanStates:
-    """Mean states, (d,), and the number of positions of every example's span, (n,)."""
+def players_of(moments: Mapping[str, Moments], most: int) -> NDArray[np.int64]:
+    """Return the players of each modality in every example, (n,), at most `most`.
 
-    mean: Mapping[str, Tensor]
-    length: Mapping[str, NDArray[np.int64]]
-
-    def players(self, most: int) -> NDArray[np.int64]:
-        """Return the players of each modality in every example, (n,), at most `most`.
-
-        Both modalities have as many: at most the positions of the shorter span.
-        """
-        first, second = self.length.values()
-        fewer: NDArray[np.int64] = np.minimum(np.minimum(first, second), most)
-        return fewer
-
-
-def read_means(runner: Runner, description: str) -> tuple[NDArray[np.float64], MeanStates]:
-    """Run all examples once; return their answers, (n, C), and the mean states."""
-    adapter = runner.subject.adapter
-    moments = moments_of(adapter.modalities)
-    lengths: dict[str, list[Tensor]] = {modality: [] for modality in adapter.modalities}
-
-    def reading(modality: str) -> Fill:
-        def fill(positions: Tensor, span: Tensor) -> Tensor:
-            lengths[modality].append(span.sum(1).cpu())
-            return moments[modality].note(positions, span)
-
-        return fill
-
-    def around(batch: Batch) -> AbstractContextManager[None]:
-        fills = {modality: reading(modality) for modality in adapter.modalities}
-        return filled(adapter, batch.inputs, fills)
-
-    answers = runner.answers(description, around=around)
-    length = {modality: torch.cat(found).numpy() for modality, found in lengths.items()}
-    mean = {modality: of.mean for modality, of in moments.items() if of.count}
-    return answers, MeanStates(mean, length)
+    Both modalities have as many: at most the positions of the shorter span.
+    """
+    first, second = (torch.cat(of.lengths).numpy() for of in moments.values())
+    fewer: NDArray[np.int64] = np.minimum(np.minimum(first, second), most)
+    return fewer
 
 
 def masked(
     adapter: Adapter,
     inputs: Mapping[str, Tensor],
-    means: MeanStates,
+    moments: Mapping[str, Moments],
     plays: Mapping[str, Tensor],
 ) -> AbstractContextManager[None]:
     """Let only some players play while a batch runs.
@@ -81,7 +47,7 @@ def masked(
     def masking(modality: str, playing: Tensor) -> Fill:
         def fill(positions: Tensor, span: Tensor) -> Tensor:
             played = playing.to(positions.device).gather(1, player_of(span, playing.shape[1]))
-            mean = means.mean[modality].to(positions.device, positions.dtype)
+            mean = moments[modality].mean.to(positions.device, positions.dtype)
             return torch.where(played[..., None], positions, mean)
 
         return fill

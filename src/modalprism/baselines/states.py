@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from modalprism.baselines.running import Around
+from modalprism.baselines.running import Around, Runner
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError
@@ -105,20 +106,24 @@ class Moments:
         Number of positions.
     total, squares : Tensor of float64, shape (d,)
         Sums of the values and of their squares.
+    lengths : list of Tensor
+        Number of positions of every example's span, batch by batch.
     """
 
     count: int = 0
     total: Tensor | None = None
     squares: Tensor | None = None
+    lengths: list[Tensor] = field(default_factory=list)
 
     def note(self, positions: Tensor, span: Tensor) -> Tensor:
         """Add the positions (b, t, d) of a span (b, t): a `Fill` that changes nothing."""
+        self.lengths.append(span.sum(1).cpu())
         if self.total is None or self.squares is None:
             width = positions.shape[2]
             self.total = torch.zeros(width, dtype=torch.float64, device=positions.device)
             self.squares = torch.zeros_like(self.total)
-        for row, kept in zip(positions, span, strict=True):  # one by one: doubles are large
-            values = row[kept].double()
+        for row, inside in zip(positions, span, strict=True):  # one by one: doubles are large
+            values = row[inside].double()
             self.count += len(values)
             self.total += values.sum(0)
             self.squares += values.square().sum(0)
@@ -162,7 +167,7 @@ def with_noise(moments: Moments, places: range, seed: int, *, sigma: float = mat
     states of the usual size. By default nothing of the signal is left.
     """
     whole = math.hypot(1, sigma)
-    kept, loud = (0.0, 1.0) if math.isinf(sigma) else (1 / whole, sigma / whole)
+    quiet, loud = (0.0, 1.0) if math.isinf(sigma) else (1 / whole, sigma / whole)
 
     def fill(positions: Tensor, span: Tensor) -> Tensor:
         made = torch.zeros_like(positions)
@@ -173,19 +178,23 @@ def with_noise(moments: Moments, places: range, seed: int, *, sigma: float = mat
             shape = (int(span[row].sum()), positions.shape[2])
             drawn = np.random.default_rng([seed, place]).standard_normal(shape)
             noise = torch.from_numpy(drawn).to(positions.device)
-            signal = kept * (positions[row, span[row]] - mean)
+            signal = quiet * (positions[row, span[row]] - mean)
             made[row, span[row]] = (mean + signal + loud * deviation * noise).to(made.dtype)
         return made
 
     return fill
 
 
-def moments_of(modalities: tuple[str, str]) -> Mapping[str, Moments]:
-    """Return empty moments of two modalities."""
-    return {modality: Moments() for modality in modalities}
-
-
-def noting(adapter: Adapter, moments: Mapping[str, Moments]) -> Around:
-    """Return a context of a pass that notes the moments of its states, and changes nothing."""
+def noting(adapter: Adapter) -> tuple[dict[str, Moments], Around]:
+    """Return moments of both modalities, and the context of a pass that fills them."""
+    moments = {modality: Moments() for modality in adapter.modalities}
     fills = {modality: of.note for modality, of in moments.items()}
-    return lambda batch: filled(adapter, batch.inputs, fills)
+    return moments, lambda batch: filled(adapter, batch.inputs, fills)
+
+
+def read_moments(
+    runner: Runner, description: str
+) -> tuple[NDArray[np.float64], dict[str, Moments]]:
+    """Run all examples once; return their answers, (n, C), and the moments of both modalities."""
+    moments, around = noting(runner.subject.adapter)
+    return runner.answers(description, around=around), moments

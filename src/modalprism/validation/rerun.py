@@ -21,7 +21,7 @@ from modalprism.baselines.running import (
     nothing_around,
     with_inputs_of,
 )
-from modalprism.baselines.states import Moments, filled, moments_of, noting, with_noise
+from modalprism.baselines.states import Moments, filled, noting, with_noise
 from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.interventions import others
@@ -63,9 +63,8 @@ class Rerun:
 
     def own(self, places: Places) -> Read:
         """Run examples as they are."""
-        adapter = self.subject.adapter
-        moments = moments_of(adapter.modalities)
-        read = self._run(places, "as it was", around=noting(adapter, moments))
+        moments, around = noting(self.subject.adapter)
+        read = self._run(places, "as it was", around=around)
         self._moments.setdefault(places.tobytes(), moments)
         return read
 
