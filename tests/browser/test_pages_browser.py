@@ -44,11 +44,11 @@ def test_the_report_renders(opened, runs):
 
 def test_what_a_pointer_rests_on_says_its_values(opened, runs):
     page = opened(runs / "before" / "report.html")
-    area = page.locator("#figure-prism g.says").first
+    area = page.locator("#figure-prism g.tooltip").first
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
     middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-    under = "([x, y]) => document.elementFromPoint(x, y).closest('.says')?.textContent ?? ''"
+    under = "([x, y]) => document.elementFromPoint(x, y).closest('.tooltip')?.textContent ?? ''"
     assert "redundant: " in page.evaluate(under, middle)
 
 

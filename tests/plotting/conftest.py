@@ -1,4 +1,4 @@
-"""The profiles of the reports' tests."""
+"""The profiles and examples of the reports' tests."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -9,3 +9,4 @@ _PROFILES = module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_PROFILES)
 
 demo, make_profile = _PROFILES.demo, _PROFILES.make_profile
+made, webp = _PROFILES.made, _PROFILES.webp

@@ -231,7 +231,7 @@ def test_no_words_leave_the_figure_or_lie_on_each_other(make, pairs):
 def test_a_pointer_is_told_both_values_and_the_difference(pair, tmp_path):
     with drawing():
         svg = save(draw(pair, told=[("unique", "image")]), tmp_path / "figure")
-    assert svg.count('class="says"') == 10  # two rows of five panels
+    assert svg.count('class="tooltip"') == 10  # two rows of five panels
     for words in (
         "late on kind",
         "before (before): 0.1",

@@ -1,42 +1,19 @@
-import io
-from dataclasses import replace
+from functools import partial
 
 import matplotlib.text
 import pytest
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from modalprism.plotting.figures.examples import examples_figure, figure_names
 from modalprism.plotting.style import drawing
-from modalprism.results.examples import ShownExample, by_case
+from modalprism.results.examples import by_case
 from modalprism.results.quantities import ATOMS, keys
 
 
-def webp(size):
-    buffer = io.BytesIO()
-    Image.new("RGB", size, "teal").save(buffer, "WEBP")
-    return buffer.getvalue()
-
-
-def made(**changes):
-    one = ShownExample(
-        "concat",
-        "pictured",
-        "unique",
-        "image",
-        0,
-        7,
-        "",
-        ("image", "text"),
-        (0.1, 2.0, -0.5, 0.25),
-        "bit",
-        "cat",
-        "dog",
-        0.934,
-        (webp((48, 24)), None),
-        (None, "$x$ & a name that is much too long for the width of a column " * 3),
-    )
-    return replace(one, **changes)
+@pytest.fixture
+def made(made, webp):
+    text = "$x$ & a name that is much too long for the width of a column " * 3
+    return partial(made, pictures=(webp(48, 24), None), texts=(None, text))
 
 
 @pytest.fixture
@@ -56,7 +33,7 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 
-def test_it_says_what_was_seen_answered_and_told(results):
+def test_it_says_what_was_seen_answered_and_told(results, made):
     said = "\n".join(texts(drawn(results, [made()])))
     for words in (
         "Examples that tell most of each atom: concat on pictured",
@@ -72,8 +49,8 @@ def test_it_says_what_was_seen_answered_and_told(results):
         assert words in said, words
 
 
-def test_a_picture_keeps_its_shape_and_bars_share_a_scale(results):
-    examples = [made(), made(rank=1, atoms=(1.0, 0.0, 0.0, 0.0), pictures=(webp((8, 90)), None))]
+def test_a_picture_keeps_its_shape_and_bars_share_a_scale(results, made, webp):
+    examples = [made(), made(rank=1, atoms=(1.0, 0.0, 0.0, 0.0), pictures=(webp(8, 90), None))]
     figure = drawn(results, examples)
     (axes,) = figure.axes
     shapes = []
@@ -87,7 +64,7 @@ def test_a_picture_keeps_its_shape_and_bars_share_a_scale(results):
     assert axes.get_ylim()[1] == 0
 
 
-def test_all_stands_inside_the_figure(results):
+def test_all_stands_inside_the_figure(results, made):
     examples = [
         made(atom=atom, modality=modality, rank=rank, label="a very long answer " * 5)
         for atom, modality in keys(ATOMS, ("image", "text"))
@@ -105,19 +82,19 @@ def test_all_stands_inside_the_figure(results):
                 assert box.y1 <= frame.y1
 
 
-def test_an_atom_that_is_not_told_from_zero_has_no_examples(results):
+def test_an_atom_that_is_not_told_from_zero_has_no_examples(results, made):
     figure = drawn(results, [made(), made(atom="unique", modality="text")])
     assert len(figure.axes[0].images) == 1
     assert any("Most unique to the text: over the dataset" in text for text in texts(figure))
 
 
-def test_embeddings_alone_have_their_row(results):
+def test_embeddings_alone_have_their_row(results, made):
     figure = drawn(results, [made(pictures=(None, None), texts=(None, None))])
     assert "row 7" in texts(figure)
     assert not figure.axes[0].images
 
 
-def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile):
+def test_every_case_with_something_to_draw_has_a_name_of_its_own(make_profile, made):
     models = {"a/b": "", "a_b": "", "c": "", "llava-1.5": ""}
     results = make_profile(models=models, datasets=("pictured",), views=("answer",)).table
     examples = [

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from modalprism.results.examples import ShownExample
 from modalprism.results.table import COLUMNS
 from modalprism.studies.profile import Profile
 
@@ -184,6 +188,30 @@ def make_profile() -> Callable[..., Profile]:
 @pytest.fixture(scope="session")
 def demo() -> Profile:
     return build()
+
+
+def picture(width: int = 24, height: int = 12) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
+def example(atom: str = "unique", modality: str | None = "image", **changes: Any) -> ShownExample:
+    one = ShownExample(
+        "concat", "pictured", atom, modality, 0, 7, "", ("image", "text"), (0.1, 2.0, -0.5, 0.25),
+        "bit", "cat", "dog", 0.934, (picture(), None), (None, "the name of a cat"),
+    )  # fmt: skip
+    return replace(one, **changes)
+
+
+@pytest.fixture(scope="session")
+def webp() -> Callable[..., bytes]:
+    return picture
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[..., ShownExample]:
+    return example
 
 
 @pytest.fixture

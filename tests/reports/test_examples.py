@@ -1,47 +1,16 @@
 """Examples in the report: cards on the page, and figures in files."""
 
 import base64
-import io
 import re
-from dataclasses import replace
 
 import pytest
-from PIL import Image
 
 from modalprism.reports import write_figures, write_report
 from modalprism.reports.page import render
-from modalprism.results.examples import ShownExample
 from modalprism.results.quantities import ATOMS, keys
 from modalprism.studies.example_store import write_examples
 
 EVIL = "<script>alert(1)</script>"
-
-
-def webp():
-    buffer = io.BytesIO()
-    Image.new("RGB", (24, 12), "teal").save(buffer, "WEBP")
-    return buffer.getvalue()
-
-
-def made(atom="unique", modality="image", **changes):
-    one = ShownExample(
-        "concat",
-        "pictured",
-        atom,
-        modality,
-        0,
-        7,
-        "",
-        ("image", "text"),
-        (0.1, 2.0, -0.5, 0.25),
-        "bit",
-        "cat",
-        "dog",
-        0.934,
-        (webp(), None),
-        (None, "the name of a cat"),
-    )
-    return replace(one, **changes)
 
 
 @pytest.fixture
@@ -55,7 +24,7 @@ def section(page):
     return found
 
 
-def test_a_card_says_what_was_seen_answered_and_told(profile):
+def test_a_card_says_what_was_seen_answered_and_told(profile, made, webp):
     cards = section(render(profile.table, {}, [made()]))
     assert "<h3>Most unique to the image</h3>" in cards
     address = base64.b64encode(webp()).decode()
@@ -79,7 +48,7 @@ def test_a_card_says_what_was_seen_answered_and_told(profile):
     assert "q-12" in right
 
 
-def test_bars_begin_at_zero_on_one_scale(profile):
+def test_bars_begin_at_zero_on_one_scale(profile, made):
     cards = section(render(profile.table, {}, [made(), made(rank=1, atoms=(4.5, 0.0, 0.0, 0.0))]))
     bars = re.findall(r'<rect x="([\d.]+)" y="1" width="([\d.]+)"', cards)
     spans = [(float(x), float(width)) for x, width in bars]
@@ -90,7 +59,7 @@ def test_bars_begin_at_zero_on_one_scale(profile):
     assert set(re.findall(r'<rect class="zero" x="([\d.]+)"', cards)) == {"10.0"}
 
 
-def test_nothing_of_an_example_is_taken_for_html(profile):
+def test_nothing_of_an_example_is_taken_for_html(profile, made):
     evil = made(
         id=EVIL, label=EVIL, answer=EVIL + "!", texts=(EVIL, EVIL), note=EVIL, pictures=(None, None)
     )
@@ -99,13 +68,13 @@ def test_nothing_of_an_example_is_taken_for_html(profile):
     assert "&lt;script&gt;" in section(page)
 
 
-def test_the_page_may_load_its_pictures_and_nothing_else(profile):
+def test_the_page_may_load_its_pictures_and_nothing_else(profile, made):
     page = render(profile.table, {}, [made()])
     assert "img-src data:" in page
     assert set(re.findall(r'src="([^,"]+)', page)) == {"data:image/webp;base64"}
 
 
-def test_what_is_not_told_from_zero_is_folded_and_says_so(profile):
+def test_what_is_not_told_from_zero_is_folded_and_says_so(profile, made):
     examples = [made(*owner) for owner in keys(ATOMS, ("image", "text"))]
     cards = section(render(profile.table, {}, examples))
     folded = re.findall(r'<details class="noise">(.*?)</details>', cards, re.DOTALL)
@@ -114,16 +83,16 @@ def test_what_is_not_told_from_zero_is_folded_and_says_so(profile):
     assert "<h3>Most unique to the image</h3>" in cards
 
 
-def test_what_cannot_be_shown_says_why(profile):
+def test_what_cannot_be_shown_says_why(profile, made):
     gone = made(note="the file is not there", pictures=(None, None), texts=(None, None))
     cards = section(render(profile.table, {}, [gone]))
     assert "Cannot be shown: the file is not there" in cards
     assert "only embeddings are known" not in cards
-    bare = replace(gone, note=None)
+    bare = made(pictures=(None, None), texts=(None, None))
     assert "only embeddings are known" in section(render(profile.table, {}, [bare]))
 
 
-def test_the_first_case_is_open_and_others_are_not(make_profile):
+def test_the_first_case_is_open_and_others_are_not(make_profile, made):
     profile = make_profile(datasets=("pictured",), views=("answer",))
     examples = [made(model=name) for name in profile.manifest["models"]]
     cards = section(render(profile.table, {}, [*examples, made(model="of another run")]))
@@ -140,7 +109,7 @@ def test_a_run_without_examples_has_no_such_section(profile, tmp_path, monkeypat
     assert not list((tmp_path / "figures").glob("examples*"))
 
 
-def test_a_run_with_examples_has_them_on_its_page_and_in_files(profile, tmp_path):
+def test_a_run_with_examples_has_them_on_its_page_and_in_files(profile, tmp_path, made):
     profile.write(tmp_path)
     write_examples(tmp_path, [made()])
     page = write_report(tmp_path).read_text("utf-8")
@@ -150,7 +119,7 @@ def test_a_run_with_examples_has_them_on_its_page_and_in_files(profile, tmp_path
         assert (tmp_path / "figures" / f"examples-concat-pictured.{ending}").stat().st_size > 1000
 
 
-def test_a_figure_that_would_be_the_same_is_left_alone(profile, tmp_path, monkeypatch):
+def test_a_figure_that_would_be_the_same_is_left_alone(profile, tmp_path, monkeypatch, made):
     monkeypatch.setattr("modalprism.plotting.figures.FIGURES", {})  # the page's own take longer
     path = tmp_path / "examples-concat-pictured.png"
     assert "examples-concat-pictured" not in write_figures(profile.table, tmp_path, [made()])

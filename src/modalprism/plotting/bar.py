@@ -12,6 +12,7 @@ from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, letters, shortened, written
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _BAR: Final = 0.64  # of a row
@@ -52,20 +53,9 @@ def draw_bar(
 ) -> tuple[float, float]:
     """Draw one bar and return how far it reaches to the left and to the right.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    height : float
-    atoms : sequence of Estimate or None
-        R, U of the first modality, U of the second, S; what is unknown has no segment.
-    information : Estimate or None
-        Their sum; by default that of the atoms, if all are known.
-    styles : sequence of AtomStyle
-        In the order of the atoms.
-    text : str, optional
-        Right of the bar; by default the sum and its interval.
-    alpha : float
-        Opacity of the segments.
+    The atoms are R, U of the first modality, U of the second and S; an unknown one has no segment.
+    Their sum is by default that of the atoms, if all are known. The text stands right of the bar,
+    by default the sum and its interval; `alpha` is the opacity of the segments.
     """
     known = [(a, s) for a, s in zip(atoms, styles, strict=True) if a and a.determined]
     reach = [0.0, 0.0]
@@ -122,24 +112,15 @@ def atoms_axes(
 ) -> Axes:
     """Draw the atoms of one decomposition as a bar that stands alone; return its axes.
 
-    Parameters
-    ----------
-    atoms : sequence of Estimate or None
-        R, U of the first modality, U of the second, S.
-    information : Estimate or None
-        Their sum.
-    modalities : (str, str)
-    title : str
-        Above the key.
-    quantity : str
-        Label of the axis: quantity, unit, and what the thin lines are.
-    axes : matplotlib.axes.Axes, optional
-        By default those of a new figure.
+    The atoms are R, U of the first modality, U of the second and S, and the information is their
+    sum. The title stands above the key. The quantity is the label of the axis: with its unit, and
+    what the thin lines are. Without axes, a new figure is made.
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt
-    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
+
+    from modalprism.plotting.figures.panels import sum_tick
 
     resolution = mpl.rcParams["figure.dpi"]  # of the caller's notebook or window
     first, second = modalities
@@ -159,15 +140,14 @@ def atoms_axes(
         axes.grid(axis="x")
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(label(quantity, max(int(inches / 0.07), 20)))
-        key: list[Patch | Line2D] = [
+        key: list[Artist] = [
             Patch(facecolor=style.colour if known else "white", edgecolor="white",
                   hatch=style.hatch, label=style.name if known else f"{style.name}: unknown")
             for atom, style in zip(atoms, styles, strict=True)
             for known in [atom is not None and atom.determined]
         ]  # fmt: skip
         if information is not None:
-            tick = Line2D([], [], color=INK, marker="|", ls="", markersize=9, label="I, their sum")
-            key.append(tick)
+            key.append(sum_tick())
         wanted = sum(_SWATCH_INCHES + _LETTER_INCHES * letters(str(k.get_label())) for k in key)
         legend = axes.legend(
             handles=key, title=label(title, max(int(inches / 0.095), 20), 2),

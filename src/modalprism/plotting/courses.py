@@ -20,14 +20,9 @@ _NO_STEP: Final = "none"
 
 
 def sparkline(course: Sequence[Estimate | None], top: float) -> str:
-    """Draw values over depth with one character each.
+    """Draw values over depth, one atom at each, with one character each.
 
-    Parameters
-    ----------
-    course : sequence of Estimate or None
-        One atom at each depth.
-    top : float
-        The value that fills a character's height; what is below zero has the lowest.
+    The value `top` fills a character's height; values below zero have the lowest character.
 
     Examples
     --------
@@ -38,22 +33,11 @@ def sparkline(course: Sequence[Estimate | None], top: float) -> str:
 
 
 def course_grid(results: Table, view: str, detail: bool = False) -> Grid:
-    """Lay out a layer view, one row per model, dataset and atom.
+    """Lay out the stream or the encoding view, one row per model, dataset and atom.
 
-    Parameters
-    ----------
-    results : Table
-        The results of a profile.
-    view : str
-        ``stream`` or ``encoding``.
-    detail : bool
-        First and last value each in a column of its own, with interval and p-value.
-
-    Returns
-    -------
-    Grid
-        First and last value, a sparkline whose height is common to the view, and the largest of
-        the steps between neighbouring layers that their intervals bear out.
+    A row has the first and the last value, a sparkline whose height is common to the view, and the
+    largest of the steps between neighbouring layers that their intervals bear out. With `detail`,
+    first and last value each have a column of their own, with interval and p-value.
     """
     cases = results.cases(view)
     several = len(results.pairs(view)) > 1

@@ -31,12 +31,8 @@ _LONGEST: Final = 40
 def cover(artist: Artist) -> None:
     """Give every text of a figure or of axes the fonts that its characters need.
 
-    Characters that no font has are written as escapes, and one `UserWarning` names them.
-
-    Parameters
-    ----------
-    artist : matplotlib.artist.Artist
-        A figure, or axes. Its texts are changed.
+    The texts are changed. Characters that no font has are written as escapes, and one
+    `UserWarning` names them.
     """
     from matplotlib.axis import Axis
     from matplotlib.text import Text

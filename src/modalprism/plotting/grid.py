@@ -37,18 +37,10 @@ class Cell(NamedTuple):
         noise: bool = False,
         p_value: bool = False,
     ) -> Cell:
-        """Return a cell with a value, and its interval beside it.
+        """Return a cell with a value, and its interval beside it; see `notation.parts`.
 
-        Parameters
-        ----------
-        estimate : Estimate or None
-            None is what was not measured.
-        digits, percent
-            As in `modalprism.results.notation.parts`.
-        noise : bool
-            Whether to mark a value that is not distinguishable from noise.
-        p_value : bool
-            Whether to write the p-value behind the interval.
+        `noise` marks a value that is not distinguishable from noise, and `p_value` writes the
+        p-value behind the interval. None is what was not measured.
         """
         value, interval = parts(estimate, digits, percent=percent, unit=False)
         if estimate is None:
@@ -63,27 +55,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """A table before it has a form.
+    """A table before it has a form."""
 
-    Attributes
-    ----------
-    title : str
-        What the table shows, with target, unit and number of examples.
-    columns : list of str
-        The heads; the first `names` of them name a row, the others hold numbers.
-    rows : list of list of Cell
-        The cells.
-    names : int
-        Number of naming columns.
-    notes : list of str
-        The meaning of marks that occur in the table.
-    """
-
-    title: str
-    columns: list[str]
+    title: str  # what the table shows, with target, unit and number of examples
+    columns: list[str]  # the heads; the first `names` of them name a row, others hold numbers
     rows: list[list[Cell]]
     names: int
-    notes: list[str]
+    notes: list[str]  # the meaning of marks that occur in the table
 
 
 def undetermined_note(rows: list[list[Cell]]) -> list[str]:
@@ -93,12 +71,7 @@ def undetermined_note(rows: list[list[Cell]]) -> list[str]:
 
 
 def grid_html(grid: Grid) -> str:
-    """Return a grid as an HTML table.
-
-    Parameters
-    ----------
-    grid : Grid
-        The table. Every text in it is shown letter by letter.
+    """Return a grid as an HTML table, in which every text is shown letter by letter.
 
     Examples
     --------

@@ -37,14 +37,7 @@ _BRACKETS: Final = re.compile(r"[\[(][−\d., ]+[\])]")
 def grid_latex(grid: Grid, results: Table, view: str) -> str:
     """Return the grid of a view as a floating LaTeX table, with rules of the package booktabs.
 
-    Parameters
-    ----------
-    grid : Grid
-        Made from the results.
-    results : Table
-        The caption names their target, unit and n.
-    view : str
-        ``answer``, ``stream`` or ``encoding``.
+    The caption names target, unit and n of the results, from which the grid was made.
     """
     columns = "l" * grid.names + "r" * (len(grid.columns) - grid.names)
     lines = [_line(map(escaped, grid.columns)), r"\midrule"]

@@ -23,55 +23,31 @@ _OURS: Final = {
 
 
 class Scoring(NamedTuple):
-    """One quantity of a method of scoring, of a model on a dataset.
-
-    Attributes
-    ----------
-    model, dataset, method, quantity : str
-    estimates : dict of modality to Estimate
-        That of an empty name is of both.
-    headline, share : bool
-        Whether it stands for its method in short tables; whether it is a part from 0 to 1.
-    """
+    """One quantity of a method of scoring, of a model on a dataset."""
 
     model: str
     dataset: str
     method: str
     quantity: str
-    estimates: dict[str, Estimate]
-    headline: bool
-    share: bool
+    estimates: dict[str, Estimate]  # by modality; that of an empty name is of both
+    headline: bool  # whether it stands for its method in short tables
+    share: bool  # whether it is a part from 0 to 1
 
 
 class Scores(NamedTuple):
-    """The baselines of a run, laid out.
+    """The baselines of a run, laid out."""
 
-    Attributes
-    ----------
-    scored : list of Scoring
-        Ours and theirs, case by case; empty without baselines.
-    short, full, cost : Grid
-    left_out : list of str
-        Which baseline could not score which model, a sentence each.
-    """
-
-    scored: list[Scoring]
+    scored: list[Scoring]  # ours and theirs, case by case; empty without baselines
     short: Grid
     full: Grid
     cost: Grid
-    left_out: list[str]
+    left_out: list[str]  # which baseline could not score which model, a sentence each
 
 
 def scores_of(results: Table, scores: pd.DataFrame, left_out: list[str]) -> Scores | None:
-    """Lay out the baselines of a run; None without any, and none left out.
+    """Lay out the baselines of a run, of `baselines.table.COLUMNS`, beside its results.
 
-    Parameters
-    ----------
-    results : Table
-        Of the same run.
-    scores : DataFrame
-        Columns as in `modalprism.baselines.table.COLUMNS`.
-    left_out : list of str
+    None without any, and none left out.
     """
     if scores.empty and not left_out:
         return None
@@ -85,13 +61,8 @@ def scores_of(results: Table, scores: pd.DataFrame, left_out: list[str]) -> Scor
 def scorings(scores: pd.DataFrame, results: Table) -> list[Scoring]:
     """Put every quantity of every baseline beside our own, case by case.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        Columns as in `modalprism.baselines.table.COLUMNS`.
-    results : Table
-        Of the same run. Ours are the contribution, and the redundant and synergistic part of the
-        information, of the answer view.
+    Ours are the contribution, and the redundant and synergistic part of the information, of the
+    answer view of the same run.
     """
     theirs: dict[tuple[str, str, str, str], Scoring] = {}
     rows: list[dict[str, Any]] = scores.to_dict("records")  # type: ignore[assignment]
@@ -135,7 +106,7 @@ def score_grid(scored: list[Scoring], modalities: tuple[str, str], *, headlines:
         if one.headline or not headlines
     ]
     columns = ["model", "dataset", "method", "quantity", *modalities, "both", "unit"]
-    notes = [f"{ABSENT} the method says nothing of it", *undetermined_note(rows)]
+    notes = [f"{ABSENT} the method does not estimate it", *undetermined_note(rows)]
     theirs = [one.estimates.values() for one in scored if OURS not in one.method]
     sizes = {estimate.n for estimates in theirs for estimate in estimates}
     of = f", baselines on {min(sizes):,} examples" if len(sizes) == 1 else ""

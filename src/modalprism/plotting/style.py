@@ -32,7 +32,7 @@ class AtomStyle:
 
 
 def atom_styles(modalities: tuple[str, str]) -> tuple[AtomStyle, AtomStyle, AtomStyle, AtomStyle]:
-    """Return the looks of R, U of the first modality, U of the second and S, in this order.
+    """Return the styles of R, U of the first modality, U of the second and S, in this order.
 
     Examples
     --------
@@ -101,12 +101,9 @@ def _added(fonts: tuple[Font, ...]) -> list[str]:
 
 @contextmanager
 def drawing(fonts: tuple[Font, ...] | None = None) -> Iterator[None]:
-    """Draw with the house's settings alone, so that the same profile gives the same bytes.
+    """Draw with these settings alone, so that the same profile gives the same bytes.
 
-    Parameters
-    ----------
-    fonts : tuple of Font, optional
-        Where characters come from that the figures' own font lacks; by default `user_fonts`.
+    Characters that the figures' own font lacks come from `fonts`, by default `user_fonts`.
     """
     # Here, not above: who only decomposes a table does not wait for it.
     import matplotlib as mpl

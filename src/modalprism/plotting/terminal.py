@@ -44,26 +44,17 @@ class TerminalTable:
 
 
 def layer_table(results: Results, view: str) -> TerminalTable:
-    """Return a layer view for the terminal.
+    """Return the stream or the encoding view for the terminal.
 
-    Parameters
-    ----------
-    results : modalprism.results.table.Table
-    view : str
-        ``stream`` or ``encoding``.
-
-    Returns
-    -------
-    TerminalTable
-        One row per model, dataset and depth; if these are more than `MOST_ROWS`, one row per
-        model, dataset and atom, with its course over depth as a sparkline.
+    It has one row per model, dataset and depth; if these are more than `MOST_ROWS`, one row per
+    model, dataset and atom, with its course over depth as a sparkline.
     """
     grid = view_grid(results, view)
     if len(grid.rows) <= MOST_ROWS:
         return TerminalTable(grid)
     courses = course_grid(results, view)
-    told = f"every layer's numbers and intervals: tables/{view}.md in the run's folder"
-    return TerminalTable(replace(courses, notes=[*courses.notes, told]), (_wide, _by_case))
+    where = f"every layer's numbers and intervals: tables/{view}.md in the run's folder"
+    return TerminalTable(replace(courses, notes=[*courses.notes, where]), (_wide, _by_case))
 
 
 def _wide(grid: Grid) -> Table:

@@ -65,16 +65,9 @@ def profile_html(results: Table) -> str:
 def view_grid(results: Table, view: str, *, detail: bool = False, p_values: bool = False) -> Grid:
     """Lay out a view: one row per model, dataset and kind of pairs, and per depth if it has depths.
 
-    Parameters
-    ----------
-    results : Table
-    view : str
-        ``answer``, ``stream`` or ``encoding``.
-    detail : bool
-        Whether answers also have the fraction of the information that probes recovered, the
-        solver's gap, and n if it differs from row to row.
-    p_values : bool
-        Whether each number that was tested has its p-value.
+    With `detail`, answers also have the fraction of the information that probes recovered, the
+    solver's gap, and n if it differs from row to row. With `p_values`, each number that was tested
+    has its p-value.
     """
     layered = view != "answer"
     paired = not layered or len(results.pairs(view)) > 1

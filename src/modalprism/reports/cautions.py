@@ -24,44 +24,37 @@ _NAMED: Final = 6  # a longer list of cases is cut and counted
 def cautions(results: Table) -> list[str]:
     """List the warnings that the numbers of a profile call for.
 
-    Parameters
-    ----------
-    results : Table
-
-    Returns
-    -------
-    list of str
-        One sentence per kind of warning, with the cases it concerns; empty if there is none.
+    One sentence per kind of warning, with the cases it concerns; empty if there is none.
     """
-    said = [
+    found = [
         f"{case}: {sentence}"
         for case, notices in notices_of(results).items()
         for sentence in notices.sentences()
     ]
-    said += _answers(results)
-    said += embedding_faults(results)
+    found += _answers(results)
+    found += embedding_faults(results)
     if far := _beyond(results, "matching_distance", FAR_MOVED):
-        said.append(
+        found.append(
             f"Probes were poorly calibrated: {_valued(far)}. Matching them to the answers moved "
             f"more than {100 * FAR_MOVED:.0f} % of their probability; more examples would help."
         )
     if moved := _beyond(results, "code_sensitivity", MUCH_BY_CODES):
         names = {name.removesuffix(" (encoding)"): value for name, value in moved.items()}
-        said.append(
+        found.append(
             f"The number of codes matters in the encoding view: {_valued(names)}. With half or "
             "double the codes an atom's part of the information moves by more than "
             f"{MUCH_BY_CODES:.1f}."
         )
     limit = WIDE_GAP_BITS * (math.log(2) if results.unit() == "nat" else 1)
     if wide := _beyond(results, "redundancy", limit, of="gap"):
-        said.append(
+        found.append(
             f"The solver stopped early: its proven error reaches {max(wide.values()):.2g} "
             f"{results.unit()}, more than {limit:.2g}: {_cases(wide)}."
         )
     smallest, largest = results.sizes()
     if smallest and smallest < FEW_EXAMPLES:
-        said.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
-    return said + _few_draws(results) + _fonts(results)
+        found.append(f"Few examples ({counts(smallest, largest)}): intervals are wide and rough.")
+    return found + _few_draws(results) + _fonts(results)
 
 
 def _answers(results: Table) -> list[str]:
@@ -78,45 +71,45 @@ def _answers(results: Table) -> list[str]:
         recovered = results.get(case, "answer", "recovered")
         if recovered is not None and recovered.value < LOW_RECOVERY:
             unread.append(f"{case.name} ({number(recovered.value)})")
-    said = []
+    found = []
     if unlearnt:
-        said.append(
+        found.append(
             f"Accuracy is not above chance: {_cases(unlearnt)}. "
             "The atoms then describe a network that nothing shows to have learnt its dataset."
         )
     if undetermined:
         names = [f"{n} ({', '.join(p)})" if p else n for n, p in undetermined.items()]
-        said.append(
+        found.append(
             f"The contribution is undetermined: {_cases(names)}. The unique information is "
             "not distinguishable from zero, so its parts cannot be compared."
         )
     if unread:
-        said.append(
+        found.append(
             f"Probes recover less than {LOW_RECOVERY * 100:.0f} % of the information that the "
             f"model has about its answer: {_cases(unread)}. The observed atoms then describe what "
             "the probes read, and may miss much of what the model uses."
         )
-    return said
+    return found
 
 
 def embedding_faults(results: Table) -> list[str]:
     """Return the warnings about copies of one embedding, and about constant embeddings."""
-    said = []
+    found = []
     if copied := _beyond(results, "copied_columns", 0):
-        said.append(
+        found.append(
             f"Both modalities hold the same columns, up to order and units: {_cases(copied)}. They "
             "are redundant by construction, which shows no fusion; check that each modality has "
             "its own array or module."
         )
     for modality in results.modalities:
         if constant := _beyond(results, "constant_source", 0, modality):
-            said.append(
+            found.append(
                 f"The embedding of {modality} is the same in every row: {_cases(constant)}. It "
                 "has no information about the target by construction: a contribution of 0 is "
                 f"an artefact; check that it is the right array, and that the inputs of {modality} "
                 "differ."
             )
-    return said
+    return found
 
 
 def notices_of(results: Table) -> dict[str, Notices]:
@@ -143,8 +136,8 @@ def _few_draws(results: Table) -> list[str]:
 def _fonts(results: Table) -> list[str]:
     names = [results.target(view) for view in VIEW_TITLES]
     names += [part for view in VIEW_TITLES for case in results.cases(view) for part in case]
-    said = font_caution("".join([*results.modalities, *names]))
-    return [f"{said[0].upper()}{said[1:]}."] if said else []
+    caution = font_caution("".join([*results.modalities, *names]))
+    return [f"{caution[0].upper()}{caution[1:]}."] if caution else []
 
 
 def _beyond(

@@ -62,23 +62,11 @@ def write_comparison(
     *,
     progress: Progress = False,
 ) -> Path:
-    """Write a page, its figures and a table of differences into a folder.
+    """Write a page, its figures and a table of differences into a folder; return the page.
 
-    Parameters
-    ----------
-    runs : mapping of name to FinishedRun
-        See `read_runs`; one run may hold several models and datasets.
-    differences : pandas.DataFrame
-        Theirs, of `compare`.
-    out : Path
-    progress : bool or callable
-        True shows bars on standard error; a callable takes every
-        `modalprism.progress.ProgressEvent`.
-
-    Returns
-    -------
-    Path
-        The page: self-contained, no request to any network.
+    The runs are those of `read_runs`; one may hold several models and datasets. The differences are
+    theirs, of `compare`. `progress` shows bars on standard error if True; a callable takes every
+    `modalprism.progress.ProgressEvent`. The page is self-contained: no request to any network.
     """
     make_folder(out)
     figures = {}
@@ -162,14 +150,14 @@ def difference_sentences(differences: pd.DataFrame) -> list[str]:
     """Return a sentence for each sure difference of an answer, the largest first."""
     of_answers = differences["quantity"].isin(ATOMS) & (differences["view"] == "answer")
     atoms = _foremost(differences[of_answers])
-    told = atoms[atoms["q_value"] <= SIGNIFICANCE]
-    if told.empty:
+    clear = atoms[atoms["q_value"] <= SIGNIFICANCE]
+    if clear.empty:
         return ["No atom of any answer is told apart between any two."] * (not atoms.empty)
     sentences = [
-        f"{len(told)} of {len(atoms)} differences of an atom are told apart from none (q ≤ .05)."
+        f"{len(clear)} of {len(atoms)} differences of an atom are told apart from none (q ≤ .05)."
     ]
-    order = told["difference"].abs().argsort()[::-1].to_numpy()
-    for row in told.iloc[order[:_MOST_SENTENCES]].to_dict("records"):
+    order = clear["difference"].abs().argsort()[::-1].to_numpy()
+    for row in clear.iloc[order[:_MOST_SENTENCES]].to_dict("records"):
         difference = difference_of(row)
         more = "more" if difference.value > 0 else "less"
         sentences.append(

@@ -18,12 +18,7 @@ def example_cases(
 ) -> list[dict[str, Any]]:
     """Lay out the examples of every case for ``examples.html``, in the order of the study.
 
-    Parameters
-    ----------
-    results : Table
-    examples : sequence of ShownExample
-    figures : mapping of Case to str
-        Name of the figure that shows the same examples; the page names its files.
+    `figures` names the figure that shows the same examples; the page names its files.
     """
     found = by_case(examples)
     return [
@@ -69,7 +64,7 @@ def _card(example: ShownExample, low: float, high: float) -> dict[str, Any]:
         "name": example.name,
         "seen": _seen(example),
         "label": example.label or "",
-        "answer": example.said.replace(" %", "\N{NO-BREAK SPACE}%"),
+        "answer": example.answer_text.replace(" %", "\N{NO-BREAK SPACE}%"),
         "wrong": example.right is False,
         "note": example.note or "",
         "zero": place(0.0),

@@ -41,26 +41,13 @@ def write_figures(
     *,
     track: Track = silent,
 ) -> dict[str, Drawing]:
-    """Draw every figure that the results have data for.
+    """Draw every figure that the results of a run have data for.
 
-    Parameters
-    ----------
-    results : Table
-        Of a run.
-    folder : pathlib.Path
-        For ``.svg``, ``.png`` and ``.pdf`` files. The same results give the same bytes.
-    examples : sequence of ShownExample
-        For every model and dataset that has any, a figure ``examples-MODEL-DATASET`` is drawn,
-        unless it was drawn from the same before.
-    scored : sequence of Scoring
-        Of baselines, beside our own; a figure ``baselines`` shows those that are shares.
-    track : Track
-        Shows progress.
-
-    Returns
-    -------
-    dict of str to Drawing
-        The figures of the page by name, without those of examples.
+    The ``.svg``, ``.png`` and ``.pdf`` files go into the folder; the same results give the same
+    bytes. For every model and dataset that has examples, a figure ``examples-MODEL-DATASET`` is
+    drawn, unless it was drawn from the same before. Of `scored`, baselines beside our own, a figure
+    ``baselines`` shows those that are shares. Return the figures of the page by name, without
+    those of examples.
     """
     found = drawable(results)
     jobs: dict[str, Callable[[], Figure]] = {

@@ -12,15 +12,7 @@ _MOST_NAMES: Final = 6
 
 
 class Group(NamedTuple, Generic[Mark]):
-    """Some models, each on each of some datasets.
-
-    Attributes
-    ----------
-    models, datasets : tuple of str
-        Every one of the models answers every one of the datasets.
-    mark : Mark
-        The mark that all of them share.
-    """
+    """Some models, each on each of some datasets, and the mark that all of them share."""
 
     models: tuple[str, ...]
     datasets: tuple[str, ...]
@@ -35,15 +27,7 @@ class Group(NamedTuple, Generic[Mark]):
 def groups(marks: Mapping[Place, Mark]) -> list[Group[Mark]]:
     """Group places with the same mark, by model or by dataset, whichever gives fewer groups.
 
-    Parameters
-    ----------
-    marks : mapping of (str, str) to hashable
-        A mark for each model and dataset.
-
-    Returns
-    -------
-    list of Group
-        Each place is in one group; the largest groups come first.
+    Each place is in one group; the largest groups come first.
 
     Examples
     --------
@@ -88,13 +72,8 @@ def _joined(
 def where(group: Group[Mark], everything: Collection[Place], every: str = "every") -> str:
     """Describe a group: ``on match in every model``.
 
-    Parameters
-    ----------
-    group : Group
-    everything : collection of (str, str)
-        All models on all their datasets, to which "every" refers.
-    every : str
-        The word for all, ``any`` in a denial.
+    "Every" refers to everything: all models on all their datasets. `every` is the word for all,
+    ``any`` in a denial.
 
     Examples
     --------

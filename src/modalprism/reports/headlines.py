@@ -17,18 +17,18 @@ from modalprism.reports.verdicts import (
     exchange,
     largest,
     lean,
+    main_cases,
     part_of_all,
     smaller,
-    speaking,
     unlearnt,
 )
 from modalprism.results.notation import written_range
 from modalprism.results.table import VIEW_TITLES, Case, Table
 
-_MOST_GROUPS: Final = 4  # of more, the largest are said and the rest counted
-_MOST_DENIED: Final = 3  # a longer list of models of which a claim is false tells nothing
+_MOST_GROUPS: Final = 4  # of more, the largest are written and the rest counted
+_MOST_DENIED: Final = 3  # a longer list of exceptions is left out
 _NOT_UNIQUE: Final = ("redundancy", "synergy")
-_UNTOLD: Final = "No atom can be told to be the largest"
+_NO_LARGEST: Final = "No atom can be told to be the largest"
 _NOTHING: Final = "No atom is above zero within its interval"
 _NO_INTERVAL: Final = "Without intervals nothing can be compared"
 
@@ -36,17 +36,9 @@ _NO_INTERVAL: Final = "Without intervals nothing can be compared"
 def headlines(results: Table) -> list[str]:
     """Return what holds for which models on which datasets: answers first, then streams.
 
-    Parameters
-    ----------
-    results : Table
-        Those of a run, or of several.
-
-    Returns
-    -------
-    list of str
-        A few sentences; what is claimed stands before the colon. Where the modalities are copies
-        of each other, or nothing shows that a dataset was learnt, that is said first, and counted
-        nowhere else. Redrawn pairs speak where there are any.
+    A few sentences, with the claim before the colon. Where the modalities are copies of each other,
+    or nothing shows that a dataset was learnt, the first sentences state it, and it is counted
+    nowhere else. Redrawn pairs represent a case where there are any.
     """
     answers = _Answers(results)
     streams = {
@@ -57,9 +49,9 @@ def headlines(results: Table) -> list[str]:
         and not results.copied(case, "stream")
     }
     everything = {case.place for case in results.cases("stream")}
-    said = [*answers.by_largest(), *answers.without_synergy(), *answers.with_other_pairs()]
-    said += _streams(results, streams, everything)
-    return [*_copies(results), *answers.unlearnt(said), *said]
+    sentences = [*answers.by_largest(), *answers.without_synergy(), *answers.with_other_pairs()]
+    sentences += _streams(results, streams, everything)
+    return [*_copies(results), *answers.unlearnt(sentences), *sentences]
 
 
 def _copies(results: Table) -> list[str]:
@@ -86,7 +78,7 @@ class _Mark(NamedTuple):
 
     pairs: str
     aside: Lean | None = None  # their contribution, where it is the same for the whole dataset
-    denied: tuple[str, ...] = ()  # models of which the claim is told to be false
+    denied: tuple[str, ...] = ()  # models for which the claim is false
     name: str = ""
 
 
@@ -95,7 +87,7 @@ class _Answers:
 
     def __init__(self, results: Table) -> None:
         self.results = results
-        self.cases = {case.place: case for case in speaking(results)}
+        self.cases = {case.place: case for case in main_cases(results)}
         two = {p: c for p, c in self.cases.items() if not results.copied(c, "answer")}
         self.lost = {p: None for p, case in two.items() if unlearnt(results, case)}
         self.learnt = {p: case for p, case in two.items() if p not in self.lost}
@@ -121,7 +113,7 @@ class _Answers:
             synergy: f"The answer needs both {first} and {second} (synergy is the largest atom)",
             redundancy: f"The {first} and the {second} tell the same "
             "(redundancy is the largest atom)",
-            **{words: words for words in (_UNTOLD, _NOTHING, _NO_INTERVAL)},
+            **{words: words for words in (_NO_LARGEST, _NOTHING, _NO_INTERVAL)},
         }
         return [
             self._sentence(claim, verdict)
@@ -142,28 +134,28 @@ class _Answers:
         """Name the answers whose largest atom differs with the other kind of pairs."""
         marks: dict[Place, _Mark] = {}
         for case in self.results.cases("answer"):
-            told, other = self.verdicts.get(case.place), self._verdict(case)
-            one_of = {told, other} <= set(atom_names(self.results))
-            if other != told and one_of and not self.results.copied(case, "answer"):
+            main, other = self.verdicts.get(case.place), self._verdict(case)
+            one_of = {main, other} <= set(atom_names(self.results))
+            if other != main and one_of and not self.results.copied(case, "answer"):
                 marks[case.place] = _Mark(case.pairs, name=other)
         kinds = dict.fromkeys(mark.pairs for mark in marks.values())
-        said = []
+        sentences = []
         for pairs in kinds:
             found = groups({place: mark for place, mark in marks.items() if mark.pairs == pairs})
             text = _phrases(found, lambda g: f"{g.mark.name} {where(g, self.cases)}")
             meant = " (the examples as they are)" if pairs == "observed" else ""
-            said.append(f"With {pairs} pairs{meant} the largest atom is another: {text}.")
-        return said
+            sentences.append(f"With {pairs} pairs{meant} the largest atom is another: {text}.")
+        return sentences
 
     def _verdict(self, case: Case) -> str:
         found = largest(self.results, case)
         if found is None:
-            return _UNTOLD
+            return _NO_LARGEST
         if not found.atom.bounded:
             return _NO_INTERVAL
         if not found.some_positive:
             return _NOTHING
-        return found.name if found.told else _UNTOLD
+        return found.name if found.unrivalled else _NO_LARGEST
 
     def _sentence(self, claim: str, verdict: str) -> str:
         true_of = [place for place, found in self.verdicts.items() if found == verdict]
@@ -172,7 +164,7 @@ class _Answers:
             leans.setdefault(place[1], set()).add(self.leans[place])
         marks: dict[Place, _Mark] = {}
         for place in true_of:
-            alike = leans[place[1]] if verdict in (*_NOT_UNIQUE, _UNTOLD) else ()
+            alike = leans[place[1]] if verdict in (*_NOT_UNIQUE, _NO_LARGEST) else ()
             aside = next(iter(alike)) if len(alike) == 1 else None
             denied = tuple(
                 model
@@ -275,9 +267,9 @@ def _streams(
 
 
 def _phrases(found: Sequence[Group[Mark]], phrase: Callable[[Group[Mark]], str]) -> str:
-    said = [phrase(group) for group in found[:_MOST_GROUPS]]
+    sentences = [phrase(group) for group in found[:_MOST_GROUPS]]
     more = sum(len(group.places) for group in found[_MOST_GROUPS:])
-    return "; ".join([*said, f"and in {more} more cases"] if more else said)
+    return "; ".join([*sentences, f"and in {more} more cases"] if more else sentences)
 
 
 def _within(span: FusionSpan) -> str:

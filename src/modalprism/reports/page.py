@@ -56,8 +56,8 @@ def write_report(run: str | Path, *, progress: Progress = False) -> Path:
     """
     run = Path(run)
     results, examples = Profile.read(run).table, read_examples(run)
-    asked = results.manifest.get("baselines")
-    left_out = asked.get("left_out", []) if isinstance(asked, dict) else []
+    baselines = results.manifest.get("baselines")
+    left_out = baselines.get("left_out", []) if isinstance(baselines, dict) else []
     scores = scores_of(results, read_baselines(run), [str(one) for one in left_out])
     scored = scores.scored if scores else ()
     with tracking(progress) as track:

@@ -1,13 +1,13 @@
 """Sentences about a profile, case by case.
 
-"More", "largest", "falls" and "rises" are said only where intervals do not overlap.
+"More", "largest", "falls" and "rises" are written only where intervals do not overlap.
 """
 
 from __future__ import annotations
 
 from modalprism.reports.groups import listed
 from modalprism.reports.headlines import headlines
-from modalprism.reports.verdicts import Lean, exchange, largest, lean, speaking, unlearnt
+from modalprism.reports.verdicts import Lean, exchange, largest, lean, main_cases, unlearnt
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import number, written
 from modalprism.results.table import Case, Table
@@ -16,17 +16,9 @@ from modalprism.results.table import Case, Table
 def summary_sentences(results: Table, most: int | None = None) -> list[str]:
     """Describe the answer and the stream view of a profile.
 
-    Parameters
-    ----------
-    results : Table
-    most : int, optional
-        Where there would be more sentences than this, those about single cases are left out.
-
-    Returns
-    -------
-    list of str
-        First what is true of all models and datasets together (`headlines`), then the answer view
-        and the stream view of each.
+    First what is true of all models and datasets together (`headlines`), then the answer view and
+    the stream view of each. Where there would be more than `most` sentences, those about single
+    cases are left out.
     """
     over_all = headlines(results)
     cases = answer_sentences(results) + stream_sentences(results)
@@ -36,29 +28,21 @@ def summary_sentences(results: Table, most: int | None = None) -> list[str]:
 def answer_sentences(results: Table) -> list[str]:
     """Describe for each model and dataset what the answer takes from each modality.
 
-    Parameters
-    ----------
-    results : Table
-        Redrawn pairs speak where the study has them: their atoms come from
-        the model's own answers, without a probe.
+    Redrawn pairs are used where the study has them: their atoms come from the model's own answers,
+    without a probe.
     """
-    return [_answer(results, case) for case in speaking(results)]
+    return [_answer(results, case) for case in main_cases(results)]
 
 
 def stream_sentences(results: Table) -> list[str]:
-    """Describe for each model and dataset whether the two streams exchange information.
-
-    Parameters
-    ----------
-    results : Table
-    """
-    said: dict[tuple[str, str], list[str]] = {}  # datasets by model and by what is said of them
+    """Describe for each model and dataset whether the two streams exchange information."""
+    datasets_of: dict[tuple[str, str], list[str]] = {}  # by model and sentence
     for case in results.cases("stream"):
         if len(results.layers(case, "stream")) > 1:
-            said.setdefault((case.model, _stream(results, case)), []).append(case.dataset)
+            datasets_of.setdefault((case.model, _stream(results, case)), []).append(case.dataset)
     return [
         f"{model} on {listed(list(dict.fromkeys(datasets)))}: {text}"
-        for (model, text), datasets in said.items()
+        for (model, text), datasets in datasets_of.items()
     ]
 
 
@@ -76,14 +60,14 @@ def _answer(results: Table, case: Case) -> str:
     pairs = f" ({case.pairs} pairs)" if case.pairs else ""
     parts += [_contribution(results, case) + pairs, _largest(results, case)]
     synergy = results.get(case, "answer", "synergy")
-    if synergy is not None and synergy.determined and not _told(parts[-1]):
+    if (
+        synergy is not None
+        and synergy.determined
+        and "synergy" not in parts[-1]
+        and not parts[-1].startswith("no atom")
+    ):
         parts.append(f"synergy {written(synergy)}{_doubt(synergy)}")
     return f"{case.name}: {'; '.join(part for part in parts if part)}."
-
-
-def _told(largest_atom: str) -> bool:
-    """Whether the sentence about the largest atom mentions synergy."""
-    return "synergy" in largest_atom or largest_atom.startswith("no atom")
 
 
 def _contribution(results: Table, case: Case) -> str:
@@ -117,15 +101,15 @@ def _largest(results: Table, case: Case) -> str:
         return f"the largest value is {found.name}, {written(found.atom)} (no interval)"
     if not found.some_positive:
         return "no atom is above zero within its interval"
-    if found.told:
+    if found.unrivalled:
         # More than all of it, where another atom is below zero, is no part.
         part = found.part
-        said = (
+        share = (
             f", {written(part, percent=True)} of the information"
             if part and part.value <= 1
             else ""
         )
-        return f"the largest atom is {found.name}, {written(found.atom)}{said}"
+        return f"the largest atom is {found.name}, {written(found.atom)}{share}"
     text = f"the largest value is {found.name}, {written(found.atom)}"
     if found.rivals:
         return f"{text}, not told apart from {listed(found.rivals)}"

@@ -26,60 +26,34 @@ class Lean(Enum):
 
 
 class Largest(NamedTuple):
-    """The atom with the largest value, and the atoms that it may not exceed.
+    """The atom with the largest value, and the atoms that it may not exceed."""
 
-    Attributes
-    ----------
-    name : str
-        ``redundancy``, ``unique`` and its modality, or ``synergy``.
-    atom : Estimate
-        Its value.
-    part : Estimate or None
-        Its part of the information.
-    rivals : tuple of str
-        The atoms whose intervals it does not lie above.
-    some_positive : bool
-        Whether any atom is above zero.
-    """
-
-    name: str
+    name: str  # ``redundancy``, ``unique`` and its modality, or ``synergy``
     atom: Estimate
-    part: Estimate | None
-    rivals: tuple[str, ...]
-    some_positive: bool
+    part: Estimate | None  # its part of the information
+    rivals: tuple[str, ...]  # the atoms whose intervals it does not lie above
+    some_positive: bool  # whether any atom is above zero
 
     @property
-    def told(self) -> bool:
+    def unrivalled(self) -> bool:
         """Whether it is above zero, and its whole interval above that of every other atom."""
         return self.atom.positive and not self.rivals
 
 
 class Exchange(NamedTuple):
-    """Change of two streams from the first depth to the last.
+    """Change of two streams from the first depth to the last."""
 
-    Attributes
-    ----------
-    falls, rises : tuple of str
-        The atoms that are lower, or higher, at the last depth than at the first.
-    ends : dict of str to (Estimate, Estimate)
-        Each atom at the first and at the last depth.
-    still : bool
-        Whether no atom differs from that at the first depth anywhere.
-    span : FusionSpan or None
-        Where the streams fuse; None where no exchange is seen.
-    """
-
-    falls: tuple[str, ...]
-    rises: tuple[str, ...]
-    ends: dict[str, tuple[Estimate, Estimate]]
-    still: bool
-    span: FusionSpan | None
+    falls: tuple[str, ...]  # the atoms that are lower at the last depth than at the first
+    rises: tuple[str, ...]  # those that are higher
+    ends: dict[str, tuple[Estimate, Estimate]]  # each atom at the first and at the last depth
+    still: bool  # whether no atom differs from that at the first depth anywhere
+    span: FusionSpan | None  # where the streams fuse; None where no exchange is seen
 
 
-def speaking(results: Table) -> list[Case]:
-    """Return the case that speaks for each model on each dataset.
+def main_cases(results: Table) -> list[Case]:
+    """Return the case that represents each model on each dataset.
 
-    Redrawn pairs speak where the study has them: their atoms come from the model's own answers,
+    Redrawn pairs do where the study has them: their atoms come from the model's own answers,
     without a probe.
     """
     chosen: dict[tuple[str, str], Case] = {}

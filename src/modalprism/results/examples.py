@@ -15,54 +15,24 @@ OBSERVED: Final = "observed"
 
 @dataclass(frozen=True)
 class ShownExample:
-    """An example that stands for an atom: one of those in its case with the most of it.
-
-    Attributes
-    ----------
-    model, dataset : str
-    atom : {"redundancy", "unique", "synergy"}
-        The atom that it stands for.
-    modality : str, optional
-        Of a unique atom.
-    rank : int
-        0 for the first of its atom.
-    row : int
-        Of the store.
-    id : str
-        The dataset's name of the example; empty where it has none.
-    modalities : (str, str)
-        In the order of the study.
-    atoms : (float, float, float, float)
-        Pointwise: redundancy, unique of either modality, synergy.
-    unit : str
-    label, answer : str, optional
-        The right answer, and the model's.
-    probability : float, optional
-        Of the model's answer.
-    pictures : (bytes or None, bytes or None)
-        A picture of each modality's input, WebP.
-    texts : (str or None, str or None)
-        The text of each modality's input.
-    note : str, optional
-        Why the input cannot be shown.
-    """
+    """An example that stands for an atom: one of those in its case with the most of it."""
 
     model: str
     dataset: str
-    atom: str
-    modality: str | None
-    rank: int
-    row: int
-    id: str
-    modalities: tuple[str, str]
-    atoms: tuple[float, float, float, float]
+    atom: str  # the atom that it stands for: redundancy, unique or synergy
+    modality: str | None  # of a unique atom
+    rank: int  # 0 for the first of its atom
+    row: int  # of the store
+    id: str  # the dataset's name of the example; empty where it has none
+    modalities: tuple[str, str]  # in the order of the study
+    atoms: tuple[float, float, float, float]  # pointwise: redundancy, unique of either, synergy
     unit: str
-    label: str | None = None
-    answer: str | None = None
-    probability: float | None = None
-    pictures: tuple[bytes | None, bytes | None] = (None, None)
-    texts: tuple[str | None, str | None] = (None, None)
-    note: str | None = None
+    label: str | None = None  # the right answer
+    answer: str | None = None  # the model's
+    probability: float | None = None  # of the model's answer
+    pictures: tuple[bytes | None, bytes | None] = (None, None)  # of each input, WebP
+    texts: tuple[str | None, str | None] = (None, None)  # of each input
+    note: str | None = None  # why the input cannot be shown
 
     @property
     def key(self) -> QuantityKey:
@@ -82,14 +52,14 @@ class ShownExample:
         return self.label == self.answer
 
     @property
-    def said(self) -> str:
+    def answer_text(self) -> str:
         """The model's answer and its probability; empty if unknown.
 
         Examples
         --------
         >>> one = ShownExample("m", "d", "synergy", None, 0, 7, "", ("image", "text"), (0,) * 4,
         ...                    "bit", answer="yes", probability=0.934)
-        >>> one.said
+        >>> one.answer_text
         'yes, 93 %'
         """
         if self.answer is None or self.probability is None:

@@ -40,25 +40,11 @@ def number(value: float, digits: int = 2) -> str:
 def parts(
     estimate: Estimate | None, digits: int = 2, *, percent: bool = False, unit: bool = True
 ) -> tuple[str, str]:
-    """Write an estimate as two texts: its value with unit, and its interval.
+    """Write an estimate as two texts: its value with unit, and its interval or nothing.
 
-    Tables, figures, sentences and pages in every format take their numbers from here.
-
-    Parameters
-    ----------
-    estimate : Estimate or None
-        None is what was not measured.
-    digits : int
-        After the point.
-    percent : bool
-        Whether a ratio is written in per cent, without digits after the point.
-    unit : bool
-        Whether the value has its unit beside it; a per cent sign stands in any case.
-
-    Returns
-    -------
-    (str, str)
-        The second is empty where there is no interval.
+    Tables, figures, sentences and pages in every format take their numbers from here. None is what
+    was not measured. `percent` writes a ratio in per cent, without digits after the point. Without
+    `unit` the value has no unit beside it, except a per cent sign.
 
     Examples
     --------
@@ -185,13 +171,8 @@ def shortened(name: str, longest: int = 24) -> str:
 def label(name: str, width: int = 22, lines: int = 3, *, prose: bool = False) -> str:
     """Wrap a name for a figure; of one that does not fit, both ends are shown, see `shortened`.
 
-    Parameters
-    ----------
-    name : str
-    width, lines : int
-        Letters of average width in a line, see `letters`, and how many lines there are.
-    prose : bool
-        Whether it is a text, of which the beginning is shown.
+    A line has room for `width` letters of average width, see `letters`. Of `prose` that does not
+    fit, the beginning is shown.
 
     Examples
     --------

@@ -13,30 +13,14 @@ QuantityKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Quantity:
-    """One quantity.
-
-    Attributes
-    ----------
-    name : str
-        In tables, files and attributes.
-    text : str
-        What it is, in words.
-    symbol : str
-        In formulas; empty where there is none.
-    per_modality : bool
-        Whether each modality has its own.
-    ratio : bool
-        Whether it is a number without a unit. All others are in the unit of the information.
-    short : bool
-        Whether short tables show it.
-    """
+    """One quantity: its name in tables, files and attributes, and its properties."""
 
     name: str
-    text: str
-    symbol: str = ""
-    per_modality: bool = False
-    ratio: bool = False
-    short: bool = False
+    text: str  # what it is, in words
+    symbol: str = ""  # in formulas; empty where there is none
+    per_modality: bool = False  # whether each modality has its own
+    ratio: bool = False  # a number without a unit; others have the unit of the information
+    short: bool = False  # whether short tables show it
 
     def unit(self, information: str) -> str:
         """Return its unit, given that of the information; ``1`` for a number without a unit."""
@@ -57,7 +41,7 @@ QUANTITIES: Final = (
     Quantity("unique_fraction", "unique part of the information", "U/I", True, ratio=True),
     Quantity("synergy_fraction", "synergistic part of the information", "S/I", ratio=True),
 )
-"""Those that every analysis has, in the order of its table."""
+"""The quantities of every analysis, in the order of its table."""
 
 _ratio = partial(Quantity, ratio=True)
 
@@ -67,11 +51,13 @@ DIAGNOSTICS: Final = (
     _ratio("recovered", "fraction of the ceiling that the probes read"),
     Quantity("state_loss", "information lost by merging alike states before coupling them"),
     Quantity("calibration_difference", "largest difference between the information of held-out "
-             "rows and what a modality's posteriors claim"),
-    _ratio("matching_distance", "how far calibration moved a modality's posteriors: mean total "
-           "variation"),
-    Quantity("plug_in_information", "information as counted in the codes' table, with its bias"),
-    Quantity("noise_information", "information that the table would show of a target of noise"),
+             "rows and that implied by a modality's posteriors"),
+    _ratio("matching_distance", "mean total variation between a modality's posteriors before and "
+           "after calibration"),
+    Quantity("plug_in_information", "plug-in estimate of the information from the table of "
+             "codes, with its bias"),
+    Quantity("noise_information", "information that the same plug-in estimate finds for a "
+             "target of pure noise"),
     _ratio("code_sensitivity", "largest change of a fraction with half or double the codes of the "
            "fused state"),
     Quantity("information_half_codes", "information about half as many codes"),
@@ -79,17 +65,17 @@ DIAGNOSTICS: Final = (
     Quantity("solver_gap", "proven bound on the solver's error, if rows were streamed"),
     Quantity("union_lower", "proven lower bound on the union information of all rows"),
     Quantity("union_upper", "proven upper bound on the union information of all rows"),
-    _ratio("learnt_rows", "rows that probes learn from, if rows were streamed"),
-    _ratio("tested_rows", "rows that p-values rest on"),
-    _ratio("repeated_rows", "rows that repeat an earlier example; kept in one fold with it"),
+    _ratio("learnt_rows", "number of rows that the probes were fitted on, if rows were streamed"),
+    _ratio("tested_rows", "number of rows behind the p-values"),
+    _ratio("repeated_rows", "number of rows that repeat an earlier example and share its fold"),
     _ratio("copied_columns", "1 if all columns of one modality are copies of the other's, up to "
            "order and units: redundant by construction"),
     _ratio("constant_source", "1 if this modality's embedding is the same in every row: no "
            "information by construction", per_modality=True),
     _ratio("accuracy", "fraction of examples that the model answers correctly"),
-    _ratio("chance", "accuracy of always giving the commonest answer"),
+    _ratio("chance", "accuracy of a model that always gives the commonest answer"),
 )  # fmt: skip
-"""Those that an analysis has where they apply."""
+"""The quantities of an analysis to which they apply."""
 
 BY_NAME: Final = {quantity.name: quantity for quantity in (*QUANTITIES, *DIAGNOSTICS)}
 ATOMS: Final = ("redundancy", "unique", "synergy")

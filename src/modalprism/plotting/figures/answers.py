@@ -10,7 +10,6 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import (
@@ -21,8 +20,12 @@ from modalprism.plotting.figures.panels import (
     footer,
     heading,
     patches,
-    share_look,
+    point,
+    share_key,
+    share_limits,
+    share_marker,
     share_ticks,
+    sum_tick,
     unknown_band,
     whisker,
 )
@@ -34,8 +37,7 @@ from modalprism.results.quantities import ATOMS, keys
 from modalprism.results.table import Case, Table
 
 _PANEL_WIDTH: Final = 3.5  # inches
-_AXIS_LETTERS: Final = 54
-"""Letters below the axis of a panel."""
+_AXIS_LETTERS: Final = 54  # below the axis of a panel
 _LABEL_WIDTH: Final = 1.5
 _HEADER: Final = 0.85  # rows that the name of a dataset takes
 _EDGES: Final = 1.45  # inches for title, key, axis and footer
@@ -53,7 +55,6 @@ def prism_figure(results: Table, *, percent: bool = False) -> Figure:
     styles = atom_styles(results.shown)
     rows = _Rows.of(results)
     figure, panels = rows.canvas(results)
-    by_kind = dict(panels)
     quantity = "part of the information" if percent else "information"
     unit = "%" if percent else results.unit("answer")
     reach = [0.0, 0.0]
@@ -62,28 +63,20 @@ def prism_figure(results: Table, *, percent: bool = False) -> Figure:
         text = None
         if percent:
             atoms, total, text = _in_percent(results, case, total)
-        ends = draw_bar(
-            by_kind[case.pairs],
-            rows.place(case),
-            atoms,
-            total,
-            styles,
-            text=text,
-            alpha=1 if rows.learnt(case) else 0.45,
-        )
+        axes, height = panels[case.pairs], rows.places[case.place]
+        alpha = 0.45 if case.place in rows.unlearnt else 1
+        ends = draw_bar(axes, height, atoms, total, styles, text=text, alpha=alpha)
         reach = [min(reach[0], ends[0]), max(reach[1], ends[1])]
         title = f"{case.name}, {case.pairs} pairs" if case.pairs else case.name
-        hover_row(
-            by_kind[case.pairs], rows.place(case), "\n".join([title, *atom_lines(styles, atoms)])
-        )
-    leave_room(panels[0][1], reach[0], reach[1], _PANEL_WIDTH)
-    for _, axes in panels:
+        hover_row(axes, height, "\n".join([title, *atom_lines(styles, atoms)]))
+    leave_room(next(iter(panels.values())), reach[0], reach[1], _PANEL_WIDTH)
+    for axes in panels.values():
         bare(axes)
         axes.axvline(0, color=INK, linewidth=0.8)
         words = f"{quantity} about {results.target('answer')} ({unit})"
         axes.set_xlabel(label(words, _AXIS_LETTERS))
-    tick = Line2D([], [], color=INK, marker="|", linestyle="", markersize=9, label="I, their sum")
-    heading(figure, "What the answer takes from each modality", [*patches(styles), tick])
+    key = [*patches(styles), sum_tick()]
+    heading(figure, "What the answer takes from each modality", key)
     numbers = f"numbers: I ({results.unit('answer')})"
     numbers += ", which is 100 %" if percent else " and its interval"
     footer(figure, results, "answer", "thin lines: 95 % interval of each segment", numbers)
@@ -107,51 +100,38 @@ def contribution_figure(results: Table) -> Figure:
 
     A contribution that the data cannot determine is a hatched band, not a point.
     """
-    first, second = results.shown
-    _, one, two, _ = atom_styles(results.shown)
+    styles = atom_styles(results.shown)
     rows = _Rows.of(results)
     figure, panels = rows.canvas(results)
-    by_kind = dict(panels)
     drawn = []
     for case in results.cases("answer"):
         estimate = results.get(case, "answer", "contribution", results.modalities[0])
         if estimate is not None:
-            drawn.append((by_kind[case.pairs], rows.place(case), estimate, rows.learnt(case)))
-            said = f"contribution of {results.modalities[0]}: {written(estimate, percent=True)}"
-            hover_row(by_kind[case.pairs], rows.place(case), f"{case.name}\n{said}")
+            axes, height = panels[case.pairs], rows.places[case.place]
+            drawn.append((axes, height, estimate, case.place not in rows.unlearnt))
+            text = f"contribution of {results.modalities[0]}: {written(estimate, percent=True)}"
+            hover_row(axes, height, f"{case.name}\n{text}")
     ends = [e for _, _, r, _ in drawn if r.determined for e in (r.value, r.low, r.high) if e == e]
-    low = max(-_FARTHEST, min(0.0, *ends, 0.0))
-    high = min(1 + _FARTHEST, max(1.0, *ends, 1.0))
+    limits = share_limits(ends, _FARTHEST)
     for axes, height, estimate, learnt in drawn:
         if not estimate.determined:
             unknown_band(axes, (0, 1), height, 0.64, 7.5)
             continue
         alpha = 1 if learnt else 0.45
-        whisker(axes, height, estimate, (low, high), linewidth=1.4, alpha=alpha)
-        marker, colour = share_look(estimate, (one, two))
-        axes.plot(
-            clip(estimate.value, (low, high)), height, marker, markersize=6, markerfacecolor=colour,
-            markeredgecolor=INK, markeredgewidth=0.8, alpha=alpha, zorder=4,
-        )  # fmt: skip
+        whisker(axes, height, estimate, limits, linewidth=1.4, alpha=alpha)
+        place = clip(estimate.value, limits), height
+        point(axes, *place, *share_marker(estimate, styles[1:3]), 6, alpha=alpha, zorder=4)
         axes.annotate(
-            written(estimate, percent=True), (high, height), (10, 0), textcoords="offset points",
-            va="center", fontsize=7,
+            written(estimate, percent=True), (limits[1], height), (10, 0),
+            textcoords="offset points", va="center", fontsize=7,
         )  # fmt: skip
-    for _, axes in panels:
+    for axes in panels.values():
         bare(axes)
-        axes.set_xlim(low - 0.03, high + _NUMBER)
+        axes.set_xlim(limits[0] - 0.03, limits[1] + _NUMBER)
         share_ticks(axes, results.shown, "½\nequal")
         quantity = contribution_label(results.shown)
         axes.set_xlabel(label(quantity, _AXIS_LETTERS, 2, prose=True))
-    looks = (
-        (one.marker, one.colour, f"{first} contributes more"),
-        ("o", "white", "neither, within the interval"),
-        (two.marker, two.colour, f"{second} contributes more"),
-    )
-    key = [
-        Line2D([], [], color=INK, marker=marker, markerfacecolor=colour, linewidth=1.4, label=words)
-        for marker, colour, words in looks
-    ]
+    key = share_key(results.shown, "neither, within the interval", 1.4)
     heading(figure, "Contribution: each modality's part of the unique information", key)
     words = ["line: 95 % interval"]
     if any(not estimate.determined for _, _, estimate, _ in drawn):
@@ -162,36 +142,19 @@ def contribution_figure(results: Table) -> Figure:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Position of each model and dataset.
+    """Rows of the answer view, one for each (model, dataset)."""
 
-    Attributes
-    ----------
-    places : dict
-        Height of each (model, dataset), in rows from the top.
-    headers : list of (float, str)
-        Height and text of each dataset's line.
-    labels : dict
-        Text beside each (model, dataset).
-    unlearnt : set
-        The (model, dataset) whose accuracy is not above chance.
-    depth : float
-        Number of rows.
-    pitch : float
-        Height of a row in inches.
-    """
-
-    places: dict[tuple[str, str], float]
-    headers: list[tuple[float, str]]
+    places: dict[tuple[str, str], float]  # heights, in rows from the top
+    headers: list[tuple[float, str]]  # height and text of each dataset's line
     labels: dict[tuple[str, str], str]
-    unlearnt: set[tuple[str, str]]
-    depth: float
-    pitch: float
+    unlearnt: set[tuple[str, str]]  # where the accuracy is not above chance
+    depth: float  # number of rows
+    pitch: float  # inches of a row
 
     @classmethod
     def of(cls, results: Table) -> _Rows:
-        """Lay out the rows of the answer view."""
         questions, panels = results.manifest.get("datasets", {}), len(results.pairs("answer"))
-        present = {(case.model, case.dataset) for case in results.cases("answer")}
+        present = {case.place for case in results.cases("answer")}
         places: dict[tuple[str, str], float] = {}
         labels: dict[tuple[str, str], str] = {}
         headers = []
@@ -205,9 +168,9 @@ class _Rows:
             headers.append((depth, label(text, characters, 1, prose=True)))
             depth += _HEADER
             for model in results.models("answer"):
-                if (model, dataset) not in present:
-                    continue
                 key = model, dataset
+                if key not in present:
+                    continue
                 places[key], labels[key] = depth, label(model)
                 skill = results.skill(Case(model, dataset, ""))
                 if skill and not skill.above_chance:
@@ -219,15 +182,7 @@ class _Rows:
         tallest = max(text.count("\n") + 1 for text in labels.values())
         return cls(places, headers, labels, unlearnt, depth, max(0.28, 0.13 * tallest + 0.04))
 
-    def place(self, case: Case) -> float:
-        """Height of a case."""
-        return self.places[case.model, case.dataset]
-
-    def learnt(self, case: Case) -> bool:
-        """Whether the accuracy is above chance, or unknown."""
-        return (case.model, case.dataset) not in self.unlearnt
-
-    def canvas(self, results: Table) -> tuple[Figure, list[tuple[str, Axes]]]:
+    def canvas(self, results: Table) -> tuple[Figure, dict[str, Axes]]:
         """Return a figure with one panel per kind of pairs, its rows labelled."""
         kinds = results.pairs("answer")
         width = _LABEL_WIDTH + _PANEL_WIDTH * max(len(kinds), 1.4)
@@ -249,4 +204,4 @@ class _Rows:
             )  # fmt: skip
         left.set_zorder(2)  # its headers lie on top of the next panel's grid
         left.patch.set_visible(False)
-        return figure, list(zip(kinds, axes, strict=True))
+        return figure, dict(zip(kinds, axes, strict=True))

@@ -20,10 +20,17 @@ from modalprism.plotting.figures.dumbbell import (
     DumbbellPanel,
     Ends,
     draw_dumbbell,
-    line_look,
+    line_style,
     signed,
 )
-from modalprism.plotting.figures.panels import UNKNOWN, ShownFigure, bare, heading, write_below
+from modalprism.plotting.figures.panels import (
+    UNKNOWN,
+    ShownFigure,
+    bare,
+    heading,
+    share_limits,
+    write_below,
+)
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.style import FAINT, INK, atom_styles
 from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
@@ -52,16 +59,9 @@ class _Row:
 def changes(differences: pd.DataFrame) -> pd.DataFrame:
     """Keep the differences of answers between runs of the same model on the same dataset.
 
-    Parameters
-    ----------
-    differences : pandas.DataFrame
-        Rows of `modalprism.studies.comparison.compare`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Its rows in which the first run that holds a model and a dataset stands against a later
-        one; empty where no two runs hold the same.
+    Of the rows of `modalprism.studies.comparison.compare`, these are the ones in which the first
+    run that holds a model and a dataset stands against a later one; none if no two runs hold the
+    same.
     """
     same = differences[
         (differences["view"] == "answer")
@@ -77,20 +77,11 @@ def changes(differences: pd.DataFrame) -> pd.DataFrame:
 def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Figure:
     """Draw the atoms and the contribution in two runs as dumbbells, one row a model and dataset.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Rows of `changes`, of one kind of pairs.
-    results : mapping of str to Table
-        The results of each run, by the name that it has in the frame.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Hollow is before, filled is after. The line between them is thick, and the difference is
-        written, where it is told apart from zero (q ≤ .05). A contribution that the data cannot
-        determine is a hatched band, not a point. At most `MOST_ROWS` rows are drawn, those that
-        differ most.
+    The frame has rows of `changes`, of one kind of pairs; the results are those of each run, by the
+    name that it has in the frame. Hollow is before, filled is after. The line between them is
+    thick, and the difference is written, where it is told apart from zero (q ≤ .05). A contribution
+    that the data cannot determine is a hatched band, not a point. At most `MOST_ROWS` rows are
+    drawn, those that differ most.
     """
     any_run = next(iter(results.values()))
     every = _rows(frame, results)
@@ -104,7 +95,7 @@ def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Fi
     for place, row in enumerate(rows):
         for one, panel in zip(axes, panels, strict=True):
             draw_dumbbell(one, place, row.ends[panel.key], panel)
-            hover_row(one, place, _said(panel, row))
+            hover_row(one, place, _tooltip(panel, row))
             if place % 2:  # leads the eye from a name over all panels
                 one.axhspan(place - 0.5, place + 0.5, facecolor=_SHADE, linewidth=0, zorder=-2)
     for one, panel, inches in zip(axes, panels, _PANEL_INCHES, strict=True):
@@ -162,7 +153,7 @@ def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[DumbbellP
         for key, style in zip(atoms, atom_styles(modalities), strict=True)
     ]
     ends = _reach(rows, [contribution])
-    limits = max(-_FARTHEST, min(0.0, *ends, 0.0)), min(1 + _FARTHEST, max(1.0, *ends, 1.0))
+    limits = share_limits(ends, _FARTHEST)
     title = f"contribution of {modalities[0]}"
     return [*panels, DumbbellPanel(contribution, title, FAINT, "s", limits)]
 
@@ -234,8 +225,8 @@ def _key(rows: Sequence[_Row]) -> list[Artist]:
             Line2D([], [], color=INK, marker="o", linewidth=1, markersize=5.5,
                    markerfacecolor=face, label=words)
         )  # fmt: skip
-    for words, told in (("told apart", True), ("not told apart", False)):
-        key.append(Line2D([], [], color=FAINT, label=words, **line_look(told)))
+    for words, differs in (("told apart", True), ("not told apart", False)):
+        key.append(Line2D([], [], color=FAINT, label=words, **line_style(differs)))
     if any(ends.unknown for row in rows for ends in row.ends.values()):
         key.append(Patch(label=UNDETERMINED, **UNKNOWN))
     return key
@@ -257,18 +248,17 @@ def _facts(frame: pd.DataFrame, seeds: set[object], drawn: int, of: int) -> list
     return facts
 
 
-def _said(panel: DumbbellPanel, row: _Row) -> str:
+def _tooltip(panel: DumbbellPanel, row: _Row) -> str:
     ends, percent = row.ends[panel.key], panel.percent
     lines = [row.case.name, panel.title]
-    if ends.before is not None:
-        lines.append(f"before ({row.before}): {written(ends.before, percent=percent)}")
-    if ends.after is not None:
-        lines.append(f"after ({row.after}): {written(ends.after, percent=percent)}")
+    for when in ("before", "after"):
+        if (estimate := getattr(ends, when)) is not None:
+            lines.append(f"{when} ({getattr(row, when)}): {written(estimate, percent=percent)}")
     if (difference := ends.difference) is not None:
         if percent:
             difference = difference.scaled(100, "percentage points")
         digits = 0 if percent else 2
-        apart = "told apart from zero" if ends.told else "not told apart from zero"
+        apart = "told apart from zero" if ends.differs else "not told apart from zero"
         value, interval = signed(difference.value, digits), parts(difference, digits)[1]
         lines.append(f"difference: {value} {difference.unit} {interval}, {apart}")
     return "\n".join(lines)

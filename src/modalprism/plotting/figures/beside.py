@@ -17,14 +17,15 @@ from modalprism.plotting.figures.panels import (
     footer,
     heading,
     marked,
-    share_look,
+    point,
+    share_marker,
     share_ticks,
     unknown_band,
     whisker,
 )
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.scores import OURS, Scoring
-from modalprism.plotting.style import FAINT, GRID, INK, AtomStyle, atom_styles
+from modalprism.plotting.style import FAINT, GRID, AtomStyle, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, written
 from modalprism.results.table import Table
@@ -48,29 +49,28 @@ def beside_figure(scored: Sequence[Scoring], results: Table) -> Figure:
     methods = list(dict.fromkeys(each.method for each in shares))
     models = list(dict.fromkeys(each.model for each in shares))
     columns = min(len(datasets), _COLUMNS)
-    lines = math.ceil(len(datasets) / columns)
+    bands = math.ceil(len(datasets) / columns)
     height = 0.24 * len(methods) * max(1.0, 0.45 * len(models)) + 0.9
-    figure = ShownFigure((2.0 * columns + 1.9, height * lines + 0.9), layout="constrained")
-    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    figure = ShownFigure((2.0 * columns + 1.9, height * bands + 0.9), layout="constrained")
+    panels = figure.subplots(bands, columns, sharex=True, sharey=True, squeeze=False)
     for axes, dataset in zip(panels.flat, datasets, strict=False):
         axes.set_title(label(dataset), fontweight="bold")
         bare(axes)
         for place, method in enumerate(methods):
             of = {
-                each.model: each
+                each.model: each.estimates
                 for each in shares
                 if (each.dataset, each.method) == (dataset, method)
             }
-            said = [f"{method}, part of {first} on {dataset}"]
+            lines = [f"{method}, part of {first} on {dataset}"]
             for number, model in enumerate(models):
-                if model not in of or first not in of[model].estimates:
+                if (estimate := of.get(model, {}).get(first)) is None:
                     continue
-                estimate = of[model].estimates[first]
                 middle = place + (number - (len(models) - 1) / 2) * _ROOM / len(models)
                 marker = MARKERS[number % len(MARKERS)]
                 _mark(axes, middle, _ROOM / len(models), estimate, marker, styles)
-                said.append(f"{model}: {written(estimate, percent=True)}")
-            hover_row(axes, place, "\n".join(said))
+                lines.append(f"{model}: {written(estimate, percent=True)}")
+            hover_row(axes, place, "\n".join(lines))
         ours = sum(method.startswith(OURS) for method in methods)
         axes.axhline(ours - 0.5, color=FAINT, linewidth=0.8)
         axes.axvline(0.5, color=GRID, linewidth=0.8, zorder=0)
@@ -106,7 +106,4 @@ def _mark(
     shown = clip(estimate.value, _LIMITS)
     if shown != estimate.value:
         marker = "<" if shown == _LIMITS[0] else ">"
-    axes.plot(
-        shown, height, marker, markersize=4.5, markerfacecolor=share_look(estimate, styles)[1],
-        markeredgecolor=INK, markeredgewidth=0.7, zorder=4,
-    )  # fmt: skip
+    point(axes, shown, height, marker, share_marker(estimate, styles)[1], 4.5, edge=0.7, zorder=4)

@@ -20,7 +20,9 @@ from modalprism.plotting.figures.panels import (
     contribution_label,
     footer,
     heading,
-    share_look,
+    point,
+    share_key,
+    share_marker,
 )
 from modalprism.plotting.figures.tooltips import atom_lines, hover_area
 from modalprism.plotting.style import INK, AtomStyle, atom_styles
@@ -96,14 +98,14 @@ def _atoms(
             )  # fmt: skip
         size = 3.6 if len(layers) <= 16 else 2.4
         axes.plot(layers, value, style.dashes, color=style.colour, linewidth=1.3)
-        for told in (True, False):
-            shown = noise[:, index] != told
+        for nonzero in (True, False):
+            shown = noise[:, index] != nonzero
             if shown.any():
                 axes.plot(
                     np.array(layers)[shown], value[shown], style.marker, markersize=size,
-                    color=style.colour, markerfacecolor=style.colour if told else "white",
-                    markeredgecolor="white" if told else style.colour,
-                    markeredgewidth=0.3 if told else 0.8,
+                    color=style.colour, markerfacecolor=style.colour if nonzero else "white",
+                    markeredgecolor="white" if nonzero else style.colour,
+                    markeredgewidth=0.3 if nonzero else 0.8,
                 )  # fmt: skip
     for layer, atoms in zip(layers, course, strict=True):
         lines = atom_lines(styles, atoms)
@@ -123,15 +125,7 @@ def course_figure(results: Table, view: str) -> Figure:
     figure, panels = depth_panels(results, view, contribution_label(results.shown))
     for case, panel in panels:
         _course(panel, results, case, view, (one, two))
-    looks = (
-        (one.marker, one.colour, f"{first} contributes more"),
-        (two.marker, two.colour, f"{second} contributes more"),
-        ("o", "white", "neither, surely"),
-    )
-    key = [
-        Line2D([], [], color=INK, marker=marker, markerfacecolor=colour, label=words)
-        for marker, colour, words in looks
-    ]
+    key = share_key(results.shown, "neither clearly")
     title = "Contribution: each modality's part of the unique information, at each depth"
     heading(figure, title, [*key, Patch(label="undetermined", **UNKNOWN)])
     footer(figure, results, view, "lines: 95 % intervals", f"1: only {first}, 0: only {second}")
@@ -155,22 +149,20 @@ def _course(
         if estimate is None:
             continue
         name = results.layer_name(case, view, layer)
-        said = f"contribution of {results.modalities[0]}: {written(estimate, percent=True)}"
-        hover_area(axes, layer - half, layer + half, f"{case.name}, {name}\n{said}")
+        text = f"contribution of {results.modalities[0]}: {written(estimate, percent=True)}"
+        hover_area(axes, layer - half, layer + half, f"{case.name}, {name}\n{text}")
         if not estimate.determined:
             axes.axvspan(layer - half, layer + half, linewidth=0, zorder=0, **UNKNOWN)
             continue
         if estimate.bounded:
             intervals += [(layer, estimate.low), (layer, estimate.high), (np.nan, np.nan)]
-        points.setdefault(share_look(estimate, styles), []).append((layer, estimate.value))
-    # One line with gaps, and one a look: a line for every layer would take most of the time.
+        points.setdefault(share_marker(estimate, styles), []).append((layer, estimate.value))
+    # One line with gaps, and one a marker: a line for every layer would take most of the time.
     if intervals:
         axes.plot(*zip(*intervals, strict=True), color=INK, linewidth=1.1)
     for (marker, colour), places in points.items():
-        axes.plot(
-            *zip(*places, strict=True), marker, markersize=4.5, markerfacecolor=colour,
-            markeredgecolor=INK, markeredgewidth=0.7,
-        )  # fmt: skip
+        depths, shares = zip(*places, strict=True)
+        point(axes, depths, shares, marker, colour, 4.5, edge=0.7)
     axes.set_xlim(layers[0] - half, layers[-1] + half)
     axes.set_ylim(-_BEYOND, 1 + _BEYOND)
     axes.set_yticks([0, 0.5, 1], ["0", "½", "1"])

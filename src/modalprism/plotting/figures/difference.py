@@ -6,12 +6,11 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.figures.panels import bare, heading, write_below
-from modalprism.plotting.style import INK, AtomStyle, atom_styles
+from modalprism.plotting.figures.panels import bare, heading, point, write_below
+from modalprism.plotting.style import INK, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, shortened
 from modalprism.results.quantities import ATOMS, keys
@@ -21,19 +20,11 @@ _PITCH: Final = 0.36  # inches a row
 
 
 def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figure:
-    """Draw the differences between two sides, one row a pair of analyses.
+    """Draw the differences between two sides, one row a pair of analyses and one panel an atom.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Rows of `modalprism.studies.comparison.compare`, of one view and kind of pairs.
-    modalities : (str, str)
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A panel an atom; markers are filled where q ≤ .05. At most `MOST_ROWS` pairs are drawn,
-        those with the largest differences.
+    The frame has rows of `modalprism.studies.comparison.compare`, of one view and kind of pairs.
+    Markers are filled where q ≤ .05. At most `MOST_ROWS` pairs are drawn, those with the largest
+    differences.
     """
     first, second = modalities
     styles = atom_styles((shortened(first), shortened(second)))
@@ -50,7 +41,11 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
         for row in named.to_dict("records"):
             pair = (row["side_1"], row["side_2"])
             if (row["quantity"], row["modality"]) == key and pair in pairs:
-                _point(panel, pairs.index(pair), difference_of(row), style)
+                place, difference = pairs.index(pair), difference_of(row)
+                ends = [difference.low, difference.high]
+                panel.plot(ends, [place, place], color=INK, linewidth=1.1)
+                face = style.colour if difference.nonzero else "white"
+                point(panel, difference.value, place, style.marker, face, 5.5)
         panel.axvline(0, color=INK, linewidth=0.8)
         panel.set_title(label(style.name, 22, 2), loc="left", fontweight="bold")
         panel.set_xlabel(f"difference ({unit})")
@@ -58,10 +53,10 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
     panels[0].set_ylim(len(pairs) - 0.5, -0.5)
     texts = [f"{label(other, 26, 1)}\nless {label(one, 26, 1)}" for one, other in pairs]
     panels[0].set_yticks(range(len(pairs)), texts)
-    looks = (("told apart from none (q ≤ .05)", INK), ("not told apart", "white"))
+    entries = (("told apart from none (q ≤ .05)", INK), ("not told apart", "white"))
     legend = [
         Line2D([], [], color=INK, marker="o", markerfacecolor=colour, linewidth=1.2, label=words)
-        for words, colour in looks
+        for words, colour in entries
     ]
     heading(figure, "What differs", legend)
     facts = [counts(int(frame["n_1"].min()), int(frame["n_1"].max())), "lines: 95 % intervals"]
@@ -99,11 +94,3 @@ def side_name(row: Mapping[Hashable, Any], number: str) -> str:
         if row[f"{part}_1"] == row[f"{part}_2"]
     ]
     return " · ".join([*parts, *same[:1]]) or "the same"
-
-
-def _point(panel: Axes, place: int, difference: Estimate, style: AtomStyle) -> None:
-    panel.plot([difference.low, difference.high], [place, place], color=INK, linewidth=1.1)
-    panel.plot(
-        difference.value, place, style.marker, markersize=5.5, markeredgecolor=INK,
-        markerfacecolor=style.colour if difference.nonzero else "white", markeredgewidth=0.8,
-    )  # fmt: skip

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 
-from modalprism.plotting.figures.panels import clip, unknown_band, whisker
-from modalprism.plotting.style import INK
+from modalprism.plotting.figures.panels import clip, point, unknown_band, whisker
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import number
 from modalprism.results.quantities import BY_NAME, QuantityKey
@@ -19,21 +18,14 @@ _MOST_DIGITS: Final = 4
 
 @dataclass(frozen=True)
 class Ends:
-    """A quantity before and after; None where a study did not measure it.
-
-    Attributes
-    ----------
-    before, after : Estimate or None
-    difference : Estimate, optional
-        After less before; None where they were not compared.
-    """
+    """A quantity before and after; None where a study did not measure it."""
 
     before: Estimate | None
     after: Estimate | None
-    difference: Estimate | None = None
+    difference: Estimate | None = None  # after less before; None where they were not compared
 
     @property
-    def told(self) -> bool:
+    def differs(self) -> bool:
         """Whether the difference is distinguishable from zero."""
         return self.difference is not None and self.difference.nonzero
 
@@ -50,22 +42,13 @@ class Ends:
 
 @dataclass(frozen=True)
 class DumbbellPanel:
-    """A panel of dumbbells: its quantity, title and look.
-
-    Attributes
-    ----------
-    key : (str, str)
-        Quantity and modality.
-    title, colour, marker : str
-    limits : (float, float)
-        Values beyond are drawn at the edge; an interval ends there in an arrow.
-    """
+    """A panel of dumbbells: its quantity, title and style."""
 
     key: QuantityKey
     title: str
     colour: str
     marker: str
-    limits: tuple[float, float]
+    limits: tuple[float, float]  # values beyond are drawn at the edge; an interval ends in an arrow
 
     @property
     def percent(self) -> bool:
@@ -91,14 +74,9 @@ def draw_dumbbell(axes: Axes, place: int, ends: Ends, panel: DumbbellPanel) -> N
         unknown_band(axes, panel.band, place, 4 * _LANE, 6)
         return
     if len(ends.known) == len(both):
-        axes.plot(
-            [clip(one.value, panel.limits) for one in ends.known],
-            lanes,
-            color=panel.colour,
-            zorder=2,
-            **line_look(ends.told),
-        )
-    if ends.told and ends.difference is not None:
+        shown = [clip(one.value, panel.limits) for one in ends.known]
+        axes.plot(shown, lanes, color=panel.colour, zorder=2, **line_style(ends.differs))
+    if ends.differs and ends.difference is not None:
         axes.annotate(
             signed(ends.difference.value), (1, place), xycoords=axes.get_yaxis_transform(),
             ha="right", va="center", fontsize=7, fontweight="bold", zorder=5,
@@ -110,15 +88,13 @@ def draw_dumbbell(axes: Axes, place: int, ends: Ends, panel: DumbbellPanel) -> N
             unknown_band(axes, panel.band, lane, 1.7 * _LANE, 6)
             continue
         whisker(axes, lane, estimate, panel.limits, linewidth=1, solid_capstyle="butt")
-        axes.plot(
-            clip(estimate.value, panel.limits), lane, panel.marker, markersize=5.5,
-            markerfacecolor=face, markeredgecolor=INK, markeredgewidth=0.9, zorder=4,
-        )  # fmt: skip
+        at = clip(estimate.value, panel.limits)
+        point(axes, at, lane, panel.marker, face, 5.5, edge=0.9, zorder=4)
 
 
-def line_look(told: bool) -> dict[str, Any]:
-    """Return how the line between both looks, by whether the difference is told apart."""
-    if told:
+def line_style(differs: bool) -> dict[str, Any]:
+    """Return the style of the line between both, by whether they are told apart."""
+    if differs:
         return {"linewidth": 3, "linestyle": "-", "solid_capstyle": "butt"}
     return {"linewidth": 1.2, "linestyle": (0, (1, 1.2))}
 

@@ -113,10 +113,10 @@ def _rows(
     rows = []
     atoms = results.atoms(case, "answer")
     for key, atom in zip(keys(ATOMS, results.modalities), atoms, strict=True):
-        told = atom is None or atom.positive
-        shown = list(found.get(key, ()))[:_COLUMNS] if told else []
+        shown_at_all = atom is None or atom.positive
+        shown = list(found.get(key, ()))[:_COLUMNS] if shown_at_all else []
         words = most_of((key[0], shortened(key[1])))
-        if not told and atom is not None:
+        if not shown_at_all and atom is not None:
             words += f": over the dataset {written(atom)}, not told from zero; no examples shown"
         elif not shown:
             words += ": no example tells any by itself"
@@ -144,20 +144,20 @@ def _draw_card(axes: Axes, left: float, top: float, example: ShownExample, cards
     zero = left - cards.low * scale
     for (begin, length), style in zip(segments(example.atoms), cards.styles, strict=True):
         corner = (zero + begin * scale, bar)
-        looks: dict[str, Any] = {"facecolor": style.colour, "hatch": style.hatch}
+        fill: dict[str, Any] = {"facecolor": style.colour, "hatch": style.hatch}
         axes.add_patch(
-            Rectangle(corner, length * scale, _BAR, edgecolor="white", linewidth=0.3, **looks)
+            Rectangle(corner, length * scale, _BAR, edgecolor="white", linewidth=0.3, **fill)
         )
     axes.plot([zero, zero], [bar - 0.02, bar + _BAR + 0.02], color=INK, linewidth=0.7)
     end = zero + scale * sum(length for _, length in segments(example.atoms) if length > 0)
     total = number(sum(example.atoms))
     axes.text(end + 0.04, bar + _BAR / 2, total, va="center", fontsize=_SMALL, in_layout=False)
     area = Rectangle((left, top), cards.width - _GAP, cards.height - _GAP, alpha=0, zorder=10)
-    told = [
+    amounts = [
         f"{style.name}: {number(value)} {example.unit}"
         for style, value in zip(cards.styles, example.atoms, strict=True)
     ]
-    hover(area, "\n".join([example.name, *told]))
+    hover(area, "\n".join([example.name, *amounts]))
     axes.add_patch(area)
 
 
@@ -170,7 +170,7 @@ def _lines(example: ShownExample) -> list[tuple[str, str]]:
     ]
     if not any((*example.texts, *example.pictures)):
         lines.append((label(example.name, _LETTERS, 1), INK))
-    if answer := example.said:
+    if answer := example.answer_text:
         wrong = example.right is False
         lines.append(
             (label(f"model: {answer}", _LETTERS + 4, 1, prose=True), ALARM if wrong else FAINT)

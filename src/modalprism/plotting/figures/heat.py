@@ -95,8 +95,8 @@ def _cell(
     column, row = at
     corner = column - 0.47, row - 0.47
     if estimate is None or not estimate.determined:
-        looks = UNKNOWN if estimate is not None else UNKNOWN | {"hatch": ""}
-        panel.add_patch(Rectangle(corner, 0.94, 0.94, **looks))
+        style = UNKNOWN if estimate is not None else UNKNOWN | {"hatch": ""}
+        panel.add_patch(Rectangle(corner, 0.94, 0.94, **style))
         return
     value, interval = parts(estimate.scaled(100, "1"), 0)
     inside = min(max(estimate.value, 0.0), 1.0)

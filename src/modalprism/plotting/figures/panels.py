@@ -1,4 +1,4 @@
-"""Parts that figures share: titles, keys, footers, axes, and how shares of a whole are marked."""
+"""Parts that figures share: titles, keys, footers, points, axes, and marks of shares."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from modalprism.plotting.style import FAINT, INK, AtomStyle
+from modalprism.plotting.style import FAINT, INK, AtomStyle, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import UNDETERMINED, label, letters
 from modalprism.results.table import Table
 
-MARKERS: Final = "osD^vPX<>*hd"
-"""Markers of models, or of datasets, in their order."""
+MARKERS: Final = "osD^vPX<>*hd"  # of models, or of datasets, in their order
 UNKNOWN: Final[dict[str, Any]] = {"facecolor": "#f1f3f5", "edgecolor": "#c3c9d0", "hatch": "////"}
-"""The look of what is undetermined."""
+"""Style of undetermined values."""
 _SWATCH_INCHES: Final = 0.6  # of an entry of the key, and of each of its letters
 _LETTER_INCHES: Final = 0.064
 _TITLE_INCHES: Final = 0.095
@@ -44,6 +43,11 @@ def patches(styles: Sequence[AtomStyle]) -> list[Artist]:
         Patch(facecolor=style.colour, edgecolor="white", hatch=style.hatch, label=style.name)
         for style in styles
     ]
+
+
+def sum_tick() -> Line2D:
+    """Return the entry of the key for the information, the sum of the atoms."""
+    return Line2D([], [], color=INK, marker="|", ls="", markersize=9, label="I, their sum")
 
 
 def marked(names: Sequence[str]) -> list[Artist]:
@@ -104,12 +108,45 @@ def share_ticks(axes: Axes, modalities: tuple[str, str], half: str = "½") -> No
     axes.set_xticks([0, 0.5, 1], [f"0\n{second}", half, f"1\n{first}"])
 
 
-def share_look(estimate: Estimate, styles: Sequence[AtomStyle]) -> tuple[str, str]:
+def share_marker(estimate: Estimate, styles: Sequence[AtomStyle]) -> tuple[str, str]:
     """Return marker and colour of the modality with more than a half, or of neither."""
     for share, style in zip((estimate, estimate.complement), styles, strict=True):
         if share.above(0.5):
             return style.marker, style.colour
     return "o", "white"
+
+
+def share_key(
+    modalities: tuple[str, str], neither: str, linewidth: float | None = None
+) -> list[Artist]:
+    """Return the key of `share_marker`, with the words for neither modality."""
+    _, first, second, _ = atom_styles(modalities)
+    entries = (
+        (first.marker, first.colour, f"{modalities[0]} contributes more"),
+        ("o", "white", neither),
+        (second.marker, second.colour, f"{modalities[1]} contributes more"),
+    )
+    return [
+        Line2D([], [], color=INK, marker=marker, markerfacecolor=colour, linewidth=linewidth,
+               label=words)
+        for marker, colour, words in entries
+    ]  # fmt: skip
+
+
+def share_limits(ends: Sequence[float], beyond: float) -> tuple[float, float]:
+    """Return the limits of an axis of shares: 0 and 1, and at most so far beyond as values are."""
+    return max(-beyond, min(0.0, *ends, 0.0)), min(1 + beyond, max(1.0, *ends, 1.0))
+
+
+def point(
+    axes: Axes, x: Any, y: Any, marker: str, face: str, size: float, *, edge: float = 0.8,
+    **style: Any,
+) -> None:  # fmt: skip
+    """Draw markers with an edge of ink."""
+    axes.plot(
+        x, y, marker, markersize=size, markerfacecolor=face, markeredgecolor=INK,
+        markeredgewidth=edge, **style,
+    )  # fmt: skip
 
 
 def clip(value: float, limits: tuple[float, float]) -> float:
@@ -118,16 +155,16 @@ def clip(value: float, limits: tuple[float, float]) -> float:
 
 
 def whisker(
-    axes: Axes, height: float, estimate: Estimate, limits: tuple[float, float], **looks: Any
+    axes: Axes, height: float, estimate: Estimate, limits: tuple[float, float], **style: Any
 ) -> None:
     """Draw an interval as a line; an arrow marks an end that lies beyond the limits."""
     if not estimate.bounded:
         return
     shown = [clip(end, limits) for end in (estimate.low, estimate.high)]
-    axes.plot(shown, [height] * 2, color=INK, zorder=3, **looks)
+    axes.plot(shown, [height] * 2, color=INK, zorder=3, **style)
     for end, drawn, arrow in zip((estimate.low, estimate.high), shown, "<>", strict=True):
         if end != drawn:
-            alpha = looks.get("alpha")
+            alpha = style.get("alpha")
             axes.plot(drawn, height, arrow, color=INK, markersize=3.5, alpha=alpha, zorder=3)
 
 

@@ -7,8 +7,8 @@ from typing import Final
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.figures.panels import MARKERS, footer, heading, marked
-from modalprism.plotting.style import FAINT, INK, atom_styles
+from modalprism.plotting.figures.panels import MARKERS, footer, heading, marked, point
+from modalprism.plotting.style import FAINT, atom_styles
 from modalprism.results.notation import label
 from modalprism.results.table import Table
 
@@ -49,10 +49,7 @@ def scatter_figure(results: Table) -> Figure:
             if y.bounded:
                 axes.plot([x.value] * 2, [y.low, y.high], color=FAINT, linewidth=0.8)
             marker = MARKERS[datasets.index(case.dataset) % len(MARKERS)]
-            axes.plot(
-                x.value, y.value, marker, markersize=9, markerfacecolor=colour,
-                markeredgecolor=INK, markeredgewidth=0.7,
-            )  # fmt: skip
+            point(axes, x.value, y.value, marker, colour, 9, edge=0.7)
             number = str(models.index(case.model) + 1)
             axes.text(x.value, y.value, number, ha="center", va="center", fontsize=6)
         axes.set_xlabel("accuracy")
