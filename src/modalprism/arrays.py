@@ -82,7 +82,6 @@ def is_pandas(values: Any, kind: str) -> bool:
 
 
 def _has_masked(values: Any, depth: int = _DEEPEST) -> bool:
-    """Return whether an array, or one in nested lists, has masked values."""
     if isinstance(values, MaskedTensor):
         return not values.get_mask().all()  # type: ignore[no-untyped-call]
     if isinstance(values, list | tuple) and depth:

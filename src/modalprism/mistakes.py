@@ -75,7 +75,6 @@ def _place(mistake: ErrorDetails) -> Place:
 
 
 def _words_of(mistake: ErrorDetails, file: YamlFile | None, also: str) -> str:
-    """Return what is wrong with a value, and what to write instead."""
     kind, given, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     words = mistake["msg"].removeprefix("Value error, ")
     if kind == "path_type":
@@ -100,7 +99,6 @@ def _words_of(mistake: ErrorDetails, file: YamlFile | None, also: str) -> str:
 
 
 def _shown(given: object) -> str:
-    """Return what was given as one short phrase."""
     if isinstance(given, list | tuple):
         return f"a list of {len(given)}"
     if isinstance(given, dict):

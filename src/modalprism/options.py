@@ -122,5 +122,4 @@ def _kind(annotation: Any) -> str:
 
 
 def _mistake(kind: str, key: Any, words: str) -> PydanticCustomError:
-    """Return an error of one key, which stands in its context under ``key``."""
     return PydanticCustomError(kind, words.replace("{", "{{"), {"key": key})

@@ -341,7 +341,6 @@ def _identity(file: Path) -> list[int]:
 
 
 def _move(partial: Path, file: Path) -> None:
-    """Move a file that was fetched to where it belongs."""
     if not partial.is_file():
         raise InputError(f"{file.name} was listed as a file, and is none")
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -293,7 +293,9 @@ class _Reader(yaml.SafeLoader):
             self.refuse(node.start_mark, f"a number has {len(text):,} characters")
         if _SEXAGESIMAL in text or (kind == "int" and not _INTEGER.fullmatch(text)):
             self.refuse(node.start_mark, f"write {text} as a decimal number, or {_quoted(text)}")
-        return _number(text.replace("_", "").lower(), kind)
+        digits = text.replace("_", "").lower()
+        # YAML writes .inf and .nan
+        return int(digits) if kind == "int" else float(re.sub(r"\.(?=inf|nan)", "", digits))
 
 
 def _odd(text: str) -> str | None:
@@ -301,13 +303,7 @@ def _odd(text: str) -> str | None:
     return next((one for one in text if one == "\0" or category(one) == "Cs"), None)
 
 
-def _number(text: str, kind: str) -> int | float:
-    # YAML writes .inf and .nan
-    return int(text) if kind == "int" else float(re.sub(r"\.(?=inf|nan)", "", text))
-
-
 def _text(content: bytes, name: str) -> str:
-    """Decode a file, and refuse characters that YAML does not allow."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -337,7 +333,6 @@ def _kind(node: yaml.Node) -> str:
 
 
 def _quotes(text: str, kind: str, what: str = "it") -> str:
-    """Return the advice to put a word in quotes."""
     return f"{_quoted(text)}: without them, YAML reads {what} as {_CALLED.get(kind, 'a number')}"
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 import modalprism as mp
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.model_spec import weights_digest
+from modalprism.capture.loading import weights_digest
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.example import Example

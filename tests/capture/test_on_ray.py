@@ -20,7 +20,7 @@ import modalprism
 from modalprism.capture import store_writer
 from modalprism.capture.api import capture
 from modalprism.capture.families.towers import ClipAdapter
-from modalprism.capture.model_spec import ModelSpec
+from modalprism.capture.loading import ModelSpec
 from modalprism.capture.ray_worker import CaptureWorker, replay
 from modalprism.capture.run import RunConfig
 from modalprism.capture.shards import StoreReader, finished_shards

@@ -62,7 +62,7 @@ def test_one_file_goes_from_a_model_to_a_profile(study_of, monkeypatch):
     def never(*_arguments, **_options):
         raise AssertionError("a capture that is whole needs no model")
 
-    monkeypatch.setattr("modalprism.capture.model_spec.load_adapter", never)
+    monkeypatch.setattr("modalprism.capture.loading.load_adapter", never)
     again = study_of().run().frame
     assert again.equals(frame)
 

@@ -15,8 +15,7 @@ from torch import nn
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.config import PARTNERS, CaptureConfig
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.loading import adapter_named
-from modalprism.capture.model_spec import ModelSpec
+from modalprism.capture.loading import ModelSpec, adapter_named
 from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.redrawn import Unpaired, check_redrawn, redrawn_pairs
 from modalprism.capture.run import Capturer, RunConfig, device_named, run_capture
@@ -184,7 +183,6 @@ capture.__dict__ = vars(sys.modules["modalprism.capture"])
 def _capturer(
     spec: ModelSpec, config: RunConfig, engine: Engine | None, track: Track
 ) -> Iterator[Capturer]:
-    """Yield a function that captures examples, in this process or on a cluster."""
     if isinstance(engine, RayEngine):
         from modalprism.capture.on_ray import workers_for
 
@@ -211,7 +209,6 @@ def _examples(given: Iterable[Example | Mapping[str, Any]], labels: Labels) -> I
 
 
 def _example(value: Example | Mapping[str, Any], place: int, labels: Labels) -> Example:
-    """Return an example with label and groups read like those of a dataset."""
     if isinstance(value, Example):
         identity, inputs, label, groups = value.id, value.inputs, value.label, value.groups
     else:

@@ -79,7 +79,11 @@ class Batches:
             self._one_by_one(chunk, error)
             return
         try:
-            states = self._states(inputs)
+            moved = {name: value.to(self.device) for name, value in inputs.items()}
+            found, answer = read_batch(self.adapter, moved, self.reading)
+            dtype = getattr(torch, self.config.dtype)
+            states = {name: state.to(dtype).cpu() for name, state in found.items()}
+            states |= {} if answer is None else {"answer": answer.float().cpu()}
         except (torch.OutOfMemoryError, MemoryError) as error:
             if len(chunk) == 1:
                 raise InputError(
@@ -113,18 +117,9 @@ class Batches:
             ) from error
         self.sink.skip(position, example.id, why)
 
-    def _states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run the model on prepared inputs and return what the store keeps."""
-        inputs = {name: value.to(self.device) for name, value in inputs.items()}
-        states, answer = read_batch(self.adapter, inputs, self.reading)
-        dtype = getattr(torch, self.config.dtype)
-        kept = {name: state.to(dtype).cpu() for name, state in states.items()}
-        return kept if answer is None else kept | {"answer": answer.float().cpu()}
-
     def _notices(
         self, chunk: list[Placed], inputs: Mapping[str, Tensor], states: Mapping[str, Tensor]
     ) -> ShardNotices:
-        """Count the notices of a batch; the first batch also has its prompt."""
         if self.answer_alone:
             return ShardNotices()
         examples = [example for _, example in chunk]

@@ -77,7 +77,6 @@ class CaptureConfig(Options):
     @field_validator("dtype", "device", mode="before")
     @classmethod
     def _name_of_torch(cls, value: Any) -> Any:
-        """Take a device or type of torch by its name."""
         from_torch = type(value).__module__ == "torch"
         return str(value).removeprefix("torch.") if from_torch else value
 

@@ -1,13 +1,19 @@
-"""Formats of files and folders with named arrays; an array is read on request."""
+"""Formats of files and folders with named arrays; an array is read on request.
+
+In zarr folders, only codecs of numbers and words are allowed: a codec of NumPy objects may run code
+when it decodes. An array's own metadata are checked; consolidated metadata are not read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from unicodedata import category
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -17,7 +23,6 @@ from safetensors import safe_open
 from modalprism.capture.hdf5_arrays import open_hdf5
 from modalprism.capture.named_arrays import NamedArrays, tensor_array
 from modalprism.capture.shards import METADATA_FILE, REDRAWN, StoreReader, read_notices
-from modalprism.capture.zarr_arrays import open_zarr
 from modalprism.datasets.arrays import open_archive
 from modalprism.errors import InputError
 from modalprism.foreign import (
@@ -25,16 +30,31 @@ from modalprism.foreign import (
     guarded,
     parse_json,
     repeated_name,
+    require_chunks,
     require_file,
+    require_plain_folder,
     require_room,
 )
 from modalprism.remote import shown
 from modalprism.strict_json import dumps
 
+HEADER: Final = "modalprism"
+_ODD: Final = {"Cc", "Cs"}
 _LISTS: Final = (
     *(pa.ListType, pa.LargeListType, pa.FixedSizeListType),
     *(pa.ListViewType, pa.LargeListViewType),
 )
+_VERSIONS: Final[dict[str, Literal[2, 3]]] = {"zarr.json": 3, ".zarray": 2}
+_WORD_CODECS: Final = frozenset({"vlen-utf8", "vlen-bytes"})
+_NUMBER_CODECS: Final = frozenset(
+    {
+        *("adler32", "crc32", "crc32c", "fletcher32", "jenkins_lookup3"),
+        *("blosc", "bz2", "gzip", "lz4", "lzma", "zlib", "zstd"),
+        *("astype", "bitround", "delta", "fixedscaleoffset", "packbits", "quantize", "shuffle"),
+        *("bytes", "transpose", "sharding_indexed"),
+    }
+)
+Opener = Callable[[Path], AbstractContextManager[NamedArrays]]
 
 
 @contextmanager
@@ -83,9 +103,71 @@ def column_array(column: pa.Array, what: str) -> NDArray[Any]:
     return inner.reshape(len(column), lengths[0] if lengths else 0, *inner.shape[1:])
 
 
-HEADER: Final = "modalprism"
-_ODD: Final = {"Cc", "Cs"}
-Opener = Callable[[Path], AbstractContextManager[NamedArrays]]
+@contextmanager
+def open_zarr(path: Path) -> Iterator[NamedArrays]:
+    """Open a zarr folder; an array's name is its path in it."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise InputError(
+            "zarr stores need zarr; run pip install 'modalprism[formats]', or save .npz"
+        ) from error
+    versions = {
+        file.parent.relative_to(path).as_posix(): _VERSIONS[file.name]
+        for file in require_plain_folder(path, shown(path))
+        if file.name == ".zarray"
+        or (file.name == "zarr.json" and _metadata(file).get("node_type") == "array")
+    }
+    if "." in versions:
+        raise InputError(
+            f"{shown(path)} is one array without a name; save it as an array of a group"
+        )
+
+    def read(name: str, what: str) -> NDArray[Any]:
+        version = versions[name]
+        _check_codecs(path / name, version)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on parts of the format that may change
+            array = zarr.open_array(path / name, mode="r", zarr_format=version)
+            for chunks in (array.chunks, array.shards or array.chunks):
+                require_chunks(array.shape, chunks, array.dtype.itemsize, what)
+            return np.asarray(array[...])
+
+    yield NamedArrays(lambda: list(versions), read)
+
+
+def _metadata(file: Path) -> dict[str, Any]:
+    metadata = parse_json(file.read_bytes(), shown(file))
+    if not isinstance(metadata, dict):
+        raise InputError(f"{shown(file)} is not a JSON object")
+    return metadata
+
+
+def _check_codecs(folder: Path, version: int) -> None:
+    """Refuse an array that holds Python objects, or whose codec is not known to be safe."""
+    metadata = _metadata(folder / {3: "zarr.json", 2: ".zarray"}[version])
+    if version == 2:
+        codecs = [*(metadata.get("filters") or ()), metadata.get("compressor")]
+        names = {str(codec["id"]) for codec in codecs if codec is not None}
+        if "O" in str(metadata.get("dtype")) and not names & _WORD_CODECS:
+            raise InputError(f"{shown(folder)} holds Python objects; save numbers or words")
+    else:
+        names = set(_codec_names(metadata["codecs"]))
+    if unknown := sorted(names - _NUMBER_CODECS - _WORD_CODECS):
+        raise InputError(
+            f"{shown(folder)} uses the codec {unknown[0]!r}, which is not read; write it again "
+            "with zstd, blosc or gzip"
+        )
+
+
+def _codec_names(codecs: Iterable[Any]) -> Iterator[str]:
+    """Yield the names of codecs of version 3, those inside of shards too."""
+    for codec in codecs:
+        described = codec if isinstance(codec, dict) else {"name": codec}
+        yield str(described["name"]).removeprefix("numcodecs.")
+        inner = described.get("configuration") or {}
+        for key in ("codecs", "index_codecs"):
+            yield from _codec_names(inner.get(key) or ())
 
 
 @contextmanager
@@ -136,7 +218,6 @@ def _safetensors(path: Path) -> Iterator[NamedArrays]:
 
 
 def _as_words(metadata: Any) -> dict[str, str]:
-    """Return metadata as strings; other values are written as JSON."""
     if not isinstance(metadata, Mapping):
         raise ValueError("its metadata are not a JSON object")
     return {

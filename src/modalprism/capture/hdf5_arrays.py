@@ -7,9 +7,9 @@ import json
 import math
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,23 +42,15 @@ def open_hdf5(path: Path) -> Iterator[NamedArrays]:
 
 
 def _request(child: subprocess.Popen[bytes], name: str | None, what: str) -> dict[str, Any]:
-    to_child, _ = _pipes(child)
-    try:
+    to_child = cast(IO[bytes], child.stdin)
+    with suppress(BrokenPipeError):  # the child ended; reading says so
         to_child.write(dumps(name).encode() + b"\n")
         to_child.flush()
-    except BrokenPipeError:
-        pass  # the child ended; reading says so
     return _answer(child, what)
 
 
-def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    if child.stdin is None or child.stdout is None:
-        raise RuntimeError("the child has no pipes")
-    return child.stdin, child.stdout
-
-
 def _answer(child: subprocess.Popen[bytes], what: str) -> dict[str, Any]:
-    line = _pipes(child)[1].readline()
+    line = cast(IO[bytes], child.stdout).readline()
     if not line:
         raise ValueError(
             f"the HDF5 library crashed on it, or took longer than {isolation.PATIENCE:g} s"
@@ -88,7 +80,7 @@ def _array(child: subprocess.Popen[bytes], name: str, what: str) -> NDArray[Any]
     while rest:
         size = _answer(child, what)["bytes"]
         while size:
-            read = _pipes(child)[1].readinto(rest[:size])  # type: ignore[attr-defined]
+            read = child.stdout.readinto(rest[:size])  # type: ignore[union-attr]
             if not read:
                 raise ValueError("the HDF5 library crashed on it")
             size, rest = size - read, rest[read:]

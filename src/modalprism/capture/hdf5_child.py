@@ -104,7 +104,6 @@ def _dataset(file: h5py.File, name: str, links: int = _MOST_LINKS) -> Any:
 
 
 def _send(array: Any) -> None:
-    """Write an array's shape, type and rows."""
     _check(array)
     names = h5py.check_enum_dtype(array.dtype)
     by_value = None if names is None else {value: name for name, value in names.items()}

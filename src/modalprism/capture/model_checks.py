@@ -35,21 +35,13 @@ def check_model_folder(model: str | Path) -> bool:
         raise _refused(words, f"the folder holds no {_CONFIG}{also}")
     if path.exists():
         raise _refused(words, f"it is a file; name the folder that holds its {_CONFIG}")
-    if _is_path(model):
+    inside_folder = path.parent != Path() and path.parent.is_dir()
+    if isinstance(model, Path) or not _HUB_ID.fullmatch(model) or inside_folder:  # no hub's id
         raise _refused(words, f"there is no such folder{_beside(path)}")
     return False
 
 
-def _is_path(model: str | Path) -> bool:
-    """Return whether a name can only be the path of a folder."""
-    if isinstance(model, Path) or not _HUB_ID.fullmatch(model):
-        return True
-    parent = Path(model).parent
-    return parent != Path() and parent.is_dir()
-
-
 def _beside(path: Path) -> str:
-    """Suggest an existing folder with a similar name."""
     if not path.parent.is_dir():
         return ""
     names = sorted(one.name for one in path.parent.iterdir() if one.is_dir())

@@ -63,7 +63,7 @@ _DTYPES: Final = frozenset({torch.float16, torch.float32, torch.float64})
 
 @dataclass(frozen=True)
 class NamedArrays:
-    """Arrays of an open file, read when asked for.
+    """Arrays of an open file, read on request.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from modalprism.capture.model_spec import ModelSpec
+from modalprism.capture.loading import ModelSpec
 from modalprism.capture.ray_worker import CaptureWorker, Tally, replay
 from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import Capturer, RunConfig, refuse_twice
@@ -116,7 +116,13 @@ class _OnRay:
             for what, words, states in results:
                 if what == "is":
                     described = described or words
-                    _refuse_another(described, words)
+                    first, other = json.loads(described), json.loads(words)
+                    if key := min((k for k in first if first[k] != other.get(k)), default=""):
+                        raise InputError(
+                            f"two workers of the Ray cluster differ: the {key} of one is "
+                            f"{first[key]!r}, of the other {other.get(key)!r}; let all machines "
+                            "see the same model and versions"
+                        )
                     if writer is None:
                         writer = StoreWriter(out, json.loads(words), config.shard_rows)
                         writer.resume()
@@ -143,7 +149,9 @@ class _OnRay:
         """
         if isinstance(examples, CountedExamples | RedrawnPairs):
             end = begin if done else len(examples)
-            size = self._size(end - begin, config)
+            # Whole batches, at most a shard, and several for every worker.
+            rows = min(config.shard_rows, (end - begin) // (self.workers * _STRETCHES))
+            size = max(rows // config.first_batch, 1) * config.first_batch
             for start in range(begin, end, size) or (begin,):
                 yield _stretch(start, min(start + size, end), b"")
             return
@@ -155,12 +163,6 @@ class _OnRay:
             begin += len(chunk)
         yield _stretch(begin, begin, cloudpickle.dumps([]))
 
-    def _size(self, rows: int, config: RunConfig) -> int:
-        """Return the rows of a stretch: whole batches, at most a shard, several per worker."""
-        batch = config.first_batch
-        rows = min(config.shard_rows, rows // (self.workers * _STRETCHES))
-        return max(rows // batch, 1) * batch
-
     def _results(
         self,
         stretches: list[pa.Table],
@@ -168,7 +170,6 @@ class _OnRay:
         config: RunConfig,
         more: Mapping[str, Any],
     ) -> Generator[tuple[str, str, bytes], None, None]:
-        """Yield the recorded calls of the workers, in the order of the examples."""
         ray: Any = import_module("ray")
         data: Any = import_module("ray.data")
         device = config.device
@@ -213,19 +214,7 @@ def _stretch(begin: int, end: int, examples: bytes) -> pa.Table:
     return pa.table([[begin], [end], pa.array([examples], pa.binary())], schema=_STRETCH)
 
 
-def _refuse_another(described: str, words: str) -> None:
-    """Refuse a worker whose model differs from that of the first."""
-    first, other = json.loads(described), json.loads(words)
-    if differing := sorted(key for key in first if first[key] != other.get(key)):
-        key = differing[0]
-        raise InputError(
-            f"two workers of the Ray cluster differ: the {key} of one is {first[key]!r}, of the "
-            f"other {other.get(key)!r}; let all machines see the same model and versions"
-        )
-
-
 def _cause(error: BaseException) -> str:
-    """Return the cause of a worker's failure in one line."""
     while isinstance(cause := getattr(error, "cause", None), BaseException):
         error = cause
     lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -264,7 +253,6 @@ def _threads_ended() -> Iterator[None]:
 
 @contextmanager
 def _code_of(*things: Any) -> Iterator[None]:
-    """Send the code of a user's adapter to the workers."""
     cloudpickle: Any = import_module("ray.cloudpickle")
     classes = [thing if isinstance(thing, type) else type(thing) for thing in things]
     names = {one.__module__ for one in classes} - {"builtins", "pathlib", "__main__"}

@@ -20,8 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from modalprism.capture.batches import Batches, Placed, Sink
-from modalprism.capture.loading import quiet_library
-from modalprism.capture.model_spec import ModelSpec
+from modalprism.capture.loading import ModelSpec, quiet_library
 from modalprism.capture.notices import ShardNotices
 from modalprism.capture.pooling import ATTENTION
 from modalprism.capture.redrawn import RedrawnPairs
@@ -192,7 +191,6 @@ class CaptureWorker:
             )
 
     def _ready(self) -> Batches:
-        """Load the model at the first stretch."""
         if self._batches is None:
             with suppress(OSError):  # a machine without that folder: the check of the feed says so
                 os.chdir(self.folder)

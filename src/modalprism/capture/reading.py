@@ -69,7 +69,14 @@ class HookedStates:
                 self.states[name] = state
                 self.pooled.add((site.layer, modality))
                 continue
-            mask = _checked(state, self.spans.get(modality), f"{modality} at {site.module!r}")
+            places = state.shape[:2]
+            mask = self.spans.get(modality, torch.ones(places, dtype=torch.bool)).to(state.device)
+            if mask.shape != places:
+                raise InputError(
+                    f"the span of {modality} at {site.module!r} has shape {tuple(mask.shape)}, but "
+                    f"the state there {tuple(state.shape)}; the adapter's spans() must say which "
+                    "positions are its own"
+                )
             if self.attended and site.layer and site.layer not in self.received:
                 raise InputError(
                     f"the attention {site.attention!r} did not run before {site.module!r}, so that "
@@ -98,20 +105,16 @@ class HookedStates:
         before = [site for site in self.sites if site.layer == BEFORE_FUSION]
         for early, modality in ((one, name) for one in before for name in one.modalities):
             other = first.setdefault(early.place, modality)
-            if other != modality and self._alike(BEFORE_FUSION, modality, other):
+            mask, others = self.spans.get(modality), self.spans.get(other)
+            alike = mask is others or (early.layer, modality) in self.pooled
+            if mask is not None and others is not None:
+                alike = alike or torch.equal(mask, others)
+            if other != modality and alike:
                 raise InputError(
                     f"{other} and {modality} are both read from the module {early.module!r} before "
                     "fusion, at the same positions, so that their states are one; name two "
                     "modules, or say by spans which positions belong to each"
                 )
-
-    def _alike(self, layer: int, one: str, other: str) -> bool:
-        if (layer, one) in self.pooled:
-            return True
-        mask, others = self.spans.get(one), self.spans.get(other)
-        if mask is None or others is None:
-            return mask is others
-        return mask is others or torch.equal(mask, others)
 
     def attend(self, site: Site, given: Any) -> None:
         """Store the attention that every position receives at a site, averaged over heads."""
@@ -126,17 +129,6 @@ class HookedStates:
 
 def _read_there(site: Site) -> str:
     return f"{' and '.join(site.modalities)} at layer {site.layer}"
-
-
-def _checked(state: Tensor, mask: Tensor | None, where: str) -> Tensor:
-    if mask is None:
-        return torch.ones(state.shape[:2], dtype=torch.bool, device=state.device)
-    if mask.shape != state.shape[:2]:
-        raise InputError(
-            f"the span of {where} has shape {tuple(mask.shape)}, but the state there "
-            f"{tuple(state.shape)}; the adapter's spans() must say which positions are its own"
-        )
-    return mask.to(state.device)
 
 
 @contextmanager

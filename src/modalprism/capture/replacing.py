@@ -66,7 +66,6 @@ def _hook(module: nn.Module, site: Site, replace: Replace) -> Any:
 
 
 def _replaced(site: Site, given: Any, replace: Replace) -> Tensor:
-    """Replace the state of every modality at a site."""
     state = site.state_of(given)
     for modality in site.modalities:
         made = replace(site, modality, state)
@@ -80,7 +79,6 @@ def _replaced(site: Site, given: Any, replace: Replace) -> Tensor:
 
 
 def _with_part(site: Site, given: Any, state: Tensor) -> Any:
-    """Return the inputs or outputs of a module with another state in them."""
     if isinstance(given, Tensor):
         return state
     if isinstance(given, MutableMapping):  # the library's outputs too, whose fields follow

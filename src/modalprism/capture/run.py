@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,21 +51,21 @@ def device_named(name: str) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def chosen_sites(adapter: Adapter, layers: Sequence[int] | None) -> tuple[Site, ...]:
-    """Choose an adapter's sites: those before fusion, and those of the layers asked for.
+def chosen_sites(adapter: Adapter, config: RunConfig) -> tuple[Site, ...]:
+    """Choose an adapter's sites: those before fusion, and those of the chosen layers.
 
     Raises InputError if the model has no such layer.
     """
-    sites = adapter.sites()
-    if layers is None:
+    sites = () if config.answer_alone else adapter.sites()
+    if not sites or config.layers is None:
         return sites
     present = {site.layer for site in sites}
-    if missing := sorted(set(layers) - present):
+    if missing := sorted(set(config.layers) - present):
         raise InputError(
             f"the model has no layer {missing[0]}; it has {min(present)} to {max(present)}, and 0 "
             "is before fusion"
         )
-    return tuple(site for site in sites if site.layer in {BEFORE_FUSION, *layers})
+    return tuple(site for site in sites if site.layer in {BEFORE_FUSION, *config.layers})
 
 
 def run_capture(
@@ -120,16 +120,12 @@ def opened_batches(adapter: Adapter, sink: Sink, config: RunConfig) -> Iterator[
     """Move the model to its device and read its states inside the block."""
     device = device_named(config.device)
     adapter.model.to(device).eval()
-    sites, attended = _sites(adapter, config), config.pool == ATTENTION
+    sites, attended = chosen_sites(adapter, config), config.pool == ATTENTION
     hooks = read_states(
         adapter.model, sites, POOLS[config.pool], tokens=config.tokens, attended=attended
     )
     with torch.inference_mode(), hooks as reading:
         yield Batches(adapter, sink, config, reading, device, config.answer_alone)
-
-
-def _sites(adapter: Adapter, config: RunConfig) -> tuple[Site, ...]:
-    return () if config.answer_alone else chosen_sites(adapter, config.layers)
 
 
 def description_of(
@@ -139,7 +135,7 @@ def description_of(
 
     Raises InputError if the model cannot tell the candidates apart.
     """
-    sites = _sites(adapter, config)
+    sites = chosen_sites(adapter, config)
     layers = sorted({site.layer for site in sites})
     adapter.check_candidates()
     optional = {

@@ -97,7 +97,7 @@ class RedrawnRuns:
 
 @dataclass(frozen=True)
 class EmbeddingStore:
-    """Named arrays of one file, read when asked for.
+    """Named arrays of one file, read on request.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class EmbeddingStore:
     names : tuple of str
         Arrays in the file.
     metadata : dict of str to str
-        What the writer said of them; empty for ``.npz``.
+        Written with them; empty for ``.npz``.
     address : str
         Where it stands, if that is elsewhere.
     """

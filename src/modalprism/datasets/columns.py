@@ -228,6 +228,5 @@ class Columns:
 
 
 def _is_image(role: str) -> bool:
-    """Return whether a role is a picture, which may be made of several columns."""
     name, _, kind = role.partition(":")
     return (kind or name) == "image"

@@ -88,7 +88,6 @@ class DatasetConfig(Options):
     @field_validator("answers", mode="before")
     @classmethod
     def _values_as_labels_have_them(cls, answers: Any) -> Any:
-        """Write the keys as labels are written: a truth value is true or false."""
         if not isinstance(answers, dict):
             return answers
         return {

@@ -92,16 +92,14 @@ def pick(rows: Iterable[T], chosen: NDArray[np.int64] | None) -> Iterator[tuple[
                 return  # before the next is read: of a stream that may take long, or fail
 
 
-def chosen_split(
-    split: str | None, splits: Sequence[str], where: str | Path, otherwise: str = "its own"
-) -> str:
+def chosen_split(split: str | None, splits: Sequence[str], where: str | Path) -> str:
     """Return the split that is asked for, or the only one there is."""
     if split is None and len(splits) == 1:
         return splits[0]
     if split is None or (splits and split not in splits):
         problem = "several splits" if split is None else f"no split {split!r}"
         raise InputError(
-            f"{where} has {problem}; choose split from {listed(splits) if splits else otherwise}",
+            f"{where} has {problem}; choose split from {listed(splits) if splits else 'its own'}",
             parameter="split",
         )
     return split

@@ -71,7 +71,7 @@ class Examples:
         return example_of(row, self.columns, self.dataset.root, self.sampling_rate, self.labels)
 
     def _keeps(self, example: Example) -> bool:
-        # What is broken is kept, so that it is said.
+        # Broken examples are kept, so that they are reported.
         return bool(getattr(example.inputs, "broken", "")) or self.labels.keeps(example.label)
 
     def fingerprint(self) -> str:
@@ -196,7 +196,11 @@ def open_examples(
         chosen = None if labels.only else _draw(None, limit, seed)
         return Examples(dataset, found, chosen, sampling_rate, labels, most)
     if labels.only:
-        kept = _kept(Examples(dataset, found, None, sampling_rate, labels))
+        everything = Examples(dataset, found, None, sampling_rate, labels)
+        rows = list(_labels_of(everything))
+        kept = np.array([position for position, _, is_kept in rows if is_kept], dtype=np.int64)
+        if not len(kept):
+            raise _none_matches(everything, (label for _, label, _ in rows))
         drawn = _draw(len(kept), limit, seed)
         chosen = kept if drawn is None else kept[drawn]
     else:
@@ -213,7 +217,6 @@ def open_examples(
 
 
 def _draw(length: int | None, limit: int | None, seed: int) -> NDArray[np.int64] | None:
-    """Draw the positions that are taken, ascending; None for all."""
     if limit is None or (length is not None and limit >= length):
         return None
     if length is None:
@@ -229,15 +232,6 @@ def _labels_of(examples: Examples) -> Iterator[tuple[int, int | str | None, bool
     for row in examples.dataset.rows([column], examples.chosen):
         example = labelled._example(row)
         yield row.position, example.label, labelled._keeps(example)
-
-
-def _kept(examples: Examples) -> NDArray[np.int64]:
-    """Find the rows whose label is a candidate."""
-    rows = list(_labels_of(examples))
-    places = [position for position, _, kept in rows if kept]
-    if not places:
-        raise _none_matches(examples, (label for _, label, _ in rows))
-    return np.array(places)
 
 
 def _refuse_unmatched(examples: Examples) -> None:

@@ -18,7 +18,7 @@ from modalprism.datasets.recognise import open_dataset
 from modalprism.errors import InputError
 from modalprism.suggest import listed
 
-_REMEMBERED: Final = 8
+_CACHED: Final = 8
 """Rows of the second table that are held: questions about one picture often stand together."""
 
 
@@ -52,10 +52,12 @@ class Joined(Dataset):
                     f"{join.data} has {row.values[join.other]!r} twice in column {join.other!r}; "
                     "every row has a key of its own there"
                 )
-        self._beside = lru_cache(_REMEMBERED)(self._read)
 
-    def _read(self, place: int, columns: tuple[str, ...]) -> Row:
-        return next(self.second.rows(columns, np.array([place])))
+        @lru_cache(_CACHED)
+        def beside(place: int, columns: tuple[str, ...]) -> Row:
+            return next(second.rows(columns, np.array([place])))
+
+        self._beside = beside
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
         """Yield rows with `columns` of both."""

@@ -135,7 +135,6 @@ def _read_arrays(
 def _read_written(
     path: Path, sources: Sequence[str] | None, target: str | None, count: str | None
 ) -> JointTable:
-    """Read CSV, TSV or JSON lines."""
     table = text_table(path)
     names = _chosen_columns(path, table.columns, (), sources, target, count)
     lines = path.suffix.lower() in LINES
@@ -243,7 +242,6 @@ def _guessed(
 def _count_rows(
     path: Path, names: Sequence[str], columns: Mapping[str, pa.ChunkedArray]
 ) -> JointTable:
-    """Count how often every combination of symbols was seen."""
     symbols = {name: _symbols(f"{path}: column {name!r}", columns[name]) for name in names}
     first, second, target, *count = names
     sides = [len(symbols[name][1]) for name in names[:3]]
@@ -308,7 +306,6 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _weights(place: str, codes: NDArray[np.int64], values: pa.Array) -> NDArray[np.float64]:
-    """Return how often each row was seen."""
     distinct = np.array([_weight(value) for value in values.to_pylist()])
     weights = distinct[codes]
     if (bad := np.isnan(weights)).any():

@@ -14,8 +14,6 @@ from modalprism.datasets.prompts import LETTERS
 from modalprism.datasets.spelling import folded, normal
 from modalprism.errors import InputError
 
-AS_LETTERS: Final = "letters"
-ONLY_CANDIDATES: Final = "candidates"
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,9}")
 _SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (str, folded, normal)
 """Degrees of sameness, the closest first."""
@@ -80,7 +78,7 @@ class Labels:
             raise InputError(
                 "only: candidates, but there are none; give candidates", parameter="candidates"
             )
-        if answers == AS_LETTERS:
+        if answers == "letters":
             return cls(tuple(candidates), letters=True, only=only is not None)
         values: dict[str, str] = {}
         for value, answer in (answers or {}).items():
@@ -100,7 +98,9 @@ class Labels:
                     f"answers: {value!r} is empty, and an empty label is missing",
                     parameter="answers",
                 )
-            if values.setdefault(_key(value), answer) != answer:
+            key = word_of(value)  # as labels are written: a truth value is true or false
+            key = str(key).lower() if isinstance(key, bool) else str(key)
+            if values.setdefault(key, answer) != answer:
                 raise InputError(
                     f"answers: {value!r} stands twice, with different candidates",
                     parameter="answers",
@@ -150,7 +150,6 @@ def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:
 
 @lru_cache(16)
 def _by_spelling(words: tuple[str, ...]) -> list[dict[str, list[str]]]:
-    """Return the known words of each spelling, for every degree of sameness."""
     tables: list[dict[str, list[str]]] = []
     for spelled in _SPELLINGS:
         tables.append({})
@@ -158,12 +157,6 @@ def _by_spelling(words: tuple[str, ...]) -> list[dict[str, list[str]]]:
             tables[-1].setdefault(spelled(word), []).append(word)
         tables[-1].pop("", None)  # an empty spelling never matches
     return tables
-
-
-def _key(value: object) -> str:
-    """Return a key of `answers` as labels are written: a truth value is true or false."""
-    value = word_of(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def distinct_answers(labels: Iterable[str]) -> list[str]:

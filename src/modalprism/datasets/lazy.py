@@ -96,7 +96,7 @@ def example_of(
 ) -> Example:
     """Make an example of a row.
 
-    What is wrong with its label or groups is said when its inputs are asked for, as all else.
+    Mistakes of its label or groups are reported when its inputs are read, as all others.
     """
     broken = row.broken
     identity = row.id if columns.id is None else f"row {row.position}"
@@ -119,7 +119,6 @@ def example_of(
 
 
 def _identity(row: Row, columns: Columns) -> str:
-    """Return a row's id: the value of its column, or the dataset's own."""
     if columns.id is None:
         return row.id
     value = word_of(row.values.get(columns.id))
@@ -145,7 +144,6 @@ def group_of(name: str, value: Any) -> str:
 
 
 def _waveform(value: Mapping[str, Any], sampling_rate: int) -> NDArray[np.float32]:
-    """Resample a waveform that is already decoded."""
     rate = value.get("sampling_rate")
     if not isinstance(rate, int | float):
         raise InputError(f"its sampling_rate is {rate!r}; give it in Hz")

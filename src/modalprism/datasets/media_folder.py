@@ -39,7 +39,7 @@ def modality_of(name: str) -> str | None:
 class MediaFolder(Dataset):
     """Files in the order of their names; the label is the first subfolder's name.
 
-    The id is the file's path in the folder. What begins with a dot is not looked at.
+    The id is the file's path in the folder. Names that begin with a dot are skipped.
     """
 
     def __init__(self, root: Path) -> None:

@@ -46,7 +46,7 @@ def picture_of(content: bytes) -> Image:
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         raise InputError("it is a recording, no picture: its column is audio=…")
     with guarded("the picture"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on metadata; what matters is said below
+        warnings.simplefilter("ignore")  # on metadata
         try:
             pillow.Image.init()
             kinds = [kind for kind in _KINDS if kind in pillow.Image.OPEN]

@@ -97,7 +97,6 @@ def _folder(path: Path, split: str | None) -> Dataset:
 
 
 def _of_split(files: Sequence[Path], split: str | None, folder: Path) -> list[Path]:
-    """Return the files of a split, by their names."""
     named = [(name, path) for path in files if (name := _split_of(path))]
     splits = sorted({name for name, _ in named})
     if split is not None or len(splits) > 1:

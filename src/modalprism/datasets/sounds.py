@@ -47,7 +47,11 @@ def resampled(samples: NDArray[Any], found: float, rate: int) -> NDArray[np.floa
     if samples.ndim not in (1, 2) or not samples.size:
         raise InputError(f"it has samples of shape {samples.shape}; give (n,) or (n, channels)")
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
-        mono = _scaled(samples)
+        mono = samples.astype(np.float64)
+        if samples.dtype == np.uint8:  # unsigned in WAV files
+            mono = (mono - 128) / 128
+        elif np.issubdtype(samples.dtype, np.integer):
+            mono /= -float(np.iinfo(samples.dtype).min)
         if mono.ndim == 2:
             mono = mono.mean(1)
         if found != rate:
@@ -57,12 +61,3 @@ def resampled(samples: NDArray[Any], found: float, rate: int) -> NDArray[np.floa
     if not np.isfinite(resampled).all():
         raise InputError("a sample is not finite, or too large for a float32")
     return resampled
-
-
-def _scaled(samples: NDArray[Any]) -> NDArray[np.float64]:
-    """Bring integers between −1 and 1; 8 bits are unsigned in WAV files."""
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float64) - 128) / 128
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples.astype(np.float64) / -float(np.iinfo(samples.dtype).min)
-    return samples.astype(np.float64)

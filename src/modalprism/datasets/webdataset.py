@@ -85,7 +85,7 @@ class Sample:
 
 
 def samples_of(shard: Path) -> Iterator[tuple[Sample, tarfile.TarFile | None]]:
-    """Yield a shard's examples; the archive is open until the next is asked for.
+    """Yield a shard's examples; the archive is open until the next one.
 
     A shard that is cut off ends with an example that is broken, in place of the one that was cut.
     """
@@ -188,7 +188,7 @@ class Shards(Dataset):
                     name for name, also in _ALSO.items() if any(one in names for one in also)
                 )
                 columns |= dict.fromkeys(names)
-                with suppress(InputError), guarded(sample.key):  # said when the example is read
+                with suppress(InputError), guarded(sample.key):  # reported when it is read
                     columns |= dict.fromkeys(self._object(archive, sample))
         if not columns:
             raise InputError(broken or f"{self.shards[0]} holds no examples")

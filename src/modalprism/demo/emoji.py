@@ -58,14 +58,6 @@ def _package_folder(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _find_picture(folder: Path, key: str) -> Path | None:
-    plain = key.replace("-fe0f", "")
-    for stem in (key, plain, key.lstrip("0"), plain.lstrip("0")):
-        if (folder / f"{stem}.png").is_file():
-            return folder / f"{stem}.png"
-    return None
-
-
 @cache
 def load_emojis() -> tuple[Emoji, ...]:
     """Return every emoji with a picture and a name of its own, in the packages' order.
@@ -83,7 +75,10 @@ def load_emojis() -> tuple[Emoji, ...]:
     seen: set[str] = set()
     for record in records:
         key = record["unified"].lower()
-        picture = _find_picture(pictures, key)
+        plain = key.replace("-fe0f", "")
+        stems = (key, plain, key.lstrip("0"), plain.lstrip("0"))
+        files = (pictures / f"{stem}.png" for stem in stems)
+        picture = next((file for file in files if file.is_file()), None)
         if record["category"] == "Component" or picture is None:
             continue
         name = re.sub(r"^flag: | flag$", "", record["name"].lower())

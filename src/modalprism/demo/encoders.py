@@ -40,7 +40,6 @@ _IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
 def _cached(
     kind: str, inputs: Sequence[str], compute: Callable[[], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Return the features of `inputs`, computed once."""
     key = Key(kind, _ENCODERS, {"inputs": list(inputs)})
     entry = Cache(cache_folder()).get(key, lambda: Entry(None, {"safetensors": save(compute())}))
     return load(entry.files["safetensors"])

@@ -13,8 +13,8 @@ from pydantic import model_validator
 
 from modalprism.capture.api import capture
 from modalprism.capture.config import CaptureConfig
+from modalprism.capture.loading import ModelSpec
 from modalprism.capture.model_checks import check_model, check_model_folder
-from modalprism.capture.model_spec import ModelSpec
 from modalprism.capture.shards import is_whole
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.config import DatasetConfig

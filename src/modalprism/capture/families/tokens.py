@@ -54,7 +54,7 @@ def words_and_pixels(
 def check_recordings(
     recordings: Sequence[Any], rate: int, samples: int, seconds: float, model: str
 ) -> None:
-    """Refuse recordings that are empty or longer than a model hears."""
+    """Refuse recordings that are empty or longer than a model takes."""
     for recording in recordings:
         if not 0 < len(recording) <= samples:
             raise InputError(

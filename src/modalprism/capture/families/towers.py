@@ -178,16 +178,16 @@ class ClapAdapter(ClipAdapter):
     scale: ClassVar[str] = "logit_scale_a"
 
     def first(self, values: Sequence[Any]) -> dict[str, Tensor]:
-        """Return spectrograms of recordings, none of them longer than the model hears."""
+        """Return spectrograms of recordings, none of them longer than the model takes."""
         extractor = self.processor.feature_extractor
         rate = extractor.sampling_rate
         check_recordings(values, rate, extractor.nb_max_samples, extractor.max_length_s, "CLAP")
-        heard = extractor(list(values), sampling_rate=rate, return_tensors="pt")
+        features = extractor(list(values), sampling_rate=rate, return_tensors="pt")
         model: Any = self.model
         return {
-            "input_features": heard["input_features"].to(model.dtype),
+            "input_features": features["input_features"].to(model.dtype),
             # Where none is longer, the library says so of one of them, drawn at random.
-            "is_longer": torch.zeros_like(heard["is_longer"]),
+            "is_longer": torch.zeros_like(features["is_longer"]),
         }
 
     def positions(self) -> int:

@@ -47,7 +47,13 @@ class WhisperAdapter(FirstTokenAdapter):
 
     def prepare(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Return spectrograms with the mask of the recordings, and prompts with theirs."""
-        prompts = [self._prompt(example.inputs["text"]) for example in examples]
+        config: Any = self.model.config
+        most = config.max_target_positions // 2 - 1
+        prompts = []
+        for example in examples:
+            mark, *words = self.processor.tokenizer.get_prompt_ids(example.inputs["text"]).tolist()
+            # Of a long text the end is kept, as Whisper's own prompts do.
+            prompts.append([mark, *words[-most:], *self._prefix])
         longest = max(len(prompt) for prompt in prompts)
         padding = self.processor.tokenizer.eos_token_id
         # On the right, where a causal decoder's other positions never see it.
@@ -63,7 +69,7 @@ class WhisperAdapter(FirstTokenAdapter):
         extractor = self.processor.feature_extractor
         rate = extractor.sampling_rate
         check_recordings(recordings, rate, extractor.n_samples, extractor.chunk_length, "Whisper")
-        heard = extractor(
+        features = extractor(
             list(recordings),
             sampling_rate=rate,
             return_attention_mask=True,
@@ -71,16 +77,9 @@ class WhisperAdapter(FirstTokenAdapter):
         )
         # The model takes the mask, and uses it in training only.
         return {
-            "input_features": heard["input_features"].to(self.model.dtype),
-            "attention_mask": heard["attention_mask"],
+            "input_features": features["input_features"].to(self.model.dtype),
+            "attention_mask": features["attention_mask"],
         }
-
-    def _prompt(self, text: str) -> list[int]:
-        """Put marks around a text; of a long one its end is kept, as Whisper's own prompts do."""
-        mark, *words = self.processor.tokenizer.get_prompt_ids(text).tolist()
-        config: Any = self.model.config
-        most = config.max_target_positions // 2 - 1
-        return [mark, *words[-most:], *self._prefix]
 
     def text_length(self, text: str) -> int:
         """Return the number of tokens of a prompt before it is cut."""
