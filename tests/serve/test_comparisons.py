@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from modalprism.reports.compare import read_runs, write_comparison
-from modalprism.serve import application, comparison_summaries
+from modalprism.serve import application, summaries
 from modalprism.serve.folder import find_runs
 from modalprism.studies.comparison import compare
 
@@ -102,7 +102,7 @@ def test_its_page_is_opened_as_reports_are(client, compared, runs):
         ("differences.csv", b'"' + b"a,\n" * 40, "is damaged"),
         (
             "differences.csv",
-            f"{','.join(comparison_summaries._COLUMNS)},view\n".encode(),
+            f"{','.join(summaries._COLUMNS)},view\n".encode(),
             "has no rows",
         ),
     ],
@@ -166,8 +166,8 @@ def test_a_comparison_is_read_again_only_where_it_has_changed(runs, compared, mo
     reads = []
     monkeypatch.setattr(
         application,
-        "summary_of",
-        lambda one: reads.append(one.name) or comparison_summaries.summary_of(one),
+        "summarise_comparison",
+        lambda one: reads.append(one.name) or summaries.summarise_comparison(one),
     )
     client = TestClient(application.make_app(runs, 80), base_url="http://localhost")
     for _ in range(3):

@@ -88,12 +88,7 @@ def attention_weights(model: nn.Module, sites: Sequence[Site]) -> Iterator[dict[
     """Read attention weights, averaged over heads, in passes inside the block.
 
     Yields, by layer, the weights of the latest pass from every position (rows) to every other,
-    float32, (b, t, t).
-
-    Raises
-    ------
-    InputError
-        If the model has no module of such a path, or the module returns no weights.
+    float32, (b, t, t). An `InputError` names a module that is missing or returns no weights.
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     found: dict[int, Tensor] = {}

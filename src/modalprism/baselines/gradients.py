@@ -34,14 +34,8 @@ Means = Mapping[str, Tensor]
 class AnswerOfStates:
     """The log₂-probability of an answer as a function of the states before fusion.
 
-    Attributes
-    ----------
-    states : dict of place to Tensor
-        The states before fusion, as the model makes them of the batch.
-    chosen : Tensor of int64, shape (b,)
-        The model's own answers.
-    value : Tensor, shape (b,)
-        Their log₂-probabilities.
+    `states` are those that the model makes of the batch, by their keys, `chosen` the model's own
+    answers, (b,), and `value` their log₂-probabilities, (b,).
     """
 
     def __init__(self, runner: Runner, batch: Batch) -> None:

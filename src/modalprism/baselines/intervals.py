@@ -22,22 +22,10 @@ Array = NDArray[np.float64]
 
 
 def sample_weights(groups: Mapping[int, Mapping[str, str]], replicates: int, seed: int) -> Array:
-    """Return the weights of the examples: equal, and then those of every replicate.
+    """Return weights of the examples, (1 + replicates, n): equal, then those of each replicate.
 
-    Parameters
-    ----------
-    groups : mapping of place to mapping of column to value
-        Of every example; see `modalprism.estimation.bootstrap.pigeonhole_weights`.
-    replicates, seed : int
-
-    Returns
-    -------
-    ndarray, shape (1 + replicates, n)
-
-    Raises
-    ------
-    InputError
-        If there is no replicate.
+    `groups` has the group of every example, by its place, in each column; see
+    `modalprism.estimation.bootstrap.pigeonhole_weights`.
 
     Examples
     --------
@@ -56,17 +44,9 @@ def sample_weights(groups: Mapping[int, Mapping[str, str]], replicates: int, see
 
 
 def average(weights: Array, values: NDArray[Any]) -> Array:
-    """Average values over examples, without those that are nan.
+    """Average values, (n,), by weights, (1 + replicates, n), without those that are nan.
 
-    Parameters
-    ----------
-    weights : ndarray, shape (1 + replicates, n)
-    values : ndarray, shape (n,)
-
-    Returns
-    -------
-    ndarray, shape (1 + replicates,)
-        nan where no example counts.
+    The statistic, (1 + replicates,), is nan where no example counts.
 
     Examples
     --------
@@ -92,12 +72,7 @@ def ratio(above: Array, below: Array) -> Array:
 
 
 def parts(first: Array, second: Array) -> tuple[Array, Array]:
-    """Divide two statistics by their sum; undetermined where the interval of the sum holds 0.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        The two parts, which sum to 1; all nan where they are undetermined.
+    """Divide two statistics by their sum; all nan where the interval of the sum holds 0.
 
     Examples
     --------

@@ -52,13 +52,7 @@ def fused_sites(adapter: Adapter) -> dict[int, list[Site]]:
 
 
 def read_tokens(runner: Runner, layers: Sequence[int], description: str) -> Iterator[Tokens]:
-    """Run all examples, and yield the tokens of each.
-
-    Raises
-    ------
-    InputError
-        If a state is not finite, or streams of a layer have states of unequal width.
-    """
+    """Run all examples, and yield the tokens of each; states must be finite and of one width."""
     adapter = runner.subject.adapter
     of_layer = fused_sites(adapter)
     sites = (*before_fusion(adapter), *(site for layer in layers for site in of_layer[layer]))

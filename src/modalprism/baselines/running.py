@@ -56,19 +56,10 @@ def enough_memory(batch: Batch) -> Iterator[None]:
 
 @dataclass
 class Runner:
-    """A subject's model on its device; passes and seconds are counted.
+    """A subject's model on its device, with seconds and passes of one example each counted.
 
-    Attributes
-    ----------
-    forward, backward : int
-        Passes of one example each, up to now.
-    labels, groups : dict
-        Of the examples that were run, by their places.
-
-    Raises
-    ------
-    InputError
-        If there is no second example, or the batch size or the device cannot be used.
+    `labels` and `groups` are those of the examples that were run, by their places. An `InputError`
+    refuses fewer than two examples, a batch size below 1, and a device that is not there.
     """
 
     subject: Subject
@@ -139,13 +130,7 @@ class Runner:
         return {name: value.to(self.device) for name, value in inputs.items()}
 
     def probabilities(self, batch: Batch) -> Tensor:
-        """Run the model on a batch, and return its answer, (b, C).
-
-        Raises
-        ------
-        InputError
-            If the model gives no answer, or one with a single candidate.
-        """
+        """Run the model on a batch, and return its answer, (b, C), of two candidates or more."""
         adapter = self.subject.adapter
         answer = adapter.answer(self.output(batch), batch.inputs)
         if answer is None:

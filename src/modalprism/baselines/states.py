@@ -98,16 +98,9 @@ def filled(
 
 @dataclass
 class Moments:
-    """Sums over the positions of one modality's spans, in all examples seen.
+    """Number, sum and sum of squares, float64, (d,), of the positions of one modality's spans.
 
-    Attributes
-    ----------
-    count : int
-        Number of positions.
-    total, squares : Tensor of float64, shape (d,)
-        Sums of the values and of their squares.
-    lengths : list of Tensor
-        Number of positions of every example's span, batch by batch.
+    `lengths` has the number of positions of every example's span, batch by batch.
     """
 
     count: int = 0

@@ -16,14 +16,9 @@ _SMALLEST: Final = float(np.finfo(np.float32).tiny)  # no probability of a softm
 
 @dataclass(frozen=True)
 class Target:
-    """The right answers.
+    """Which of the model's answers is right, (n,).
 
-    Attributes
-    ----------
-    column : ndarray of int64, shape (n,)
-        Which of the model's answers is right.
-    accuracy : {"accuracy", "agreement"}
-        Right by the label, or the model's answer on whole inputs.
+    `accuracy` is "accuracy" where labels say so, "agreement" with the model's answer otherwise.
     """
 
     column: NDArray[np.int64]
@@ -47,12 +42,7 @@ def target_of(
     """Take the labels as right answers if there are any, else the model's own answers.
 
     `labels` are candidates, or numbers of columns of `answer`, (n, C), the model's answers on whole
-    inputs.
-
-    Raises
-    ------
-    InputError
-        If some examples have a label and others none, or one is no answer of the model.
+    inputs. An `InputError` refuses a label that is no answer, and labels of some examples alone.
 
     Examples
     --------

@@ -19,14 +19,8 @@ _PLAIN = (bool, int)
 class Flag:
     """Form of a field on the command line, where it differs from the default form.
 
-    Attributes
-    ----------
-    kind : type
-        Type of the option's value.
-    name : str
-        Name of the option, such as ``--candidate``; by default that of the field.
-    hint : str
-        Sentence that follows the field's description.
+    `kind` is the type of the option's value, `name` the option, such as ``--candidate``, and `hint`
+    a sentence that follows the field's description.
     """
 
     kind: Any = None
@@ -40,14 +34,8 @@ def with_options(
     """Give a command an option for each field, in place of its ``**options``.
 
     An option has the name, default and description of its field. Its type is bool or int where the
-    field's is; other values are words, which the model reads.
-
-    Parameters
-    ----------
-    fields : mapping of field to model
-    flags : mapping of field to Flag
-    before : str
-        Parameter of the command that the options precede in its help.
+    field's is; other values are words, which the model reads. In the command's help, the options
+    stand before its parameter `before`.
     """
 
     def extend(command: _Command) -> _Command:

@@ -56,14 +56,7 @@ def imported_ray() -> Any:
 
 
 def check_address(address: str) -> None:
-    """Refuse an address at which no Ray cluster can be joined; takes seconds.
-
-    Raises
-    ------
-    InputError
-        If it is no address, nothing answers there, or what answers is no Ray cluster that this
-        process may join.
-    """
+    """Refuse an address at which no Ray cluster can be joined by this process; takes seconds."""
     if address != AUTO:
         _knock(address)
     try:
@@ -125,14 +118,8 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
     """Join the cluster at an address, or start one with so many CPUs here; yield Ray.
 
     The cluster is left, or ended, afterwards. A process that is part of a cluster, by its own
-    `ray.init`, uses that one and stays in it.
-
-    Raises
-    ------
-    InputError
-        If it cannot be joined.
-    WorkerError
-        If none can be started.
+    `ray.init`, uses that one and stays in it. An `InputError` says that none can be joined, a
+    `WorkerError` that none can be started.
     """
     ray = imported_ray()
     if ray.is_initialized():

@@ -34,15 +34,7 @@ def check_needs(ray: Any, needs: Needs) -> None:
 
 
 def check_versions(ray: Any) -> None:
-    """Refuse a node whose versions or code differ from this process's.
-
-    Raises
-    ------
-    InputError
-        If a node has other versions, or other code of Modalprism.
-    WorkerError
-        If a node does not answer.
-    """
+    """Refuse a node whose versions or code of Modalprism differ from this process's."""
     look = _look()
     ours = look()
     asked = [

@@ -1,23 +1,9 @@
-"""Addresses → pages.
-
-==============================  ==================================================================
-``/?q=words``                   the runs, or those that match
-``/runs/ID``                    a run: its words and files, or how far it is
-``/runs/ID/state``              how far it is, as JSON
-``/runs/ID/report``             its report
-``/runs/ID/profile.csv``        its profile as CSV
-``/runs/ID/files/NAME``         one of its files, to be kept
-``/compare?run=ID&run=ID``      runs side by side
-``/comparisons/ID``             a comparison that was written before: what it is about, its files
-``/comparisons/ID/page``        its page
-``/comparisons/ID/files/NAME``  one of its files, to be kept
-==============================  ==================================================================
-"""
+"""Pages by their addresses; what is a file is downloaded, not shown."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock, Thread
@@ -36,13 +22,18 @@ from modalprism.reports.page import REPORT_FILE
 from modalprism.reports.shell import policy
 from modalprism.serve import pages
 from modalprism.serve.answers import Answers
-from modalprism.serve.comparison_summaries import files_of_comparison, summary_of
 from modalprism.serve.file_cache import PATIENCE, FileCache
 from modalprism.serve.files import TYPES, content, has, offered
 from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import label, read_status, state_of
-from modalprism.serve.summaries import Summaries, Summary, files_of_profile
+from modalprism.serve.summaries import (
+    Summaries,
+    Summary,
+    files_of_comparison,
+    files_of_profile,
+    summarise_comparison,
+)
 from modalprism.strict_json import dumps
 from modalprism.studies.comparison import FinishedRun
 from modalprism.studies.evidence_store import EVIDENCE_FILE
@@ -89,9 +80,9 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
             Route("/comparisons/{id}", answers.by(views.comparison)),
             Route("/comparisons/{id}/page", answers.by(views.comparison_page)),
             Route("/comparisons/{id}/files/{name:path}", answers.by(views.comparison_file)),
-            Route("/style.css", _style),
-            Route("/watch.js", _script),
-            Route("/favicon.ico", _icon),
+            Route("/style.css", _static(pages.style_sheet, "text/css; charset=utf-8")),
+            Route("/watch.js", _static(pages.script, "text/javascript; charset=utf-8")),
+            Route("/favicon.ico", _static(pages.icon, TYPES[".svg"])),
         ],
         exception_handlers={HTTPException: _refused, InputError: _unusable, Exception: _failed},
     )
@@ -106,9 +97,13 @@ class _Views:
         self._root = root
         self._listings = Listings()
         self._summaries = Summaries()
-        self._statuses = FileCache(_status_file, read_status)
-        self._csv = FileCache(files_of_profile, _csv, most=20)
-        self._compared = FileCache(files_of_comparison, summary_of)
+        self._statuses = FileCache(lambda run: [run.path / STATUS_FILE], read_status)
+        self._csv = FileCache(
+            files_of_profile,
+            lambda run: _encoded(csv_of(Profile.read(run.path).frame)),
+            most=20,
+        )
+        self._compared = FileCache(files_of_comparison, summarise_comparison)
         self._compared_now = FileCache(_files_compared, _compared_page, most=10)
 
     def _found(self) -> Found:
@@ -151,7 +146,7 @@ class _Views:
             "run.html",
             run=run,
             label=label(run, status),
-            says=status,
+            run_status=status,
             summary=self._summaries.get(run),
             words=self._summaries.sentences(run),
             state=None if run.finished else state_of(run),
@@ -175,11 +170,7 @@ class _Views:
     def csv(self, request: Request) -> Response:
         run = self._run(request)
         self._check(run)
-        return Response(
-            self._csv.get(run),
-            media_type="text/csv; charset=utf-8",
-            headers=_to_be_kept("profile.csv"),
-        )
+        return _download(self._csv.get(run), "profile.csv")
 
     def file(self, request: Request) -> Response:
         return _file(self._run(request), request, "This run has no such file.")
@@ -228,14 +219,6 @@ class _Views:
             raise InputError(problem)
 
 
-def _status_file(run: Run) -> tuple[Path, ...]:
-    return (run.path / STATUS_FILE,)
-
-
-def _csv(run: Run) -> bytes:
-    return _encoded(csv_of(Profile.read(run.path).frame))
-
-
 def _files_compared(runs: Sequence[Run]) -> list[Path]:
     return [file for run in runs for file in (*files_of_profile(run), run.path / EVIDENCE_FILE)]
 
@@ -267,9 +250,8 @@ def _by_id(places: Iterable[_Kind], name: str, what: str) -> _Kind:
 
 
 def _file(place: Run | Comparison, request: Request, absent: str) -> Response:
-    name = Path(request.path_params["name"])
-    found = _content(place, request.path_params["name"], absent)
-    return Response(found, media_type=TYPES[name.suffix], headers=_to_be_kept(name.name))
+    name = request.path_params["name"]
+    return _download(_content(place, name, absent), Path(name).name)
 
 
 def _content(place: Run | Comparison, name: str, absent: str) -> bytes:
@@ -288,11 +270,12 @@ def _report(page: bytes) -> Response:
     return Response(page, media_type=TYPES[".html"], headers=headers)
 
 
-def _to_be_kept(name: str) -> dict[str, str]:
-    return {
+def _download(file: bytes, name: str) -> Response:
+    headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Security-Policy": _FILE_POLICY,
     }
+    return Response(file, media_type=TYPES[Path(name).suffix], headers=headers)
 
 
 def _page(template: str, status: int = 200, refresh: int = 0, **words: object) -> Response:
@@ -310,11 +293,9 @@ def _sentence(status: int, sentence: str) -> Response:
 
 
 def _refused(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    known = isinstance(error, HTTPException) and error.detail.endswith(".")
-    return _sentence(
-        status, str(getattr(error, "detail", "")) if known else "There is no such page."
-    )
+    assert isinstance(error, HTTPException)  # noqa: S101 - the kind that it handles
+    ours = error.detail.endswith(".")
+    return _sentence(error.status_code, error.detail if ours else "There is no such page.")
 
 
 def _unusable(_request: Request, error: Exception) -> Response:
@@ -325,13 +306,8 @@ def _failed(_request: Request, _error: Exception) -> Response:
     return _sentence(500, "This page could not be made; the terminal of modalprism serve says why.")
 
 
-async def _style(_request: Request) -> Response:
-    return Response(pages.style_sheet(), media_type="text/css; charset=utf-8")
+def _static(content: Callable[[], str], kind: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(_request: Request) -> Response:
+        return Response(content(), media_type=kind)
 
-
-async def _script(_request: Request) -> Response:
-    return Response(pages.script(), media_type="text/javascript; charset=utf-8")
-
-
-async def _icon(_request: Request) -> Response:
-    return Response(pages.icon(), media_type=TYPES[".svg"])
+    return endpoint

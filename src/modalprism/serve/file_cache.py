@@ -18,16 +18,9 @@ _UNREAD: Final = object()
 
 
 class FileCache(Generic[PlaceT, ValueT]):
-    """Values that a function reads from files, by the time and size of each file.
+    """Values that `read` returns for a place, by the time and size of each of its `files`.
 
-    Parameters
-    ----------
-    files : callable
-        From a place to the files that its value is read from.
-    read : callable
-        From a place to its value.
-    most : int
-        Number of values that are held.
+    At most `most` values are held.
     """
 
     def __init__(

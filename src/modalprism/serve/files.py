@@ -66,10 +66,7 @@ def has(place: Run | Comparison, name: str) -> bool:
 def content(path: Path, most: int = -1) -> bytes:
     """Read a file that `offered` has named, or `most` bytes of it.
 
-    Raises
-    ------
-    OSError
-        If it is gone, or has become a link or something else that is no regular file.
+    An `OSError` refuses one that is gone, or has become a link or no regular file.
     """
     # O_NONBLOCK: what has become a pipe in this moment must not hold the page.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

@@ -126,16 +126,10 @@ class Listings:
 def find_runs(
     root: Path, most: int = MOST_FOLDERS, listed: Callable[[Path], _Listing] | None = None
 ) -> Found:
-    """Look for runs and comparisons in a folder and in those below it, three deep.
+    """Look for runs and comparisons in a folder, which may be one itself, and three levels below.
 
-    Parameters
-    ----------
-    root : Path
-        May be a run itself, or a comparison.
-    most : int
-        Largest number of folders to look through.
-    listed : callable, optional
-        Lists a folder, such as `Listings`; by default every folder is read anew.
+    At most `most` folders are looked through. `listed` lists a folder, such as `Listings`; by
+    default every folder is read anew.
     """
     listed = listed or _list
     runs: list[Run] = []

@@ -32,18 +32,9 @@ class StoreState:
 class RunState:
     """Progress of a run.
 
-    Attributes
-    ----------
-    finished : bool
-    stores : tuple of StoreState
-    files : tuple of str
-        Stores of one file each, which are complete as soon as they are there.
-    analyses : int
-        Finished ones.
-    changed : float
-        When anything in the folder last changed, in seconds since 1970.
-    problem : str
-        What cannot be read; empty where everything can.
+    `files` are stores of one file each, which are complete as soon as they are there. `analyses`
+    counts finished ones, `changed` is when anything in the folder last changed, in seconds since
+    1970, and `problem` is what cannot be read.
     """
 
     finished: bool

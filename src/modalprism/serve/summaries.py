@@ -1,21 +1,27 @@
-"""Summaries of runs for the list, cached until their files change."""
+"""Summaries of runs and of comparisons for the list."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from modalprism.errors import InputError
 from modalprism.reports import cautions, headlines, summary_sentences
+from modalprism.reports.compare import PAGE, TABLE
 from modalprism.results.notation import counts
 from modalprism.serve.file_cache import PATIENCE, FileCache
 from modalprism.serve.files import content, offered
-from modalprism.serve.folder import STUDY_FILE, Run
+from modalprism.serve.folder import STUDY_FILE, Comparison, Run
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
 from modalprism.yaml_files import parse_yaml
 
+_SIDES: Final = ("1", "2")
+_COLUMNS: Final = [f"{part}_{side}" for side in _SIDES for part in ("run", "model", "dataset")]
 # What a manifest or a table can do to code that trusts it, where somebody else wrote it.
 _SURPRISES: Final = (
     ArithmeticError,
@@ -138,3 +144,54 @@ def _planned_title(run: Run) -> str:
         return ""
     title = study.get("title") if isinstance(study, dict) else None
     return title if isinstance(title, str) else ""
+
+
+def files_of_comparison(comparison: Comparison) -> tuple[Path, ...]:
+    """List the files that `summarise_comparison` reads."""
+    return comparison.path / PAGE, comparison.path / TABLE
+
+
+def summarise_comparison(comparison: Comparison) -> Summary:
+    """Summarise a comparison from its table of differences; `problem` says what cannot be used."""
+    files = offered(comparison)
+    again = "run modalprism compare again"
+    problem = ""
+    if PAGE not in files:
+        problem = (
+            f"the comparison {comparison.path} has no page: it is being written now, or was "
+            f"stopped; if so, {again}"
+        )
+    table, unread = pd.DataFrame(columns=[*_COLUMNS, "view"]), ""
+    try:
+        if PAGE in files and not content(files[PAGE]).rstrip().endswith(b"</html>"):
+            problem = f"the page of the comparison {comparison.path} is cut off; {again}"
+        if TABLE in files:
+            table = _names_in(content(files[TABLE]))
+        else:
+            unread = f"the comparison {comparison.path} has no {TABLE}; {again}"
+    except (OSError, ValueError) as error:
+        words = " ".join(str(error).split())
+        unread = f"the comparison {comparison.path} is damaged ({words}); {again}"
+    runs = _both_sides(table, "run")
+    return Summary(
+        title=f"Comparison of {', '.join(runs)}" if runs else comparison.path.name,
+        models=_both_sides(table, "model"),
+        datasets=_both_sides(table, "dataset"),
+        views=tuple(table["view"].unique()),
+        problem=problem or unread,
+    )
+
+
+def _names_in(table: bytes) -> pd.DataFrame:
+    """Read names from a table of differences; a model may be named "NA"."""
+    frame = pd.read_csv(
+        io.BytesIO(table), usecols=[*_COLUMNS, "view"], dtype=str, keep_default_na=False
+    )
+    if frame.empty:
+        raise ValueError(f"{TABLE} has no rows")
+    return frame
+
+
+def _both_sides(table: pd.DataFrame, part: str) -> tuple[str, ...]:
+    """Return the distinct names of both sides, in order."""
+    return tuple(dict.fromkeys(name for side in _SIDES for name in table[f"{part}_{side}"]))

@@ -58,15 +58,7 @@ class BaselineOptions(Options):
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Scores of the baselines of a study.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        A row a score; its columns are `modalprism.baselines.table.COLUMNS`.
-    left_out : tuple of str
-        Which baseline could not score which model on which dataset, and why, a sentence each.
-    """
+    """Scores of the baselines of a study, a row each; `left_out` are sentences on what has none."""
 
     frame: pd.DataFrame
     left_out: tuple[str, ...]
@@ -86,11 +78,6 @@ def run_baselines(
 
     `announce` is called with the cost of every model's baselines, before they begin. A baseline
     that cannot score a model is left out, with its reason, and stops no other.
-
-    Raises
-    ------
-    InputError
-        If a model cannot be loaded.
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
@@ -184,13 +171,7 @@ def write_baselines(folder: Path, frame: pd.DataFrame) -> None:
 
 
 def read_baselines(folder: Path) -> pd.DataFrame:
-    """Read the scores of a run; an empty table where there are none.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
-    """
+    """Read the scores of a run; an empty table where there are none."""
     path = folder / BASELINES_FILE
     if not path.is_file():
         return pd.DataFrame(columns=list(COLUMNS))

@@ -49,21 +49,10 @@ class CodeRefusedError(InputError):
 
 
 def require_allowed(code: Iterable[Code], allow_code: str | Iterable[str] = ()) -> None:
-    """Refuse code that the user has not named.
+    """Refuse code that the user has not named, with a `CodeRefusedError`.
 
-    Parameters
-    ----------
-    code : iterable of Code
-    allow_code : str or iterable of str
-        Allowed names, beside those of the variable ``MODALPRISM_ALLOW_CODE``. Names must be equal:
-        there are no patterns. A folder may be relative to the working folder.
-
-    Raises
-    ------
-    CodeRefusedError
-        If a name is missing.
-    InputError
-        If `allow_code` does not hold names.
+    Allowed are the names in `allow_code` and in the variable ``MODALPRISM_ALLOW_CODE``. Names must
+    be equal: there are no patterns. A folder may be relative to the working folder.
 
     Examples
     --------

@@ -42,13 +42,7 @@ class FinishedRun:
 
     @classmethod
     def read(cls, folder: Path) -> FinishedRun:
-        """Read a run's folder.
-
-        Raises
-        ------
-        InputError
-            If it is no finished run, or has no evidence.
-        """
+        """Read a run's folder; an `InputError` if it is no finished run, or has no evidence."""
         return cls(Profile.read(folder), read_evidence(folder))
 
 

@@ -93,23 +93,11 @@ def draft_of_embeddings(
     modalities: Sequence[str] = (),
     target: str | None = None,
 ) -> str:
-    """Return a study of embeddings, which runs as it stands.
+    """Return a study of embeddings, which runs as it stands; it will be written to `file`.
 
-    Parameters
-    ----------
-    place : str or Path
-        A store, or a file of named arrays; here or at an address.
-    file : Path
-        Where the study will be written.
-    modalities : sequence of str
-        The two to decompose; by default those of the file, where it holds two.
-    target : {"label", "answer"}, optional
-        By default the answer, where the file holds one.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or does not hold what a study needs.
+    `place` is a store or a file of named arrays, here or at an address. The modalities are by
+    default those of the file, where it holds two; the target is "answer" where there is one, else
+    "label". An `InputError` refuses a file that does not hold what a study needs.
     """
     store = EmbeddingStore.open(place)
     target = _target_in(store, place, target)
@@ -143,21 +131,9 @@ def draft_of_capture(
 ) -> str:
     """Return a study that captures a model on a dataset, with columns guessed by their names.
 
-    Parameters
-    ----------
-    model, data : str
-        A folder, or an id of the model hub; a dataset as `open_examples` takes it.
-    file : Path
-        Where the study will be written.
-    modalities : sequence of str
-        ``image=column`` and the like, or the name of a guessed one; two are written.
-    target : str, optional
-        The column of right answers.
-
-    Raises
-    ------
-    InputError
-        If there is no such model folder or dataset, or fewer than two modalities are found.
+    `model` is a folder or an id of the model hub, `data` a dataset as `open_examples` takes it.
+    Each of `modalities` is ``image=column`` or the name of a guessed one; two are written.
+    `target` is the column of right answers. An `InputError` says what is missing.
     """
     if not Path(model).is_dir() and (Path(model).exists() or not _HUB_ID.fullmatch(model)):
         raise InputError(

@@ -37,8 +37,7 @@ class AnalysisKey(NamedTuple):
 class StoredEvidence:
     """An analysis's evidence, and a digest of its examples, their groups and the seed.
 
-    Where two digests are the same, replicate r of one is of the same resample as replicate r of the
-    other.
+    Under equal digests, replicate r of one analysis is of the same resample as that of the other.
     """
 
     evidence: Evidence
@@ -60,13 +59,7 @@ def pack(stored: Mapping[AnalysisKey, StoredEvidence]) -> bytes:
 
 
 def unpack(content: bytes, what: str | Path) -> dict[AnalysisKey, StoredEvidence]:
-    """Read the content of a file of evidence.
-
-    Raises
-    ------
-    InputError
-        If it is damaged; the message calls it `what`.
-    """
+    """Read the content of a file of evidence; an `InputError` about `what` if it is damaged."""
     with guarded(what, "if it is damaged, run the study again"):
         arrays = load(content)
         end = 8 + int.from_bytes(content[:8], "little")  # of the header of a safetensors file
@@ -95,13 +88,7 @@ def write_evidence(folder: Path, stored: Mapping[AnalysisKey, StoredEvidence]) -
 
 
 def read_evidence(folder: Path) -> dict[AnalysisKey, StoredEvidence]:
-    """Read a run's evidence.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is damaged.
-    """
+    """Read a run's evidence; an `InputError` if there is none, or it is damaged."""
     path = folder / EVIDENCE_FILE
     if not path.is_file():
         raise InputError(

@@ -48,13 +48,7 @@ def examples_table(examples: Sequence[ShownExample]) -> pa.Table:
 
 
 def examples_of(table: pa.Table, path: str | Path) -> list[ShownExample]:
-    """Return the examples of a table.
-
-    Raises
-    ------
-    InputError
-        If the table, which is at `path`, lacks columns.
-    """
+    """Return the examples of a table; an `InputError` if that of `path` lacks columns."""
     if not table.schema.equals(SCHEMA):
         raise InputError(f"{path} lacks columns of examples; run the study again")
     return [_example(record) for record in table.to_pylist()]
@@ -70,13 +64,7 @@ def write_examples(folder: Path, examples: Sequence[ShownExample]) -> None:
 
 
 def read_examples(folder: Path) -> list[ShownExample]:
-    """Read a run's examples; none where it has no file of them.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
-    """
+    """Read a run's examples; none where it has no file of them."""
     path = folder / EXAMPLES_FILE
     if not path.is_file():
         return []

@@ -46,13 +46,10 @@ def plan_analyses(
     modalities: tuple[str, str],
     layers: Sequence[int] | None,
 ) -> list[Planned]:
-    """List the analyses that a study asks for, with the store that each reads.
+    """List the analyses of a study, with the store that each reads.
 
-    Raises
-    ------
-    InputError
-        If two stores have the same names, or a store lacks what a view reads or a layer that was
-        asked for.
+    An `InputError` refuses two stores of the same names, and a store without what a view reads or
+    without a layer that the study names.
     """
     names = [(one.model, one.dataset) for one in stores]
     if len(set(names)) < len(names):
@@ -97,16 +94,9 @@ def run_analyses(
     engine: Engine,
     track: Track,
 ) -> Finished:
-    """Run every analysis that is not cached, each in one thread.
+    """Run every analysis that is not cached, each in one thread; keep the order planned.
 
-    Returns the rows of every analysis, in the order planned, and the evidence of all.
-
-    Raises
-    ------
-    InputError
-        If a store cannot be analysed, or read where the work is done.
-    WorkerError
-        If the process of an analysis dies every time.
+    An `InputError` names a store that cannot be analysed, or read where the work is done.
     """
     digests = {store.path: store.digest() for _, store in planned}
     keys = [_cache_key(one, digests[store.path], settings) for one, store in planned]

@@ -50,18 +50,8 @@ def gather_examples(
 ) -> None:
     """Choose the examples of a run, look up what a person sees of them, and write them.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    stores : sequence of StudyStore
-    evidence : mapping of AnalysisKey to StoredEvidence
-        Of the run's analyses.
-    modalities : (str, str)
-    unit : str
-        Of the evidence.
-    track : Track
-        Shows progress.
+    They are chosen by the pointwise atoms, in `unit`, of the answer view on observed pairs, where a
+    row is an example.
     """
     cache = Cache(folder / EXAMPLES_FOLDER)
     examples: list[ShownExample] = []

@@ -105,14 +105,8 @@ def parsed_status(content: bytes) -> RunStatus | None:
 def reported(folder: Path, track: Track) -> Iterator[Track]:
     """Lock a run's folder, and keep its status file up to date while the block runs.
 
-    Yields a `Track` that shows progress to people, by `track`, and in the status file.
-
-    Raises
-    ------
-    InputError
-        If another process runs a study in this folder.
-    OSError
-        If the folder cannot be written.
+    Yields a `Track` that shows progress to people, by `track`, and in the status file. An
+    `InputError` refuses a folder in which another process runs a study.
     """
     with exclusive(folder):
         for pattern in _LEFT_BEHIND:  # by a process that was killed while it wrote

@@ -66,22 +66,10 @@ class StudyStore:
 
 @dataclass(frozen=True, eq=False)
 class CaptureOrigin:
-    """A model and the examples that a store holds.
+    """A model and the examples that a store holds, found by their ids: it may have skipped some.
 
-    Attributes
-    ----------
-    model, dataset : str
-        Their names in every output.
-    examples : iterable of Example
-        The store may have skipped some: rows are found by their ids.
-    store : EmbeddingStore
-    candidates : sequence of str
-    load : callable
-        Loads the model; its keyword ``attention`` is whether attention weights are needed.
-    shown_of : callable
-        Example → what a person sees of it, by modality.
-    batch_size : int
-    device : str
+    `load` loads the model; its keyword ``attention`` is whether attention weights are needed.
+    `shown_of` returns what a person sees of an example, by modality.
     """
 
     model: str

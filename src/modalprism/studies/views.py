@@ -205,13 +205,7 @@ VIEWS: Final[Registry[Callable[[], View]]] = Registry(
 
 
 def require_different(store: EmbeddingStore, modalities: tuple[str, str], layer: int) -> None:
-    """Refuse a layer at which both modalities have the same array.
-
-    Raises
-    ------
-    InputError
-        If all states are equal.
-    """
+    """Refuse a layer at which all states of both modalities are equal."""
     if layer in store.layers(modalities) and store.same_states(modalities, layer):
         also = ", or leave the layer out by layers" if layer else ""
         raise InputError(

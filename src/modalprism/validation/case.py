@@ -58,19 +58,10 @@ class DrawnRows:
 
 @dataclass(eq=False)
 class StoreUnderTest:
-    """A store of a study, with samples of its rows.
+    """A store of a study, with samples of `examples` rows.
 
-    Attributes
-    ----------
-    study_store : StudyStore
-    settings : Settings
-    examples : int
-        Rows of a sample.
-    runs : int
-        How many of the first sample's rows are run again, where a few suffice.
-    track : Track
-    base : Analysis or str
-        Of the first sample as it is; or why there is none.
+    `runs` is how many of the first sample's rows are run again, where a few suffice. `base` is the
+    analysis of the first sample as it is, or the reason why there is none.
     """
 
     study_store: StudyStore

@@ -54,18 +54,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Finding:
-    """A row of the table.
+    """A row of the table; `expected` and `seen` are in words.
 
-    Attributes
-    ----------
-    model, dataset, check : str
-    expected, seen : str
-        In words.
-    verdict : {"pass", "fail", "not run"}
-    rest : Rest, optional
-        None where it was not run.
-    draws : int
-        How often the check ran: once, and again after a surprise.
+    `rest` is None where the check was not run, and `draws` is how often it ran: once, and again
+    after a surprise.
     """
 
     model: str

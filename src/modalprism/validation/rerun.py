@@ -43,14 +43,9 @@ class Read:
 
 
 class Rerun:
-    """A model on a sample's examples; each run is cached.
+    """A model on a sample's examples; each run is cached, and passes are counted.
 
-    Attributes
-    ----------
-    pool : str
-        How the store's states were pooled.
-    passes : int
-        Of one example each, up to now.
+    `pool` is how the store's states were pooled.
     """
 
     def __init__(self, subject: Subject, pool: str, seed: int, track: Track) -> None:
@@ -98,12 +93,8 @@ class Rerun:
     def hidden(self, modality: str, places: Places, layer: int, *, draw: int | None = None) -> Read:
         """Run examples with a modality's span hidden from all others, and read a layer.
 
-        With `draw`, the modality is exchanged too.
-
-        Raises
-        ------
-        InputError
-            If the family names no attention that could be cut, or pools by attention.
+        With `draw`, the modality is exchanged too. An `InputError` refuses a family that names no
+        attention that could be cut, or pools by attention.
         """
         if self.pool == ATTENTION:
             raise InputError("states are pooled by attention, which is what would be cut")

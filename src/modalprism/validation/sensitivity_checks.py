@@ -1,13 +1,9 @@
-r"""Dependence of the answer on a modality, measured on the model itself, without probes.
+"""Dependence of the answer on a modality, measured on the model itself, without probes.
 
-An example is run with its own input and with another one's, everything else unchanged. In bits, the
-dependence is the Jensen–Shannon divergence of the two answers, averaged over examples,
-
-.. math:: J = E\, H\big(\tfrac{p + p'}{2}\big) - \tfrac{1}{2} E\,\big(H(p) + H(p')\big),
-
-the information of the answer about which of the two inputs was given. It is at most the information
-of the answer about the modality given the other one, when inputs are drawn independently, and zero
-where the answer never moves.
+An example is run with its own input and with another one's. The dependence is the Jensen–Shannon
+divergence of the two answers, J = E H((p + p')/2) − E (H(p) + H(p'))/2, in bits: the information of
+the answer about which of the two inputs was given. When inputs are drawn independently, it is at
+most the information of the answer about the modality given the other one.
 """
 
 from __future__ import annotations
