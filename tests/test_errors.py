@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import modalprism
-from modalprism.cli.flags import with_flag
+from modalprism.cli.app import with_flag
 from modalprism.errors import InputError
 
 SOURCE = Path(modalprism.__file__).parent

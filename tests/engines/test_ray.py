@@ -85,7 +85,7 @@ def test_a_node_with_other_versions_is_refused(monkeypatch):
     def by_process():  # as if every process had another numpy
         return lambda: {"numpy": f"2.4.{os.getpid()}"}
 
-    monkeypatch.setattr(ray_nodes, "_look", by_process)
+    monkeypatch.setattr(ray_nodes, "_versions_reader", by_process)
     words = (
         rf"node \S+ of the Ray cluster has numpy \S+, and this process has numpy 2.4.{os.getpid()}"
     )
@@ -94,7 +94,7 @@ def test_a_node_with_other_versions_is_refused(monkeypatch):
 
 
 def test_a_node_is_asked_for_its_code_too():
-    found = ray_nodes._look()()
+    found = ray_nodes._versions_reader()()
     assert found["modalprism"].endswith(")")
     assert set(found) >= {"Python", "torch", "numpy", "scipy", "scikit-learn", "modalprism"}
 

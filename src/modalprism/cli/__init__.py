@@ -45,7 +45,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _leave(1, _stopped())
     except InputError as error:
-        from modalprism.cli.flags import with_flag
+        from modalprism.cli.app import with_flag
 
         _leave(2, f"error: {with_flag(error)}")
     except WorkerError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 import modalprism
 from modalprism.baselines import BASELINES
@@ -18,12 +18,14 @@ from modalprism.cli.compare import compare
 from modalprism.cli.console import (
     ERR,
     OUT,
+    Address,
     AllowCode,
     Base,
     Fresh,
     Json,
     announce_to,
     base_of,
+    output_of,
     print_json,
     print_text,
     show_progress,
@@ -33,7 +35,7 @@ from modalprism.cli.init import init
 from modalprism.cli.serve import serve
 from modalprism.cli.stores import families, inspect
 from modalprism.cli.validate import validate
-from modalprism.engines import ENGINES, Engine, RayEngine, engine_for
+from modalprism.engines import ENGINES, engine_for
 from modalprism.errors import DataWarning, InputError, concerning
 from modalprism.suggest import suggestion
 
@@ -72,13 +74,6 @@ Where = Annotated[
     str,
     typer.Option("--engine", help=f"Where analyses are done, one of {', '.join(ENGINES.builtin)}."),
 ]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        help="Ray cluster: auto for the one that runs on this machine, or host:port. Without, "
-        "--engine ray starts one here, and ends it afterwards.",
-    ),
-]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -89,8 +84,8 @@ Workers = Annotated[
 ]
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(given: bool) -> None:
+    if given:
         typer.echo(f"modalprism {modalprism.__version__}")
         raise typer.Exit
 
@@ -189,38 +184,28 @@ def analyze(
         typer.echo(str(analysis))
 
 
-def _engine(name: str, address: str | None, workers: int | None) -> Callable[[Any], Engine]:
-    """Return what makes the engine for a study, whose number of workers is the default."""
-
-    def make(study: Any) -> Engine:
-        if name == "serial":
-            return engine_for(name, workers=workers or 0, address=address)
-        default = study.workers if address is None else 0  # the study's are those of one machine
-        return engine_for(name, workers=default if workers is None else workers, address=address)
-
-    return make
-
-
 def _run_and_report(
     read: Callable[[], Any],
     *,
-    engine: Callable[[Any], Engine],
+    engine: str,
+    address: str | None,
+    workers: int | None,
     baselines: str | None,
     fresh: bool,
     as_json: bool,
     allow_code: Sequence[str] = (),
 ) -> None:
-    """Run the study that `read` returns where `engine` says, and show what came out."""
+    """Run the study that `read` returns on an engine, and show the results."""
     with show_progress(as_json) as bars:
         from modalprism.reports.page import REPORT_FILE
 
         study = read()
-        where = engine(study)
+        if workers is None:  # the study's are those of one machine
+            workers = 0 if engine == "serial" or address is not None else study.workers
+        where = engine_for(engine, workers=workers, address=address)
         if baselines is not None:
             study = study.with_baselines(baselines)
-        # Ray writes what happens to workers to standard output, where only results belong.
-        elsewhere = redirect_stdout(sys.stderr) if isinstance(where, RayEngine) else nullcontext()
-        with elsewhere:
+        with output_of(where):
             profile = study.run(
                 engine=where,
                 progress=bars.show,
@@ -273,8 +258,15 @@ def demo(
 
         return demo_study(out, seed=seed)
 
-    where = _engine(engine, address, workers)
-    _run_and_report(read, engine=where, baselines=baselines, fresh=fresh, as_json=as_json)
+    _run_and_report(
+        read,
+        engine=engine,
+        address=address,
+        workers=workers,
+        baselines=baselines,
+        fresh=fresh,
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -302,7 +294,9 @@ def run(
 
     _run_and_report(
         read,
-        engine=_engine(engine, address, workers),
+        engine=engine,
+        address=address,
+        workers=workers,
         baselines=baselines,
         fresh=fresh,
         as_json=as_json,
@@ -323,3 +317,20 @@ def report(
         profile = Profile.read(run)
         page = write_report(run, progress=bars.show)
     _show(profile, page, as_json)
+
+
+def with_flag(error: InputError) -> str:
+    """Return an error's message, and the option that sets the parameter that was wrong.
+
+    The library names parameters. Where the command that runs has an option for one, people read
+    its name as well: ``… give another out (--out)``.
+    """
+    parameter = error.parameter
+    if not parameter:
+        return str(getattr(error, "for_shell", error))  # a command to copy
+    commands = getattr(get_command(app), "commands", {})
+    running = next((commands[word] for word in sys.argv[1:] if word in commands), None)
+    # An option that is given several times is named in the singular.
+    names = {parameter, parameter.removesuffix("s"), f"{parameter.removesuffix('ies')}y"}
+    options = (one for one in getattr(running, "params", ()) if names & {one.name})
+    return f"{error}" + next((f" ({o.opts[0]})" for o in options if o.opts[0].startswith("--")), "")

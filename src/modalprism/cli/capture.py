@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext, redirect_stdout
 from typing import Annotated, Any, Final, Literal
 
 import typer
@@ -11,10 +10,18 @@ from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
 from modalprism.capture.config import CaptureConfig
-from modalprism.cli.console import ERR, Json, print_json, print_text, show_progress
+from modalprism.cli.console import (
+    ERR,
+    Address,
+    Json,
+    output_of,
+    print_json,
+    print_text,
+    show_progress,
+)
 from modalprism.cli.options import Flag, with_options
 from modalprism.datasets.config import DatasetConfig
-from modalprism.engines import Engine, RayEngine, engine_for
+from modalprism.engines import RayEngine, engine_for
 from modalprism.errors import InputError, concerning
 from modalprism.foreign import redacted
 from modalprism.options import Options
@@ -103,13 +110,7 @@ def capture(
             "Ray cluster."
         ),
     ] = "serial",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Ray cluster: auto for the one that runs on this machine, or host:port. Without, "
-            "--engine ray starts one here, and ends it afterwards.",
-        ),
-    ] = None,
+    address: Address = None,
     workers: Annotated[
         int,
         typer.Option(
@@ -137,7 +138,12 @@ def capture(
     from modalprism.datasets.labels import Labels
     from modalprism.datasets.prompts import Prompt
 
-    where = _engine(engine, address, workers)
+    if engine not in {"serial", "ray"}:
+        hint = suggestion(engine, ("serial", "ray"))
+        raise InputError(
+            f"a capture knows no engine {engine!r}; choose serial or ray{hint}", parameter="engine"
+        )
+    where = engine_for(engine, workers=workers, address=address)
     if not isinstance(where, RayEngine):  # whose workers may see other folders
         check_model(model, options["revision"])
     candidates = options["candidates"] = options["candidates"] or ()
@@ -145,9 +151,9 @@ def capture(
         options["layers"] = options["layers"].split(",")
     prompt = options.pop("prompt")
     with concerning("prompt"):
-        asked = None if prompt is None else Prompt.of(prompt)
+        template = None if prompt is None else Prompt.of(prompt)
     with concerning("column"):
-        columns = Columns.from_flags(column or []).with_prompt(asked)
+        columns = Columns.from_flags(column or []).with_prompt(template)
     examples = open_examples(
         data,
         columns,
@@ -155,11 +161,9 @@ def capture(
         seed=seed,
         **{name: options.pop(name) for name in ("split", "limit", "streaming")},
     )
-    # Ray writes what happens to workers to standard output, where only results belong.
-    elsewhere = redirect_stdout(sys.stderr) if isinstance(where, RayEngine) else nullcontext()
     if as_json or not ERR.is_terminal:
         quiet_library()
-    with show_progress(as_json, _Speed(), _Memory()) as bars, elsewhere:
+    with show_progress(as_json, _Speed(), _Memory()) as bars, output_of(where):
         store = run(
             model,
             None,
@@ -188,15 +192,6 @@ def capture(
             "modalprism inspect lists them",
             wrap=True,
         )
-
-
-def _engine(name: str, address: str | None, workers: int) -> Engine:
-    if name not in {"serial", "ray"}:
-        hint = suggestion(name, ("serial", "ray"))
-        raise InputError(
-            f"a capture knows no engine {name!r}; choose serial or ray{hint}", parameter="engine"
-        )
-    return engine_for(name, workers=workers, address=address)
 
 
 def _answers(flags: list[str] | None) -> dict[str, str] | Literal["letters"] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import ProgressColumn
 
 from modalprism.bars import Bars
+from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError, escaped
-from modalprism.progress import Announce
+from modalprism.progress import Announce, unheard
 from modalprism.strict_json import dumps
 
 OUT = Console()
@@ -30,6 +31,13 @@ AllowCode = Annotated[
         "--allow-code",
         help="Let code of the study run: its adapter, module:Class, or the code that comes with a "
         "model, by the model's name. Repeat it. Without, a study that needs code is refused.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster: auto for the one that runs on this machine, or host:port. Without, "
+        "--engine ray starts one here, and ends it afterwards.",
     ),
 ]
 Base = Annotated[
@@ -72,13 +80,13 @@ def printable(name: str, longest: int = 60) -> str:
 
 
 def announce_to(quiet: bool) -> Announce:
-    """Say beforehand what work will cost, on standard error."""
+    """Return what prints the cost of work on standard error."""
+    return unheard if quiet else lambda words: print_text(words, ERR)
 
-    def announce(words: str) -> None:
-        if not quiet:
-            print_text(words, ERR)
 
-    return announce
+def output_of(engine: Engine) -> AbstractContextManager[Any]:
+    """Redirect what Ray writes of its workers to standard output, where only results belong."""
+    return redirect_stdout(sys.stderr) if isinstance(engine, RayEngine) else nullcontext()
 
 
 @contextmanager

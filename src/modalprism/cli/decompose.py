@@ -155,7 +155,10 @@ def _decompose_gate(name: str, options: dict[str, Any], as_json: bool) -> None:
     with _solved(lambda: decompose(chosen.joint, **options), as_json) as result:
         if as_json:
             content = _named(result, SOURCES, "target")
-            print_json({"gate": chosen.name, **content, "known": _atoms(known, SOURCES)})
+            unique = dict(zip(SOURCES, known.unique, strict=True))
+            atoms = {"redundancy": known.redundancy, "unique": unique, "synergy": known.synergy}
+            atoms["information"] = known.information
+            print_json({"gate": chosen.name, **content, "known": atoms})
             return
         typer.echo(f"gate {chosen.name}: {chosen.about}\nfrom {chosen.citation}\n")
         typer.echo(f"{result}\n\n{compare(known, result)}")
@@ -194,13 +197,3 @@ def _list_gates(as_json: bool) -> None:
 def _named(result: Decomposition, sources: tuple[str, str], target: str) -> dict[str, Any]:
     """Return a decomposition as JSON has it, with the names of its variables."""
     return {"sources": list(sources), "target": target, **result.to_dict(sources)}
-
-
-def _atoms(of: Any, sources: tuple[str, str]) -> dict[str, Any]:
-    """Return known atoms, and the information that they add up to."""
-    return {
-        "redundancy": of.redundancy,
-        "unique": dict(zip(sources, of.unique, strict=True)),
-        "synergy": of.synergy,
-        "information": of.information,
-    }

@@ -62,9 +62,9 @@ def validate(
         from modalprism.validation import VALIDATION_FILE
         from modalprism.validation import validate as check
 
-        asked = Study.from_yaml(study)
+        chosen = Study.from_yaml(study)
         found = check(
-            asked,
+            chosen,
             examples=examples,
             runs=runs,
             progress=bars.show,
@@ -77,6 +77,6 @@ def validate(
         OUT.print(ValidationTable(found))
         for sentence in validation_sentences(found):
             print_text(sentence)
-        print_text(f"\nThe table: {asked.out / VALIDATION_FILE}")
+        print_text(f"\nThe table: {chosen.out / VALIDATION_FILE}")
     if not found.passed:
         raise typer.Exit(1)

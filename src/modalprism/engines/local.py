@@ -66,7 +66,10 @@ class LocalEngine:
         self, jobs: Sequence[Job[T]], *, track: Track, description: str, needs: Needs = ONE_CPU
     ) -> Generator[tuple[str, T], None, None]:
         """Run jobs in processes; where one dies, run what is unfinished again. See `Engine.run`."""
-        workers = min(self.workers or _cores(), len(jobs))
+        import joblib  # here: a command line that runs no job starts without it
+
+        # By default the cores that this process may use, which a container may limit.
+        workers = min(self.workers or joblib.cpu_count(), len(jobs))
         if workers < 2:
             serial = SerialEngine()
             yield from serial.run(jobs, track=track, description=description, needs=needs)
@@ -88,14 +91,6 @@ def _check_gpus(needs: Needs) -> None:
             f"a job needs {needs.gpus} GPUs, and this machine has {found}; run it where there are "
             "as many, or ask for none"
         )
-
-
-def _cores() -> int:
-    """Count the cores that this process may use, which a container may limit."""
-    import joblib  # here: a command line that runs no job starts without it
-
-    cores: int = joblib.cpu_count()
-    return cores
 
 
 def _results(jobs: Sequence[Job[T]], workers: int) -> Generator[tuple[str, T], None, None]:

@@ -70,14 +70,13 @@ class RayEngine:
         with connected(self.address, self.workers or os.cpu_count() or 1) as ray:
             check_needs(ray, needs)
             check_versions(ray)
-            with closing(_results(ray, jobs, needs, self._at_once(ray))) as results:
-                yield from track(results, total=len(jobs), description=description)
 
-    def _at_once(self, ray: Any) -> Callable[[], int]:
-        if self.workers:
-            return lambda: self.workers
-        # Asked again and again: nodes come and go.
-        return lambda: max(1, _AHEAD * int(ray.cluster_resources().get("CPU", 1)))
+            def at_once() -> int:  # called before every job: nodes come and go
+                cpus = int(ray.cluster_resources().get("CPU", 1))
+                return self.workers or max(1, _AHEAD * cpus)
+
+            with closing(_results(ray, jobs, needs, at_once)) as results:
+                yield from track(results, total=len(jobs), description=description)
 
 
 def _results(
@@ -93,6 +92,11 @@ def _results(
     waiting = deque(enumerate(jobs))
     running: dict[Any, int] = {}
     deaths: Counter[int] = Counter()
+    kinds = ray.exceptions
+    deaths_of_workers = (  # after which another try may succeed
+        *(kinds.WorkerCrashedError, kinds.NodeDiedError),
+        *(kinds.ObjectLostError, kinds.OutOfMemoryError),
+    )
     try:
         while waiting or running:
             while waiting and len(running) < at_once():
@@ -104,9 +108,13 @@ def _results(
             try:
                 result = ray.get(ready)
             except ray.exceptions.RayError as error:
-                failure = _of_the_cluster(ray, error)
-                why = _first_sentence(failure)
-                if not _is_a_death(ray, failure):
+                failure = error
+                if isinstance(error, ray.exceptions.RayTaskError):
+                    failure = error.cause
+                    if not isinstance(failure, ray.exceptions.RayError):  # of the job itself
+                        raise failure from error
+                why = str(failure).strip().splitlines()[0].partition(". ")[0].removesuffix(".")
+                if not isinstance(failure, deaths_of_workers):
                     raise WorkerError(f"the Ray cluster could not run {job.key}: {why}") from error
                 deaths[number] += 1
                 if deaths[number] == TRIES:
@@ -122,33 +130,6 @@ def _results(
         if ray.is_initialized():
             for one in running:
                 ray.cancel(one, force=True)
-
-
-def _of_the_cluster(ray: Any, error: Exception) -> Exception:
-    """Return an error of the cluster; raise one of the job itself as it is."""
-    if not isinstance(error, ray.exceptions.RayTaskError):
-        return error
-    cause: Exception = error.cause
-    of_the_job = not isinstance(cause, ray.exceptions.RayError)
-    if of_the_job:
-        raise cause from error
-    return cause
-
-
-def _is_a_death(ray: Any, failure: Exception) -> bool:
-    """Return whether another try may succeed."""
-    kinds = ray.exceptions
-    deaths = (
-        kinds.WorkerCrashedError,
-        kinds.NodeDiedError,
-        kinds.ObjectLostError,
-        kinds.OutOfMemoryError,
-    )
-    return isinstance(failure, deaths)
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].partition(". ")[0].removesuffix(".")
 
 
 def _call(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:

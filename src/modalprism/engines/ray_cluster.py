@@ -34,11 +34,11 @@ import ray
 try:
     ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
 except Exception as error:
-    said = []
+    reasons = []
     while error is not None:
-        said.append(" ".join(str(error).split()))
+        reasons.append(" ".join(str(error).split()))
         error = error.__cause__
-    sys.exit("refused: " + " | ".join(said))
+    sys.exit("refused: " + " | ".join(reasons))
 """
 _FEW_TRIES: Final = {"RAY_NUM_REDIS_GET_RETRIES": "3"}
 _NO_TOKEN: Final = ("InvalidAuthToken", "no authentication token", "No authentication token")
@@ -74,8 +74,8 @@ def check_address(address: str) -> None:
             f"too busy to answer in {_PROBE_SECONDS:.0f} s; give the address that ray start printed"
         ) from error
     if tried.returncode:
-        said = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        raise _refused(address, said.removeprefix("refused: "))
+        reasons = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise _refused(address, reasons.removeprefix("refused: "))
 
 
 def _knock(address: str) -> None:
@@ -131,9 +131,9 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
             )
         yield ray
         return
-    asked: dict[str, Any] = {"address": address}
+    cluster: dict[str, Any] = {"address": address}
     if address is None:
-        asked = {"address": "local", "num_cpus": workers, "include_dashboard": False}
+        cluster = {"address": "local", "num_cpus": workers, "include_dashboard": False}
     # No usage statistics are sent, unless the user allows it; Ray Data looks at every pipeline.
     quiet, safe = variable("RAY_USAGE_STATS_ENABLED", "0"), variable(*SAFE_PATH)
     with _signals_left_alone(), quiet, safe:
@@ -142,7 +142,7 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
                 # Of what a coming version does with GPUs of tasks that ask for none.
                 warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\.")
                 ray.init(
-                    **asked,
+                    **cluster,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     # As for jobs of Ray's client: without it, workers import from the folder in

@@ -17,11 +17,11 @@ _ANSWER_SECONDS: Final = 60.0
 def check_needs(ray: Any, needs: Needs) -> None:
     """Refuse jobs that no node has the CPUs and GPUs for: Ray would wait for ever."""
     resources = [node["Resources"] for node in _alive(ray)]
-    for name, wanted in (("CPU", needs.cpus), ("GPU", needs.gpus)):
+    for name, needed in (("CPU", needs.cpus), ("GPU", needs.gpus)):
         most = int(max((one.get(name, 0) for one in resources), default=0))
-        if wanted > most:
+        if needed > most:
             raise InputError(
-                f"a job needs {wanted} {name}s, and no node of the Ray cluster has more than "
+                f"a job needs {needed} {name}s, and no node of the Ray cluster has more than "
                 f"{most}; add such a node, or ask for less"
             )
     if not any(
@@ -35,14 +35,18 @@ def check_needs(ray: Any, needs: Needs) -> None:
 
 def check_versions(ray: Any) -> None:
     """Refuse a node whose versions or code of Modalprism differ from this process's."""
-    look = _look()
-    ours = look()
-    asked = [
-        (node["NodeManagerHostname"], _ask(ray, look, node["NodeID"]))
-        for node in _alive(ray)
-        if node["Resources"].get("CPU", 0) > 0
-    ]
-    for name, answer in asked:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    read = _versions_reader()
+    ours = read()
+    answers = []
+    for node in _alive(ray):
+        if node["Resources"].get("CPU", 0) > 0:
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            # It holds no CPU: a node that is busy answers too.
+            task = ray.remote(read).options(num_cpus=0, scheduling_strategy=there)
+            answers.append((node["NodeManagerHostname"], task.remote()))
+    for name, answer in answers:
         try:
             theirs: dict[str, str] = ray.get(answer, timeout=_ANSWER_SECONDS)
         except ray.exceptions.RayError as error:
@@ -76,18 +80,10 @@ def _alive(ray: Any) -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _ask(ray: Any, look: Callable[[], dict[str, str]], node: str) -> Any:
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    there = NodeAffinitySchedulingStrategy(node, soft=False)
-    # It holds no CPU: a node that is busy answers too.
-    return ray.remote(look).options(num_cpus=0, scheduling_strategy=there).remote()
-
-
-def _look() -> Callable[[], dict[str, str]]:
+def _versions_reader() -> Callable[[], dict[str, str]]:
     """Make the function that reads versions. Made here it is pickled by value."""
 
-    def look() -> dict[str, str]:
+    def read() -> dict[str, str]:
         import hashlib
         import platform
         from importlib import metadata, util
@@ -110,4 +106,4 @@ def _look() -> Callable[[], dict[str, str]]:
         # Two checkouts may say the same version.
         return found | {"modalprism": f"{found['modalprism']} ({digest.hexdigest()[:8]})"}
 
-    return look
+    return read
