@@ -80,26 +80,12 @@ class PlainStep:
 
 
 class MirrorStep:
-    """Accelerated step of ln r.
+    """Accelerated step of ln r, which rewrites the kernel of an iterate.
 
-    Parameters
-    ----------
-    iterate : Iterate
-        Iterate whose kernel is rewritten.
-    acceleration : Acceleration
-        Extrapolates ln r.
-    log_r, previous : Tensor
-        (B, n1, n2): tables of the acceleration; rewritten.
-    weight : Tensor
-        (B, 1, 1): weight of the extrapolation.
-    measure : bool
-        Whether to compute `progress`, which costs a few more passes.
-
-    Attributes
-    ----------
-    progress : Tensor
-        (2, B, 1, 1), over the visited rows: Σ r |ln s|, the distance of the unaccelerated step;
-        and the ascent of the objective along the extrapolation.
+    The tables ln r and the one before are (B, n1, n2), and rewritten; the weight of the
+    extrapolation is (B, 1, 1). With `measure`, which costs a few more passes, `progress` holds, (2,
+    B, 1, 1), over the visited rows: Σ r |ln s|, the distance of the unaccelerated step; and the
+    ascent of the objective along the extrapolation.
     """
 
     def __init__(

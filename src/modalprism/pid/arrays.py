@@ -13,23 +13,11 @@ from modalprism.errors import InputError
 
 
 def to_array(values: Any, name: str, axes: tuple[str, ...]) -> NDArray[Any]:
-    """Return a table as an array of any rank.
+    """Return a table as an array of any rank; `name` and the expected `axes` are for messages.
 
     Torch tensors may be of any real type, on any device, and may require gradients. A pandas
     Series becomes dense: each level of its index is an axis, with the symbols in sorted order.
-
-    Parameters
-    ----------
-    values : array_like, torch.Tensor, pandas.Series or pandas.DataFrame
-    name : str
-        Name of the parameter, for messages.
-    axes : tuple of str
-        Names of the expected axes.
-
-    Raises
-    ------
-    InputError
-        If the values cannot be converted, or the index of a Series has another depth.
+    `InputError` if the values cannot be converted, or the index of a Series has another depth.
 
     Examples
     --------

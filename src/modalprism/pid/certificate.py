@@ -45,14 +45,8 @@ def dual_value(
 ) -> Tensor:
     """Return Σ p(x₁,y) α + Σ p(x₂,y) β in nats, (B,), with 0·(−inf) = 0, rounded downwards.
 
-    Parameters
-    ----------
-    p_x1y, alpha : Tensor
-        (B, n1, C), float64.
-    p_x2y, beta : Tensor
-        (B, n2, C), float64.
-    communicator : Communicator
-        Joins these rows x₁ to those of other processes.
+    p(x₁,y) and α are (B, n1, C), p(x₂,y) and β are (B, n2, C), float64. The communicator joins
+    these rows x₁ to those of other processes.
     """
     first = torch.where(p_x1y > 0, p_x1y * alpha, 0.0)
     second = torch.where(p_x2y > 0, p_x2y * beta, 0.0)
@@ -78,8 +72,6 @@ def feasible_potentials(
         (B, n1, C), float64; α is −inf where p(x₁,y) = 0, and finite elsewhere.
     p_x2y, beta : Tensor
         (B, n2, C), float64; the same.
-    communicator : Communicator
-        Joins these rows x₁ to those of other processes.
 
     Returns
     -------
@@ -140,23 +132,12 @@ def feasible_potentials(
 
 
 def bounds_of_one_source(p_xy: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:
-    """Return the bounds for two sources with the same states, coupled as one.
+    """Return lower and upper bound for two sources with the same states, coupled as one, and α.
 
     Then q(x₁,x₂,y) = p(x₁,y) for x₂ = x₁ attains I(X₁;Y), and α = ln p(y|x₁)/p(y) with β = 0 is
     feasible, with s = 1, and has the same value. The cells of the other source may differ by
-    `SAME`, relatively, which the bounds account for.
-
-    Parameters
-    ----------
-    p_xy : ndarray
-        (n, C), float64: the marginal of both.
-
-    Returns
-    -------
-    lower, upper : float
-        In nats.
-    alpha : ndarray
-        (n, C): the potentials that have the value `lower`, with β = 0.
+    `SAME`, relatively, which the bounds account for. The marginal of both and the potentials that
+    have the value of the lower bound are (n, C), float64; bounds are in nats.
     """
     used = p_xy > 0
     alpha = np.where(used, pointwise_information(p_xy), 0.0)

@@ -33,17 +33,7 @@ _NOTHING = 1e-14  # nats; rounding alone reaches this value.
 def closed_form(problem: Problem, tol: float) -> Solution | None:
     """Return a closed-form solution that is proven to within `tol` nats, or None.
 
-    Parameters
-    ----------
-    problem : Problem
-        A batch of one.
-    tol : float
-        Largest gap, in nats.
-
-    Returns
-    -------
-    Solution or None
-        On the processor.
+    The problem is a batch of one; the solution is on the processor.
 
     Examples
     --------
@@ -75,7 +65,6 @@ def _same_states(first: Array, second: Array) -> tuple[NDArray[np.intp], NDArray
 
 
 def _coupled_as_one(p_xy: Array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Solution:
-    """Couple every state with its equal."""
     lower, upper, alpha = bounds_of_one_source(p_xy)
     beta = np.zeros_like(p_xy)
     beta[columns] = np.where(p_xy[rows] > 0, 0.0, -np.inf)
@@ -96,7 +85,6 @@ def _coupled_as_one(p_xy: Array, rows: NDArray[np.intp], columns: NDArray[np.int
 
 
 def _coupled_independently(p_x1y: Array, p_x2y: Array, first_informs: bool) -> Solution:
-    """Couple the sources independently given y; one of them carries no information."""
     first, second = torch.from_numpy(p_x1y)[None], torch.from_numpy(p_x2y)[None]
     bounds = Bounds(first, second)
     bounds.offer_potentials(_potential(p_x1y, first_informs), _potential(p_x2y, not first_informs))

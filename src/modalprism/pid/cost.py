@@ -16,10 +16,7 @@ _SPARSE_FACTOR = 4  # 100 tables of 20 counts in 10×10×10 cells took 5 to 13 t
 def factorisation_seconds(n1: int, n2: int, n_classes: int) -> float:
     """Return the seconds of a Newton step by a Cholesky factor; infinite if it is too large.
 
-    Parameters
-    ----------
-    n1, n2, n_classes : int
-        States of the larger source, of the smaller one, and classes.
+    n1 and n2 are the states of the larger and of the smaller source.
     """
     first, second = n1 * n_classes, n2 * n_classes
     if second > _LARGEST_FACTOR or first * second > _LARGEST_CROSS:
@@ -64,18 +61,10 @@ def ipfp_seconds(n1: int, n2: int, n_classes: int, tol: float, batch: int = 1) -
 def cheapest(
     n1: int, n2: int, n_classes: int, tol: float, batch: int = 1, *, sparse: bool = False
 ) -> str:
-    """Return the name of the solver with the lower expected cost.
+    """Return the name of the solver with the lower expected cost for a gap of `tol` nats.
 
-    Parameters
-    ----------
-    n1, n2, n_classes : int
-        States of the sources, and classes.
-    tol : float
-        Gap to reach, in nats.
-    batch : int
-        Number of problems of this shape in one batch.
-    sparse : bool
-        Whether most cells of the marginals are 0, which slows down proportional fitting.
+    `batch` is the number of problems of this shape. `sparse` is whether most cells of the marginals
+    are 0, which slows down proportional fitting.
 
     Examples
     --------

@@ -69,18 +69,9 @@ class Coupling:
         """Round the iterate u r v onto the marginals.
 
         Any iterate is accepted, even after overflow: the rank-one term takes the remaining mass, so
-        the coupling is always finite.
-
-        Parameters
-        ----------
-        p_x1y, u : Tensor
-            (B, n1, C), float64: p(x₁,y), and the scaling, which includes p(y).
-        p_x2y, v : Tensor
-            (B, n2, C), float64: p(x₂,y), with the same p(y), and the scaling.
-        reference : Tensor
-            (B, n1, n2), float32 or float64, nonnegative.
-        communicator : Communicator
-            Joins these rows x₁ to those of other processes.
+        the coupling is always finite. p(x₁,y) and u, which includes p(y), are (B, n1, C); p(x₂,y),
+        with the same p(y), and v are (B, n2, C), float64. The reference is (B, n1, n2), float32 or
+        float64, nonnegative. The communicator joins these rows x₁ to those of other processes.
         """
 
         def columns() -> Tensor:

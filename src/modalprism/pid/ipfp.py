@@ -56,25 +56,15 @@ def solve_ipfp(
     dtype: torch.dtype | None = None,
     communicator: Communicator = LOCAL,
 ) -> Solution:
-    """Minimise I_q(X₁X₂;Y) over the couplings of a batch of marginals.
+    """Minimise I_q(X₁X₂;Y) over the couplings of the marginals of a `Problem`.
 
-    Parameters
-    ----------
-    p_x1y, p_x2y : Tensor
-        (B, n1, C) and (B, n2, C): the marginals of a `Problem`.
-    watch : Watch
-        Stopping conditions; each problem also stops when it reaches the gap.
-    acceleration : Acceleration, optional
-        Extrapolation of ln r; the default was chosen by measurement.
-    backend : Backend, optional
-        Computes the sweeps; by default the fastest for the device, type and shape.
-    dtype : torch.dtype, optional
-        Type of the tables. By default float32 if the tolerance allows it, and float64 after
-        float32 has stalled, if it fits in memory. Bounds are always float64.
-    communicator : Communicator
-        Joins these rows x₁ to those of other processes, which call this with the same p(x₂,y),
-        watch and options. Each returns the bounds of the whole problem, and α and the coupling of
-        its own rows.
+    Each problem also stops when it reaches the gap. The acceleration extrapolates ln r; its default
+    was chosen by measurement. The backend computes the sweeps, by default the fastest for the
+    device, type and shape. The tables are float32 by default if the tolerance allows it, and
+    float64 after float32 has stalled, if it fits in memory; bounds are always float64. The
+    communicator joins these rows x₁ to those of other processes, which call this with the same
+    p(x₂,y), watch and options. Each returns the bounds of the whole problem, and α and the coupling
+    of its own rows.
     """
     if dtype is None:
         dtype = torch.float32 if watch.tol >= FLOAT32_TOL else torch.float64

@@ -40,14 +40,9 @@ class Step(Protocol):
 class Iterate:
     """Factored couplings of a batch of B problems.
 
-    Parameters
-    ----------
-    p_x1y, p_x2y : Tensor
-        (B, n1, C) and (B, n2, C), float64: the marginals. Unused symbols have no effect.
-    dtype : torch.dtype
-        Type of the tables: float32 or float64.
-    communicator : Communicator
-        Joins these rows x₁ to those of other processes, which have the same p(x₂,y).
+    The marginals are (B, n1, C) and (B, n2, C), float64; unused symbols have no effect. `dtype`,
+    float32 or float64, is that of the tables. The communicator joins these rows x₁ to those of
+    other processes, which have the same p(x₂,y).
 
     Attributes
     ----------
@@ -62,10 +57,6 @@ class Iterate:
         (B, C, n2): p(x₂) v.
     first : Tensor
         (B, n1, C): p(y|x₁), to which u is fitted.
-    log_range : tuple of float
-        Smallest and largest ln k.
-    least_s, tiny : float
-        Lower limits of s and of a product.
     """
 
     def __init__(
@@ -127,6 +118,7 @@ class Iterate:
         self.p_x1, self.p_x2 = p_x1.to(dtype), p_x2.mT.to(dtype)
         self.first = _posterior(p_x1y, p_x1, dtype)
         self._second = _posterior(p_x2y, p_x2, dtype).mT.contiguous()
+        # Lower limits of a product and of s, and the range of ln k.
         self.tiny = torch.finfo(dtype).tiny
         self.least_s, self.log_range = math.sqrt(self.tiny), LOG_RANGE[dtype]
 

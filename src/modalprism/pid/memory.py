@@ -76,21 +76,9 @@ def fits(needed: int, device: torch.device) -> bool:
 def check_fits(
     needed: int, shape: Shape, batch: int, device: torch.device, advice: str | None = None
 ) -> None:
-    """Refuse a problem that cannot fit in the memory available.
+    """Refuse a problem of shape (n1, n2, C) that needs more bytes than are available on a device.
 
-    Parameters
-    ----------
-    needed : int
-        Bytes that the problem needs.
-    shape, batch, device
-        (n1, n2, C) of the problem, the number of problems, and their device.
-    advice : str, optional
-        Remedy for the message.
-
-    Raises
-    ------
-    InputError
-        If the problem does not fit; the message has the needed and the available memory.
+    The message has the needed and the available memory, and the advice.
     """
     if fits(needed, device):
         return

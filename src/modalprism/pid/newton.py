@@ -68,16 +68,9 @@ class PathFollowing:
 class _Point:
     """Iterate: potentials (−inf outside the support), slacks, multipliers, and products.
 
-    Attributes
-    ----------
-    A, B : ndarray
-        (n1, C) and (n2, C): p(y) e^α and e^β, so that t = A B.
-    RB, RA : ndarray
-        (n1, C) and (n2, C): R B and Rᵀ A.
-    missed : pair of ndarray
-        Residual of each marginal under the coupling R t.
-    barrier : float
-        Σ R ρ, which on the path is n₁ n₂ μ.
+    A and B are p(y) e^α and e^β, so that t = A B; RB and RA are R B and Rᵀ A. `missed` is the
+    residual of each marginal under the coupling R t, and `barrier` is Σ R ρ, which on the path is
+    n₁ n₂ μ.
     """
 
     def __init__(self, problem: _Problem, alpha: Array, beta: Array, rho: Array, R: Array) -> None:
@@ -105,15 +98,8 @@ def solve_newton(
 ) -> Solution:
     """Minimise I_q(X₁X₂;Y) over the couplings of two marginals.
 
-    Parameters
-    ----------
-    p_x1y, p_x2y : Tensor
-        (1, n1, C) and (1, n2, C), float64, on the processor: valid, with the same p(y), and
-        without a state or a class of probability zero.
-    watch : Watch
-        Stopping conditions.
-    path : PathFollowing, optional
-        Parameters of the central path.
+    The marginals are (1, n1, C) and (1, n2, C), float64, on the processor: valid, with the same
+    p(y), and without a state or a class of probability zero.
     """
     path = path or PathFollowing()
     # Overflow, underflow and nan end a step, not the run; each step checks for them.

@@ -25,16 +25,9 @@ _PATIENCE = 12  # Iterations without progress of the barrier or of the gap befor
 def solve_newton_batch(
     p_x1y: Tensor, p_x2y: Tensor, watch: Watch, *, path: PathFollowing | None = None
 ) -> Solution:
-    """Minimise I_q(X₁X₂;Y) over the couplings of a batch of marginals.
+    """Minimise I_q(X₁X₂;Y) over the couplings of the marginals of a `Problem`, on any device.
 
-    Parameters
-    ----------
-    p_x1y, p_x2y : Tensor
-        (B, n1, C) and (B, n2, C): the marginals of a `Problem`, on any device.
-    watch : Watch
-        Stopping conditions; each problem also stops when it reaches the gap.
-    path : PathFollowing, optional
-        Parameters of the central path.
+    Each problem also stops when it reaches the gap.
     """
     if p_x1y.shape[1] < p_x2y.shape[1]:  # The first source is eliminated.
         return swapped(solve_newton_batch(p_x2y, p_x1y, watch, path=path))

@@ -18,17 +18,9 @@ _REFINEMENTS = 2
 class BatchSystem:
     """Factorised systems at one iterate of a batch.
 
-    Parameters
-    ----------
-    A, B : Tensor
-        (b, n1, C) and (b, n2, C), float64; A holds p(y). Zero outside the support.
-    R, W : Tensor
-        (b, n1, n2), float64: multipliers, and multipliers over slacks.
-
-    Attributes
-    ----------
-    sound : Tensor
-        (b,), bool: whether the factors exist; ignore the results of `solve` elsewhere.
+    A, (b, n1, C), holds p(y); B is (b, n2, C), and both are zero outside the support. R and W,
+    (b, n1, n2), are multipliers, and multipliers over slacks. `sound`, (b,), is whether the factors
+    exist; ignore the results of `solve` elsewhere.
     """
 
     def __init__(self, A: Tensor, B: Tensor, R: Tensor, W: Tensor) -> None:

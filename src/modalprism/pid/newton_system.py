@@ -40,14 +40,8 @@ class SingularError(ArithmeticError):
 class System:
     """System at one iterate: its product with a vector, and its blocks.
 
-    Parameters
-    ----------
-    A, B : ndarray
-        (n1, C) and (n2, C), float64; A holds p(y). Zero outside the support.
-    R, W : ndarray
-        (n1, n2), float64: multipliers, and multipliers over slacks.
-    RB, RA : ndarray
-        (n1, C) and (n2, C), float64: R B and Rᵀ A.
+    A, (n1, C), holds p(y); B is (n2, C), and both are zero outside the support. R and W, (n1, n2),
+    are multipliers, and multipliers over slacks; RB and RA are R B and Rᵀ A.
     """
 
     def __init__(self, A: Array, B: Array, R: Array, W: Array, RB: Array, RA: Array) -> None:
@@ -104,12 +98,8 @@ class DenseFactor:
 
     The blocks of the first source are eliminated through their own Cholesky factors, which is as
     stable as factorising the whole system; explicit inverses would not be. A weight fixes the free
-    constants, and a shift the nearly singular directions; conjugate gradients correct for it.
-
-    Raises
-    ------
-    SingularError
-        If no small shift makes the system definite.
+    constants, and a shift the nearly singular directions; conjugate gradients correct for it. If no
+    small shift makes the system definite, `SingularError` is raised.
     """
 
     def __init__(self, system: System) -> None:
@@ -216,14 +206,9 @@ def _each(blocks: Array, vectors: Array) -> Array:
 class StepSolver:
     """Solver of the steps of one iteration, with the preconditioner of lower expected cost.
 
-    Sweeps are cheap, and sufficient far from the end of the path. If they do not converge in
-    the expected time, one factorisation replaces them.
-
-    Parameters
-    ----------
-    system : System
-    barrier : float
-        n₁ n₂ μ: the system is worse conditioned for a smaller barrier.
+    Sweeps are cheap, and sufficient far from the end of the path. If they do not converge in the
+    expected time, one factorisation replaces them. The system is worse conditioned for a smaller
+    barrier n₁ n₂ μ.
     """
 
     def __init__(self, system: System, barrier: float) -> None:
@@ -267,23 +252,9 @@ def conjugate_gradients(
 ) -> tuple[tuple[Array, Array, Array], bool]:
     """Solve by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
-    Parameters
-    ----------
-    system : System
-    preconditioner : Preconditioner
-    r1, r2 : ndarray
-        (n1, C) and (n2, C), float64: the right-hand side.
-    accuracy : float
-        Sum of absolute residuals to stop at, the residual mass of the marginals.
-    most_iterations : int
-        Largest number of iterations.
-
-    Returns
-    -------
-    step : tuple of ndarray
-        dα, (n1, C), and dβ, (n2, C), which solve the system, and their ds, (n1, n2).
-    solved : bool
-        Whether the accuracy was reached.
+    The right-hand side is (n1, C) and (n2, C). `accuracy` is the sum of absolute residuals to stop
+    at, the residual mass of the marginals. Return the step, dα, dβ and their ds, (n1, n2), and
+    whether the accuracy was reached.
     """
     x1, x2 = preconditioner(r1, r2)
     product1, product2, d_s = system.product(x1, x2)

@@ -192,13 +192,7 @@ class Solution:
         return (self.upper - self.lower).clamp(min=0.0)
 
     def unions(self, marginal_information: Array) -> list[UnionInformation]:
-        """Return the solution of each problem.
-
-        Parameters
-        ----------
-        marginal_information : ndarray
-            (B, 2), in nats.
-        """
+        """Return the solution of each problem, given (B, 2) marginal information in nats."""
         alpha, beta = self.alpha.cpu().numpy(), self.beta.cpu().numpy()
         # The bounds can cross by rounding only; rounding up is safe.
         upper = torch.maximum(self.upper, self.lower).tolist()
@@ -280,19 +274,7 @@ class Bounds:
     def solution(
         self, coupling: Coupling, iterations: int, reason: Reason, solver: str
     ) -> Solution:
-        """Return the bounds as the solution of a solver that stops on all problems.
-
-        Parameters
-        ----------
-        coupling : Coupling
-            Couplings of all problems.
-        iterations : int
-            Number of iterations.
-        reason : Reason
-            Why the solver stops.
-        solver : str
-            Name of the solver, for results.
-        """
+        """Return the bounds as the solution of a solver of this name that stops on all problems."""
         n = len(self.lower)
         steps = torch.full((n,), iterations)
         bounds = self.lower, self.upper, self.alpha, self.beta

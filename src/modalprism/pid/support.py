@@ -14,18 +14,10 @@ from modalprism.pid.solution import Problem, Solution
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """States and classes whose probability is positive in any problem of a batch.
+    """States and classes whose probability is positive in any problem of a batch."""
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (n1, n2, C) of the whole problem.
-    rows, columns, classes : Tensor
-        int64, on the processor: indices of the used symbols.
-    """
-
-    shape: tuple[int, int, int]
-    rows: Tensor
+    shape: tuple[int, int, int]  # (n1, n2, C) of the whole problem
+    rows: Tensor  # indices of the used symbols, int64, on the processor
     columns: Tensor
     classes: Tensor
 

@@ -1,23 +1,19 @@
-"""Tables before they have a form, and their forms as HTML and as Markdown.
-
-The HTML is for notebooks: it needs no style sheet and reads on light and on dark pages.
-"""
+"""Tables before they have a form, and their forms as Markdown and as HTML for notebooks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
-from typing import Final, NamedTuple
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import NOISE_MARK, UNDETERMINED, parts, significance
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 MOST_ROWS: Final = 48  # twelve cases of four atoms
-# No colour of text or ground is set, so that both stay those of the page; lines are half-clear
-# grey, which shows on either.
-_LINE: Final = "1px solid rgba(128,128,128,.45)"
-_CELL: Final = "padding:.2em .7em .2em 0;vertical-align:top;background:none"
-_FAINT: Final = "opacity:.72;font-size:.9em"
 
 
 class Cell(NamedTuple):
@@ -79,22 +75,17 @@ def grid_html(grid: Grid) -> str:
     >>> "&lt;b&gt;" in text, "<b>" in text
     (True, False)
     """
-    shown, hidden = grid.rows[:MOST_ROWS], len(grid.rows) - MOST_ROWS
+    hidden = len(grid.rows) - MOST_ROWS
     notes = [*grid.notes, *([f"and {hidden} more rows"] if hidden > 0 else [])]
-    head = "".join(
-        f'<th scope="col" style="{_align(index < grid.names)};border-bottom:{_LINE}">'
-        f"{escape(column)}</th>"
-        for index, column in enumerate(grid.columns)
-    )
-    body = "".join(f"<tr>{_row(row, grid.names)}</tr>" for row in shown)
-    foot = f'<div style="{_FAINT}">{escape("; ".join(notes))}</div>' if notes else ""
-    return (
-        '<div style="overflow-x:auto;margin-bottom:.8em">'
-        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums;background:none">'
-        '<caption style="caption-side:top;text-align:left;color:inherit;font-weight:600">'
-        f"{escape(grid.title)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}</div>"
-    )
+    return _template().render(grid=grid, rows=grid.rows[:MOST_ROWS], notes=notes)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment  # here, because only notebooks need it
+
+    text = resources.files(__package__).joinpath("grid.html").read_text("utf-8")
+    return Environment(autoescape=True).from_string(text)
 
 
 def grid_markdown(grid: Grid) -> str:
@@ -119,34 +110,3 @@ def _markdown(text: str) -> str:
     for character in "\\|`*_[]~^$#!":
         text = text.replace(character, "\\" + character)
     return " ".join(text.split())
-
-
-def _row(row: list[Cell], names: int) -> str:
-    cells = []
-    for index, cell in enumerate(row):
-        name = index < names
-        text = escape(cell.text)
-        if cell.text == UNDETERMINED:
-            text = f"<em>{text}</em>"
-        if cell.colour and name:
-            text = f"{_swatch(cell.colour)}{text}"
-        elif cell.colour:
-            text = f'<span style="font-family:monospace;color:{escape(cell.colour)}">{text}</span>'
-        if cell.aside:
-            text += f' <span style="{_FAINT};white-space:nowrap">{escape(cell.aside)}</span>'
-        kind = '<th scope="row"' if name else "<td"
-        cells.append(f'{kind} style="{_align(name)}">{text}</{"th" if name else "td"}>')
-    return "".join(cells)
-
-
-def _align(name: bool) -> str:
-    return (
-        f"text-align:{'left' if name else 'right'};font-weight:{'500' if name else '400'};{_CELL}"
-    )
-
-
-def _swatch(colour: str) -> str:
-    return (
-        f'<span style="display:inline-block;width:.75em;height:.75em;margin-right:.4em;'
-        f'border:{_LINE};background:{escape(colour)}"></span>'
-    )

@@ -59,14 +59,15 @@ def _card(example: ShownExample, low: float, high: float) -> dict[str, Any]:
     def place(value: float) -> float:
         return round((value - low) * percent, 2)
 
+    inputs = zip(example.modalities, example.pictures, example.texts, strict=True)
     styles = atom_styles(example.modalities)
     return {
-        "name": example.name,
-        "seen": _seen(example),
-        "label": example.label or "",
-        "answer": example.answer_text.replace(" %", "\N{NO-BREAK SPACE}%"),
-        "wrong": example.right is False,
-        "note": example.note or "",
+        "example": example,
+        "inputs": [
+            (modality, base64.b64encode(picture or b"").decode(), text)
+            for modality, picture, text in inputs
+            if picture or text
+        ],
         "zero": place(0.0),
         "total": f"{number(sum(example.atoms))} {example.unit}",
         "atoms": [
@@ -79,20 +80,3 @@ def _card(example: ShownExample, low: float, high: float) -> dict[str, Any]:
             for style, value in zip(styles, example.atoms, strict=True)
         ],
     }
-
-
-def _seen(example: ShownExample) -> list[dict[str, str]]:
-    """Return what a person sees of each modality: the address of a picture, a text, or both."""
-    return [
-        {
-            "modality": modality,
-            "address": (picture and f"data:image/webp;base64,{base64.b64encode(picture).decode()}")
-            or "",
-            "alternative": f"{modality} of example {example.name}",
-            "text": text or "",
-        }
-        for modality, picture, text in zip(
-            example.modalities, example.pictures, example.texts, strict=True
-        )
-        if picture is not None or text
-    ]
