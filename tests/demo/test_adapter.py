@@ -56,7 +56,7 @@ def test_spans_are_means_over_their_tokens(network, encoded, captured):
     with torch.inference_mode():
         states = [network.projections(image, text)]
         for layer in network.layers:
-            states.append(layer(*states[-1], image_mask, mask))
+            states.append(layer(*states[-1], (image_mask, mask)))
     for depth, (image_span, text_span) in enumerate(states):
         for row in range(9):
             tokens = text_span[row][mask[row]].numpy()

@@ -86,15 +86,19 @@ class Recorder:
             written.append(asdict(replace(row, label=label, groups=groups)))
         states = save({name: value.contiguous() for name, value in arrays.items()})
         words = dumps({"rows": written, "notices": notices.stored()})
-        self.lines.append(("add", words, states))
+        self.note("add", words, states)
 
     def skip(self, position: int, name: str, why: str) -> None:
         """Record an example that cannot be used."""
-        self.lines.append(("skip", dumps([position, name, why]), b""))
+        self.note("skip", dumps([position, name, why]))
 
     def flush(self) -> None:
         """Record the end."""
-        self.lines.append(("flush", "", b""))
+        self.note("flush")
+
+    def note(self, what: str, words: str = "", states: bytes = b"") -> None:
+        """Record a call, or what else happened to the worker."""
+        self.lines.append((what, words, states))
 
     def take(self) -> pa.Table:
         """Return the calls recorded since the last time."""
@@ -157,18 +161,18 @@ class CaptureWorker:
         begin, end = one["begin"], one["end"]
         if self.begun(begin) > TRIES:
             words = f"the worker died {TRIES} times over the examples from {begin} to {end - 1}"
-            self._recorder.lines.append(("died", words, b""))
+            self._recorder.note("died", words)
             yield self._recorder.take()
             return
         try:
             batches = self._ready()
-            self._recorder.lines.append(("is", self._description, b""))
+            self._recorder.note("is", self._description)
             examples = self._examples(begin, end, one["examples"])
             for _ in batches.run_all(examples):
                 yield self._recorder.take()
         except InputError as error:
             # As a line of its own: what was captured before it comes first, and is kept.
-            self._recorder.lines.append(("stop", str(error), b""))
+            self._recorder.note("stop", str(error))
         yield self._recorder.take()
 
     def _examples(self, begin: int, end: int, shipped: bytes) -> Iterator[Placed]:

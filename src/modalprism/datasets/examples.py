@@ -28,22 +28,12 @@ from modalprism.strict_json import dumps
 class Examples:
     """Examples of a dataset, in its order; iteration may be repeated.
 
-    Memory does not grow with their number, but for the ids of shards and streams. A picture is
-    decoded when it is asked for, ``example.inputs["image"]``, and `InputError` is raised then where
-    it cannot be.
+    `columns` includes the guessed ones. `chosen` are the positions that are taken, by default all;
+    `most` is how many are taken of a stream from which `labels` leave rows out. Recordings are
+    brought to `sampling_rate`, in Hz.
 
-    Attributes
-    ----------
-    columns : Columns
-        Those of this dataset, the guessed ones too.
-    chosen : ndarray of int64, optional
-        The positions that are taken; all where there is none.
-    sampling_rate : int
-        Of recordings, in Hz.
-    labels : Labels
-        How labels become candidates, and whether rows without one are left out.
-    most : int, optional
-        How many are taken of a stream from which rows are left out.
+    Memory does not grow with their number, but for the ids of shards and streams. A picture is
+    decoded when ``example.inputs["image"]`` is read, which raises `InputError` where it cannot be.
     """
 
     dataset: Dataset
@@ -156,19 +146,11 @@ def open_examples(
         Which column is what; usual names are guessed.
     labels : Labels, optional
         How labels become candidates, and whether rows without one are left out.
-    join : Join, optional
-        A second dataset whose columns stand beside.
-    split : str, optional
-        Of a dataset of the library, or of a folder of parquet files that are named as their split.
-    limit : int, optional
-        Take so many, drawn at random, in the dataset's order; of a stream the first. Rows that are
-        left out by their labels do not count.
-    seed : int
-        Of the draw.
-    streaming : bool
-        Whether a hub's dataset is streamed.
-    sampling_rate : int
-        What recordings are brought to, in Hz.
+    join, split, streaming, sampling_rate
+        As in `modalprism.datasets.config.DatasetConfig`.
+    limit, seed : int, optional
+        Take so many, drawn at random by the seed, in the dataset's order; of a stream the first.
+        Rows that are left out by their labels do not count.
 
     Returns
     -------

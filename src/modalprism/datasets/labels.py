@@ -68,12 +68,9 @@ class Labels:
         """
         for candidate, times in Counter(candidates).items():
             if is_empty(candidate):
-                raise InputError("candidates: one is empty; give a word", parameter="candidates")
+                raise _refused("candidates", "one is empty; give a word")
             if times > 1:
-                raise InputError(
-                    f"candidates: {candidate!r} is given twice; give each once",
-                    parameter="candidates",
-                )
+                raise _refused("candidates", f"{candidate!r} is given twice; give each once")
         if only is not None and not candidates:
             raise InputError(
                 "only: candidates, but there are none; give candidates", parameter="candidates"
@@ -82,29 +79,18 @@ class Labels:
             return cls(tuple(candidates), letters=True, only=only is not None)
         values: dict[str, str] = {}
         for value, answer in (answers or {}).items():
+            given = f"{value!r} is {answer!r}"
             if not isinstance(answer, str):
-                raise InputError(
-                    f"answers: {value!r} is {answer!r}, no word; put yes and no in quotes",
-                    parameter="answers",
-                )
+                raise _refused("answers", f"{given}, no word; put yes and no in quotes")
             if candidates and answer not in candidates:
-                raise InputError(
-                    f"answers: {value!r} is {answer!r}, which is none of the candidates "
-                    f"{', '.join(candidates)}",
-                    parameter="answers",
-                )
+                names = ", ".join(candidates)
+                raise _refused("answers", f"{given}, which is none of the candidates {names}")
             if is_empty(value):
-                raise InputError(
-                    f"answers: {value!r} is empty, and an empty label is missing",
-                    parameter="answers",
-                )
+                raise _refused("answers", f"{value!r} is empty, and an empty label is missing")
             key = word_of(value)  # as labels are written: a truth value is true or false
             key = str(key).lower() if isinstance(key, bool) else str(key)
             if values.setdefault(key, answer) != answer:
-                raise InputError(
-                    f"answers: {value!r} stands twice, with different candidates",
-                    parameter="answers",
-                )
+                raise _refused("answers", f"{value!r} stands twice, with different candidates")
         return cls(tuple(candidates), values, only=only is not None)
 
     def read(self, label: int | str) -> int | str:
@@ -132,6 +118,10 @@ class Labels:
         """Return the rules that change labels or rows, for a fingerprint; empty if none do."""
         rules = [list(self.candidates), dict(self.values), self.letters, self.only]
         return rules if any(rules) else []
+
+
+def _refused(parameter: str, words: str) -> InputError:
+    return InputError(f"{parameter}: {words}", parameter=parameter)
 
 
 def _match(label: object, answers: Mapping[str, str], what: str) -> str | None:

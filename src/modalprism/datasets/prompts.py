@@ -58,25 +58,24 @@ class Prompt:
         """
         lines: list[list[_Piece]] = [[]]
         try:
-            for words, name, form, conversion in string.Formatter().parse(template):
-                before, *others = words.split("\n")
-                lines[-1].append(_Piece(before))
-                lines += [[_Piece(other)] for other in others]
-                if name is None:
-                    continue
-                if form or conversion or not name.strip(" " + _OPTIONAL):
-                    raise InputError(
-                        f"the prompt {template!r} has more or less than a column's name between "
-                        "braces; write {question}, and {{ for a brace itself"
-                    )
-                optional = name.endswith(_OPTIONAL)
-                lines[-1].append(_Piece("", name.removesuffix(_OPTIONAL), optional))
-        except InputError:
-            raise
+            parsed = list(string.Formatter().parse(template))
         except ValueError as error:
             raise InputError(
                 f"the prompt {template!r} cannot be read: {error}; write {{{{ for a brace itself"
             ) from error
+        for words, name, form, conversion in parsed:
+            before, *others = words.split("\n")
+            lines[-1].append(_Piece(before))
+            lines += [[_Piece(other)] for other in others]
+            if name is None:
+                continue
+            if form or conversion or not name.strip(" " + _OPTIONAL):
+                raise InputError(
+                    f"the prompt {template!r} has more or less than a column's name between "
+                    "braces; write {question}, and {{ for a brace itself"
+                )
+            optional = name.endswith(_OPTIONAL)
+            lines[-1].append(_Piece("", name.removesuffix(_OPTIONAL), optional))
         prompt = cls(template, tuple(map(tuple, lines)))
         if not prompt.columns:
             raise InputError(

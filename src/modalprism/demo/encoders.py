@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from modalprism.cache import Cache, Entry, Key
+from modalprism.datasets.pictures import on_white
 from modalprism.demo.emoji import Emoji
 from modalprism.demo.questions import Question
 from modalprism.errors import InputError
@@ -57,10 +58,8 @@ def _read_picture(path: Path) -> Tensor:
     from PIL import Image
 
     with Image.open(path) as picture:
-        transparent = picture.convert("RGBA")
-    opaque = Image.new("RGBA", transparent.size, "white")
-    opaque.alpha_composite(transparent)
-    resized = opaque.convert("RGB").resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)
+        opaque = on_white(picture)
+    resized = opaque.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32) / 255).permute(2, 0, 1)
     mean = torch.tensor(_IMAGENET_MEAN)[:, None, None]
     return (pixels - mean) / torch.tensor(_IMAGENET_DEVIATION)[:, None, None]

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Fusion = Literal["concat", "cross_attention", "late", "gated"]
+Streams = tuple[Tensor, Tensor]
+"""Positions of a picture and of a text, or their masks."""
 FUSIONS: Final[tuple[str, ...]] = get_args(Fusion)
 
 
@@ -99,13 +101,10 @@ class ConcatLayer(nn.Module):
         self.attention = Attention(config)
         self.feed_forward = FeedForward(config)
 
-    def forward(
-        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, text: Tensor, masks: Streams) -> Streams:
         """Transform the two spans."""
         state = torch.cat([image, text], 1)
-        mask = torch.cat([image_mask, text_mask], 1)
-        state = self.feed_forward(self.attention(state, state, mask))
+        state = self.feed_forward(self.attention(state, state, torch.cat(masks, 1)))
         return state[:, : image.shape[1]], state[:, image.shape[1] :]
 
 
@@ -117,12 +116,10 @@ class LateLayer(nn.Module):
         self.image_attention, self.text_attention = Attention(config), Attention(config)
         self.image_feed_forward, self.text_feed_forward = FeedForward(config), FeedForward(config)
 
-    def forward(
-        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, text: Tensor, masks: Streams) -> Streams:
         """Transform the two spans."""
-        image = self.image_feed_forward(self.image_attention(image, image, image_mask))
-        return image, self.text_feed_forward(self.text_attention(text, text, text_mask))
+        image = self.image_feed_forward(self.image_attention(image, image, masks[0]))
+        return image, self.text_feed_forward(self.text_attention(text, text, masks[1]))
 
 
 class CrossAttentionLayer(nn.Module):
@@ -134,14 +131,12 @@ class CrossAttentionLayer(nn.Module):
         self.image_from_text, self.text_from_image = Attention(config), Attention(config)
         self.image_feed_forward, self.text_feed_forward = FeedForward(config), FeedForward(config)
 
-    def forward(
-        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, text: Tensor, masks: Streams) -> Streams:
         """Transform the two spans."""
-        image = self.image_attention(image, image, image_mask)
-        text = self.text_attention(text, text, text_mask)
-        seen = self.image_from_text(image, text, text_mask)
-        read = self.text_from_image(text, image, image_mask)
+        image = self.image_attention(image, image, masks[0])
+        text = self.text_attention(text, text, masks[1])
+        seen = self.image_from_text(image, text, masks[1])
+        read = self.text_from_image(text, image, masks[0])
         return self.image_feed_forward(seen), self.text_feed_forward(read)
 
 
@@ -159,13 +154,11 @@ class GatedLayer(nn.Module):
         self.image_from_text = nn.Linear(config.width, config.width)
         self.text_from_image = nn.Linear(config.width, config.width)
 
-    def forward(
-        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, text: Tensor, masks: Streams) -> Streams:
         """Transform the two spans."""
-        image, text = self.streams(image, text, image_mask, text_mask)
-        seen = self.image_norm(masked_mean(image, image_mask))
-        read = self.text_norm(masked_mean(text, text_mask))
+        image, text = self.streams(image, text, masks)
+        seen = self.image_norm(masked_mean(image, masks[0]))
+        read = self.text_norm(masked_mean(text, masks[1]))
         to_image, to_text = self.gate(torch.cat([seen, read], -1)).sigmoid().chunk(2, -1)
         image = image + (to_image * self.image_from_text(read))[:, None]
         return image, text + (to_text * self.text_from_image(seen))[:, None]
@@ -228,27 +221,15 @@ class FusionNetwork(nn.Module):
         )
 
     def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
-        """Return one logit an answer.
+        """Return one logit an answer, (b, answers).
 
-        Parameters
-        ----------
-        image : Tensor, shape (b, image_tokens, image_channels)
-        text : Tensor, shape (b, t, text_channels)
-        text_mask : Tensor of bool, shape (b, t)
-
-        Returns
-        -------
-        Tensor, shape (b, answers)
+        The image has shape (b, image_tokens, image_channels), the text (b, t, text_channels), and
+        its mask, bool, (b, t).
         """
         image_mask = torch.ones(image.shape[:2], dtype=torch.bool, device=image.device)
         image, text = self.projections(image, text)
         for layer in self.layers:
-            image, text = layer(image, text, image_mask, text_mask)
-        pooled = torch.cat(
-            [
-                self.image_norm(masked_mean(image, image_mask)),
-                self.text_norm(masked_mean(text, text_mask)),
-            ],
-            -1,
-        )
-        return cast(Tensor, self.head(self.join(pooled)))
+            image, text = layer(image, text, (image_mask, text_mask))
+        seen = self.image_norm(masked_mean(image, image_mask))
+        read = self.text_norm(masked_mean(text, text_mask))
+        return cast(Tensor, self.head(self.join(torch.cat([seen, read], -1))))
