@@ -231,10 +231,9 @@ def _guessed(
             parameter="sources",
         )
     raise InputError(
-        f"{path} has more columns than two sources and a target, "
-        f"{listed(map(repr, columns))}: name the sources and the target, and as count the column "
-        "that holds how often each row was seen, "
-        "if there is one",
+        f"{path} has more columns than two sources and a target, {listed(map(repr, columns))}: "
+        "name the sources and the target, and as count the column that holds how often each row "
+        "was seen, if there is one",
         parameter="sources",
     )
 
@@ -259,34 +258,21 @@ def _count_rows(
     return JointTable((first, second), target, (joint,), "".join(count))
 
 
-def _symbols(place: str, column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
+def _symbols(place: str, column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
     """Return each row's symbol as an index into the sorted distinct values."""
+    import pandas as pd
+
     if pa.types.is_nested(column.type):
         raise InputError(f"{place} holds {column.type}; give a column of words or numbers")
     with guarded(place, "give a column of words or numbers"):
-        column = _plain(column)
-        encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):  # of no rows
-            return np.empty(0, np.int64), pa.array([])
-        codes, values = encoded.indices, encoded.dictionary
-        order = pc.sort_indices(values).to_numpy()
-    empty = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        blank = pc.equal(pc.utf8_trim_whitespace(values), "")
-        empty |= blank.fill_null(False).to_numpy(zero_copy_only=False)
-    elif pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
-        blank = pc.equal(pc.binary_length(values), 0)
-        empty |= blank.fill_null(False).to_numpy(zero_copy_only=False)
-    missing = codes.is_null().to_numpy(zero_copy_only=False)
-    filled = codes.fill_null(0).to_numpy()
-    if len(values):
-        missing |= empty[filled]
+        codes, distinct = pd.factorize(_plain(column).to_pandas(), sort=True)
+        values = distinct.tolist()
+    blank = [not value.strip() if isinstance(value, str) else value == b"" for value in values]
+    missing = (codes < 0) | np.array([*blank, True])[codes]
     if missing.any():
         row = int(missing.argmax())
         raise InputError(f"{place} is empty or NaN in data row {row + 1}; fill the cell or drop it")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[filled], values.take(pa.array(order))
+    return codes, values
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -305,13 +291,12 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _weights(place: str, codes: NDArray[np.int64], values: pa.Array) -> NDArray[np.float64]:
-    distinct = np.array([_weight(value) for value in values.to_pylist()])
-    weights = distinct[codes]
+def _weights(place: str, codes: NDArray[np.int64], values: list[Any]) -> NDArray[np.float64]:
+    weights = np.array([_weight(value) for value in values])[codes]
     if (bad := np.isnan(weights)).any():
         row = int(bad.argmax())
         raise InputError(
-            f"{place} holds {values[codes[row]].as_py()!r:.60} in data row {row + 1}, which is no "
+            f"{place} holds {values[codes[row]]!r:.60} in data row {row + 1}, which is no "
             "number of times that a row was seen, such as 12, 0.25 or 1e3; correct it, or rename "
             "the column if it holds something else"
         )
