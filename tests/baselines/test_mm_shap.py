@@ -10,9 +10,8 @@ from torch import nn
 
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.mm_shap import MmShap, shapley_values
-from modalprism.baselines.players import masked, player_of, players_of, tiled
 from modalprism.baselines.running import Runner, drawn_rows
-from modalprism.baselines.states import Moments, read_moments
+from modalprism.baselines.states import Moments, masked, player_of, players_of, read_moments, tiled
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example

@@ -12,8 +12,13 @@ from transformers import BlipForImageTextRetrieval
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.paper_fitting import fitted, fitted_atoms
 from modalprism.baselines.paper_protocol import PaperProtocol, atoms_of, certified_atoms
-from modalprism.baselines.paper_tables import coded_triples, counted, shuffled
-from modalprism.baselines.paper_tokens import fused_sites, read_tokens
+from modalprism.baselines.paper_tables import (
+    coded_triples,
+    counted,
+    fused_sites,
+    read_tokens,
+    shuffled,
+)
 from modalprism.baselines.running import Runner
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example

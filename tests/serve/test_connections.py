@@ -5,14 +5,14 @@ from contextlib import suppress
 
 import pytest
 
-from modalprism.serve import connections
-from modalprism.serve.connections import ImpatientProtocol
+from modalprism.serve import server
+from modalprism.serve.server import ImpatientProtocol
 
 
 @pytest.fixture
 def talk(monkeypatch):
     """Serve an answer of so many bytes, and have a client talk to it."""
-    monkeypatch.setattr(connections, "SECONDS", 0.3)
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.3)
     import uvicorn
 
     async def app(scope, receive, send):  # noqa: ARG001

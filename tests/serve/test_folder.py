@@ -177,7 +177,7 @@ def test_a_folder_that_does_not_change_is_read_once(runs, add, monkeypatch):
         os.utime(place, (1000, 1000))
     listings = Listings()
     expected = find_runs(runs, listed=listings)
-    monkeypatch.setattr("modalprism.serve.folder._list", pytest.fail)
+    monkeypatch.setattr("modalprism.serve.folder.list_folder", pytest.fail)
     assert find_runs(runs, listed=listings) == expected
 
 

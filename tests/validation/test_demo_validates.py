@@ -14,9 +14,7 @@ from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.input import EmojiInput
 from modalprism.studies.study_store import Origin
 from modalprism.studies.views import Settings
-from modalprism.validation.knockout_check import knock_out
-from modalprism.validation.pairing_checks import names_fit, rows_belong
-from modalprism.validation.sensitivity_checks import answer_moves
+from modalprism.validation.model_checks import answer_moves, knock_out, names_fit, rows_belong
 
 SETTINGS = Settings(("image", "text"), folds=4, replicates=100, permutations=99)
 ROWS, NAMES = "rows belong together", "names of the modalities"

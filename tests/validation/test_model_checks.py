@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from modalprism.validation.pairing_checks import names_fit, rows_belong
-from modalprism.validation.sensitivity_checks import answer_moves, divergence, noise
+from modalprism.validation.model_checks import (
+    answer_moves,
+    divergence,
+    names_fit,
+    noise,
+    rows_belong,
+)
 
 MODALITIES = ("image", "text")
 ROWS, NAMES = "rows belong together", "names of the modalities"

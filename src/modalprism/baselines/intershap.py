@@ -3,7 +3,7 @@
 v(S) is the probability of the answer to the whole example, with the modalities outside S masked.
 The interaction index is δ = v(12) − v(1) − v(2) + v(∅), a main effect v(m) − v(∅). The score is
 |δ| / (|δ| + Σ|main|), in per cent; that of a dataset is the mean over examples, as in the authors'
-code. A masked modality's states are its mean state (`modalprism.baselines.players`), which needs
+code. A masked modality's states are its mean state (`modalprism.baselines.states`), which needs
 four passes an example. The authors' code averages the predictions over inputs of thousands of
 random other examples, and takes the mean prediction for v(∅).
 """
@@ -20,9 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Cost, Subject
-from modalprism.baselines.players import masked
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner
-from modalprism.baselines.states import read_moments
+from modalprism.baselines.states import masked, read_moments
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 φ are the Shapley values of an example's players for the probability of its answer, and a modality's
 share is Σ|φ| over its players by Σ|φ| over all. Players are groups of neighbouring positions before
-fusion (`modalprism.baselines.players`), as many in one modality as in the other, since Σ|φ| grows
+fusion (`modalprism.baselines.states`), as many in one modality as in the other, since Σ|φ| grows
 with their number. (The authors choose a picture's patches so that it has about as many as the text
 has tokens.) The `shap` library's permutation explainer walks random orders of the players and back,
 so that Σφ = v(all) − v(none), and each φ is exact where players interact at most in pairs.
@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modalprism.baselines.interface import Cost, Result, Subject
-from modalprism.baselines.players import masked, players_of, tiled
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, drawn_rows
-from modalprism.baselines.states import Moments, read_moments
+from modalprism.baselines.states import Moments, masked, players_of, read_moments, tiled
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 

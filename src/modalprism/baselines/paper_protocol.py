@@ -1,6 +1,6 @@
 """The paper's protocol, as far as it is public, left as it is for comparison.
 
-Each example's tokens (`paper_tokens`) are coded and counted (`paper_tables`), and the table's atoms
+Each example's tokens are coded and counted (`paper_tables`), and the table's atoms are
 found by the paper's iteration (`paper_fitting`). Two things are added. The same tables decomposed
 by our certified solver separate the optimiser's error, which is small, from that of counting a
 handful of tokens in a thousand cells. A null, the same protocol on independent tokens, shows what
@@ -24,9 +24,10 @@ from modalprism.baselines.paper_tables import (
     Pairing,
     coded_triples,
     counted,
+    fused_sites,
+    read_tokens,
     shuffled,
 )
-from modalprism.baselines.paper_tokens import fused_sites, read_tokens
 from modalprism.baselines.running import AverageBaseline, Measured, Runner
 from modalprism.errors import InputError
 from modalprism.pid import decompose_batch

@@ -63,7 +63,7 @@ class Run(_Shown):
         if self.finished:
             return written_at(self.path / MANIFEST_FILE)
         # A folder is written when a file comes into it: parts of a store, analyses.
-        stores = [self.path / STORE / name for name in _list(self.path / STORE).folders]
+        stores = [self.path / STORE / name for name in list_folder(self.path / STORE).folders]
         return max(map(written_at, [self.path, self.path / ANALYSES, self.path / STORE, *stores]))
 
 
@@ -89,23 +89,26 @@ _Kind = TypeVar("_Kind", Run, Comparison)
 
 
 @dataclass(frozen=True)
-class _Listing:
-    files: frozenset[str]
-    folders: frozenset[str]
+class Listing:
+    """Names of the files and folders in a folder; links stay unread."""
+
+    files: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    linked: bool = False
 
 
-_EMPTY: Final = _Listing(frozenset(), frozenset())
+_EMPTY: Final = Listing()
 
 
 class Listings:
     """Listings of folders, cached until the folder changes."""
 
     def __init__(self) -> None:
-        self._cache: MemoryCache[tuple[Path, int, int, int], _Listing] = MemoryCache(
+        self._cache: MemoryCache[tuple[Path, int, int, int], Listing] = MemoryCache(
             2 * MOST_FOLDERS
         )
 
-    def __call__(self, folder: Path) -> _Listing:
+    def __call__(self, folder: Path) -> Listing:
         """List a folder; one that is a link, or is gone, is empty."""
         try:
             status = folder.lstat()
@@ -116,7 +119,7 @@ class Listings:
         key = folder, status.st_mtime_ns, status.st_ino, status.st_dev
         listing = self._cache.find(key, None)
         if listing is None:
-            listing = _list(folder)
+            listing = list_folder(folder)
             # Another change within the clock's grain would leave the folder's time as it is.
             if time.time_ns() - status.st_mtime_ns > _GRAIN_NS:
                 self._cache.put(key, listing)
@@ -124,14 +127,14 @@ class Listings:
 
 
 def find_runs(
-    root: Path, most: int = MOST_FOLDERS, listed: Callable[[Path], _Listing] | None = None
+    root: Path, most: int = MOST_FOLDERS, listed: Callable[[Path], Listing] | None = None
 ) -> Found:
     """Look for runs and comparisons in a folder, which may be one itself, and three levels below.
 
     At most `most` folders are looked through. `listed` lists a folder, such as `Listings`; by
     default every folder is read anew.
     """
-    listed = listed or _list
+    listed = listed or list_folder
     runs: list[Run] = []
     only_planned: list[Run] = []
     comparisons: list[Comparison] = []
@@ -166,8 +169,9 @@ def _last_first(places: list[_Kind]) -> tuple[_Kind, ...]:
     return tuple(sorted(places, key=lambda place: (-place.changed(), place.name)))
 
 
-def _list(folder: Path) -> _Listing:
-    files, folders = set(), set()
+def list_folder(folder: Path) -> Listing:
+    """List a folder; one that may not be read, or is gone, is empty."""
+    files, folders, linked = set(), set(), False
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -175,9 +179,10 @@ def _list(folder: Path) -> _Listing:
                     folders.add(entry.name)
                 elif entry.is_file(follow_symlinks=False):
                     files.add(entry.name)
-    except OSError:  # a folder that may not be read, or is gone, holds nothing to show
+                linked = linked or entry.is_symlink()
+    except OSError:
         return _EMPTY
-    return _Listing(frozenset(files), frozenset(folders))
+    return Listing(frozenset(files), frozenset(folders), linked)
 
 
 def written_at(path: Path) -> float:

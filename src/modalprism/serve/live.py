@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 
 from modalprism.errors import InputError
 from modalprism.serve.files import content
-from modalprism.serve.folder import ANALYSES, STORE, Run, written_at
+from modalprism.serve.folder import ANALYSES, STORE, Listing, Run, list_folder, written_at
 from modalprism.studies.status import STATUS_FILE, RunStatus, parsed_status
 
 _DEPTH: Final = 3
@@ -79,7 +78,8 @@ def state_of(run: Run) -> RunState:
     files: list[str] = []
     changed = [written_at(run.path)]
     problem = ""
-    for folder, names, linked in _walk(run.path / STORE):
+    for folder, listing in _walk(run.path / STORE):
+        names = sorted(listing.files)
         changed += [written_at(folder), *(written_at(folder / name) for name in names)]
         label = folder.relative_to(run.path / STORE).as_posix()
         if METADATA_FILE not in names:
@@ -89,7 +89,7 @@ def state_of(run: Run) -> RunState:
                 if name.endswith(".safetensors")
             ]
             continue
-        if linked:
+        if listing.linked:
             problem = f"{folder} has symbolic links, which are not followed here"
             continue
         try:
@@ -98,7 +98,7 @@ def state_of(run: Run) -> RunState:
             stores.append(StoreState(label, len(shards), rows, is_finished(folder)))
         except (InputError, OSError, ValueError) as error:
             problem = str(error)
-    analysed = [name for _, names, _ in _walk(run.path / ANALYSES, 0) for name in names]
+    analysed = [name for _, listing in _walk(run.path / ANALYSES, 0) for name in listing.files]
     changed.append(written_at(run.path / ANALYSES))
     return RunState(
         run.finished,
@@ -127,22 +127,11 @@ def ago(seconds: float) -> str:
     return f"{int(seconds // _DAY)} d ago"
 
 
-def _walk(folder: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, list[str], bool]]:
-    """Yield folders, the names of their files, and whether links, which stay unread, are there."""
-    names: list[str] = []
-    below: list[str] = []
-    linked = False
-    try:
-        if folder.is_symlink():
-            return
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    linked = True
-                else:
-                    (below if entry.is_dir(follow_symlinks=False) else names).append(entry.name)
-    except OSError:  # not there yet, or removed in this moment
+def _walk(folder: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, Listing]]:
+    """Yield a folder, unless it is a link, and those below it, with what they hold."""
+    if folder.is_symlink():
         return
-    yield folder, sorted(names), linked
-    for name in sorted(below) if depth else ():
+    listing = list_folder(folder)
+    yield folder, listing
+    for name in sorted(listing.folders) if depth else ():
         yield from _walk(folder / name, depth - 1)
