@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from campaign import Campaign
 from modalprism.errors import InputError
 
 SECONDS: Final = 300
+READER_LEFT: Final = 141
+"""Exit code where nobody reads the output any more."""
 _expected: dict[str, bytes] = {}
 
 
@@ -135,7 +136,7 @@ def closed_output(folder: Path, seed: int) -> None:
         read, write = os.pipe()
         os.close(read)
         try:
-            said("run", study, codes=(0, 1, -signal.SIGPIPE), stdout=write)
+            said("run", study, codes=(0, 1, READER_LEFT), stdout=write)
         finally:
             os.close(write)
     else:
