@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -105,27 +106,20 @@ def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterato
 
     Raises InputError if the network's streams never look at each other.
     """
-    fusion = network.config.fusion
-    if fusion == "late":
-        raise InputError("its two streams never look at each other, so that nothing can be cut")
     reader = "text_from_image" if modality == "image" else "image_from_text"
+    cuts: dict[str, tuple[str, Callable[..., Tensor]]] = {
+        "concat": ("attention", partial(_own_context, pieces=pieces, hidden=modality)),
+        # What the module adds to its queries is left out.
+        "cross_attention": (reader, lambda _module, given, _output: given[0]),
+        # The gate may open as it likes: what it lets in is nothing.
+        "gated": (reader, lambda _module, _given, output: torch.zeros_like(output)),
+    }
+    if network.config.fusion not in cuts:
+        raise InputError("its two streams never look at each other, so that nothing can be cut")
+    module, hook = cuts[network.config.fusion]
     with ExitStack() as hooks:
         for layer in network.layers:
-            if fusion == "concat":
-                handle = layer.get_submodule("attention").register_forward_hook(
-                    lambda module, given, output: _own_context(
-                        module, given, output, pieces, modality
-                    )
-                )
-            elif fusion == "cross_attention":  # what it adds to its queries is left out
-                handle = layer.get_submodule(reader).register_forward_hook(
-                    lambda _module, given, _output: given[0]
-                )
-            else:  # the gate may open as it likes: what it lets in is nothing
-                handle = layer.get_submodule(reader).register_forward_hook(
-                    lambda _module, _given, output: torch.zeros_like(output)
-                )
-            hooks.callback(handle.remove)
+            hooks.callback(layer.get_submodule(module).register_forward_hook(hook).remove)
         yield
 
 
