@@ -23,8 +23,7 @@ _SPARSE: Final = (
     "is a sparse matrix; convert it with toarray() or to_dense(), or reduce embeddings to dense "
     "columns, such as by sklearn.decomposition.TruncatedSVD"
 )
-_DEEPEST: Final = 8
-"""Levels of nested lists that are searched for masked values."""
+_DEEPEST: Final = 8  # levels of nested lists that are searched for masked values
 
 
 def read_array(

@@ -32,14 +32,8 @@ _VALUE: Final = "json"
 class Key:
     """Everything that a result depends on.
 
-    Attributes
-    ----------
-    label : str
-        The beginning of the names of the entry's files, for people.
-    makers : mapping of str to int or str
-        Version numbers of what makes the result, by name.
-    inputs : mapping of str to Any
-        Whatever JSON can hold.
+    File names begin with the `label`, for people. `makers` are version numbers of what makes the
+    result, by name; `inputs` are whatever JSON can hold.
 
     Examples
     --------
@@ -82,18 +76,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cache:
-    """Results in a folder.
+    """Results in a folder; with `fresh`, everything is made anew.
 
     An entry is a JSON file with its key, its value and a checksum, and the entry's further files
     beside it. Each file appears whole or not at all, the JSON file last. An entry that is damaged,
-    or was made from another key, counts as missing.
-
-    Attributes
-    ----------
-    fresh : bool
-        Whether to make everything anew.
-    one_each : bool
-        Whether files are named by the label alone, as it is: a label then has at most one entry.
+    or was made from another key, counts as missing. With `one_each`, files are named by the label
+    alone: a label then has at most one entry.
     """
 
     folder: Path

@@ -18,8 +18,7 @@ import platformdirs
 from modalprism.errors import InputError
 from modalprism.foreign import reason_of
 
-_LONGEST_NAME: Final = 255
-"""Bytes of one name that file systems take."""
+_LONGEST_NAME: Final = 255  # bytes of one name that file systems take
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _NOT_ON_WINDOWS: Final = re.compile(r'[<>:"|?*\\/]')
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.I)

@@ -18,8 +18,7 @@ from modalprism.memory import free_memory
 
 PATIENCE: float = 30
 """Seconds that one step may take, such as reading a block of 16 MB."""
-_LIBRARIES: Final = 2**32
-"""Bytes of address space for the interpreter and its libraries."""
+_LIBRARIES: Final = 2**32  # bytes of address space for the interpreter and its libraries
 
 
 def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:

@@ -43,10 +43,8 @@ _WHOLE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci
 _ONE_CASE: Final = ("darwin", "win32")
 """Systems whose disks take names that differ in case alone for one."""
 _MOST_FILES: Final = 100_000
-_FILLED: Final = 0.9
-"""The part of the free disk that one copy may take."""
-_BLOCK: Final = 4096
-"""Bytes that a file takes on disk beside its own."""
+_FILLED: Final = 0.9  # the part of the free disk that one copy may take
+_BLOCK: Final = 4096  # bytes that a file takes on disk beside its own
 
 Names = Collection[str]
 Choose = Callable[[Names], tuple[Names, Names]]

@@ -42,19 +42,11 @@ _UNAMBIGUOUS: Final = re.compile(r"true|false|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 @dataclass(frozen=True)
 class YamlFile:
-    """Content of a YAML file, and where each value stands.
+    """Content of a YAML file that messages call `name`, and where each value stands.
 
-    Attributes
-    ----------
-    name : str
-        The file, as messages name it.
-    content : object
-        Mappings with string keys, lists, strings, numbers, truth values and None.
-    lines : mapping of Place to int
-        The line of every value, counted from 1.
-    written : mapping of Place to (str, str)
-        The text of every unquoted value that is not read as a string, and what it is read as:
-        ``bool``, ``int``, ``float`` or ``null``.
+    The content are mappings with string keys, lists, strings, numbers, truth values and None.
+    `lines` count from 1. `written` has the text of every unquoted value that is not read as a
+    string, and what it is read as: ``bool``, ``int``, ``float`` or ``null``.
     """
 
     name: str

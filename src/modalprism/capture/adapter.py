@@ -21,8 +21,7 @@ from modalprism.suggest import suggestion
 
 BEFORE_FUSION: Final = 0
 """The layer at which each modality is read before it meets the other."""
-_NAMED: Final = 5
-"""Candidates that a message names."""
+_NAMED: Final = 5  # candidates that a message names
 
 
 @dataclass(frozen=True)
@@ -227,12 +226,9 @@ class Adapter(ABC):
 
     @abstractmethod
     def spans(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the positions of each modality.
+        """Return masks of the positions of each modality, bool, shape (b, positions).
 
-        Returns
-        -------
-        dict of modality to Tensor of bool, shape (b, positions)
-            Padding belongs to none. A modality that is missing has all positions of its sites.
+        Padding belongs to none. A modality that is missing has all positions of its sites.
         """
 
     @abstractmethod

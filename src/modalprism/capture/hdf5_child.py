@@ -26,8 +26,7 @@ from modalprism.strict_json import dumps
 
 _DEEPEST: Final = 50
 _MOST_LINKS: Final = 10
-_BLOCK: Final = 2**24
-"""Bytes that are read in one step."""
+_BLOCK: Final = 2**24  # bytes that are read in one step
 
 
 def main() -> None:

@@ -65,14 +65,8 @@ _DTYPES: Final = frozenset({torch.float16, torch.float32, torch.float64})
 class NamedArrays:
     """Arrays of an open file, read on request.
 
-    Attributes
-    ----------
-    names : callable
-        Returns the names of all arrays.
-    read : callable
-        Name, and what messages call the array → array, as the format's library gives it.
-    metadata : mapping of str to str
-        What the writer noted; empty for formats without.
+    `read` takes a name, and what messages call the array, and returns what the format's library
+    gives. `metadata` are empty for formats without.
     """
 
     names: Callable[[], Sequence[str]]

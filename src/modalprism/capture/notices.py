@@ -27,8 +27,7 @@ _IDS: Final = (
 )
 """Names of token ids in prepared inputs, and of their mask."""
 _REPEATED: Final = re.compile(r"(<[^<>\s]+>)(?:\s*\1){3,}")
-_NAMED: Final = 5
-"""Labels or candidates that a sentence names."""
+_NAMED: Final = 5  # labels or candidates that a sentence names
 
 
 class _Counts:

@@ -28,14 +28,9 @@ _BESIDE: Final = "+"
 class Modality:
     """Columns and kind of a modality.
 
-    Attributes
-    ----------
-    kind : {"image", "text", "audio", "array"}
-        What the column's values become: a picture, a string, a waveform, an array of float32.
-    beside : tuple of str
-        Columns of further pictures, which stand to the right of the first in the same one.
-    prompt : Prompt, optional
-        What the text is made of, where it is not the column's as it is.
+    By its kind, a value becomes a picture, a string, a waveform, or an array of float32. Further
+    pictures of the columns `beside` stand to the right of the first in the same one. With a
+    `prompt`, the text is made of that, and not the column's as it is.
     """
 
     column: str

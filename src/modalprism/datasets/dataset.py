@@ -43,14 +43,9 @@ class Row:
 class Dataset(ABC):
     """Rows of one dataset; reading starts anew with every call of `rows`.
 
-    Attributes
-    ----------
-    length : int, optional
-        How many rows there are, where it is known.
-    root : Path, optional
-        The folder that file names in the rows are relative to, and never leave.
-    quick : bool
-        Whether a column is read without the others, so that all ids can be looked at first.
+    `length` is None where it is not known. File names in the rows are relative to the folder
+    `root`, and never leave it. `quick` says whether a column is read without the others, so that
+    all ids can be checked first.
     """
 
     columns: tuple[str, ...] = ()

@@ -17,8 +17,7 @@ from modalprism.datasets.dataset import Dataset, Row, ends_digest
 from modalprism.errors import InputError
 from modalprism.foreign import WRITE_AGAIN, guarded, require_file
 
-_BATCH: Final = 16
-"""Rows that are held at once: pictures are large."""
+_BATCH: Final = 16  # rows that are held at once: pictures are large
 _BUFFER: Final = 2**20
 _ROWS_PER_BYTE: Final = 10_000
 """Rows that a byte of a file can stand for at most: equal values are written once."""

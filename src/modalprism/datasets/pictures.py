@@ -23,8 +23,7 @@ _KINDS: Final = (
     *("AVIF", "DIB", "ICO", "JPEG2000", "PPM", "TGA"),
 )
 """Kinds that Pillow decodes by itself: for others, such as EPS, it may start another program."""
-_GAP: Final = 1 / 32
-"""White space between two pictures side by side, as a fraction of their height."""
+_GAP: Final = 1 / 32  # white space between two pictures side by side, as a fraction of their height
 
 
 def _pillow() -> Any:

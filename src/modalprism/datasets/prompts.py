@@ -24,18 +24,11 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Prompt:
-    r"""Template of a model's text, with columns of a dataset.
+    r"""Template of a model's text, with columns of a dataset, and its lines in pieces.
 
-    Nothing in it is evaluated: braces hold the plain name of a column, and two of them are one.
-    A list becomes lines with letters. A line that holds a column with a question mark,
-    ``{hint?}``, is left out where that is empty; any other column that is empty is an error.
-
-    Attributes
-    ----------
-    template : str
-        As it was written.
-    lines : tuple
-        Its lines, in pieces.
+    Nothing in it is evaluated: braces hold the plain name of a column, and two of them are one. A
+    list becomes lines with letters. A line that holds a column with a question mark, ``{hint?}``,
+    is left out where that is empty; any other column that is empty is an error.
 
     Examples
     --------

@@ -15,8 +15,7 @@ from scipy.io import wavfile
 from modalprism.errors import InputError
 from modalprism.foreign import guarded
 
-_RATES: Final = (1_000, 1_000_000)
-"""In Hz; what is outside is a damaged header."""
+_RATES: Final = (1_000, 1_000_000)  # in Hz; what is outside is a damaged header
 
 
 def sound_of(content: bytes, rate: int) -> NDArray[np.float32]:

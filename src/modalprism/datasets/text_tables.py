@@ -20,8 +20,7 @@ from modalprism.suggest import separator_hint
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 LINES: Final = frozenset({".jsonl", ".ndjson"})
 _BYTE_ORDER_MARK: Final = "\ufeff"
-_HEAD: Final = 100
-"""Rows of JSON lines whose keys are the columns."""
+_HEAD: Final = 100  # rows of JSON lines whose keys are the columns
 
 
 class _TextTable(Dataset):

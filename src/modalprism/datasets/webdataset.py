@@ -132,8 +132,7 @@ def _members(archive: Any) -> Iterator[tarfile.TarInfo]:
         raise tarfile.ReadError("the mark at its end is missing")
 
 
-_HEAD: Final = 16
-"""Examples whose extensions and JSON keys are the columns."""
+_HEAD: Final = 16  # examples whose extensions and JSON keys are the columns
 _MEDIA: Final = {suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES | SOUND_SUFFIXES}
 _ALSO: Final = {
     "image": tuple(sorted(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)),

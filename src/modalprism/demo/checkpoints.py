@@ -57,16 +57,10 @@ def save_checkpoint(path: Path, network: FusionNetwork) -> None:
 
 
 def load_network(fusion: str, folder: Path | None = None) -> FusionNetwork:
-    """Load a trained fusion network, in inference mode.
+    """Load a trained fusion network, in inference mode; `folder` is by default that of the demo.
 
     Raises InputError if the fusion is unknown, or the checkpoint is missing, damaged or of another
     shape.
-
-    Parameters
-    ----------
-    fusion : {"concat", "cross_attention", "late", "gated"}
-    folder : Path, optional
-        Where the checkpoints are; by default those that travel with the example.
     """
     if fusion not in CONFIGS:
         raise InputError(f"there is no fusion {fusion!r}; choose from {', '.join(CONFIGS)}")

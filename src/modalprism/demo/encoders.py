@@ -127,14 +127,9 @@ def encode_texts(texts: Sequence[str], *, track: Track = silent) -> tuple[Tensor
 class EncodedEmojis:
     """Features of some emojis; a sentence is a question followed by a name.
 
-    Attributes
-    ----------
-    row : ndarray of int64, shape (number of all emojis,)
-        Row of an emoji's features; −1 where it was not encoded.
-    image : Tensor of float16, shape (n, 16, 1280)
-    text : dict of question name to Tensor of float16, shape (n + 1, longest, 384)
-        The last row is the question without a name.
-    text_mask : dict of question name to Tensor of bool, shape (n + 1, longest)
+    `row` has the row of every emoji's features, −1 where it was not encoded. Images are float16,
+    shape (n, 16, 1280). By name of a question, texts are float16, shape (n + 1, longest, 384), and
+    their masks bool, (n + 1, longest); the last row is the question without a name.
     """
 
     row: NDArray[np.int64]

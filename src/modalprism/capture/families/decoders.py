@@ -22,13 +22,9 @@ from modalprism.datasets.example import Example
 class LlavaAdapter(FirstTokenAdapter):
     """LLaVA: a picture, then a question; the answer is the first token of a candidate.
 
-    Attributes
-    ----------
-    decoder, norm : str
-        Dotted path of the language model, and the name of its final norm.
-    template : str
-        The prompt, where the processor brings no chat template; ``{text}`` stands for the example's
-        text.
+    `decoder` is the path of the language model, and `norm` the name of its final norm. `template`
+    is the prompt, where the processor brings no chat template; ``{text}`` stands for the example's
+    text.
     """
 
     auto_class: ClassVar[str] = "AutoModelForImageTextToText"
@@ -171,12 +167,7 @@ class Idefics3Adapter(LlavaAdapter):
     """Idefics3: crops of a picture, the whole picture, then a question.
 
     Crops stand row by row, each behind a mark of its row and column; the whole picture, shrunk,
-    stands last.
-
-    Attributes
-    ----------
-    border : str
-        The token before each crop and behind the last.
+    stands last. `border` is the token before each crop and behind the last.
     """
 
     decoder: ClassVar[str] = "model.text_model"

@@ -27,11 +27,7 @@ class SingleStreamAdapter(Adapter):
     """Words, then pieces of a picture, in one stream; the answer is one of the model's classes.
 
     With candidates the answer is among those classes alone, which must be of the model's own.
-
-    Attributes
-    ----------
-    stream : str
-        Dotted path of the stream's layers.
+    `stream` is the path of the stream's layers.
     """
 
     fusion: ClassVar[str] = "in both spans from layer 1; layer 0 is what enters the stream"

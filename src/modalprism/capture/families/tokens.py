@@ -66,10 +66,7 @@ def check_recordings(
 class FirstTokenAdapter(Adapter):
     """A model that answers with text: the answer is the first token of a candidate.
 
-    Attributes
-    ----------
-    before_candidates : str
-        Text between the prompt and an answer, such as a space.
+    `before_candidates` is text between the prompt and an answer, such as a space.
     """
 
     before_candidates: ClassVar[str] = ""

@@ -23,14 +23,8 @@ class ClipAdapter(Adapter):
     With candidates (``"a photo of a cat"``, …) the answer is which of them the picture is most
     like. Without any there is none: how alike a pair is has no scale of its own in CLIP.
 
-    Attributes
-    ----------
-    text_layers : str
-        Dotted path of the text tower's layers.
-    embeddings : (str, str)
-        Dotted paths of the modules that give what the similarity compares.
-    scale : str
-        The model's parameter that the similarity is multiplied with, a logarithm.
+    `text_layers` is the path of the text tower's layers. `embeddings` are the modules that give
+    what the similarity compares, and `scale` is the parameter, a logarithm, that multiplies it.
     """
 
     auto_class: ClassVar[str] = "AutoModel"
