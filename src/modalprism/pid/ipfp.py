@@ -3,13 +3,10 @@
 Minimising I_q(X₁X₂;Y) over couplings is minimising KL(q ‖ p(y) r(x₁,x₂)) over q and over the
 distribution r (Bertschinger et al. 2014, doi:10.3390/e16042161, for the problem). For fixed r the
 best q has the form q(x₁,x₂|y) = u(x₁,y) r(x₁,x₂) v(x₂,y), found by iterative proportional fitting;
-for fixed q the best r is its mixture over y, r s with s = Σ_y p(y) u v. The tensor n₁×n₂×C is
-never formed: a sweep is one pass over r (a few on a GPU), in O(n₁n₂) memory.
-
-The second step is a unit mirror-descent step on a convex function of r, so it accelerates:
-`acceleration` extrapolates ln r, which turns a gap of about 1/t into about 1/t². The means of ln u
-and ln v, with weights that grow like t, give the better lower bound if the last ones oscillate.
-docs/ipfp.md lists the alternatives that were tried.
+for fixed q the best r is its mixture over y, r s with s = Σ_y p(y) u v. The second step is a unit
+mirror-descent step on a convex function of r, so `acceleration` extrapolates ln r, which turns a
+gap of about 1/t into about 1/t². docs/ipfp.md describes the method and the alternatives that were
+tried.
 """
 
 from __future__ import annotations
@@ -217,7 +214,6 @@ class _Run:
             self._keep(~finished)
 
     def _keep(self, keep: Tensor) -> None:
-        """Keep the problems of a mask."""
         self.problems = self.problems[keep]
         if self.problems.numel():
             self.bounds = self.bounds.select(keep)
@@ -238,7 +234,6 @@ class _Run:
         return not bool(self.communicator.max(torch.tensor([lacks], device=device).int()))
 
     def _widen(self) -> None:
-        """Convert the tables to float64."""
         self.iterate.convert(torch.float64)
         self.backend = self.given or self._fastest_backend()
         self._replace(Tensor.double)

@@ -148,7 +148,7 @@ def decompose_conditional(joint: ArrayLike, **options: Unpack[Options]) -> Decom
     >>> f"R {d.redundancy:.3f}, S {d.synergy:.3f} {d.unit}"
     'R 0.500, S 0.500 bit'
     """
-    table = validation.check_conditional(joint)
+    table = validation.check_joint(joint, ("n1", "n2", "C", "nZ"))
     p_z = table.sum((0, 1, 2))
     used = np.flatnonzero(p_z)
     given = [decompose(table[..., z], **options) for z in used]

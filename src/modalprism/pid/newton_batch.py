@@ -1,9 +1,8 @@
 """Newton's method for a batch of small problems of one shape, for a GPU.
 
-One small problem does not use a whole GPU. The method follows the central path as `newton` does,
-with Mehrotra's predictor and corrector (1992, doi:10.1137/0802028). Each problem has its own step
-length, and leaves the batch when it is finished. `newton_batch_system` factorises the systems
-together.
+The method follows the central path as `newton` does, with Mehrotra's predictor and corrector (1992,
+doi:10.1137/0802028). Each problem has its own step length, and leaves the batch when it is
+finished.
 """
 
 from __future__ import annotations
@@ -138,17 +137,11 @@ class _Run:
         self.R = torch.where(whole, R + dual * d_R, R)
 
     def _keep(self, keep: Tensor) -> None:
-        """Keep the problems of a mask."""
         self.problems = self.problems[keep]
         if self.problems.numel():
-            self.bounds, self.p_y = self.bounds.select(keep), self.p_y[keep]
-            self.alpha, self.beta = self.alpha[keep], self.beta[keep]
-            self.rho, self.R = self.rho[keep], self.R[keep]
-            self.failed, self.best, self.since = (
-                self.failed[keep],
-                self.best[keep],
-                self.since[keep],
-            )
+            self.bounds = self.bounds.select(keep)
+            for name in ("p_y", "alpha", "beta", "rho", "R", "failed", "best", "since"):
+                setattr(self, name, getattr(self, name)[keep])
 
 
 def _step_length(x: Tensor, d_x: Tensor, boundary: float) -> Tensor:

@@ -62,7 +62,6 @@ class BatchSystem:
         return x1, x2, self._slacks(x1, x2)
 
     def _substitute(self, r1: Tensor, r2: Tensor) -> tuple[Tensor, Tensor]:
-        """Substitute forward and backward."""
         batch = len(r1)
         inner = torch.linalg.solve_triangular(self._factor_1, r1[..., None], upper=False)
         eliminated = self._eliminated.reshape(batch, -1, r2[0].numel())
@@ -77,7 +76,6 @@ class BatchSystem:
         return (A * d_alpha) @ B.mT + A @ (B * d_beta).mT
 
     def _product(self, d_alpha: Tensor, d_beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the product of the systems with vectors."""
         A, B, R = self._A, self._B, self._R
         A_d, B_d, d_s = A * d_alpha, B * d_beta, self._slacks(d_alpha, d_beta)
         W_ds = self._W * d_s

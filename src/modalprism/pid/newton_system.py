@@ -30,7 +30,7 @@ Pair = tuple[Array, Array]
 
 _MOST_REFINEMENTS, _MOST_SWEEPS = 12, 5_000
 _FIRST_SHIFT, _LAST_SHIFT = 1e-14, 1e-6
-_SHARED = 1e9  # From this number of multiplications on, a second thread saves time.
+_SHARED = 1e9  # multiplications from which on torch saves time with all its threads
 
 
 class SingularError(ArithmeticError):
@@ -150,11 +150,7 @@ def _shifted_cholesky(matrix: Array, scale: Array) -> Array:
     raise SingularError
 
 
-# torch factorises large matrices on all its threads.
-
-
 def _gram(matrix: Array) -> Array:
-    """Return MᵀM."""
     if matrix.size * matrix.shape[1] < _SHARED:
         return np.asarray(matrix.T @ matrix, dtype=np.float64)
     tensor = torch.from_numpy(matrix)
@@ -163,7 +159,6 @@ def _gram(matrix: Array) -> Array:
 
 
 def _cholesky(matrix: Array) -> Array:
-    """Return the lower Cholesky factor."""
     if matrix.size * len(matrix) < _SHARED:
         return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
     with all_threads():

@@ -1,8 +1,7 @@
 """Numba backend: the compiled sweep on a processor, one strip of rows per call of `numba_kernel`.
 
-torch applies eight operations to a block of rows, and each reads and writes the block in
-cache. Here a tile stays in registers. The strips do not depend on the number of threads, and their
-contributions to v are summed in a fixed order, so every run gives the same bits.
+The strips do not depend on the number of threads, and their contributions to v are summed in a
+fixed order, so every run gives the same bits.
 """
 
 from __future__ import annotations

@@ -1,15 +1,12 @@
-"""Compiled sweep of a strip of rows, with tiles in registers.
+"""Compiled sweep of a strip of rows, with tiles in registers; docs/ipfp.md describes it.
 
-Numba leaves the choice of vector instructions to LLVM. This module makes them explicit: the loops
-of `sweep_strip` call routines with addresses, each a few lines of LLVM IR with sums in
-registers. A tile has 8 rows and 32 columns, 16 vectors of 16 numbers; AVX-512 has twice as many
-registers, and LLVM splits the vectors on other processors. The sweep processes eight rows at a
-time over all columns, first to fit u, then to add to the product for v. k is read from memory once.
+The loops of `sweep_strip` call routines with addresses, each a few lines of LLVM IR, so the result
+does not depend on a compiler's vectorisation. A tile has 8 rows and 32 columns, 16 vectors of 16
+numbers. ln and exp are those of Cephes (S. Moshier): a polynomial of the mantissa, and the exponent
+from the bits of the number. They accept normal numbers; the error is below 2 units in the last
+place.
 
 All compiled functions are in this file, because Numba's cache checks the date of one file only.
-
-ln and exp are those of Cephes (S. Moshier): a polynomial of the mantissa, and the exponent from
-the bits of the number. They accept normal numbers; the error is below 2 units in the last place.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators

@@ -5,13 +5,10 @@ problem (see `certificate`), the pointwise union information is
 
     i_∪(x₁,x₂,y) = α(x₁,y) + β(x₂,y) = ln q(y|x₁,x₂)/p(y),
 
-where q is the optimal coupling of Bertschinger et al. (2014, doi:10.3390/e16042161). The second
-equation follows from the conditions of optimality and holds where q(x₁,x₂) > 0. i_∪ is a function
-of the marginals only. Its mean is I_Q under every coupling of them, including the joint p. Hence
-
-    r = i₁ + i₂ − i_∪,   u₁ = i_∪ − i₂,   u₂ = i_∪ − i₁,   s = i₁₂ − i_∪
-
-are values per cell whose means under p are the atoms.
+where q is the optimal coupling of Bertschinger et al. (2014, doi:10.3390/e16042161); the second
+equation holds where q(x₁,x₂) > 0. i_∪ is a function of the marginals only, and its mean is I_Q
+under every coupling of them, including the joint p. Hence r = i₁ + i₂ − i_∪, u₁ = i_∪ − i₂, u₂ =
+i_∪ − i₁ and s = i₁₂ − i_∪ are values per cell whose means under p are the atoms.
 """
 
 from __future__ import annotations

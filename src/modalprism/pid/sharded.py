@@ -1,9 +1,8 @@
 """Decomposition of one problem on several processes, each with some rows x₁ and all of x₂.
 
-The large tables of n₁ × n₂ cells are split by rows: each process stores p(x₁,y) and k of its own
-rows. An iteration exchanges the product to which v is fitted, a sum over all x₁ of n₂ × C numbers,
-and the certificate exchanges as many maxima. The bounds are those of the whole problem and equal on
-all processes. The solver is `ipfp`.
+Each process stores p(x₁,y) and k of its own rows. An iteration exchanges the product to which v is
+fitted, n₂ × C numbers, and the certificate as many maxima. The bounds are those of the whole
+problem and equal on all processes. The solver is `ipfp`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The `Backend` protocol of a sweep, and its implementation by torch operations.
 
 A sweep rewrites the kernel of an `Iterate` and fits u and v to it. torch processes one block of
-rows at a time, small enough for the cache: fit u to the old k, form s, rewrite k, fit u to the new
-k, and add the block's part of the product to which v is fitted. So k is read and written once.
+rows at a time, small enough for the cache, so k is read and written once.
 """
 
 from __future__ import annotations
@@ -105,6 +104,5 @@ def _blocks(iterate: Iterate) -> list[slice]:
 
 
 def _fit(iterate: Iterate, rows: slice) -> Tensor:
-    """Fit u to the kernel and v on a block of rows."""
     product = torch.bmm(iterate.kernel[:, rows], iterate.weighted.mT)
     return iterate.fit_to(product, rows)

@@ -1,14 +1,9 @@
 """Triton backend: the sweep on a GPU by three kernels, each one pass over the tables.
 
-torch would write s, ln s and each step of the extrapolation to memory and read them back. Here they
-stay in registers. The three passes compute k (p(x₂) v), to which u is fitted; the step and the same
-product of the new k; and kᵀ (p(x₁) u), to which v is fitted. Each needs a sum over all columns or
-rows, so they cannot be merged. The GPU's memory bandwidth limits them (see docs/scale.md).
-
-Several programs share the tiles of a row or a column, so that few rows still occupy a whole GPU.
-Their parts of a product are added in a fixed order, so runs are repeatable to the last bit.
-Products of tiles are three products of 11-bit parts, "tf32x3". They are as accurate as single
-precision and run on the matrix units.
+docs/scale.md describes the passes. Several programs share the tiles of a row or a column, so that
+few rows still occupy a whole GPU. Their parts of a product are added in a fixed order, so runs are
+repeatable to the last bit. Products of tiles are three products of 11-bit parts, "tf32x3". They are
+as accurate as single precision and run on the matrix units.
 """
 
 from __future__ import annotations

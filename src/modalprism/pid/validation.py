@@ -27,13 +27,13 @@ _LEAST_TOLERANCE = 1e-9
 _LONGEST_SHOWN = 128  # bits of an integer that messages show in digits
 
 
-def check_joint(joint: ArrayLike) -> Array:
-    """Check a joint table (n1, n2, C) of counts or probabilities, and normalise it in float64.
+def check_joint(joint: ArrayLike, axes: tuple[str, ...] = ("n1", "n2", "C")) -> Array:
+    """Check a joint table of counts or probabilities, and normalise it in float64.
 
     A probability below the smallest normal number, 2.2e-308, becomes 0. A wrong rank, a negative,
     NaN or infinite cell (named by its index) and a table of zeros are refused.
     """
-    return _normalised(_check_table(joint, "joint", ("n1", "n2", "C")), "joint")
+    return _normalised(_check_table(joint, "joint", axes), "joint")
 
 
 def check_joints(joints: ArrayLike) -> Array:
@@ -86,7 +86,6 @@ def check_tolerance(tolerance: float | None, *marginals: ArrayLike) -> float:
 
 
 def _check_totals(first: Array, second: Array, tolerance: float) -> None:
-    """Refuse marginals of different totals."""
     largest = max(float(first.max()), float(second.max())) or 1.0
     total_1, total_2 = (float((table / largest).sum()) for table in (first, second))
     difference = abs(total_1 - total_2) / (max(total_1, total_2) or 1.0)
@@ -256,13 +255,7 @@ def check_sources(joint: ArrayLike) -> Array:
             f"joint has shape {np.shape(joint)}: pass a table of shape (n1, …, nM, C), with"
             " 2 sources or more and the target on the last axis"
         )
-    axes = [f"n{m}" for m in range(1, n_axes)]
-    return _normalised(_check_table(joint, "joint", (*axes, "C")), "joint")
-
-
-def check_conditional(joint: ArrayLike) -> Array:
-    """Check a joint table (n1, n2, C, nZ) as `check_joint` does."""
-    return _normalised(_check_table(joint, "joint", ("n1", "n2", "C", "nZ")), "joint")
+    return check_joint(joint, (*(f"n{m}" for m in range(1, n_axes)), "C"))
 
 
 def _check_table(values: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:

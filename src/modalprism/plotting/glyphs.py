@@ -66,14 +66,10 @@ def _cover(text: Text) -> set[str]:
     words = plain(text.get_text())
     if words != text.get_text():
         text.set_text(words)
-    if words.isascii():
-        return set()
     families = tuple(text.get_fontfamily())
-    lacking = _lacking(words, families)
-    if not lacking:
-        return set()
-    more, missing = _fallbacks(lacking)
-    text.set_fontfamily([*families, *more])
+    more, missing = _fallbacks(_lacking(words, families))
+    if more:
+        text.set_fontfamily([*families, *more])
     if missing:
         text.set_text(_escaped(words, missing))
     return set(missing)
@@ -81,20 +77,17 @@ def _cover(text: Text) -> set[str]:
 
 def uncovered(words: str, families: tuple[str, ...]) -> set[str]:
     """Return the characters that neither these families nor any installed font has."""
-    lacking = _lacking(words, families)
-    return set(_fallbacks(lacking)[1]) if lacking else set()
+    return set(_fallbacks(_lacking(words, families))[1])
 
 
 def font_caution(words: str) -> str:
-    """Say which characters of a text no figure can show; empty where there are none.
+    """Name the characters of a text that no figure can show; empty where there are none.
 
     Examples
     --------
     >>> font_caution("image and text")
     ''
     """
-    if words.isascii():
-        return ""
     import matplotlib as mpl
 
     with drawing():
@@ -103,7 +96,7 @@ def font_caution(words: str) -> str:
 
 
 def without_font(missing: Collection[str]) -> str:
-    """Say which characters no font has, and what to do.
+    """Name the characters that no font has, and the remedy.
 
     Examples
     --------
@@ -122,6 +115,8 @@ def without_font(missing: Collection[str]) -> str:
 
 
 def _lacking(words: str, families: tuple[str, ...]) -> frozenset[str]:
+    if words.isascii():
+        return frozenset()
     return frozenset(c for c in plain(words) if c != "\n" and ord(c) not in _covered(families))
 
 
@@ -161,6 +156,8 @@ def _fallbacks(lacking: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]
     from matplotlib import font_manager
 
     left, families = set(lacking), []
+    if not lacking:
+        return (), lacking
     regular: dict[str, FontEntry] = {}
     for entry in font_manager.fontManager.ttflist:
         plain_face = (entry.style, entry.weight, entry.variant) == ("normal", 400, "normal")

@@ -88,17 +88,6 @@ def user_fonts() -> tuple[Font, ...]:
     return tuple(Font(family, str(files[family])) for family in chosen)
 
 
-def _added(fonts: tuple[Font, ...]) -> list[str]:
-    """Make fonts known in this process, and return their families."""
-    from matplotlib import font_manager
-
-    known = {entry.name for entry in font_manager.fontManager.ttflist}
-    for font in fonts:
-        if font.family not in known:
-            font_manager.fontManager.addfont(font.file)
-    return [font.family for font in fonts]
-
-
 @contextmanager
 def drawing(fonts: tuple[Font, ...] | None = None) -> Iterator[None]:
     """Draw with these settings alone, so that the same profile gives the same bytes.
@@ -107,13 +96,15 @@ def drawing(fonts: tuple[Font, ...] | None = None) -> Iterator[None]:
     """
     # Here, not above: who only decomposes a table does not wait for it.
     import matplotlib as mpl
+    from matplotlib import font_manager
 
+    fonts = user_fonts() if fonts is None else fonts
+    known = {entry.name for entry in font_manager.fontManager.ttflist}
+    for font in fonts:
+        if font.family not in known:  # in a process that draws for another
+            font_manager.fontManager.addfont(font.file)
     settings: dict[Any, Any] = {
-        "font.family": [
-            *_fonts(),
-            "DejaVu Sans",
-            *_added(user_fonts() if fonts is None else fonts),
-        ],
+        "font.family": [*_fonts(), "DejaVu Sans", *(font.family for font in fonts)],
         "font.size": 8,
         "axes.titlesize": 8.5,
         "axes.labelsize": 8,

@@ -108,14 +108,9 @@ def render(
         views=views,
         targets={view: results.target(view) for view in views},
         tables={view: view_grid(results, view, detail=True) for view in views},
-        figures=inlined(figures),
+        figures={name: d._replace(svg=inline_svg(d.svg, name)) for name, d in figures.items()},
         files=True,
         examples=example_cases(results, examples, figure_names(results, examples)),
         scores=scores,
         manifest=manifest,
     )
-
-
-def inlined(figures: Mapping[str, Drawing]) -> dict[str, Drawing]:
-    """Return the figures with SVG that stands inside a page."""
-    return {name: d._replace(svg=inline_svg(d.svg, name)) for name, d in figures.items()}

@@ -56,10 +56,8 @@ def main_cases(results: Table) -> list[Case]:
     Redrawn pairs do where the study has them: their atoms come from the model's own answers,
     without a probe.
     """
-    chosen: dict[tuple[str, str], Case] = {}
-    for case in results.cases("answer"):  # observed come before redrawn, so redrawn stay
-        chosen[case.model, case.dataset] = case
-    return list(chosen.values())
+    # Observed come before redrawn, so redrawn stay.
+    return list({case.place: case for case in results.cases("answer")}.values())
 
 
 def unlearnt(results: Table, case: Case) -> bool:
@@ -95,13 +93,8 @@ def largest(results: Table, case: Case) -> Largest | None:
         return None
     name, most = max(known.items(), key=lambda item: item[1].value)
     rivals = tuple(other for other, atom in known.items() if other != name and not most.above(atom))
-    return Largest(
-        name,
-        most,
-        part_of_all(results, case, name),
-        rivals,
-        any(atom.positive for atom in known.values()),
-    )
+    some_positive = any(atom.positive for atom in known.values())
+    return Largest(name, most, part_of_all(results, case, name), rivals, some_positive)
 
 
 def smaller(results: Table, case: Case, name: str) -> bool:

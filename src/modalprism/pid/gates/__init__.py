@@ -172,7 +172,6 @@ class ThreeSourceGate:
 
 
 def _table(rows: Outcomes) -> NDArray[np.float64]:
-    """Return the table of (state, …, probability) rows, read-only."""
     cells = np.array([row[:-1] for row in rows], dtype=np.intp)
     table = np.zeros(cells.max(0) + 1)
     np.add.at(table, tuple(cells.T), [row[-1] for row in rows])

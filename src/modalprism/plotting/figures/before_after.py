@@ -55,6 +55,11 @@ class _Row:
     after: str
     ends: Mapping[QuantityKey, Ends]
 
+    def size(self) -> float:
+        """Difference of the atom that differs most."""
+        atoms = (ends.difference for (name, _), ends in self.ends.items() if name in ATOMS)
+        return max((abs(one.value) for one in atoms if one is not None), default=0.0)
+
 
 def changes(differences: pd.DataFrame) -> pd.DataFrame:
     """Keep the differences of answers between runs of the same model on the same dataset.
@@ -85,7 +90,7 @@ def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Fi
     """
     any_run = next(iter(results.values()))
     every = _rows(frame, results)
-    rows = sorted(sorted(every, key=_size, reverse=True)[:MOST_ROWS], key=every.index)
+    rows = sorted(sorted(every, key=_Row.size, reverse=True)[:MOST_ROWS], key=every.index)
     texts = _labels(rows, results)
     tallest = max(text.count("\n") + 1 for text in texts)
     height = len(rows) * max(0.46, 0.13 * tallest + 0.08) + _EDGES_INCHES
@@ -131,16 +136,6 @@ def _rows(frame: pd.DataFrame, results: Mapping[str, Table]) -> list[_Row]:
     return sorted(
         found, key=lambda row: (names.index(row.before), order[row.before].index(row.case))
     )
-
-
-def _size(row: _Row) -> float:
-    """Return by how much the atom that differs most differs."""
-    sizes = [
-        abs(ends.difference.value)
-        for (quantity, _), ends in row.ends.items()
-        if quantity in ATOMS and ends.difference is not None
-    ]
-    return max(sizes, default=0.0)
 
 
 def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[DumbbellPanel]:
