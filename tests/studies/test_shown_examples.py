@@ -19,9 +19,16 @@ from modalprism.estimation.evidence import Evidence
 from modalprism.results.examples import ShownExample
 from modalprism.studies.capture_input import _shown
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
-from modalprism.studies.example_inputs import LONGEST, SIZE, clipped, seen, thumbnail, waveform
+from modalprism.studies.example_inputs import (
+    LONGEST,
+    SIZE,
+    clipped,
+    picture_and_text,
+    thumbnail,
+    waveform,
+)
 from modalprism.studies.example_store import EXAMPLES_FILE, read_examples, write_examples
-from modalprism.studies.shown_examples import chosen_rows, gather_examples, standing
+from modalprism.studies.shown_examples import chosen_rows, gather_examples, net_atoms
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import Recording, StudyStore
 
@@ -38,8 +45,8 @@ def opened(content):
 
 def test_what_other_atoms_take_back_does_not_count():
     atoms = np.array([[5.0, -5.5, 0.0, 1.0], [2.0, 0.0, 0.5, 0.0], [1.0, -0.5, 3.0, -4.0]])
-    assert standing(atoms)[:, 0].tolist() == [-0.5, 2.0, -3.5]
-    assert (standing(atoms) <= atoms.sum(1, keepdims=True) + 1e-12).all()
+    assert net_atoms(atoms)[:, 0].tolist() == [-0.5, 2.0, -3.5]
+    assert (net_atoms(atoms) <= atoms.sum(1, keepdims=True) + 1e-12).all()
 
 
 def test_the_best_come_first_and_of_the_same_the_first_row():
@@ -82,12 +89,12 @@ def test_a_long_text_is_cut_after_a_word():
     assert len(text) <= LONGEST
     assert text.endswith("word…")
     assert clipped("漢" * 300) == "漢" * (LONGEST - 1) + "…"
-    assert seen("short\n\ttext") == (None, "short text")
+    assert picture_and_text("short\n\ttext") == (None, "short text")
 
 
 def test_a_recording_is_drawn_and_its_length_said():
     samples = np.concatenate([np.zeros(8000), np.sin(np.arange(8000))]).astype(np.float32)
-    picture, words = seen(Recording(samples, 8000))
+    picture, words = picture_and_text(Recording(samples, 8000))
     assert words == "a recording of 2.0 s"
     ink = np.asarray(opened(picture).convert("L")) < 128
     assert ink[:, : ink.shape[1] // 2 - 2].sum(0).max() <= 3  # silence
@@ -97,9 +104,9 @@ def test_a_recording_is_drawn_and_its_length_said():
 
 
 def test_other_values_are_said():
-    assert seen(np.zeros((3, 4), np.float32)) == (None, "an array of 3 × 4 numbers")
-    assert seen(np.float32(0.5)) == (None, "0.5")
-    assert seen(7) == (None, "7")
+    assert picture_and_text(np.zeros((3, 4), np.float32)) == (None, "an array of 3 × 4 numbers")
+    assert picture_and_text(np.float32(0.5)) == (None, "0.5")
+    assert picture_and_text(7) == (None, "7")
 
 
 # The file
@@ -290,5 +297,5 @@ def test_a_captures_recording_comes_with_its_rate():
     examples = SimpleNamespace(columns=columns, sampling_rate=8000)
     example = Example("1", {"speech": np.zeros(16_000, np.float32), "text": "words"})
     shown = _shown(examples, example)
-    assert seen(shown["speech"])[1] == "a recording of 2.0 s"
+    assert picture_and_text(shown["speech"])[1] == "a recording of 2.0 s"
     assert shown["text"] == "words"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
 from modalprism.baselines.intervals import Array, average, parts, sample_weights, scored
-from modalprism.baselines.running import Around, Batch, Change, Runner, with_inputs_of
+from modalprism.baselines.running import Batch, Change, Runner, with_inputs_of
 from modalprism.baselines.states import (
     Fill,
     Moments,
@@ -86,9 +86,7 @@ class ModalityAblation(Baseline):
         found = {"": read(answer)}
         for replacement in chosen:
             for modality in modalities:
-                change, around = _deprived(subject, replacement, modality, moments, seed)
-                words = f"ablating {modality} ({replacement})"
-                deprived = runner.answers(words, change=change, around=around)
+                deprived = _deprived(runner, replacement, modality, moments[modality], seed)
                 found[f" ({replacement}, {modality})"] = read(deprived)
         weights = sample_weights(runner.groups, replicates, seed)
         scores = [scored(target.accuracy, None, average(weights, found[""][target.accuracy]))]
@@ -119,26 +117,26 @@ class ModalityAblation(Baseline):
 
 
 def _deprived(
-    subject: Subject, replacement: str, modality: str, moments: Mapping[str, Moments], seed: int
-) -> tuple[Change | None, Around]:
-    """Return the change of examples and the context of a pass that take a modality away."""
+    runner: Runner, replacement: str, modality: str, moments: Moments, seed: int
+) -> Array:
+    """Return the answers, (n, C), without a modality."""
+    examples, adapter = runner.subject.examples, runner.subject.adapter
+    changes: dict[str, Change] = {
+        "another": with_inputs_of(examples, modality, others(len(examples), seed)),
+        "blank": lambda _place, example: blanked([example], modality)[0],
+    }
 
     def around(batch: Batch) -> AbstractContextManager[None]:
-        of = moments[modality]
         fills: dict[str, Fill] = {
             "zero": with_zeros,
-            "mean": with_mean(of),
-            "noise": with_noise(of, batch.places, seed),
+            "mean": with_mean(moments),
+            "noise": with_noise(moments, batch.places, seed),
         }
-        chosen = {modality: fills[replacement]} if replacement in fills else {}
-        return filled(subject.adapter, batch.inputs, chosen)
+        replaced = {modality: fills[replacement]} if replacement in fills else {}
+        return filled(adapter, batch.inputs, replaced)
 
-    if replacement == "another":
-        donors = others(len(subject.examples), seed)
-        return with_inputs_of(subject.examples, modality, donors), around
-    if replacement == "blank":
-        return (lambda _place, example: blanked([example], modality)[0]), around
-    return None, around
+    words = f"ablating {modality} ({replacement})"
+    return runner.answers(words, change=changes.get(replacement), around=around)
 
 
 def _scores(
@@ -150,17 +148,14 @@ def _scores(
 ) -> list[Score]:
     scores = []
     for quantity, unit in ((accuracy, "1"), ("log-likelihood", "bit")):
-        drops = [
-            _whole(weights, found[""][quantity] - found[f" ({replacement}, {modality})"][quantity])
-            for modality in modalities
-        ]
+        drops = []
+        for modality in modalities:
+            drop = found[""][quantity] - found[f" ({replacement}, {modality})"][quantity]
+            # No average where an example has no answer.
+            whole = 0.0 if np.isfinite(drop).all() else np.nan
+            drops.append(average(weights, drop) + whole)
         for modality, drop in zip(modalities, drops, strict=True):
             scores.append(scored(f"{quantity} drop ({replacement})", modality, drop, unit))
         for modality, part in zip(modalities, parts(*drops), strict=True):
             scores.append(scored(f"share of {quantity} drop ({replacement})", modality, part))
     return scores
-
-
-def _whole(weights: Array, values: Array) -> Array:
-    """Average over all examples; nan where one of them has no answer."""
-    return average(weights, values) + (0.0 if np.isfinite(values).all() else np.nan)

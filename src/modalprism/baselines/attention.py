@@ -18,7 +18,7 @@ from modalprism.errors import InputError
 
 
 @runtime_checkable
-class HandsOutAttention(Protocol):
+class ProvidesAttention(Protocol):
     """An adapter whose attention runs over other positions than its spans."""
 
     def attention_sites(self) -> tuple[Site, ...]:
@@ -74,7 +74,7 @@ class AttentionMass(AverageBaseline):
 
 
 def _sites(adapter: Adapter) -> tuple[Site, ...]:
-    given = adapter.attention_sites() if isinstance(adapter, HandsOutAttention) else adapter.sites()
+    given = adapter.attention_sites() if isinstance(adapter, ProvidesAttention) else adapter.sites()
     if sites := tuple(site for site in given if site.attention):
         return sites
     raise InputError(
@@ -120,7 +120,7 @@ def _positions(adapter: Adapter, inputs: Mapping[str, Tensor]) -> tuple[tuple[Te
     """Return both spans, and the positions whose attention is read, all bool, (b, t)."""
     spans = (
         adapter.attention_spans(inputs)
-        if isinstance(adapter, HandsOutAttention)
+        if isinstance(adapter, ProvidesAttention)
         else adapter.spans(inputs)
     )
     if missing := [modality for modality in adapter.modalities if modality not in spans]:

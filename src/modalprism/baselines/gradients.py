@@ -109,11 +109,8 @@ def sums_of(function: AnswerOfStates, attributions: tuple[Tensor, ...]) -> dict[
         modality: np.divide(of, whole, out=np.full(len(whole), math.nan), where=whole > 0)
         for modality, of in sums.items()
     }
-    return {
-        f"{quantity} ({modality})": of
-        for quantity, values in (("attribution", sums), ("share", shares))
-        for modality, of in values.items()
-    }
+    named = {f"attribution ({modality})": of for modality, of in sums.items()}
+    return named | {f"share ({modality})": of for modality, of in shares.items()}
 
 
 def _captum() -> Any:

@@ -159,22 +159,16 @@ def atoms_of(triples: Sequence[Codes], solver: Solver) -> Atoms:
 def certified_atoms(joints: Array) -> Atoms:
     """Decompose tables, (B, k, k, k), to a proven gap of 10⁻⁶ bit, as `fitted_atoms` does not."""
     found = decompose_batch(joints, tol=_GAP, solver="newton")
-    return Atoms(
-        np.array([d.redundancy for d in found]),
-        np.array([d.unique[0] for d in found]),
-        np.array([d.unique[1] for d in found]),
-        np.array([np.nan if d.synergy is None else d.synergy for d in found]),
-    )
+    rows = [(d.redundancy, *d.unique, d.synergy) for d in found]
+    return Atoms(*np.array(rows, dtype=np.float64).T)  # None becomes nan
 
 
 def _quantities(
     atoms: Atoms, modalities: tuple[str, str]
 ) -> Iterator[tuple[str, str | None, Array]]:
-    first, second = modalities
-    of_first, of_second = atoms.contribution()
-    yield "contribution", first, of_first
-    yield "contribution", second, of_second
+    for modality, part in zip(modalities, atoms.contribution(), strict=True):
+        yield "contribution", modality, part
     yield "redundancy", None, atoms.redundancy
-    yield "unique", first, atoms.unique_first
-    yield "unique", second, atoms.unique_second
+    for modality, of in zip(modalities, (atoms.unique_first, atoms.unique_second), strict=True):
+        yield "unique", modality, of
     yield "synergy", None, atoms.synergy

@@ -163,11 +163,11 @@ def read_tokens(runner: Runner, layers: Sequence[int], description: str) -> Iter
         with torch.inference_mode(), replaced_states(adapter.model, sites, note):
             runner.output(batch)
         spans = adapter.spans(batch.inputs)
-        standing = {
+        site_of = {
             modality: site for site in before_fusion(adapter) for modality in site.modalities
         }
         sources = [
-            _of_spans(spans, (modality,), found[standing[modality], modality])
+            _of_spans(spans, (modality,), found[site_of[modality], modality])
             for modality in adapter.modalities
         ]
         fused = {

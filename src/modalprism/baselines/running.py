@@ -230,12 +230,12 @@ def with_inputs_of(examples: Sequence[Example], modality: str, given: NDArray[np
 @contextmanager
 def frozen(model: torch.nn.Module) -> Iterator[None]:
     """Let gradients flow to states, and not to a model's weights."""
-    wanted = [weight for weight in model.parameters() if weight.requires_grad]
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
     try:
-        for weight in wanted:
+        for weight in trainable:
             weight.requires_grad_(False)
         with torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
-        for weight in wanted:
+        for weight in trainable:
             weight.requires_grad_(True)

@@ -40,8 +40,8 @@ def state_key(site: Site) -> StateKey:
 def before_fusion(adapter: Adapter) -> tuple[Site, ...]:
     """Return the sites before fusion, of both modalities; an `InputError` if one is missing."""
     sites = tuple(site for site in adapter.sites() if site.layer == BEFORE_FUSION)
-    standing = {modality for site in sites for modality in site.modalities}
-    if missing := [modality for modality in adapter.modalities if modality not in standing]:
+    modalities = {modality for site in sites for modality in site.modalities}
+    if missing := [modality for modality in adapter.modalities if modality not in modalities]:
         raise InputError(
             f"the adapter names no state of {missing[0]} before fusion, at layer {BEFORE_FUSION}"
         )

@@ -47,6 +47,7 @@ _DRAWING: Final = Lock()
 _READ_ON_MILLISECONDS: Final = 300
 _NOTHING_ELSE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _FOREMOST_FIGURES: Final = ("before-after-observed", "before-after-redrawn", "map", "stream")
+_FAILED: Final = "This page could not be made; the terminal of modalprism serve says why."
 _Kind = TypeVar("_Kind", Run, Comparison)
 _FILE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -84,7 +85,11 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
             Route("/watch.js", _static(pages.script, "text/javascript; charset=utf-8")),
             Route("/favicon.ico", _static(pages.icon, TYPES[".svg"])),
         ],
-        exception_handlers={HTTPException: _refused, InputError: _unusable, Exception: _failed},
+        exception_handlers={
+            HTTPException: _refused,
+            InputError: lambda _request, error: _sentence(422, str(error)),
+            Exception: lambda _request, _error: _sentence(500, _FAILED),
+        },
     )
     application.router.redirect_slashes = False
     return Guard(application, port)
@@ -296,14 +301,6 @@ def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the kind that it handles
     ours = error.detail.endswith(".")
     return _sentence(error.status_code, error.detail if ours else "There is no such page.")
-
-
-def _unusable(_request: Request, error: Exception) -> Response:
-    return _sentence(422, str(error))
-
-
-def _failed(_request: Request, _error: Exception) -> Response:
-    return _sentence(500, "This page could not be made; the terminal of modalprism serve says why.")
 
 
 def _static(content: Callable[[], str], kind: str) -> Callable[[Request], Awaitable[Response]]:

@@ -102,7 +102,20 @@ def _sentences(run: Run) -> list[str]:
 
 def _summarise(run: Run) -> Summary:
     try:
-        return _described(run, Profile.read(run.path))
+        profile = Profile.read(run.path)
+        frame, results, seed = profile.frame, profile.table, profile.manifest.get("seed")
+        sizes = results.sizes()
+        return Summary(
+            title=str(profile.manifest.get("title") or run.path.name),
+            models=_distinct(frame["model"]),
+            datasets=_distinct(frame["dataset"]),
+            views=_distinct(frame["view"]),
+            sizes=counts(*sizes) if any(sizes) else "",
+            seed="" if seed is None else str(seed),
+            # All sentences would take twice as long; a list of many runs shows one of each.
+            sentence=next(iter(headlines(results)), ""),
+            warnings=tuple(cautions(results)),
+        )
     except InputError as error:
         return Summary(run.path.name, problem=str(error))
     except _SURPRISES as error:
@@ -110,23 +123,6 @@ def _summarise(run: Run) -> Summary:
         return Summary(
             run.path.name, problem=f"the run {run.path} is damaged ({words}); run its study again"
         )
-
-
-def _described(run: Run, profile: Profile) -> Summary:
-    frame, manifest, results = profile.frame, profile.manifest, profile.table
-    sizes = results.sizes()
-    seed = manifest.get("seed")
-    return Summary(
-        title=str(manifest.get("title") or run.path.name),
-        models=_distinct(frame["model"]),
-        datasets=_distinct(frame["dataset"]),
-        views=_distinct(frame["view"]),
-        sizes=counts(*sizes) if any(sizes) else "",
-        seed="" if seed is None else str(seed),
-        # All sentences would take twice as long; a list of many runs shows one of each.
-        sentence=next(iter(headlines(results)), ""),
-        warnings=tuple(cautions(results)),
-    )
 
 
 def _distinct(column: Any) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ class CaptureInput(Input, DatasetConfig, CaptureConfig):
     adapter: str | None = None
 
     @model_validator(mode="after")
-    def _can_be_asked(self) -> Self:
+    def _check_labels_and_roles(self) -> Self:
         # Now, and not when a model is loaded.
         self.labels(self.candidates)
         self.roles()
@@ -141,11 +141,14 @@ class CaptureInput(Input, DatasetConfig, CaptureConfig):
 
     def _key(self, fingerprint: str, seed: int) -> str:
         # Options that are not set are left out, so that new options keep the keys of old stores.
-        unasked = {name for name in _LATER if getattr(self, name) is None}
-        asked = self.model_dump(mode="json", exclude=_CHANGES_NO_BYTE | unasked)
-        asked |= {"fingerprint": fingerprint, "seed": seed, "weights": _digest_of_model(self.model)}
-        words = dumps(asked, sort_keys=True)
-        return hashlib.sha256(words.encode()).hexdigest()[:8]
+        unset = {name for name in _LATER if getattr(self, name) is None}
+        options = self.model_dump(mode="json", exclude=_CHANGES_NO_BYTE | unset)
+        # Weights and settings of a folder; a model of the hub is told by its id and revision.
+        folder = Path(self.model)
+        files = sorted({path for pattern in _OF_A_MODEL for path in folder.glob(pattern)})
+        weights = hashlib.sha256("".join(map(ends_digest, files)).encode()).hexdigest()[:16]
+        options |= {"fingerprint": fingerprint, "seed": seed, "weights": weights}
+        return hashlib.sha256(dumps(options, sort_keys=True).encode()).hexdigest()[:8]
 
     def descriptions(self) -> tuple[dict[str, str], dict[str, str]]:
         """Describe the model, and name the dataset."""
@@ -176,10 +179,3 @@ def _from(folder: Path, place: str) -> str:
     here = (folder / place).exists() or any(mark in place for mark in "{*")
     here = here or place.startswith(("./", "../"))  # and if it is missing, that is where
     return str(folder / place) if here else place
-
-
-def _digest_of_model(model: str) -> str:
-    """Tell a folder's weights and settings from others'; a hub's id and revision say it there."""
-    folder = Path(model)
-    files = sorted({path for pattern in _OF_A_MODEL for path in folder.glob(pattern)})
-    return hashlib.sha256("".join(map(ends_digest, files)).encode()).hexdigest()[:16]

@@ -20,14 +20,14 @@ _WAVE: Final = (SIZE, 40)
 _PAPER, _WAVE_INK = "#ffffff", "#3d4650"
 
 
-def seen(value: Any) -> tuple[bytes | None, str | None]:
+def picture_and_text(value: Any) -> tuple[bytes | None, str | None]:
     r"""Return an input as a picture, WebP, and as text; either may be None.
 
     Examples
     --------
-    >>> seen("  a cat\n on a mat ")
+    >>> picture_and_text("  a cat\n on a mat ")
     (None, 'a cat on a mat')
-    >>> seen(np.zeros((3, 4)))
+    >>> picture_and_text(np.zeros((3, 4)))
     (None, 'an array of 3 × 4 numbers')
     """
     if isinstance(value, Image.Image):

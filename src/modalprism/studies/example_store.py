@@ -44,7 +44,17 @@ SCHEMA: Final = pa.schema(
 
 def examples_table(examples: Sequence[ShownExample]) -> pa.Table:
     """Return examples as a table, one row each."""
-    return pa.Table.from_pylist([_record(example) for example in examples], schema=SCHEMA)
+    # In the order of the schema, from which the names are: nothing stands twice.
+    rows = (
+        (
+            *(one.model, one.dataset, one.atom, one.modality, one.rank, one.row, one.id),
+            *(*one.modalities, *one.atoms, one.unit, one.label, one.answer, one.probability),
+            *(*one.pictures, *one.texts, one.note),
+        )
+        for one in examples
+    )
+    records = [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
+    return pa.Table.from_pylist(records, schema=SCHEMA)
 
 
 def examples_of(table: pa.Table, path: str | Path) -> list[ShownExample]:
@@ -69,17 +79,6 @@ def read_examples(folder: Path) -> list[ShownExample]:
     if not path.is_file():
         return []
     return examples_of(read_parquet(path), path)
-
-
-def _record(example: ShownExample) -> dict[str, Any]:
-    # In the order of the schema, from which the names are: nothing stands twice.
-    values = (
-        *(example.model, example.dataset, example.atom, example.modality, example.rank),
-        *(example.row, example.id, *example.modalities, *example.atoms, example.unit),
-        *(example.label, example.answer, example.probability),
-        *(*example.pictures, *example.texts, example.note),
-    )
-    return dict(zip(SCHEMA.names, values, strict=True))
 
 
 def _example(record: Mapping[str, Any]) -> ShownExample:

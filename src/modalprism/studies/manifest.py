@@ -29,12 +29,10 @@ def manifest_of(
     study: Study, stores: list[StudyStore], timings: dict[str, float], scored: Scored
 ) -> dict[str, Any]:
     """Return the manifest of a run; `timings` are seconds by step."""
-    models: dict[str, str] = {}
-    datasets: dict[str, str] = {}
-    for given in study.sources:
-        some_models, some_datasets = given.descriptions()
-        models |= {name: redacted(words) for name, words in some_models.items()}
-        datasets |= {name: redacted(words) for name, words in some_datasets.items()}
+    models, datasets = (
+        {name: redacted(words) for of_input in some for name, words in of_input.items()}
+        for some in zip(*(given.descriptions() for given in study.sources), strict=True)
+    )
     return {
         "format_version": FORMAT_VERSION,
         "title": study.title,
@@ -63,9 +61,9 @@ def manifest_of(
             for study_store in stores
         },
         "notices": [
-            {"model": study_store.model, "dataset": study_store.dataset, **said}
+            {"model": study_store.model, "dataset": study_store.dataset, **notices}
             for study_store in stores
-            if (said := notices_in(study_store.store.metadata).stored())
+            if (notices := notices_in(study_store.store.metadata).stored())
         ],
         "notes": [
             *([_INTERVALS[study.estimator]] if study.estimator in _INTERVALS else ()),

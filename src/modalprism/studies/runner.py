@@ -57,7 +57,14 @@ def plan_analyses(
     planned: list[Planned] = []
     for study_store in stores:
         store = study_store.store
-        _check_layers(store, modalities, layers)
+        known = store.layers(modalities)
+        if not known:
+            names_of_both = " and ".join(modalities)
+            raise InputError(f"{store.path} has no layer with both {names_of_both}")
+        if unknown := set(layers or ()) - set(known) - set(store.fused_layers):
+            raise InputError(
+                f"{store.path} has no layer {min(unknown)}; it has {', '.join(map(str, known))}"
+            )
         for view in views:
             for reading in pairs if view == "answer" else ("observed",):
                 chosen = _view(view, reading).layers(store, modalities, layers)
@@ -68,18 +75,6 @@ def plan_analyses(
                 where = (study_store.model, study_store.dataset, view, reading)
                 planned += [(AnalysisKey(*where, layer), store) for layer in chosen]
     return planned
-
-
-def _check_layers(
-    store: EmbeddingStore, modalities: tuple[str, str], layers: Sequence[int] | None
-) -> None:
-    known = store.layers(modalities)
-    if not known:
-        raise InputError(f"{store.path} has no layer with both {modalities[0]} and {modalities[1]}")
-    if unknown := set(layers or ()) - set(known) - set(store.fused_layers):
-        raise InputError(
-            f"{store.path} has no layer {min(unknown)}; it has {', '.join(map(str, known))}"
-        )
 
 
 def _view(name: str, pairs: str) -> View:
@@ -103,21 +98,14 @@ def run_analyses(
     found = {key.name: _cached(cache, key) for key in keys}
     here = socket.gethostname()
     # A worker may stand in another folder: the store's whole path travels.
-    jobs = {
-        key.name: Job(
-            key.name,
-            _analyse,
-            (
-                *(one, replace(store, path=store.path.absolute())),
-                *(digests[store.path], here, settings),
-            ),
-        )
-        for key, (one, store) in zip(keys, planned, strict=True)
-        if found[key.name] is None
-    }
+    jobs = []
+    for key, (one, store) in zip(keys, planned, strict=True):
+        if found[key.name] is None:
+            absolute = replace(store, path=store.path.absolute())
+            arguments = (one, absolute, digests[store.path], here, settings)
+            jobs.append(Job(key.name, _analyse, arguments))
     of_name = {key.name: key for key in keys}
-    running = engine.run(list(jobs.values()), track=track, description="analysing")
-    with closing(running) as results:
+    with closing(engine.run(jobs, track=track, description="analysing")) as results:
         for name, entry in results:
             found[name] = _finished(cache.put(of_name[name], entry))
     done = [finished for key in keys if (finished := found[key.name]) is not None]
@@ -154,12 +142,12 @@ def _analyse(
     analysis: AnalysisKey,
     store: EmbeddingStore,
     digest: str,
-    asked_from: str,
+    submitted_from: str,
     settings: Settings,
 ) -> Entry:
     """Run one analysis, wherever this is."""
     try:
-        if socket.gethostname() != asked_from:
+        if socket.gethostname() != submitted_from:
             store = store.on_this_machine()
             _check_store_there(store, digest)
         # The profile records these warnings, and the report has each once for all layers.
@@ -174,8 +162,8 @@ def _analyse(
         raise InputError(f"{where}: {error}") from error
     layer = analysis.layer
     name = "whole model" if layer == NO_LAYER else store.layer_name(layer)
-    where_it_is = analysis._asdict() | {"layer_name": name, "q_value": float("nan")}
-    rows = [where_it_is | record for record in found.table().rows()]
+    place = analysis._asdict() | {"layer_name": name, "q_value": float("nan")}
+    rows = [place | record for record in found.table().rows()]
     evidence = found.evidence
     if evidence is None:
         return Entry(rows, {_EVIDENCE: pack({})})

@@ -21,7 +21,7 @@ from modalprism.progress import Track, silent
 from modalprism.results.examples import OBSERVED, ShownExample
 from modalprism.results.quantities import ATOMS, keys
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
-from modalprism.studies.example_inputs import clipped, seen
+from modalprism.studies.example_inputs import clipped, picture_and_text
 from modalprism.studies.example_store import examples_of, examples_table, write_examples
 from modalprism.studies.study_store import Origin, StudyStore
 from modalprism.studies.views import NO_LAYER
@@ -98,7 +98,7 @@ def _chosen(
     candidates = json.loads(store.metadata.get("candidates", "[]"))
     candidates = candidates or (origin.candidates if origin else ())
     answered = answer.argmax(1) if answer is not None and answer.ndim == 2 else answer
-    score, inputs = standing(atoms), list(store.groups().values())
+    score, inputs = net_atoms(atoms), list(store.groups().values())
     chosen = []
     for place, (atom, modality) in enumerate(keys(ATOMS, modalities)):
         for rank, row in enumerate(chosen_rows(score[:, place], inputs, answered, EACH)):
@@ -149,11 +149,13 @@ def _read(origin: Origin, rows: list[int], modalities: tuple[str, str]) -> dict[
 
 
 def _inputs(shown: Mapping[str, Any], modalities: tuple[str, str]) -> dict[str, Any]:
-    first, second = (seen(shown[name]) if name in shown else (None, None) for name in modalities)
+    first, second = (
+        picture_and_text(shown[name]) if name in shown else (None, None) for name in modalities
+    )
     return {"pictures": (first[0], second[0]), "texts": (first[1], second[1])}
 
 
-def standing(atoms: NDArray[np.float64]) -> NDArray[np.float64]:
+def net_atoms(atoms: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how well each row stands for each atom, (n, 4), from its pointwise atoms.
 
     The score is the atom of a row and all of its other atoms that are below zero. Where a modality
@@ -162,7 +164,7 @@ def standing(atoms: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> standing(np.array([[5.0, -5.0, 0.0, 0.1], [2.0, 0.1, -0.2, 0.0]]))[:, 0].tolist()
+    >>> net_atoms(np.array([[5.0, -5.0, 0.0, 0.1], [2.0, 0.1, -0.2, 0.0]]))[:, 0].tolist()
     [0.0, 1.8]
     """
     taken = np.minimum(atoms, 0)

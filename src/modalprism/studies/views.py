@@ -71,7 +71,7 @@ class View(Protocol):
     version: ClassVar[int]
 
     def layers(
-        self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
+        self, store: EmbeddingStore, modalities: tuple[str, str], selected: Collection[int] | None
     ) -> Sequence[int]:
         """Return the layers to analyse; `NO_LAYER` stands for the whole model.
 
@@ -79,7 +79,7 @@ class View(Protocol):
         ----------
         store : EmbeddingStore
         modalities : (str, str)
-        wanted : collection of int, optional
+        selected : collection of int, optional
             The layers that the study names; all by default.
 
         Raises
@@ -103,7 +103,7 @@ class AnswerView:
         self,
         store: EmbeddingStore,
         modalities: tuple[str, str],
-        wanted: Collection[int] | None,  # noqa: ARG002
+        selected: Collection[int] | None,  # noqa: ARG002
     ) -> Sequence[int]:
         """Return no layer: the view is of the whole model."""
         require_different(store, modalities, 0)
@@ -125,7 +125,7 @@ class RedrawnView:
         self,
         store: EmbeddingStore,
         modalities: tuple[str, str],  # noqa: ARG002
-        wanted: Collection[int] | None,  # noqa: ARG002
+        selected: Collection[int] | None,  # noqa: ARG002
     ) -> Sequence[int]:
         """Return no layer: the view is of the whole model."""
         if "redrawn/answer" not in store.names:
@@ -153,10 +153,10 @@ class StreamView:
     version: ClassVar[int] = 1
 
     def layers(
-        self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
+        self, store: EmbeddingStore, modalities: tuple[str, str], selected: Collection[int] | None
     ) -> Sequence[int]:
         """Return the layers that have states of both modalities."""
-        layers = [k for k in store.layers(modalities) if wanted is None or k in wanted]
+        layers = [k for k in store.layers(modalities) if selected is None or k in selected]
         for layer in layers:
             require_different(store, modalities, layer)
         return layers
@@ -172,10 +172,10 @@ class EncodingView:
     version: ClassVar[int] = 1
 
     def layers(
-        self, store: EmbeddingStore, modalities: tuple[str, str], wanted: Collection[int] | None
+        self, store: EmbeddingStore, modalities: tuple[str, str], selected: Collection[int] | None
     ) -> Sequence[int]:
         """Return the layers that have a fused state."""
-        layers = [k for k in store.fused_layers if wanted is None or k in wanted]
+        layers = [k for k in store.fused_layers if selected is None or k in selected]
         if not layers:
             raise InputError(
                 f"{store.path} has nothing for the encoding view at the layers asked for; it needs "

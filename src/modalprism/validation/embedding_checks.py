@@ -84,8 +84,8 @@ def swapped() -> Check:
     def requests(case: StoreUnderTest, draw: int) -> list[AnalysisRequest]:
         case.analysis()
         first, second = case.modalities
-        held = case.sample(draw).embeddings
-        return [case.request(draw, embeddings={second: held[first], first: held[second]})]
+        given = case.sample(draw).embeddings
+        return [case.request(draw, embeddings={second: given[first], first: given[second]})]
 
     def evaluate(case: StoreUnderTest, _draw: int, answers: Answers) -> Seen:
         base, (turned,) = case.analysis(), answers

@@ -23,28 +23,28 @@ NEARLY_ALL: Final = 0.98
 """Part of the rows for which a relation must hold."""
 
 
-def same_states(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
+def same_states(found: NDArray[np.float64], stored: NDArray[np.float64]) -> Bools:
     """Return which rows of two arrays, (n, d), are the same state; none if the widths differ.
 
     Examples
     --------
-    >>> kept = np.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> same_states(kept + 1e-4, kept).tolist(), same_states(kept[::-1], kept).tolist()
+    >>> stored = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> same_states(stored + 1e-4, stored).tolist(), same_states(stored[::-1], stored).tolist()
     ([True, True], [False, False])
     """
-    if found.shape != kept.shape:
+    if found.shape != stored.shape:
         return np.zeros(len(found), dtype=np.bool_)
-    spread = np.sqrt(((kept - kept.mean(0)) ** 2).sum(1).mean())
-    allowed = OF_SPREAD * spread + OF_SIZE * np.linalg.norm(kept, axis=1)
-    same: Bools = np.linalg.norm(found - kept, axis=1) <= allowed
+    spread = np.sqrt(((stored - stored.mean(0)) ** 2).sum(1).mean())
+    allowed = OF_SPREAD * spread + OF_SIZE * np.linalg.norm(stored, axis=1)
+    same: Bools = np.linalg.norm(found - stored, axis=1) <= allowed
     return same
 
 
-def same_answers(found: NDArray[np.float64], kept: NDArray[np.float64]) -> Bools:
+def same_answers(found: NDArray[np.float64], stored: NDArray[np.float64]) -> Bools:
     """Return which rows, (n, C), are the same answer."""
-    if found.shape != kept.shape:
+    if found.shape != stored.shape:
         return np.zeros(len(found), dtype=np.bool_)
-    same: Bools = np.abs(found - kept).max(1) <= OF_ANSWER
+    same: Bools = np.abs(found - stored).max(1) <= OF_ANSWER
     return same
 
 
