@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from modalprism.errors import InputError
-from modalprism.locks import LOCK_FILE, exclusive
+from modalprism.files import LOCK_FILE, exclusive
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from modalprism.locks import exclusive
+from modalprism.files import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

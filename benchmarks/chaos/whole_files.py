@@ -272,8 +272,7 @@ def read(path: Path) -> None:
     from modalprism.capture.store import EmbeddingStore
     from modalprism.datasets.examples import open_examples
     from modalprism.datasets.joint_tables import read_joint
-    from modalprism.datasets.pictures import picture_of
-    from modalprism.datasets.sounds import sound_of
+    from modalprism.datasets.media import picture_of, sound_of
 
     if path.name in MEDIA:
         (sound_of if path.suffix == ".wav" else picture_of)(path.read_bytes(), *_rate(path))

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modalprism.capture.pooling import POOLS
+from modalprism.capture.reading import POOLS
 
 STATE = torch.tensor([[[1.0, 5.0], [3.0, -1.0], [8.0, 2.0]]])
 

@@ -6,8 +6,7 @@ from torch import nn
 
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.pooling import mean
-from modalprism.capture.reading import read_batch, read_states
+from modalprism.capture.reading import mean, read_batch, read_states
 from modalprism.errors import InputError
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from modalprism.datasets.pictures import picture_of, side_by_side
+from modalprism.datasets.media import picture_of, side_by_side
 from modalprism.demo.emoji import load_emojis
 from modalprism.errors import InputError
 

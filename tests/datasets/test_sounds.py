@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import wavfile
 
-from modalprism.datasets.sounds import resampled, sound_of
+from modalprism.datasets.media import resampled, sound_of
 from modalprism.errors import InputError
 
 

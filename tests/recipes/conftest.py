@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modalprism.datasets.pictures import picture_of
+from modalprism.datasets.media import picture_of
 from modalprism.demo.emoji import load_emojis
 from modalprism.studies.study import Study
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modalprism.capture.store import write_store
 from modalprism.datasets.columns import Columns
-from modalprism.datasets.spelling import normal
+from modalprism.datasets.labels import normal
 from modalprism.errors import InputError
 from modalprism.remote import is_address
 from modalprism.studies.drafts import draft_of_capture, draft_of_embeddings

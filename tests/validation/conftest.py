@@ -9,8 +9,7 @@ from torch import nn
 
 from modalprism.baselines.interface import Subject
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.pooling import mean
-from modalprism.capture.reading import read_batch, read_states
+from modalprism.capture.reading import mean, read_batch, read_states
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.datasets.example import Example
 from modalprism.studies.study_store import StudyStore

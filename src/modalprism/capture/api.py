@@ -16,7 +16,7 @@ from modalprism.capture.adapter import Adapter
 from modalprism.capture.config import PARTNERS, CaptureConfig
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.loading import ModelSpec, adapter_named
-from modalprism.capture.pooling import ATTENTION
+from modalprism.capture.reading import ATTENTION
 from modalprism.capture.redrawn import Unpaired, check_redrawn, redrawn_pairs
 from modalprism.capture.run import Capturer, RunConfig, device_named, run_capture
 from modalprism.capture.shards import REDRAWN, StoreReader, read_notices
@@ -27,8 +27,7 @@ from modalprism.datasets.labels import Labels, label_from, no_match, unmatched
 from modalprism.datasets.lazy import group_of
 from modalprism.engines import Engine, RayEngine
 from modalprism.errors import InputError
-from modalprism.files import make_folder
-from modalprism.locks import exclusive
+from modalprism.files import exclusive, make_folder
 from modalprism.options import documented
 from modalprism.progress import Progress, Track, tracking
 

@@ -19,12 +19,11 @@ import pyarrow as pa
 from safetensors.torch import load, save
 from torch import Tensor
 
-from modalprism.capture.batches import Batches, Placed, Sink
 from modalprism.capture.loading import ModelSpec, quiet_library
 from modalprism.capture.notices import ShardNotices
-from modalprism.capture.pooling import ATTENTION
+from modalprism.capture.reading import ATTENTION
 from modalprism.capture.redrawn import RedrawnPairs
-from modalprism.capture.run import RunConfig, description_of, opened_batches
+from modalprism.capture.run import Batches, Placed, RunConfig, Sink, description_of, opened_batches
 from modalprism.capture.store_writer import IndexEntry
 from modalprism.datasets.example import Example
 from modalprism.datasets.examples import CountedExamples

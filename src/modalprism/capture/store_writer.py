@@ -27,7 +27,7 @@ from modalprism.capture.shards import (
     read_metadata,
 )
 from modalprism.errors import InputError
-from modalprism.locks import LOCK_FILE
+from modalprism.files import LOCK_FILE
 from modalprism.remote import shown, write_through
 from modalprism.strict_json import dumps
 from modalprism.tables import parquet_bytes

@@ -16,10 +16,9 @@ from modalprism.datasets.config import SAMPLING_RATE, Join
 from modalprism.datasets.contents import file_inside, unwrapped
 from modalprism.datasets.dataset import Dataset, Row
 from modalprism.datasets.example import Example
-from modalprism.datasets.joined import Joined
 from modalprism.datasets.labels import Labels, no_match, unmatched
 from modalprism.datasets.lazy import example_of
-from modalprism.datasets.recognise import open_dataset
+from modalprism.datasets.recognise import Joined, open_dataset
 from modalprism.errors import InputError
 from modalprism.strict_json import dumps
 

@@ -16,8 +16,7 @@ from modalprism.datasets.contents import content_of, is_empty, text_of, unwrappe
 from modalprism.datasets.dataset import Row
 from modalprism.datasets.example import Example
 from modalprism.datasets.labels import Labels, label_from
-from modalprism.datasets.pictures import picture_of, side_by_side
-from modalprism.datasets.sounds import resampled, sound_of
+from modalprism.datasets.media import picture_of, resampled, side_by_side, sound_of
 from modalprism.errors import InputError
 
 

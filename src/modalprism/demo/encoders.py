@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from modalprism.cache import Cache, Entry, Key
-from modalprism.datasets.pictures import on_white
+from modalprism.datasets.media import on_white
 from modalprism.demo.emoji import Emoji
 from modalprism.demo.questions import Question
 from modalprism.errors import InputError

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalprism.datasets.example import Example
-from modalprism.datasets.pictures import picture_of
+from modalprism.datasets.media import picture_of
 from modalprism.demo.emoji import Emoji, categories, kin_numbers
 from modalprism.errors import InputError
 from modalprism.suggest import suggestion

@@ -156,7 +156,7 @@ def _made(given: Any) -> Any:
     except ValidationError as error:
         mistake = error.errors()[0]
         words = f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
-        # `modalprism.mistakes` finds the key and its line by the error inside.
+        # `modalprism.options` finds the key and its line by the error inside.
         raise PydanticCustomError("input", words.replace("{", "{{"), {"inner": mistake}) from error
 
 

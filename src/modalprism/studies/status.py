@@ -17,9 +17,8 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modalprism.errors import InputError, WorkerError
-from modalprism.files import write_whole
+from modalprism.files import exclusive, write_whole
 from modalprism.foreign import reason_of
-from modalprism.locks import exclusive
 from modalprism.progress import Track
 
 STATUS_FILE: Final = "run-status.json"

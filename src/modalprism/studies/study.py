@@ -21,8 +21,7 @@ from modalprism.estimation.analyze import ESTIMATORS
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import make_folder, write_whole
 from modalprism.foreign import redacted
-from modalprism.mistakes import first_mistake
-from modalprism.options import Options, each_once, name_in
+from modalprism.options import Options, each_once, first_mistake, name_in
 from modalprism.pid.information import unit_of
 from modalprism.progress import Announce, Progress, Track, forwarding, silent, tracking, unheard
 from modalprism.results.table import Table

@@ -26,8 +26,7 @@ from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.interventions import others
 from modalprism.capture.knockout import span_hidden
-from modalprism.capture.pooling import ATTENTION, POOLS
-from modalprism.capture.reading import read_batch, read_states
+from modalprism.capture.reading import ATTENTION, POOLS, read_batch, read_states
 from modalprism.errors import InputError
 from modalprism.progress import Track
 

@@ -8,8 +8,7 @@ from transformers.utils import logging
 
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.notices import cut_texts, prompt_of
-from modalprism.capture.pooling import mean
-from modalprism.capture.reading import read_states
+from modalprism.capture.reading import mean, read_states
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()

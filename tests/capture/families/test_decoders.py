@@ -27,8 +27,7 @@ from modalprism.capture.families.decoders import pictures_only
 from modalprism.capture.families.tokens import first_tokens
 from modalprism.capture.interventions import exchanged
 from modalprism.capture.knockout import span_hidden
-from modalprism.capture.pooling import POOLS
-from modalprism.capture.reading import read_batch, read_states
+from modalprism.capture.reading import POOLS, read_batch, read_states
 from modalprism.errors import InputError
 
 VISION = CLIPVisionConfig(

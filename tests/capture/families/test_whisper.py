@@ -13,7 +13,7 @@ from transformers import (
     WhisperTokenizer,
 )
 
-from modalprism.capture.pooling import last
+from modalprism.capture.reading import last
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modalprism.datasets.spelling import folded, normal
+from modalprism.datasets.labels import folded, normal
 
 DECOMPOSED = unicodedata.normalize("NFD", "café")
 
