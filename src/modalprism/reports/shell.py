@@ -11,25 +11,20 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 
+@cache
 def _text(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-@cache
 def style_sheet() -> str:
     """Return the pages' style sheet."""
     return _text("page.css")
 
 
 @cache
-def _script() -> str:
-    return _text("page.js")
-
-
-@cache
 def policy() -> str:
     """Return the pages' content security policy: no network, and no script but our own."""
-    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(_text("page.js").encode()).digest()).decode()
     return (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
         f"script-src 'sha256-{digest}'"
@@ -50,8 +45,5 @@ def _environment() -> Environment:
 
 def render_page(template: str, **words: Any) -> str:
     """Fill in a template of this room."""
-    return (
-        _environment()
-        .get_template(template)
-        .render(style=style_sheet(), script=_script(), policy=policy(), **words)
-    )
+    words |= {"style": style_sheet(), "script": _text("page.js"), "policy": policy()}
+    return _environment().get_template(template).render(words)

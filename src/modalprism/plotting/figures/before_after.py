@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -16,25 +16,23 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from modalprism.plotting.figures.difference import MOST_ROWS, difference_of
-from modalprism.plotting.figures.dumbbell import (
-    DumbbellPanel,
-    Ends,
-    draw_dumbbell,
-    line_style,
-    signed,
-)
 from modalprism.plotting.figures.panels import (
     UNKNOWN,
     ShownFigure,
     bare,
+    clip,
     heading,
+    point,
     share_limits,
+    unknown_band,
+    whisker,
     write_below,
 )
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.style import FAINT, INK, atom_styles
-from modalprism.results.notation import UNDETERMINED, counts, label, parts, written
-from modalprism.results.quantities import ATOMS, QuantityKey, keys
+from modalprism.results.estimate import Estimate
+from modalprism.results.notation import UNDETERMINED, counts, label, number, parts, written
+from modalprism.results.quantities import ATOMS, BY_NAME, QuantityKey, keys
 from modalprism.results.table import Case, Table
 
 _LABEL_INCHES: Final = 1.7
@@ -42,8 +40,50 @@ _PANEL_INCHES: Final = (1.55, 1.55, 1.55, 1.55, 1.94)
 _NUMBER_INCHES: Final = 0.42  # what a difference takes at the right of a panel
 _EDGES_INCHES: Final = 1.75  # title, key, axes and footer
 _MOST_TICKS: Final = 4  # steps between them, of a panel
+_LANE: Final = 0.17  # of a row: before stands so far above its middle, after so far below
+_MOST_DIGITS: Final = 4  # of a difference that would round to zero
 _SHADE: Final = "#f4f6f8"
 _FARTHEST: Final = 0.25  # how far beyond 0 and 1 an interval of the contribution is followed
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """A quantity before and after; None where a study did not measure it."""
+
+    before: Estimate | None
+    after: Estimate | None
+    difference: Estimate | None = None  # after less before; None where they were not compared
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference is distinguishable from zero."""
+        return self.difference is not None and self.difference.nonzero
+
+    @property
+    def known(self) -> tuple[Estimate, ...]:
+        """The ends that are measured and determined."""
+        return tuple(one for one in (self.before, self.after) if one is not None and one.determined)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether an end is measured and undetermined."""
+        return any(one is not None and not one.determined for one in (self.before, self.after))
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A panel of dumbbells: its quantity, title and style."""
+
+    key: QuantityKey
+    title: str
+    colour: str
+    marker: str
+    limits: tuple[float, float]  # values beyond are drawn at the edge; an interval ends in an arrow
+
+    @property
+    def percent(self) -> bool:
+        """Whether the quantity is a share of a whole, and not an amount."""
+        return BY_NAME[self.key[0]].ratio
 
 
 @dataclass(frozen=True)
@@ -53,7 +93,7 @@ class _Row:
     case: Case
     before: str
     after: str
-    ends: Mapping[QuantityKey, Ends]
+    ends: Mapping[QuantityKey, _Ends]
 
     def size(self) -> float:
         """Difference of the atom that differs most."""
@@ -99,7 +139,7 @@ def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Fi
     panels = _panels(rows, any_run.shown)
     for place, row in enumerate(rows):
         for one, panel in zip(axes, panels, strict=True):
-            draw_dumbbell(one, place, row.ends[panel.key], panel)
+            _draw_dumbbell(one, place, row.ends[panel.key], panel)
             hover_row(one, place, _tooltip(panel, row))
             if place % 2:  # leads the eye from a name over all panels
                 one.axhspan(place - 0.5, place + 0.5, facecolor=_SHADE, linewidth=0, zorder=-2)
@@ -129,7 +169,7 @@ def _rows(frame: pd.DataFrame, results: Mapping[str, Table]) -> list[_Row]:
         ends = {}
         for key in wanted:
             one, other = (run.get(case, "answer", *key) for run in runs)
-            ends[key] = Ends(one, other, compared.get(key))
+            ends[key] = _Ends(one, other, compared.get(key))
         found.append(_Row(case, str(before), str(after), ends))
     order = {name: one.cases("answer") for name, one in results.items()}
     names = list(results)
@@ -138,19 +178,19 @@ def _rows(frame: pd.DataFrame, results: Mapping[str, Table]) -> list[_Row]:
     )
 
 
-def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[DumbbellPanel]:
+def _panels(rows: Sequence[_Row], modalities: tuple[str, str]) -> list[_Panel]:
     *atoms, contribution = rows[0].ends
     # One scale for the four atoms, which sum up; the contribution has its own.
     ends = _reach(rows, atoms)
     limits = min(0.0, *ends, 0.0), max(0.0, *ends, 1e-9)
     panels = [
-        DumbbellPanel(key, style.name, style.colour, style.marker, limits)
+        _Panel(key, style.name, style.colour, style.marker, limits)
         for key, style in zip(atoms, atom_styles(modalities), strict=True)
     ]
     ends = _reach(rows, [contribution])
     limits = share_limits(ends, _FARTHEST)
     title = f"contribution of {modalities[0]}"
-    return [*panels, DumbbellPanel(contribution, title, FAINT, "s", limits)]
+    return [*panels, _Panel(contribution, title, FAINT, "s", limits)]
 
 
 def _reach(rows: Sequence[_Row], keys: Sequence[QuantityKey]) -> list[float]:
@@ -160,7 +200,7 @@ def _reach(rows: Sequence[_Row], keys: Sequence[QuantityKey]) -> list[float]:
 
 
 def _frame(
-    axes: Axes, panel: DumbbellPanel, inches: float, unit: str, modalities: tuple[str, str]
+    axes: Axes, panel: _Panel, inches: float, unit: str, modalities: tuple[str, str]
 ) -> None:
     first, second = modalities
     low, high = panel.limits
@@ -221,7 +261,7 @@ def _key(rows: Sequence[_Row]) -> list[Artist]:
                    markerfacecolor=face, label=words)
         )  # fmt: skip
     for words, differs in (("told apart", True), ("not told apart", False)):
-        key.append(Line2D([], [], color=FAINT, label=words, **line_style(differs)))
+        key.append(Line2D([], [], color=FAINT, label=words, **_line_style(differs)))
     if any(ends.unknown for row in rows for ends in row.ends.values()):
         key.append(Patch(label=UNDETERMINED, **UNKNOWN))
     return key
@@ -243,7 +283,7 @@ def _facts(frame: pd.DataFrame, seeds: set[object], drawn: int, of: int) -> list
     return facts
 
 
-def _tooltip(panel: DumbbellPanel, row: _Row) -> str:
+def _tooltip(panel: _Panel, row: _Row) -> str:
     ends, percent = row.ends[panel.key], panel.percent
     lines = [row.case.name, panel.title]
     for when in ("before", "after"):
@@ -254,6 +294,58 @@ def _tooltip(panel: DumbbellPanel, row: _Row) -> str:
             difference = difference.scaled(100, "percentage points")
         digits = 0 if percent else 2
         apart = "told apart from zero" if ends.differs else "not told apart from zero"
-        value, interval = signed(difference.value, digits), parts(difference, digits)[1]
+        value, interval = _signed(difference.value, digits), parts(difference, digits)[1]
         lines.append(f"difference: {value} {difference.unit} {interval}, {apart}")
     return "\n".join(lines)
+
+
+def _draw_dumbbell(axes: Axes, place: int, ends: _Ends, panel: _Panel) -> None:
+    """Draw a hollow marker for before and a filled one for after, and a line between them.
+
+    Where the difference is told apart from zero, the line is thick, and the number stands at the
+    panel's right edge. What is undetermined is a hatched band without a marker.
+    """
+    # Each on its own lane, so that an interval hides no other, nor a marker the one of before.
+    lanes = place - _LANE, place + _LANE
+    both = ends.before, ends.after
+    band = (0.0, 1.0) if panel.percent else panel.limits
+    if None not in both and not ends.known:
+        unknown_band(axes, band, place, 4 * _LANE, 6)
+        return
+    if len(ends.known) == len(both):
+        shown = [clip(one.value, panel.limits) for one in ends.known]
+        axes.plot(shown, lanes, color=panel.colour, zorder=2, **_line_style(ends.differs))
+    if ends.differs and ends.difference is not None:
+        axes.annotate(
+            _signed(ends.difference.value), (1, place), xycoords=axes.get_yaxis_transform(),
+            ha="right", va="center", fontsize=7, fontweight="bold", zorder=5,
+        )  # fmt: skip
+    for lane, estimate, face in zip(lanes, both, ("white", panel.colour), strict=True):
+        if estimate is None:
+            continue
+        if not estimate.determined:
+            unknown_band(axes, band, lane, 1.7 * _LANE, 6)
+            continue
+        whisker(axes, lane, estimate, panel.limits, linewidth=1, solid_capstyle="butt")
+        at = clip(estimate.value, panel.limits)
+        point(axes, at, lane, panel.marker, face, 5.5, edge=0.9, zorder=4)
+
+
+def _line_style(differs: bool) -> dict[str, Any]:
+    """Return the style of the line between both, by whether they are told apart."""
+    if differs:
+        return {"linewidth": 3, "linestyle": "-", "solid_capstyle": "butt"}
+    return {"linewidth": 1.2, "linestyle": (0, (1, 1.2))}
+
+
+def _signed(value: float, digits: int = 2) -> str:
+    """Write a difference with its sign, and one that would round to none with more digits.
+
+    Examples
+    --------
+    >>> _signed(0.5), _signed(-0.25), _signed(0.0004), _signed(0.0)
+    ('+0.50', '−0.25', '+0.0004', '0.00')
+    """
+    while digits < _MOST_DIGITS and value != 0 and float(f"{value:.{digits}f}") == 0:
+        digits += 1
+    return ("+" if value > 0 else "") + number(value, digits)
