@@ -10,7 +10,7 @@ import pytest
 
 from modalprism import cli
 from modalprism.datasets.example import Example
-from modalprism.demo.emoji import load_emojis
+from modalprism.demo.questions import load_emojis
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from modalprism.demo import checkpoints
+from modalprism.demo import fusion_network as checkpoints
 from modalprism.errors import WorkerError
 from modalprism.pid.gates import GATES
 from modalprism.pid.stopping import Watch

@@ -22,22 +22,25 @@ from rich.progress import Progress
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modalprism.demo.checkpoints import (
+from modalprism.demo.encoders import EncodedEmojis, encode_emojis
+from modalprism.demo.fusion_network import (
     ANSWER_SLICES,
     BUNDLED,
     CONFIGS,
+    FUSIONS,
+    FusionNetwork,
     load_network,
     save_checkpoint,
 )
-from modalprism.demo.emoji import Emoji, load_emojis, split
-from modalprism.demo.encoders import EncodedEmojis, encode_emojis
-from modalprism.demo.fusion_network import FUSIONS, FusionNetwork
 from modalprism.demo.questions import (
     QUESTIONS,
+    Emoji,
     Question,
     draw_partners,
     label_pairs,
+    load_emojis,
     observed_pairs,
+    split,
 )
 from modalprism.files import write_whole
 

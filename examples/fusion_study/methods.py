@@ -13,7 +13,7 @@ from modalprism.baselines import BASELINES
 from modalprism.baselines.ablation import ModalityAblation
 from modalprism.baselines.interface import Baseline
 from modalprism.baselines.mm_shap import MmShap
-from modalprism.demo.checkpoints import checkpoint_folder
+from modalprism.demo.fusion_network import checkpoint_folder
 
 FUSIONS: Final = ("concat", "cross_attention", "late", "gated")
 QUESTIONS: Final = ("pictured", "kind", "named", "match")

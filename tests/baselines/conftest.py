@@ -15,10 +15,9 @@ from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.loading import load_adapter
 from modalprism.datasets.example import Example
 from modalprism.demo.adapter import FusionAdapter
-from modalprism.demo.checkpoints import load_network
-from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.encoders import encode_emojis
-from modalprism.demo.questions import QUESTIONS
+from modalprism.demo.fusion_network import load_network
+from modalprism.demo.questions import QUESTIONS, load_emojis, split
 
 FAMILIES = Path(__file__).parents[1] / "capture" / "families"
 MODALITIES = ("image", "text")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modalprism.demo.emoji import load_emojis
+from modalprism.demo.questions import load_emojis
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modalprism.datasets.media import picture_of, side_by_side
-from modalprism.demo.emoji import load_emojis
+from modalprism.demo.questions import load_emojis
 from modalprism.errors import InputError
 
 REAL = load_emojis()[0].picture.read_bytes()

@@ -5,9 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.encoders import encode_emojis
-from modalprism.demo.questions import QUESTIONS
+from modalprism.demo.questions import QUESTIONS, load_emojis, split
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,15 @@ import torch
 
 from modalprism.capture.api import capture
 from modalprism.demo.adapter import FusionAdapter
-from modalprism.demo.checkpoints import ANSWER_SLICES, BUNDLED, CONFIGS, load_network
-from modalprism.demo.emoji import kin_numbers
-from modalprism.demo.fusion_network import FUSIONS, FusionNetwork
-from modalprism.demo.questions import QUESTIONS, label_pairs
+from modalprism.demo.fusion_network import (
+    ANSWER_SLICES,
+    BUNDLED,
+    CONFIGS,
+    FUSIONS,
+    FusionNetwork,
+    load_network,
+)
+from modalprism.demo.questions import QUESTIONS, kin_numbers, label_pairs
 
 
 @pytest.fixture(scope="module", params=FUSIONS)

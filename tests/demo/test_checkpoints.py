@@ -4,14 +4,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from modalprism.demo.checkpoints import (
+from modalprism.demo.fusion_network import (
     BUNDLED,
     CONFIGS,
+    FUSIONS,
+    FusionNetwork,
     checkpoint_folder,
     load_network,
     save_checkpoint,
 )
-from modalprism.demo.fusion_network import FUSIONS, FusionNetwork
 from modalprism.errors import InputError
 
 

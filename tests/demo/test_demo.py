@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from modalprism.demo import checkpoints
+from modalprism.demo import fusion_network as checkpoints
 from modalprism.demo import input as demo_input
-from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.fusion_network import FusionNetwork
 from modalprism.demo.input import EmojiInput, demo_study
-from modalprism.demo.questions import QUESTIONS, observed_pairs
+from modalprism.demo.questions import QUESTIONS, load_emojis, observed_pairs, split
 from modalprism.errors import InputError
 from modalprism.studies.study import Study
 

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from modalprism.demo import emoji
-from modalprism.demo.emoji import categories, kin_numbers, load_emojis, split
+from modalprism.demo import questions as emoji
+from modalprism.demo.questions import categories, kin_numbers, load_emojis, split
 from modalprism.errors import InputError
 
 EMOJIS = load_emojis()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from modalprism.demo import encoders
-from modalprism.demo.emoji import load_emojis
 from modalprism.demo.encoders import encode_pictures, encode_texts
+from modalprism.demo.questions import load_emojis
 from modalprism.errors import InputError
 from modalprism.files import cache_folder
 

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from modalprism.capture.redrawn import redrawn_pairs
-from modalprism.demo.emoji import categories, kin_numbers, load_emojis, split
 from modalprism.demo.questions import (
     QUESTIONS,
+    categories,
     draw_partners,
+    kin_numbers,
+    load_emojis,
     observed_pairs,
     question_named,
+    split,
 )
 from modalprism.errors import InputError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modalprism.datasets.media import picture_of
-from modalprism.demo.emoji import load_emojis
+from modalprism.demo.questions import load_emojis
 from modalprism.studies.study import Study
 
 RECIPES = Path(__file__).parents[2] / "recipes"

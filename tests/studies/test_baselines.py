@@ -10,7 +10,7 @@ import yaml
 from modalprism.baselines import BASELINES
 from modalprism.baselines.ablation import ModalityAblation
 from modalprism.demo import input as demo_input
-from modalprism.demo.emoji import load_emojis, split
+from modalprism.demo.questions import load_emojis, split
 from modalprism.errors import InputError
 from modalprism.studies.baselines import BASELINES_FILE, read_baselines
 from modalprism.studies.study import Study

@@ -6,8 +6,8 @@ import torch
 
 from modalprism.baselines.running import Runner
 from modalprism.demo import input as demo_input
-from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.input import EmojiInput
+from modalprism.demo.questions import load_emojis, split
 from modalprism.errors import InputError
 from modalprism.studies.capture_input import CaptureInput
 

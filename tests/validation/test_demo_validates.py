@@ -10,8 +10,8 @@ import torch
 from modalprism.capture.store import EmbeddingStore, write_store
 from modalprism.demo import input as demo_input
 from modalprism.demo.adapter import FusionAdapter
-from modalprism.demo.emoji import load_emojis, split
 from modalprism.demo.input import EmojiInput
+from modalprism.demo.questions import load_emojis, split
 from modalprism.studies.study_store import Origin
 from modalprism.studies.views import Settings
 from modalprism.validation.model_checks import answer_moves, knock_out, names_fit, rows_belong

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.datasets.example import Example
-from modalprism.demo.checkpoints import ANSWER_SLICES
 from modalprism.demo.encoders import EncodedEmojis
-from modalprism.demo.fusion_network import FusionNetwork
+from modalprism.demo.fusion_network import ANSWER_SLICES, FusionNetwork
 from modalprism.demo.questions import Question
 from modalprism.errors import InputError
 

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from modalprism.cache import Cache, Entry, Key
 from modalprism.datasets.media import on_white
-from modalprism.demo.emoji import Emoji
-from modalprism.demo.questions import Question
+from modalprism.demo.questions import Emoji, Question
 from modalprism.errors import InputError
 from modalprism.files import cache_folder
 from modalprism.progress import Track, silent

@@ -14,16 +14,23 @@ from modalprism.capture.api import capture
 from modalprism.capture.shards import is_whole
 from modalprism.capture.store import EmbeddingStore
 from modalprism.demo.adapter import FusionAdapter
-from modalprism.demo.checkpoints import BUNDLED, checkpoint_path, load_network
-from modalprism.demo.emoji import ATTRIBUTION, load_emojis, split
 from modalprism.demo.encoders import EncodedEmojis, encode_emojis
-from modalprism.demo.fusion_network import Fusion, FusionNetwork
+from modalprism.demo.fusion_network import (
+    BUNDLED,
+    Fusion,
+    FusionNetwork,
+    checkpoint_path,
+    load_network,
+)
 from modalprism.demo.questions import (
+    ATTRIBUTION,
     MODALITIES,
     QUESTIONS,
     PairedExamples,
+    load_emojis,
     observed_pairs,
     question_named,
+    split,
 )
 from modalprism.engines import Engine
 from modalprism.options import each_once
