@@ -112,7 +112,7 @@ def _dense(tensor: Tensor) -> Tensor:
 
 def _converted(values: Any) -> NDArray[Any]:
     if isinstance(values, Tensor):
-        return _of_tensor(values)
+        return tensor_array(values)
     if is_pandas(values, "DataFrame"):
         from pandas.api.types import is_numeric_dtype
 
@@ -123,13 +123,13 @@ def _converted(values: Any) -> NDArray[Any]:
         return np.asarray(array)
     by_dlpack = hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray)
     if by_dlpack and not hasattr(values, "__array__"):
-        return _of_tensor(from_dlpack(values))
+        return tensor_array(from_dlpack(values))
     try:
         array = np.asarray(values)
     except TypeError:  # arrays on a GPU refuse to be converted implicitly
         if not by_dlpack:
             raise
-        return _of_tensor(from_dlpack(values))
+        return tensor_array(from_dlpack(values))
     if array.dtype.kind == "T":  # text of variable width keeps its missing values as objects
         return array.astype(object)
     if array.dtype.kind == "V" and array.dtype.names is None and array.dtype.name[:4] != "void":
@@ -137,11 +137,18 @@ def _converted(values: Any) -> NDArray[Any]:
     return array
 
 
-def _of_tensor(tensor: Tensor) -> NDArray[Any]:
+def tensor_array(tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; floating types that NumPy lacks become float32.
+
+    Examples
+    --------
+    >>> tensor_array(torch.tensor([1.5], dtype=torch.float8_e5m2))
+    array([1.5], dtype=float32)
+    """
     values = _dense(tensor).resolve_conj().resolve_neg()
     if values.is_quantized:
         values = values.dequantize()
     elif values.is_floating_point() and values.dtype not in _NATIVE_FLOATS:
-        values = values.float()  # bfloat16 and float8 have no dtype in NumPy
+        values = values.float()
     array: NDArray[Any] = values.numpy()
     return array

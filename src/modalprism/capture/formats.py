@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from modalprism import isolation
-from modalprism.capture.named_arrays import NamedArrays, tensor_array
+from modalprism.arrays import tensor_array
+from modalprism.capture.named_arrays import NamedArrays
 from modalprism.capture.shards import METADATA_FILE, REDRAWN, StoreReader, read_notices
 from modalprism.datasets.arrays import open_archive
 from modalprism.errors import InputError

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from modalprism.arrays import tensor_array
 from modalprism.errors import InputError
 from modalprism.foreign import require_room
 
@@ -57,8 +57,6 @@ class MappedArray:
 
 
 _CELLS: Final = (str, int, float, date, Decimal, np.generic, type(None))
-_DTYPES: Final = frozenset({torch.float16, torch.float32, torch.float64})
-"""Floating types that NumPy has, too."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +70,6 @@ class NamedArrays:
     names: Callable[[], Sequence[str]]
     read: Callable[[str, str], NDArray[Any]]
     metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-def tensor_array(tensor: Tensor) -> NDArray[Any]:
-    """Return a tensor as an array; floating types that NumPy lacks become float32.
-
-    Examples
-    --------
-    >>> tensor_array(torch.tensor([1.5], dtype=torch.float8_e5m2))
-    array([1.5], dtype=float32)
-    """
-    if tensor.is_floating_point() and tensor.dtype not in _DTYPES:
-        tensor = tensor.float()
-    array: NDArray[Any] = tensor.numpy()
-    return array
 
 
 def plain_array(values: NDArray[Any], what: str) -> NDArray[Any]:

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
-from modalprism.capture.named_arrays import tensor_array
+from modalprism.arrays import tensor_array
 from modalprism.capture.notices import Notices, ShardNotices
+from modalprism.datasets.dataset import whole_digest
 from modalprism.errors import InputError
 from modalprism.foreign import guarded, parse_json, require_file
 from modalprism.progress import Track, silent
@@ -95,8 +96,7 @@ class Shard:
 
         Raises InputError if they are missing, or not what was written.
         """
-        with self.arrays_here().open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = whole_digest(self.arrays_here())
         if found != self.checksum:
             raise InputError(
                 f"{shown(self.arrays)} is not what was written: its checksum is {found[:12]}…, the "

@@ -32,6 +32,7 @@ from safetensors.numpy import save
 from modalprism.capture.formats import HEADER, names_of, opened
 from modalprism.capture.named_arrays import MappedArray, plain_array
 from modalprism.capture.shards import FINISHED, METADATA_FILE, REDRAWN, StoreReader, paths_of
+from modalprism.datasets.dataset import whole_digest
 from modalprism.errors import InputError
 from modalprism.files import write_whole
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file, require_plain_folder
@@ -174,8 +175,7 @@ class EmbeddingStore:
                 digest.update(str(path.relative_to(self.path)).encode())
                 digest.update(path.read_bytes())
             return digest.hexdigest()
-        with require_file(self.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return whole_digest(require_file(self.path))
 
     @cached_property
     def _spans(self) -> dict[str, dict[int, str]]:
