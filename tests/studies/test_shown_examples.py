@@ -19,16 +19,18 @@ from modalprism.estimation.evidence import Evidence
 from modalprism.results.examples import ShownExample
 from modalprism.studies.capture_input import _shown
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
-from modalprism.studies.example_inputs import (
-    LONGEST,
-    SIZE,
+from modalprism.studies.example_store import EXAMPLES_FILE, read_examples, write_examples
+from modalprism.studies.shown_examples import (
+    LONGEST_TEXT,
+    THUMBNAIL,
+    chosen_rows,
     clipped,
+    gather_examples,
+    net_atoms,
     picture_and_text,
     thumbnail,
     waveform,
 )
-from modalprism.studies.example_store import EXAMPLES_FILE, read_examples, write_examples
-from modalprism.studies.shown_examples import chosen_rows, gather_examples, net_atoms
 from modalprism.studies.study import Study
 from modalprism.studies.study_store import Recording, StudyStore
 
@@ -78,17 +80,17 @@ def test_other_answers_come_first_among_other_inputs_and_never_at_their_cost():
 def test_a_picture_becomes_small_and_stays_what_it_was():
     wide = Image.new("RGB", (800, 200), (200, 30, 30))
     small = opened(thumbnail(wide))
-    assert (small.format, small.size) == ("WEBP", (SIZE, SIZE // 4))
+    assert (small.format, small.size) == ("WEBP", (THUMBNAIL, THUMBNAIL // 4))
     assert small.convert("RGB").getpixel((10, 10)) == pytest.approx((200, 30, 30), abs=8)
     assert opened(thumbnail(Image.new("L", (40, 90)))).size == (40, 90)  # never larger
-    assert opened(thumbnail(Image.new("RGB", (4000, 1)))).size == (SIZE, 1)
+    assert opened(thumbnail(Image.new("RGB", (4000, 1)))).size == (THUMBNAIL, 1)
 
 
 def test_a_long_text_is_cut_after_a_word():
     text = clipped("word " * 200)
-    assert len(text) <= LONGEST
+    assert len(text) <= LONGEST_TEXT
     assert text.endswith("word…")
-    assert clipped("漢" * 300) == "漢" * (LONGEST - 1) + "…"
+    assert clipped("漢" * 300) == "漢" * (LONGEST_TEXT - 1) + "…"
     assert picture_and_text("short\n\ttext") == (None, "short text")
 
 
@@ -100,7 +102,7 @@ def test_a_recording_is_drawn_and_its_length_said():
     assert ink[:, : ink.shape[1] // 2 - 2].sum(0).max() <= 3  # silence
     assert ink[:, ink.shape[1] // 2 + 2 :].sum(0).min() > 20
     for few in (np.zeros(1), np.ones(3), np.zeros(0)):
-        assert opened(waveform(few)).width == SIZE
+        assert opened(waveform(few)).width == THUMBNAIL
 
 
 def test_other_values_are_said():
@@ -225,7 +227,7 @@ def test_every_atom_is_stood_for_by_those_that_tell_most_of_it(case):
         found.setdefault((one.atom, one.modality), []).append(one.row)
         assert one.atoms[one.row % 4] == pytest.approx(1 + one.row / 10, abs=1e-6)
         assert one.texts == (None, f"name of {one.row}")
-        assert opened(one.pictures[0]).size == (SIZE, SIZE // 2)
+        assert opened(one.pictures[0]).size == (THUMBNAIL, THUMBNAIL // 2)
         assert one.label == ("cat", "dog")[one.row % 2] == one.answer
         assert one.probability == pytest.approx((0.9, 0.7)[one.row % 2])
     assert found == {

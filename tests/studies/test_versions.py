@@ -70,8 +70,7 @@ def test_an_edited_comment_keeps_finished_analyses(make_study, tmp_path):
 def test_a_raised_version_is_another_key(make_study, monkeypatch, of):
     study = Study.from_yaml(make_study())
     (store,) = study.stores()
-    options = {"views": study.views, "pairs": study.pairs, "modalities": study.modalities}
-    ((analysis, _),) = plan_analyses([store], **options, layers=None)
+    ((analysis, _),) = plan_analyses(study, [store])
     before = _cache_key(analysis, "digest", study.settings())
     monkeypatch.setattr(of, "version", of.version + 1)
     assert _cache_key(analysis, "digest", study.settings()).name != before.name

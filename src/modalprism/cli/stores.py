@@ -96,7 +96,7 @@ def _two_columns(title: str, words: dict[str, str]) -> Table:
 
 
 def _plain(value: str) -> str:
-    """Write a list or mapping of a store's words as people would."""
+    """Write a list or mapping of a store's metadata as people would."""
     try:
         content = parse_json(value, "metadata")
     except InputError:

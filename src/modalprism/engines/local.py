@@ -156,16 +156,11 @@ def _numbered(number: int, job: Job[T]) -> tuple[int, T]:
 def end_with(parent: int) -> None:
     """Exit as soon as the parent of this process has ended.
 
-    An idle worker waits for its next job on a pipe. A killed parent cannot tell it to stop, and the
-    trackers of a pool live as long as any of its workers. The system hands the children of a dead
-    process to another one, so the parent's id changes. Windows does not; idle workers end after
-    five minutes there. Linux's ``PR_SET_PDEATHSIG`` is no alternative: it signals when the *thread*
-    that started the worker ends, which is not the end of the process in a notebook or a server.
-
-    Parameters
-    ----------
-    parent : int
-        The parent's process id, from the parent itself: it may have ended before this call.
+    `parent` is the id from the parent itself: it may have ended before this call. A killed parent
+    cannot tell an idle worker to stop. The system hands the children of a dead process to another
+    one, so the parent's id changes. Windows does not; idle workers end after five minutes there.
+    Linux's ``PR_SET_PDEATHSIG`` is no alternative: it signals when the *thread* that started the
+    worker ends, which is not the end of the process in a notebook or a server.
     """
 
     def watch() -> None:

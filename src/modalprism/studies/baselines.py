@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +23,9 @@ from modalprism.options import Options, name_in
 from modalprism.progress import Announce, Track
 from modalprism.studies.study_store import StudyStore
 from modalprism.tables import parquet_bytes, read_parquet
+
+if TYPE_CHECKING:
+    from modalprism.studies.study import Study
 
 BASELINES_FILE: Final = "baselines.parquet"
 _BACKWARD: Final = 2
@@ -65,12 +68,10 @@ class Scored:
 
 
 def run_baselines(
+    study: Study,
     stores: Sequence[StudyStore],
-    chosen: BaselineOptions | None,
     cache: Cache,
     *,
-    seed: int,
-    replicates: int,
     track: Track,
     announce: Announce,
 ) -> Scored:
@@ -81,6 +82,7 @@ def run_baselines(
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
+    chosen, seed, replicates = study.baselines, study.seed, study.replicates
     if chosen is None:
         return Scored(pd.DataFrame(columns=list(COLUMNS)), ())
     for study_store in stores:

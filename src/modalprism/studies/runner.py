@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from modalprism.cache import Cache, Entry, Key
 from modalprism.capture.store import EmbeddingStore
@@ -25,7 +25,10 @@ from modalprism.estimation.threads import one_thread
 from modalprism.progress import Track
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence, pack, unpack
 from modalprism.studies.study_store import StudyStore
-from modalprism.studies.views import NO_LAYER, VIEWS, Pairs, RedrawnView, Settings, View
+from modalprism.studies.views import NO_LAYER, VIEWS, RedrawnView, Settings, View
+
+if TYPE_CHECKING:
+    from modalprism.studies.study import Study
 
 _EVIDENCE: Final = "safetensors"
 Planned = tuple[AnalysisKey, EmbeddingStore]
@@ -38,19 +41,13 @@ class Finished(NamedTuple):
     evidence: dict[AnalysisKey, StoredEvidence]
 
 
-def plan_analyses(
-    stores: Sequence[StudyStore],
-    *,
-    views: Sequence[str],
-    pairs: Sequence[Pairs],
-    modalities: tuple[str, str],
-    layers: Sequence[int] | None,
-) -> list[Planned]:
+def plan_analyses(study: Study, stores: Sequence[StudyStore]) -> list[Planned]:
     """List the analyses of a study, with the store that each reads.
 
     An `InputError` refuses two stores of the same names, and a store without what a view reads or
     without a layer that the study names.
     """
+    modalities, layers = study.modalities, study.layers
     names = [(one.model, one.dataset) for one in stores]
     if len(set(names)) < len(names):
         raise InputError("two inputs have the same model and dataset names; rename one")
@@ -65,8 +62,8 @@ def plan_analyses(
             raise InputError(
                 f"{store.path} has no layer {min(unknown)}; it has {', '.join(map(str, known))}"
             )
-        for view in views:
-            for reading in pairs if view == "answer" else ("observed",):
+        for view in study.views:
+            for reading in study.pairs if view == "answer" else ("observed",):
                 chosen = _view(view, reading).layers(store, modalities, layers)
                 if not chosen:
                     raise InputError(

@@ -293,30 +293,12 @@ class Study(Options):
         start = time.perf_counter()
         stores = self.stores(engine=engine, track=track, allow_code=allow_code)
         captured = time.perf_counter()
-        planned = plan_analyses(
-            stores,
-            views=self.views,
-            pairs=self.pairs,
-            modalities=self.modalities,
-            layers=self.layers,
-        )
-        finished = run_analyses(
-            planned,
-            self.settings(),
-            Cache(self.out / "analyses", fresh=fresh),
-            engine=engine,
-            track=track,
-        )
+        planned = plan_analyses(self, stores)
+        cache = Cache(self.out / "analyses", fresh=fresh)
+        finished = run_analyses(planned, self.settings(), cache, engine=engine, track=track)
         analysed = time.perf_counter()
-        scored = run_baselines(
-            stores,
-            self.baselines,
-            Cache(self.out / "baselines", fresh=fresh),
-            seed=self.seed,
-            replicates=self.replicates,
-            track=track,
-            announce=announce,
-        )
+        cache = Cache(self.out / "baselines", fresh=fresh)
+        scored = run_baselines(self, stores, cache, track=track, announce=announce)
         timings = {
             "capture": captured - start,
             "analysis": analysed - captured,

@@ -1,13 +1,5 @@
 """Views: which embeddings are the sources, what is the target, and at which layers.
 
-==========  ==============================  ================================  ===========
-view        sources                         target                            results
-==========  ==============================  ================================  ===========
-answer      each modality before fusion     the model's answer                one
-stream      both spans' states at a layer   the label                         one a layer
-encoding    each modality before fusion     the fused state at a layer, coded one a layer
-==========  ==============================  ================================  ===========
-
 A study names its views. Packages register views of their own under a name in the entry point group
 ``modalprism.views``.
 """
@@ -95,7 +87,7 @@ class View(Protocol):
 
 
 class AnswerView:
-    """The model's answer, by the embeddings before fusion."""
+    """Each modality's embedding before fusion about the model's answer: one result."""
 
     version: ClassVar[int] = 1
 
@@ -148,7 +140,7 @@ class RedrawnView:
 
 
 class StreamView:
-    """The label, by both spans' states at a layer."""
+    """Both spans' states at a layer about the label: one result a layer."""
 
     version: ClassVar[int] = 1
 
@@ -167,7 +159,7 @@ class StreamView:
 
 
 class EncodingView:
-    """Codes of the fused state at a layer, by the embeddings before fusion."""
+    """Each modality's embedding before fusion about codes of a layer's fused state, by layer."""
 
     version: ClassVar[int] = 1
 
