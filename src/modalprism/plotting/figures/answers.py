@@ -15,10 +15,9 @@ from modalprism.plotting.bar import draw_bar, leave_room
 from modalprism.plotting.figures.panels import (
     ShownFigure,
     bare,
+    captions,
     clip,
     contribution_label,
-    footer,
-    heading,
     patches,
     point,
     share_key,
@@ -76,10 +75,10 @@ def prism_figure(results: Table, *, percent: bool = False) -> Figure:
         words = f"{quantity} about {results.target('answer')} ({unit})"
         axes.set_xlabel(label(words, _AXIS_LETTERS))
     key = [*patches(styles), sum_tick()]
-    heading(figure, "What the answer takes from each modality", key)
     numbers = f"numbers: I ({results.unit('answer')})"
     numbers += ", which is 100 %" if percent else " and its interval"
-    footer(figure, results, "answer", "thin lines: 95 % interval of each segment", numbers)
+    facts = [*results.size_and_seed("answer"), "thin lines: 95 % interval of each segment", numbers]
+    captions(figure, "What the answer takes from each modality", key, *facts)
     return figure
 
 
@@ -132,11 +131,10 @@ def contribution_figure(results: Table) -> Figure:
         quantity = contribution_label(results.shown)
         axes.set_xlabel(label(quantity, _AXIS_LETTERS, 2, prose=True))
     key = share_key(results.shown, "neither, within the interval", 1.4)
-    heading(figure, "Contribution: each modality's part of the unique information", key)
-    words = ["line: 95 % interval"]
+    facts = [*results.size_and_seed("answer"), "line: 95 % interval"]
     if any(not estimate.determined for _, _, estimate, _ in drawn):
-        words.append("undetermined: the unique information is not distinguishable from zero")
-    footer(figure, results, "answer", *words)
+        facts.append("undetermined: the unique information is not distinguishable from zero")
+    captions(figure, "Contribution: each modality's part of the unique information", key, *facts)
     return figure
 
 

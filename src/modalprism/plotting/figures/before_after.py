@@ -20,13 +20,12 @@ from modalprism.plotting.figures.panels import (
     UNKNOWN,
     ShownFigure,
     bare,
+    captions,
     clip,
-    heading,
     point,
     share_limits,
     unknown_band,
     whisker,
-    write_below,
 )
 from modalprism.plotting.figures.tooltips import hover_row
 from modalprism.plotting.style import FAINT, INK, atom_styles
@@ -147,9 +146,9 @@ def before_after_figure(frame: pd.DataFrame, results: Mapping[str, Table]) -> Fi
         _frame(one, panel, inches, any_run.unit("answer"), any_run.shown)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set_yticks(range(len(rows)), texts)
-    heading(figure, _title(rows, results), _key(rows))
     seeds = {one.seed for one in results.values()}
-    write_below(figure, *_facts(frame, seeds, len(rows), len(every)))
+    facts = _facts(frame, seeds, len(rows), len(every))
+    captions(figure, _title(rows, results), _key(rows), *facts)
     return figure
 
 

@@ -13,9 +13,8 @@ from modalprism.plotting.figures.panels import (
     MARKERS,
     ShownFigure,
     bare,
+    captions,
     clip,
-    footer,
-    heading,
     marked,
     point,
     share_marker,
@@ -80,14 +79,14 @@ def beside_figure(scored: Sequence[Scoring], results: Table) -> Figure:
         axes.set_ylim(len(methods) - 0.5, -0.5)
     for axes in panels.flat[len(datasets) :]:
         axes.set_visible(False)
-    heading(figure, f"Which part each method gives the {one}", marked(models))
     theirs = [
         estimate.n for each in shares if not each.method.startswith(OURS)
         for estimate in each.estimates.values()
     ]  # fmt: skip
-    words = [f"baselines {counts(min(theirs), max(theirs))}"] if theirs else []
-    words += ["lines: 95 % intervals", "filled: not a half", "hatched: undetermined"]
-    footer(figure, results, "answer", *words)
+    facts = results.size_and_seed("answer")
+    facts += [f"baselines {counts(min(theirs), max(theirs))}"] if theirs else []
+    facts += ["lines: 95 % intervals", "filled: not a half", "hatched: undetermined"]
+    captions(figure, f"Which part each method gives the {one}", marked(models), *facts)
     return figure
 
 

@@ -17,9 +17,8 @@ from modalprism.plotting.courses import FusionSpan, fusion_span
 from modalprism.plotting.figures.panels import (
     UNKNOWN,
     ShownFigure,
+    captions,
     contribution_label,
-    footer,
-    heading,
     point,
     share_key,
     share_marker,
@@ -59,11 +58,11 @@ def depth_figure(results: Table, view: str) -> Figure:
         Line2D([], [], color=s.colour, marker=s.marker, ls=s.dashes, ms=4.5, label=s.name)
         for s in styles
     ]
-    heading(figure, TITLES.get(view, view), lines)
-    words = ["ribbons: 95 % intervals", "hollow, hatched: not told apart from noise"]
+    facts = [*results.size_and_seed(view), "ribbons: 95 % intervals"]
+    facts.append("hollow, hatched: not told apart from noise")
     if fused:
-        words.append("between the dashed lines: fusion, redundancy rises")
-    footer(figure, results, view, *words)
+        facts.append("between the dashed lines: fusion, redundancy rises")
+    captions(figure, TITLES.get(view, view), lines, *facts)
     return figure
 
 
@@ -121,14 +120,15 @@ def course_figure(results: Table, view: str) -> Figure:
     Models go down, datasets across. Layers at which the contribution is undetermined are shaded.
     """
     first, second = results.shown
-    _, one, two, _ = atom_styles(results.shown)
+    styles = atom_styles(results.shown)[1:3]
     figure, panels = depth_panels(results, view, contribution_label(results.shown))
     for case, panel in panels:
-        _course(panel, results, case, view, (one, two))
+        _course(panel, results, case, view, styles)
     key = share_key(results.shown, "neither clearly")
+    key.append(Patch(label="undetermined", **UNKNOWN))
     title = "Contribution: each modality's part of the unique information, at each depth"
-    heading(figure, title, [*key, Patch(label="undetermined", **UNKNOWN)])
-    footer(figure, results, view, "lines: 95 % intervals", f"1: only {first}, 0: only {second}")
+    facts = ["lines: 95 % intervals", f"1: only {first}, 0: only {second}"]
+    captions(figure, title, key, *results.size_and_seed(view), *facts)
     return figure
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.figures.panels import bare, heading, point, write_below
+from modalprism.plotting.figures.panels import bare, captions, point
 from modalprism.plotting.style import INK, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import counts, label, shortened
@@ -58,11 +58,10 @@ def difference_figure(frame: pd.DataFrame, modalities: tuple[str, str]) -> Figur
         Line2D([], [], color=INK, marker="o", markerfacecolor=colour, linewidth=1.2, label=words)
         for words, colour in entries
     ]
-    heading(figure, "What differs", legend)
     facts = [counts(int(frame["n_1"].min()), int(frame["n_1"].max())), "lines: 95 % intervals"]
     if len(largest) > len(pairs):
         facts.append(f"the {len(pairs)} of {len(largest)} pairs that differ most")
-    write_below(figure, *facts)
+    captions(figure, "What differs", legend, *facts)
     return figure
 
 

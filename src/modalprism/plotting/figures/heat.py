@@ -9,7 +9,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from modalprism.plotting.figures.panels import UNKNOWN, footer, heading
+from modalprism.plotting.figures.panels import UNKNOWN, captions
 from modalprism.plotting.style import FAINT, INK, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import label, parts, shortened
@@ -64,13 +64,12 @@ def heat_figure(results: Table) -> Figure:
             if row + 1 < len(kinds):
                 panel.set_xticklabels([])
     title = f"Which modality, and how much is shared: about {results.target('answer')}"
-    heading(figure, title, [])
-    words = (
+    facts = (
         f"C: 100 only {shortened(one_name, 16)}, 0 only {shortened(two_name, 16)}",
         "hatched: undetermined",
         "small: 95 % interval",
     )
-    footer(figure, results, "answer", *words)
+    captions(figure, title, [], *results.size_and_seed("answer"), *facts)
     return figure
 
 

@@ -16,7 +16,6 @@ from matplotlib.patches import Patch, Rectangle
 from modalprism.plotting.style import FAINT, INK, AtomStyle, atom_styles
 from modalprism.results.estimate import Estimate
 from modalprism.results.notation import UNDETERMINED, label, letters
-from modalprism.results.table import Table
 
 MARKERS: Final = "osD^vPX<>*hd"  # of models, or of datasets, in their order
 UNKNOWN: Final[dict[str, Any]] = {"facecolor": "#f1f3f5", "edgecolor": "#c3c9d0", "hatch": "////"}
@@ -71,13 +70,9 @@ def heading(figure: Figure, title: str, key: Sequence[Artist]) -> None:
     )  # fmt: skip
 
 
-def footer(figure: Figure, results: Table, view: str, *words: str) -> None:
-    """State n, seed and the meaning of marks below the panels."""
-    write_below(figure, *results.size_and_seed(view), *words)
-
-
-def write_below(figure: Figure, *facts: str) -> None:
-    """Write facts below the panels, in lines as long as the figure is wide."""
+def captions(figure: Figure, title: str, key: Sequence[Artist], *facts: str) -> None:
+    """Put title and key above the panels, and facts below: n, seed and the meaning of marks."""
+    heading(figure, title, key)
     words = label(" · ".join(facts), int(figure.get_figwidth() / _SMALL_LETTER_INCHES), prose=True)
     figure.supxlabel(words, x=0.01, ha="left", fontsize=7, color=FAINT)
 

@@ -7,7 +7,7 @@ from typing import Final
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from modalprism.plotting.figures.panels import MARKERS, footer, heading, marked, point
+from modalprism.plotting.figures.panels import MARKERS, captions, marked, point
 from modalprism.plotting.style import FAINT, atom_styles
 from modalprism.results.notation import label
 from modalprism.results.table import Table
@@ -60,9 +60,9 @@ def scatter_figure(results: Table) -> Figure:
         Line2D([], [], linestyle="", label=f"{place}: {label(model, 24, 1)}")
         for place, model in enumerate(models, start=1)
     ]
-    heading(figure, "Accuracy, and what the answer is made of", key)
-    words = [f"{pairs} pairs"] if pairs else []
-    footer(figure, results, "answer", *words, "lines: 95 % intervals")
+    facts = [*results.size_and_seed("answer"), *([f"{pairs} pairs"] if pairs else [])]
+    title = "Accuracy, and what the answer is made of"
+    captions(figure, title, key, *facts, "lines: 95 % intervals")
     return figure
 
 
