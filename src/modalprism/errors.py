@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 _LONGEST: Final = 1_500
 _END: Final = 400
@@ -55,6 +56,17 @@ class InputError(ValueError):
 
 class DataWarning(UserWarning):
     """The data make the numbers misleading; `modalprism.Analysis.cautions` says so too."""
+
+
+def optional(module: str, need: str, extra: str) -> Any:
+    """Import a module that an extra of this package installs; `need` says what it is for.
+
+    Raises InputError if it cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{need} ({error}); run pip install 'modalprism[{extra}]'") from error
 
 
 @contextmanager

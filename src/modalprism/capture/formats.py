@@ -29,7 +29,7 @@ from modalprism.arrays import tensor_array
 from modalprism.capture.named_arrays import NamedArrays
 from modalprism.capture.shards import METADATA_FILE, REDRAWN, StoreReader, read_notices
 from modalprism.datasets.arrays import open_archive
-from modalprism.errors import InputError
+from modalprism.errors import InputError, optional
 from modalprism.foreign import (
     WRITE_AGAIN,
     guarded,
@@ -175,12 +175,7 @@ def column_array(column: pa.Array, what: str) -> NDArray[Any]:
 @contextmanager
 def open_zarr(path: Path) -> Iterator[NamedArrays]:
     """Open a zarr folder; an array's name is its path in it."""
-    try:
-        import zarr
-    except ImportError as error:
-        raise InputError(
-            "zarr stores need zarr; run pip install 'modalprism[formats]', or save .npz"
-        ) from error
+    zarr = optional("zarr", "zarr stores need zarr, or save .npz", "formats")
     versions = {
         file.parent.relative_to(path).as_posix(): _VERSIONS[file.name]
         for file in require_plain_folder(path, shown(path))

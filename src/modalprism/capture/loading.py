@@ -22,7 +22,7 @@ from modalprism.capture.adapter import Adapter
 from modalprism.capture.config import CaptureConfig
 from modalprism.capture.families.registry import adapter_class
 from modalprism.capture.model_checks import check_model
-from modalprism.errors import InputError
+from modalprism.errors import InputError, optional
 from modalprism.foreign import reason_of
 from modalprism.strict_json import dumps
 
@@ -30,13 +30,7 @@ _VERSIONED: Final = ("modalprism", "torch", "transformers")
 
 
 def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise InputError(
-            f"models are loaded by transformers ({error}); run pip install 'modalprism[capture]'"
-        ) from error
-    return transformers
+    return optional("transformers", "models are loaded by transformers", "capture")
 
 
 def quiet_library() -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from modalprism import isolation
 from modalprism.datasets.dataset import Dataset, Row, chosen_split, ends_digest, pick
 from modalprism.datasets.parquet import arrow_row
-from modalprism.errors import InputError
+from modalprism.errors import InputError, optional
 from modalprism.files import check_names
 from modalprism.foreign import WRITE_AGAIN, guarded, parse_json, require_file
 from modalprism.remote import is_address
@@ -96,15 +96,6 @@ def _fetch(path: str) -> bytes:
         return content
 
 
-def _library(what: str) -> Any:
-    try:
-        return importlib.import_module("datasets")
-    except ImportError as error:
-        raise InputError(
-            f"{what} needs the library datasets; run pip install 'modalprism[datasets]'"
-        ) from error
-
-
 def is_saved(folder: Path) -> bool:
     """Return whether the library saved a dataset, with or without splits, to this folder."""
     return any((folder / name).is_file() for name in _SAVED)
@@ -127,7 +118,8 @@ def saved_dataset(folder: Path, split: str | None) -> Dataset:
     Raises InputError if the library is missing, the folder is damaged, or has several splits, or
     not this one.
     """
-    library = _library(f"the saved dataset {folder}")
+    need = f"the saved dataset {folder} needs the library datasets"
+    library = optional("datasets", need, "datasets")
     _check_saved(folder)
     with guarded(f"the dataset saved to {folder}"):
         dataset = library.load_from_disk(str(folder.absolute()))
@@ -179,7 +171,8 @@ def hub_dataset(data: str, split: str | None, *, streaming: bool) -> Dataset:
     Raises InputError if the library is missing, there is no such dataset, or it has several splits,
     or not this one.
     """
-    library = _library(f"there is no file or folder {data}, and a dataset of the hub")
+    need = f"there is no file or folder {data}, and a dataset of the hub needs the library datasets"
+    library = optional("datasets", need, "datasets")
     parts = _ID.fullmatch(data)
     name, config, revision = parts.group("name", "config", "at") if parts else (data, None, None)
     with guarded(f"{data} is no file or folder here, and as a dataset of the hub it"):

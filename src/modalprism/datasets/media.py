@@ -13,7 +13,7 @@ import scipy.signal
 from numpy.typing import NDArray
 from scipy.io import wavfile
 
-from modalprism.errors import InputError
+from modalprism.errors import InputError, optional
 from modalprism.foreign import guarded
 
 if TYPE_CHECKING:
@@ -31,12 +31,9 @@ _GAP: Final = 1 / 32  # white space between two pictures side by side, as a frac
 
 
 def _pillow() -> Any:
-    try:
-        import PIL.Image
-        import PIL.ImageOps
-    except ImportError as error:
-        raise InputError("pictures need pillow; run pip install 'modalprism[capture]'") from error
-    return PIL
+    for module in ("PIL.Image", "PIL.ImageOps"):
+        optional(module, "pictures need pillow", "capture")
+    return optional("PIL", "pictures need pillow", "capture")
 
 
 def picture_of(content: bytes) -> Image:
