@@ -223,11 +223,7 @@ class Batches:
             self._one_by_one(chunk, error)
             return
         try:
-            moved = {name: value.to(self.device) for name, value in inputs.items()}
-            found, answer = read_batch(self.adapter, moved, self.reading)
-            dtype = getattr(torch, self.config.dtype)
-            states = {name: state.to(dtype).cpu() for name, state in found.items()}
-            states |= {} if answer is None else {"answer": answer.float().cpu()}
+            states = self._states(inputs)
         except (torch.OutOfMemoryError, MemoryError) as error:
             if len(chunk) == 1:
                 raise InputError(
@@ -260,6 +256,14 @@ class Batches:
                 parameter="on_error",
             ) from error
         self.sink.skip(position, example.id, why)
+
+    def _states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        # A function of its own: what it holds on the device is freed where a pass fails.
+        inputs = {name: value.to(self.device) for name, value in inputs.items()}
+        states, answer = read_batch(self.adapter, inputs, self.reading)
+        dtype = getattr(torch, self.config.dtype)
+        kept = {name: state.to(dtype).cpu() for name, state in states.items()}
+        return kept if answer is None else kept | {"answer": answer.float().cpu()}
 
     def _notices(
         self, chunk: list[Placed], inputs: Mapping[str, Tensor], states: Mapping[str, Tensor]
