@@ -42,26 +42,18 @@ def course_grid(results: Table, view: str, detail: bool = False) -> Grid:
     cases = results.cases(view)
     several = len(results.pairs(view)) > 1
     names = ["model", "dataset", *(["pairs"] if several else []), "atom"]
-    courses = {
-        case: list(
-            zip(*(results.atoms(case, view, k) for k in results.layers(case, view)), strict=True)
-        )
-        for case in cases
-    }
+    courses = {case: results.courses(case, view) for case in cases}
     known = [r.value for rows in courses.values() for row in rows for r in row if r is not None]
     top = max((value for value in known if math.isfinite(value)), default=0.0)
     rows = []
     for case in cases:
-        layers = results.layers(case, view)
-        depths = [results.layer_name(case, view, layer) for layer in layers]
+        depths = [results.layer_name(case, view, k) for k in results.layers(case, view)]
         for style, course in zip(atom_styles(results.modalities), courses[case], strict=True):
             cells = [Cell(case.model), Cell(case.dataset)]
             cells += [Cell(case.pairs or ABSENT)] if several else []
             cells.append(Cell(style.symbol))
-            first, last = (
-                Cell.of(estimate, noise=True, p_value=detail)
-                for estimate in (course[0], course[-1])
-            )
+            ends = course[0], course[-1]
+            first, last = (Cell.of(estimate, noise=True, p_value=detail) for estimate in ends)
             cells += [first, last] if detail else [Cell(f"{first.text} → {last.text}")]
             cells.append(Cell(sparkline(course, top), colour=style.colour))
             rows.append([*cells, Cell(_largest_step(course, depths))])
@@ -103,8 +95,8 @@ def fusion_span(results: Table, case: Case) -> FusionSpan | None:
     """
     if results.copied(case, "stream"):
         return None
-    layers = results.layers(case, "stream")
-    course = [(k, results.atoms(case, "stream", k)[0]) for k in layers]
+    redundancy, *_ = results.courses(case, "stream") or [()]
+    course = zip(results.layers(case, "stream"), redundancy, strict=True)
     known = [(k, estimate) for k, estimate in course if estimate is not None and estimate.bounded]
     if len(known) < 2:
         return None

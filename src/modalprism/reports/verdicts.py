@@ -111,12 +111,10 @@ def part_of_all(results: Table, case: Case, name: str) -> Estimate | None:
 
 def exchange(results: Table, case: Case) -> Exchange | None:
     """Compare the streams' depths; None where some depth has no interval to compare."""
-    layers = results.layers(case, "stream")
     courses: dict[str, list[Estimate]] = {}
-    for index, name in enumerate(atom_names(results)):
-        course = [results.atoms(case, "stream", layer)[index] for layer in layers]
+    for name, course in zip(atom_names(results), results.courses(case, "stream"), strict=True):
         courses[name] = [r for r in course if r is not None and r.bounded]
-        if len(courses[name]) < len(layers):
+        if len(courses[name]) < len(course):
             return None
     falls = tuple(name for name, course in courses.items() if course[0].above(course[-1]))
     rises = tuple(name for name, course in courses.items() if course[-1].above(course[0]))

@@ -196,6 +196,11 @@ class Table:
         """Return R, U of the first modality, U of the second, S: always in this order."""
         return [self.get(case, view, *key, layer) for key in keys(ATOMS, self.modalities)]
 
+    def courses(self, case: Case, view: str) -> list[tuple[Estimate | None, ...]]:
+        """Return each of the atoms over the depths of a case."""
+        layers = self.layers(case, view)
+        return list(zip(*(self.atoms(case, view, layer) for layer in layers), strict=True))
+
     def copied(self, case: Case, view: str) -> bool:
         """Whether all columns of one modality are copies of the other's, at any depth."""
         found = (self.get(case, view, "copied_columns", "", k) for k in self.layers(case, view))
