@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from modalprism.baselines.interface import Cost, Subject
-from modalprism.baselines.intervals import Array
+from modalprism.baselines.intervals import Array, ratio
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, frozen
 from modalprism.baselines.states import (
     StateKey,
@@ -105,12 +104,8 @@ def sums_of(function: AnswerOfStates, attributions: tuple[Tensor, ...]) -> dict[
         of_positions = positions_of(found[place]).detach().double().abs().sum(2)
         sums[modality] = torch.where(span, of_positions, 0.0).sum(1).cpu().numpy()
     whole = np.sum(list(sums.values()), 0)
-    shares = {
-        modality: np.divide(of, whole, out=np.full(len(whole), math.nan), where=whole > 0)
-        for modality, of in sums.items()
-    }
     named = {f"attribution ({modality})": of for modality, of in sums.items()}
-    return named | {f"share ({modality})": of for modality, of in shares.items()}
+    return named | {f"share ({modality})": ratio(of, whole) for modality, of in sums.items()}
 
 
 def _captum() -> Any:

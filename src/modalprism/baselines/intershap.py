@@ -17,13 +17,11 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from modalprism.baselines.interface import Cost, Subject
+from modalprism.baselines.intervals import Array, ratio
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner
 from modalprism.baselines.states import masked, read_moments
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,5 @@ def behaviour(
     """
     effects = np.abs([both - first - second + nobody, first - nobody, second - nobody])
     whole = effects.sum(0)
-    shares = np.full_like(effects, np.nan)
-    np.divide(100 * effects, whole, out=shares, where=whole > 0)
-    interaction, of_first, of_second = shares
+    interaction, of_first, of_second = ratio(100 * effects, whole)
     return interaction, of_first, of_second

@@ -60,14 +60,14 @@ def average(weights: Array, values: NDArray[Any]) -> Array:
 
 
 def ratio(above: Array, below: Array) -> Array:
-    """Divide statistics; nan where the divisor is 0.
+    """Divide arrays that broadcast; nan where the divisor is 0.
 
     Examples
     --------
     >>> ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
     [0.5, nan]
     """
-    quotient: Array = np.full(len(above), math.nan)
+    quotient: Array = np.full(np.broadcast_shapes(above.shape, below.shape), math.nan)
     return np.divide(above, below, out=quotient, where=below != 0)
 
 

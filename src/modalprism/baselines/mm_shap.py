@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from modalprism.baselines.interface import Cost, Result, Subject
+from modalprism.baselines.intervals import Array, ratio
 from modalprism.baselines.running import AverageBaseline, Batch, Measured, Runner, drawn_rows
 from modalprism.baselines.states import Moments, masked, players_of, read_moments, tiled
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 
-Array = NDArray[np.float64]
 Value = Callable[[NDArray[np.bool_]], Array]
 """From coalitions, (b, players), to their values, (b,)."""
 
@@ -94,53 +93,42 @@ class MmShap(AverageBaseline):
             ):
                 if not players:
                     continue
-                game = _Game(runner, moments, place, int(answers[place].argmax()))
+                value = _game(runner, moments, place, int(answers[place].argmax()))
                 drawn = np.random.default_rng([seed, place]).integers(2**31)
                 values = shapley_values(
-                    game.values, 2 * players, self.permutations, int(drawn), subject.batch_size
+                    value, 2 * players, self.permutations, int(drawn), subject.batch_size
                 )
                 found[place] = np.abs(values).reshape(2, players).sum(1)
-        whole = found.sum(1, keepdims=True)
-        share = np.divide(found, whole, out=np.full_like(found, np.nan), where=whole > 0)
+        share = ratio(found, found.sum(1, keepdims=True))
         for quantity, values in (("share", share), ("attribution", found)):
             for modality, of in zip(modalities, values.T, strict=True):
                 yield Measured(quantity, modality, of)
 
 
-@dataclass
-class _Game:
-    """The coalitions of one example's players; none is run twice."""
+def _game(runner: Runner, moments: Mapping[str, Moments], place: int, answer: int) -> Value:
+    """Return the game of one example's players for an answer; no coalition is run twice."""
+    subject = runner.subject
+    prepared = subject.adapter.prepare([subject.examples[place]])
+    example = {name: tensor.to(runner.device) for name, tensor in prepared.items()}
+    known: dict[bytes, float] = {}
 
-    runner: Runner
-    moments: Mapping[str, Moments]
-    place: int
-    answer: int
-    known: dict[bytes, float] = field(default_factory=dict)
-    _inputs: dict[str, Tensor] | None = None
-
-    def values(self, coalitions: NDArray[np.bool_]) -> Array:
-        """Return the probability of the answer for coalitions, (b, 2 players)."""
-        names = [coalition.tobytes() for coalition in coalitions]
-        fresh = {name: row for row, name in enumerate(names) if name not in self.known}
-        if fresh:
-            rows = list(fresh.values())
-            size = self.runner.subject.batch_size
-            found = [self._run(coalitions[rows[k : k + size]]) for k in range(0, len(rows), size)]
-            self.known |= dict(zip(fresh, np.concatenate(found).tolist(), strict=True))
-        return np.array([self.known[name] for name in names])
-
-    def _run(self, coalitions: NDArray[np.bool_]) -> Array:
-        adapter = self.runner.subject.adapter
-        if self._inputs is None:
-            prepared = adapter.prepare([self.runner.subject.examples[self.place]])
-            self._inputs = {k: v.to(self.runner.device) for k, v in prepared.items()}
-        inputs = tiled(self._inputs, len(coalitions))
+    def run(coalitions: NDArray[np.bool_]) -> list[float]:
+        inputs = tiled(example, len(coalitions))
         halves = np.split(coalitions, 2, axis=1)
-        plays = dict(zip(adapter.modalities, map(torch.from_numpy, halves), strict=True))
-        with masked(adapter, inputs, self.moments, plays):
-            answer = self.runner.probabilities(Batch(range(len(coalitions)), inputs))
-        chosen: Array = answer[:, self.answer].double().cpu().numpy()
+        plays = dict(zip(subject.adapter.modalities, map(torch.from_numpy, halves), strict=True))
+        with masked(subject.adapter, inputs, moments, plays):
+            answers = runner.probabilities(Batch(range(len(coalitions)), inputs))
+        chosen: list[float] = answers[:, answer].double().tolist()
         return chosen
+
+    def value(coalitions: NDArray[np.bool_]) -> Array:
+        names = [coalition.tobytes() for coalition in coalitions]
+        fresh = {name: row for row, name in enumerate(names) if name not in known}
+        if fresh:
+            known.update(zip(fresh, run(coalitions[list(fresh.values())]), strict=True))
+        return np.array([known[name] for name in names])
+
+    return value
 
 
 def shapley_values(

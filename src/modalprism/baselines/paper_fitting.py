@@ -15,15 +15,15 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
+
+from modalprism.baselines.intervals import Array, ratio
 
 MOST_STEPS: Final = 50
 MOST_SCALINGS: Final = 100
 TOLERANCE: Final = 1e-8  # of the objective in nats, and of the marginals
 _LEAST: Final = 1e-5
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,8 @@ class Atoms:
         A sum of at most 10⁻⁵ bit counts as none: neither solver is more exact.
         """
         whole = self.unique_first + self.unique_second
-        own = whole > _LEAST
-        first, second = (
-            np.divide(unique, whole, out=np.full_like(whole, np.nan), where=own)
-            for unique in (self.unique_first, self.unique_second)
-        )
-        return first, second
+        whole = np.where(whole > _LEAST, whole, 0.0)
+        return ratio(self.unique_first, whole), ratio(self.unique_second, whole)
 
 
 def fitted_atoms(joints: ArrayLike) -> Atoms:
