@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from modalprism.pid import Reason, decompose_batch, memory, solve_union_information
-from modalprism.pid.newton_batch import solve_newton_batch
-from modalprism.pid.newton_batch_system import BatchSystem
+from modalprism.pid.newton_batch import BatchSystem, solve_newton_batch
 from modalprism.pid.newton_system import System
 from modalprism.pid.stopping import Watch
 
