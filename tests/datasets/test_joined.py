@@ -2,6 +2,7 @@
 
 import json
 
+import cloudpickle
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,3 +109,12 @@ def test_a_missing_key_belongs_to_no_row(tmp_path):
     assert first.inputs["text"] == "x"
     with pytest.raises(InputError, match="has no row of ' '"):
         second.inputs["text"]
+
+
+def test_it_can_be_sent_to_another_machine(tables):
+    questions, pictures = tables
+    join = Join(data=str(pictures), by={"imageId": "id"})
+    examples = open_examples(questions, COLUMNS, join=join)
+    given = [example.inputs["image"].tobytes() for example in examples]
+    sent = cloudpickle.loads(cloudpickle.dumps(examples))
+    assert [example.inputs["image"].tobytes() for example in sent] == given

@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,12 +164,7 @@ class Joined(Dataset):
                     f"{join.data} has {row.values[join.other]!r} twice in column {join.other!r}; "
                     "every row has a key of its own there"
                 )
-
-        @lru_cache(_CACHED)
-        def beside(place: int, columns: tuple[str, ...]) -> Row:
-            return next(second.rows(columns, np.array([place])))
-
-        self._beside = beside
+        self._cached: dict[tuple[int, tuple[str, ...]], Row] = {}
 
     def rows(self, columns: Sequence[str], chosen: NDArray[np.int64] | None) -> Iterator[Row]:
         """Yield rows with `columns` of both."""
@@ -187,7 +181,11 @@ class Joined(Dataset):
         if place is None:
             value = row.values.get(self.join.key)
             return replace(row, broken=f"{self.join.data} has no row of {value!r}")
-        beside = self._beside(place, columns)
+        if (key := (place, columns)) not in self._cached:  # no lru_cache, which cannot be sent
+            if len(self._cached) == _CACHED:
+                del self._cached[next(iter(self._cached))]
+            self._cached[key] = next(self.second.rows(columns, np.array([place])))
+        beside = self._cached[key]
         if beside.broken:
             return replace(row, broken=f"in {self.join.data}, {beside.broken}")
         return replace(row, values={**row.values, **beside.values})
