@@ -11,8 +11,8 @@ import torch
 
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.families.registry import FAMILIES
+from modalprism.capture.interventions import replaced_states
 from modalprism.capture.reading import mean, read_batch, read_states
-from modalprism.capture.replacing import replaced_states
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.shards import StoreReader
 from modalprism.capture.store import EmbeddingStore

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import LlamaConfig, LlamaModel
 
-from modalprism.capture.interventions import blanked, exchanged, lorem_ipsum, noisy
-from modalprism.capture.knockout import attention_cut
+from modalprism.capture.interventions import attention_cut, blanked, exchanged, lorem_ipsum, noisy
 from modalprism.datasets.example import Example
 from modalprism.errors import InputError
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from modalprism.capture.adapter import Site
 from modalprism.capture.generic import ModuleAdapter
-from modalprism.capture.knockout import Cuts, span_hidden
+from modalprism.capture.interventions import Cuts, span_hidden
 from modalprism.errors import InputError
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from modalprism.capture.adapter import Site
+from modalprism.capture.interventions import replaced_states
 from modalprism.capture.reading import mean, read_states
-from modalprism.capture.replacing import replaced_states
 from modalprism.errors import InputError
 
 Pair = namedtuple("Pair", "first second")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modalprism.capture.knockout import Cuts, span_hidden
+from modalprism.capture.interventions import Cuts, span_hidden
 from modalprism.demo.adapter import FusionAdapter, fusion_hidden
 from modalprism.demo.fusion_network import FusionConfig, FusionNetwork
 from modalprism.errors import InputError

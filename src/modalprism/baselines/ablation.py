@@ -40,9 +40,9 @@ class ModalityAblation(Baseline):
     modalities' drops, which is undetermined (nan) where the interval of their sum holds 0. Drops
     may be negative, and shares then outside of 0 to 1.
 
-    Replacements "zero", "mean" and "noise" stand in the place of the states before fusion, which
-    `modalprism.capture.replacing` says more of: zeros; every channel's mean over all positions of
-    all examples; Gaussian noise with that mean and variance. A model that divides by a state's
+    Replacements "zero", "mean" and "noise" stand in the place of the states before fusion
+    (`modalprism.capture.interventions`): zeros; every channel's mean over all positions of all
+    examples; Gaussian noise with that mean and variance. A model that divides by a state's
     length has no answer to zeros; its scores are nan. "another" is the input of another example,
     "blank" a grey picture, silence, or an empty text.
 

@@ -23,7 +23,7 @@ from modalprism.baselines.states import (
     state_key,
 )
 from modalprism.capture.adapter import Site
-from modalprism.capture.replacing import replaced_states
+from modalprism.capture.interventions import replaced_states
 from modalprism.errors import InputError
 
 COMPLETENESS: Final = "completeness error"

@@ -26,7 +26,7 @@ from torch import Tensor
 from modalprism.baselines.running import Runner
 from modalprism.baselines.states import before_fusion, positions_of, span_of, state_key
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.capture.replacing import replaced_states
+from modalprism.capture.interventions import replaced_states
 from modalprism.errors import InputError
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ modality. The states of an absent player are its modality's mean state, over all
 examples, so that towers, encoders and decoders can all be masked. Unlike a [MASK] token or a black
 patch (MM-SHAP's own), this is no input that a model may know; it may lie off the training
 distribution. Where a family brings more of a modality in behind layer 0 (BridgeTower, Qwen3-VL; see
-`modalprism.capture.replacing`), that part is never masked.
+`modalprism.capture.interventions`), that part is never masked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from modalprism.baselines.running import Around, Runner
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
-from modalprism.capture.replacing import replaced_states
+from modalprism.capture.interventions import replaced_states
 from modalprism.errors import InputError
 
 _GRID: Final = 4

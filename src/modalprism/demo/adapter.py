@@ -91,7 +91,7 @@ class FusionAdapter(Adapter):
         }
 
     def hidden(self, inputs: Mapping[str, Tensor], modality: str) -> AbstractContextManager[None]:
-        """Hide a modality from the other one; see `modalprism.capture.knockout.span_hidden`."""
+        """Hide a modality from the other one (`modalprism.capture.interventions.span_hidden`)."""
         return fusion_hidden(self.network, inputs["image"].shape[1], modality)
 
     def answer(self, output: Any, inputs: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002

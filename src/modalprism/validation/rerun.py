@@ -24,8 +24,7 @@ from modalprism.baselines.running import (
 from modalprism.baselines.states import Moments, filled, noting, with_noise
 from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
-from modalprism.capture.interventions import others
-from modalprism.capture.knockout import span_hidden
+from modalprism.capture.interventions import others, span_hidden
 from modalprism.capture.reading import ATTENTION, POOLS, read_batch, read_states
 from modalprism.errors import InputError
 from modalprism.progress import Track

@@ -25,8 +25,7 @@ from transformers import (
 
 from modalprism.capture.families.decoders import pictures_only
 from modalprism.capture.families.tokens import first_tokens
-from modalprism.capture.interventions import exchanged
-from modalprism.capture.knockout import span_hidden
+from modalprism.capture.interventions import exchanged, span_hidden
 from modalprism.capture.reading import POOLS, read_batch, read_states
 from modalprism.errors import InputError
 
