@@ -110,7 +110,7 @@ def test_noise_has_every_channels_mean_and_variance():
     span = torch.ones(50, 40, dtype=torch.bool)
     span[:, 30:] = False
     drawn[:, 30:] = 1e6  # outside of the span, where nothing counts
-    moments.note(drawn + torch.tensor([2.0, -1.0]), span)
+    moments.add(drawn + torch.tensor([2.0, -1.0]), span)
     torch.testing.assert_close(
         moments.mean.float(), (drawn[:, :30] + torch.tensor([2.0, -1.0])).flatten(0, 1).mean(0)
     )

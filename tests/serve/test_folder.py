@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from modalprism.serve import folder
-from modalprism.serve.files import content, offered
+from modalprism.serve.files import downloads, read_regular
 from modalprism.serve.folder import Comparison, Listings, Run, find_runs
 from modalprism.studies import study
 
@@ -146,7 +146,7 @@ def test_only_files_of_a_run_are_offered(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "figures" / "out.svg").symlink_to("/etc/hostname")
     names = ["report.html", "profile.parquet", "manifest.json", "study.yaml", "figures/a.svg"]
-    assert list(offered(Run(tmp_path, ".", True))) == names
+    assert list(downloads(Run(tmp_path, ".", True))) == names
 
 
 def test_only_files_of_a_comparison_are_offered(tmp_path):
@@ -157,18 +157,18 @@ def test_only_files_of_a_comparison_are_offered(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "figures" / "out.svg").symlink_to("/etc/hostname")
     names = ["comparison.html", "differences.csv", "figures/map.svg"]
-    assert list(offered(Comparison(tmp_path, ".", True))) == names
+    assert list(downloads(Comparison(tmp_path, ".", True))) == names
 
 
 def test_what_is_no_file_of_its_own_is_not_offered_and_not_read(tmp_path):
     (tmp_path / "report.html").symlink_to("/etc/hostname")
     os.mkfifo(tmp_path / "study.yaml")
     os.symlink("/etc", tmp_path / "figures")
-    assert offered(Run(tmp_path, ".", True)) == {}
+    assert downloads(Run(tmp_path, ".", True)) == {}
     with pytest.raises(OSError, match="symbolic"):
-        content(tmp_path / "report.html")
+        read_regular(tmp_path / "report.html")
     with pytest.raises(OSError, match="is no file"):
-        content(tmp_path / "study.yaml")
+        read_regular(tmp_path / "study.yaml")
 
 
 def test_a_folder_that_does_not_change_is_read_once(runs, add, monkeypatch):

@@ -116,7 +116,7 @@ class Moments:
     squares: Tensor | None = None
     lengths: list[Tensor] = field(default_factory=list)
 
-    def note(self, positions: Tensor, span: Tensor) -> Tensor:
+    def add(self, positions: Tensor, span: Tensor) -> Tensor:
         """Add the positions (b, t, d) of a span (b, t): a `Fill` that changes nothing."""
         self.lengths.append(span.sum(1).cpu())
         if self.total is None or self.squares is None:
@@ -186,10 +186,10 @@ def with_noise(moments: Moments, places: range, seed: int, *, sigma: float = mat
     return fill
 
 
-def noting(adapter: Adapter) -> tuple[dict[str, Moments], Around]:
+def moments_reader(adapter: Adapter) -> tuple[dict[str, Moments], Around]:
     """Return moments of both modalities, and the context of a pass that fills them."""
     moments = {modality: Moments() for modality in adapter.modalities}
-    fills = {modality: of.note for modality, of in moments.items()}
+    fills = {modality: of.add for modality, of in moments.items()}
     return moments, lambda batch: filled(adapter, batch.inputs, fills)
 
 
@@ -197,7 +197,7 @@ def read_moments(
     runner: Runner, description: str
 ) -> tuple[NDArray[np.float64], dict[str, Moments]]:
     """Run all examples once; return their answers, (n, C), and the moments of both modalities."""
-    moments, around = noting(runner.subject.adapter)
+    moments, around = moments_reader(runner.subject.adapter)
     return runner.answers(description, around=around), moments
 
 

@@ -37,7 +37,7 @@ class Answers:
             if answer is None:
                 answer = self._waiting[address] = _Answer()
                 answer.task = asyncio.create_task(self._made(address, answer, view, request))
-                answer.task.add_done_callback(_retrieved)
+                answer.task.add_done_callback(_retrieve_error)
             return await answer.for_client(request)
 
         return endpoint
@@ -60,7 +60,7 @@ class _Answer:
 
     async def for_client(self, request: Request) -> Response:
         self.clients += 1
-        gone = asyncio.create_task(_gone(request))
+        gone = asyncio.create_task(_disconnected(request))
         try:
             await asyncio.wait({self.task, gone}, return_when=asyncio.FIRST_COMPLETED)
             return self.task.result() if self.task.done() else Response(status_code=_CLIENT_CLOSED)
@@ -69,13 +69,13 @@ class _Answer:
             gone.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     """Return when the client has closed its connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-def _retrieved(task: asyncio.Task[Response]) -> None:
+def _retrieve_error(task: asyncio.Task[Response]) -> None:
     """Retrieve an error that no client waits for any more, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

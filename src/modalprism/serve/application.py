@@ -23,7 +23,7 @@ from modalprism.reports.shell import policy
 from modalprism.serve import pages
 from modalprism.serve.answers import Answers
 from modalprism.serve.file_cache import PATIENCE, FileCache
-from modalprism.serve.files import TYPES, content, has, offered
+from modalprism.serve.files import TYPES, downloads, has, read_regular
 from modalprism.serve.folder import Comparison, Found, Listings, Run, find_runs
 from modalprism.serve.guard import Guard
 from modalprism.serve.live import label, read_status, state_of
@@ -155,7 +155,7 @@ class _Views:
             summary=self._summaries.get(run),
             words=self._summaries.sentences(run),
             state=None if run.finished else state_of(run),
-            files=list(offered(run)),
+            files=list(downloads(run)),
             refresh=WATCH_MILLISECONDS if going else 0,
         )
 
@@ -193,7 +193,7 @@ class _Views:
 
     def comparison(self, request: Request) -> Response:
         comparison = self._comparison(request)
-        files = list(offered(comparison))
+        files = list(downloads(comparison))
         foremost = [f"{FIGURES}/{name}.svg" for name in _FOREMOST_FIGURES]
         return _page(
             "comparison.html",
@@ -260,11 +260,11 @@ def _file(place: Run | Comparison, request: Request, absent: str) -> Response:
 
 
 def _content(place: Run | Comparison, name: str, absent: str) -> bytes:
-    path = offered(place).get(name)
+    path = downloads(place).get(name)
     if path is None:
         raise HTTPException(404, absent)
     try:
-        return content(path)
+        return read_regular(path)
     except OSError as error:
         raise HTTPException(404, "This file cannot be read, or is no longer there.") from error
 

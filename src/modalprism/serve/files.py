@@ -42,7 +42,7 @@ _OF_A_COMPARISON: Final = (compare.PAGE, compare.TABLE)
 _FOLDERS_OF_A_COMPARISON: Final = {compare.FIGURES: _FIGURE}
 
 
-def offered(place: Run | Comparison) -> dict[str, Path]:
+def downloads(place: Run | Comparison) -> dict[str, Path]:
     """List the files of a run or a comparison that can be downloaded, by the names in addresses.
 
     A name is looked up here and never joined to a path, so no name leads anywhere else.
@@ -50,21 +50,23 @@ def offered(place: Run | Comparison) -> dict[str, Path]:
     compared = isinstance(place, Comparison)
     named = _OF_A_COMPARISON if compared else _OF_A_RUN
     folders = _FOLDERS_OF_A_COMPARISON if compared else _FOLDERS_OF_A_RUN
-    files = {name: place.path / name for name in named if _is_own(place.path / name, stat.S_ISREG)}
+    files = {
+        name: place.path / name for name in named if _is_no_link(place.path / name, stat.S_ISREG)
+    }
     for name, pattern in folders.items():
         for path in _within(place.path / name):
-            if pattern.fullmatch(path.name) and _is_own(path, stat.S_ISREG):
+            if pattern.fullmatch(path.name) and _is_no_link(path, stat.S_ISREG):
                 files[f"{name}/{path.name}"] = path
     return files
 
 
 def has(place: Run | Comparison, name: str) -> bool:
     """Return whether a run or a comparison has a file of this name."""
-    return _is_own(place.path / name, stat.S_ISREG)
+    return _is_no_link(place.path / name, stat.S_ISREG)
 
 
-def content(path: Path, most: int = -1) -> bytes:
-    """Read a file that `offered` has named, or `most` bytes of it.
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """Read a file that `downloads` has named, or `most` bytes of it.
 
     An `OSError` refuses one that is gone, or has become a link or no regular file.
     """
@@ -76,7 +78,7 @@ def content(path: Path, most: int = -1) -> bytes:
         return file.read(most)
 
 
-def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
+def _is_no_link(path: Path, kind: Callable[[int], bool]) -> bool:
     """Return whether a path exists, is of this kind, and is no link."""
     try:
         return kind(path.lstat().st_mode)
@@ -86,6 +88,6 @@ def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
 
 def _within(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.iterdir()) if _is_own(folder, stat.S_ISDIR) else []
+        return sorted(folder.iterdir()) if _is_no_link(folder, stat.S_ISDIR) else []
     except OSError:  # may not be read, or is gone
         return []

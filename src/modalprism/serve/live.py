@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from modalprism.errors import InputError
-from modalprism.serve.files import content
+from modalprism.serve.files import read_regular
 from modalprism.serve.folder import ANALYSES, STORE, Listing, Run, list_folder, written_at
 from modalprism.studies.status import STATUS_FILE, RunStatus, parsed_status
 
@@ -47,7 +47,7 @@ class RunState:
 def read_status(run: Run) -> RunStatus | None:
     """Read the status file of a run; None where there is none that can be read."""
     try:
-        return parsed_status(content(run.path / STATUS_FILE, _LONGEST_STATUS))
+        return parsed_status(read_regular(run.path / STATUS_FILE, _LONGEST_STATUS))
     except OSError:
         return None
 

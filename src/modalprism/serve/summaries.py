@@ -15,7 +15,7 @@ from modalprism.reports import cautions, headlines, summary_sentences
 from modalprism.reports.compare import PAGE, TABLE
 from modalprism.results.notation import counts
 from modalprism.serve.file_cache import PATIENCE, FileCache
-from modalprism.serve.files import content, offered
+from modalprism.serve.files import downloads, read_regular
 from modalprism.serve.folder import STUDY_FILE, Comparison, Run
 from modalprism.studies.profile import MANIFEST_FILE, PROFILE_FILE, Profile
 from modalprism.yaml_files import parse_yaml
@@ -131,11 +131,11 @@ def _distinct(column: Any) -> tuple[str, ...]:
 
 def _planned_title(run: Run) -> str:
     """Return the title in the run's study file, if it can be read."""
-    path = offered(run).get(STUDY_FILE)
+    path = downloads(run).get(STUDY_FILE)
     if path is None:
         return ""
     try:
-        study = parse_yaml(content(path), path.name).content
+        study = parse_yaml(read_regular(path), path.name).content
     except (InputError, OSError):
         return ""
     title = study.get("title") if isinstance(study, dict) else None
@@ -149,7 +149,7 @@ def files_of_comparison(comparison: Comparison) -> tuple[Path, ...]:
 
 def summarise_comparison(comparison: Comparison) -> Summary:
     """Summarise a comparison from its table of differences; `problem` says what cannot be used."""
-    files = offered(comparison)
+    files = downloads(comparison)
     again = "run modalprism compare again"
     problem = ""
     if PAGE not in files:
@@ -159,10 +159,10 @@ def summarise_comparison(comparison: Comparison) -> Summary:
         )
     table, unread = pd.DataFrame(columns=[*_COLUMNS, "view"]), ""
     try:
-        if PAGE in files and not content(files[PAGE]).rstrip().endswith(b"</html>"):
+        if PAGE in files and not read_regular(files[PAGE]).rstrip().endswith(b"</html>"):
             problem = f"the page of the comparison {comparison.path} is cut off; {again}"
         if TABLE in files:
-            table = _names_in(content(files[TABLE]))
+            table = _names_in(read_regular(files[TABLE]))
         else:
             unread = f"the comparison {comparison.path} has no {TABLE}; {again}"
     except (OSError, ValueError) as error:

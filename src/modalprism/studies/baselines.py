@@ -60,7 +60,7 @@ class BaselineOptions(Options):
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class BaselineScores:
     """Scores of the baselines of a study, a row each; `left_out` are sentences on what has none."""
 
     frame: pd.DataFrame
@@ -74,7 +74,7 @@ def run_baselines(
     *,
     track: Track,
     announce: Announce,
-) -> Scored:
+) -> BaselineScores:
     """Score every model on every dataset by every baseline, each once.
 
     `announce` is called with the cost of every model's baselines, before they begin. A baseline
@@ -84,7 +84,7 @@ def run_baselines(
     left_out: list[str] = []
     chosen, seed, replicates = study.baselines, study.seed, study.replicates
     if chosen is None:
-        return Scored(pd.DataFrame(columns=list(COLUMNS)), ())
+        return BaselineScores(pd.DataFrame(columns=list(COLUMNS)), ())
     for study_store in stores:
         where = f"{study_store.model} on {study_store.dataset}"
         if study_store.origin is None:
@@ -115,7 +115,9 @@ def run_baselines(
                 left_out.append(f"{BASELINES[name].title} of {where}: {why}")
     # JSON has null for NaN.
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Scored(frame.astype(dict.fromkeys(("value", "low", "high"), float)), tuple(left_out))
+    return BaselineScores(
+        frame.astype(dict.fromkeys(("value", "low", "high"), float)), tuple(left_out)
+    )
 
 
 def _estimate(subject: Subject, names: Sequence[str]) -> str:

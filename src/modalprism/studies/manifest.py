@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modalprism.capture.notices import notices_in
 from modalprism.foreign import redacted
-from modalprism.studies.baselines import Scored
+from modalprism.studies.baselines import BaselineScores
 from modalprism.studies.profile import FORMAT_VERSION
 from modalprism.studies.study_store import StudyStore
 
@@ -26,7 +26,7 @@ _INTERVALS: Final = {
 
 
 def manifest_of(
-    study: Study, stores: list[StudyStore], timings: dict[str, float], scored: Scored
+    study: Study, stores: list[StudyStore], timings: dict[str, float], scores: BaselineScores
 ) -> dict[str, Any]:
     """Return the manifest of a run; `timings` are seconds by step."""
     models, datasets = (
@@ -53,7 +53,7 @@ def manifest_of(
         "baselines": {
             "names": list(study.baselines.names) if study.baselines else [],
             "examples": study.baselines.examples if study.baselines else 0,
-            "left_out": list(scored.left_out),
+            "left_out": list(scores.left_out),
         },
         "timings": {name: round(seconds, 1) for name, seconds in timings.items()},
         "stores": {

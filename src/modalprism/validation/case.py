@@ -105,7 +105,7 @@ class StoreUnderTest:
         return replace(request, **changes)
 
     @cached_property
-    def few(self) -> NDArray[np.int64]:
+    def rerun_places(self) -> NDArray[np.int64]:
         """Places in the first sample of the rows that are run again."""
         n = len(self.sample(0).rows)
         order = np.random.default_rng([self.settings.seed, n]).permutation(n)

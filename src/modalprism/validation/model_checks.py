@@ -46,7 +46,7 @@ _ROUNDING: Final = 1e-6
 
 def _stored(case: StoreUnderTest, modality: str) -> Array:
     """Return the store's states of the rows that are run again."""
-    stored: Array = case.sample(0).embeddings[modality][case.few].astype(np.float64)
+    stored: Array = case.sample(0).embeddings[modality][case.rerun_places].astype(np.float64)
     return stored
 
 
@@ -64,7 +64,7 @@ def rows_belong() -> Check:
     """
 
     def evaluate(case: StoreUnderTest, _draw: int, _answers: Answers) -> Seen:
-        read = case.model().own(case.few)
+        read = case.model().own(case.rerun_places)
         first, second = case.modalities
         found = {one: _read(read, one) for one in case.modalities}
         fits = {
@@ -78,7 +78,7 @@ def rows_belong() -> Check:
         if renamed.sum() > named.sum():
             holds = {second: fits[first, second], first: fits[second, first]}
         if read.answer is not None and "answer" in case.store.names:
-            rows = case.sample(0).rows[case.few]
+            rows = case.sample(0).rows[case.rerun_places]
             holds["answer"] = same_answers(read.answer, case.store.array("answer")[rows])
         every = np.logical_and.reduce(list(holds.values()))
         rest = part_of_rows("rows that come back", every)
@@ -91,7 +91,7 @@ def rows_belong() -> Check:
         "rows belong together",
         "run again, every row's embeddings and answer come back",
         evaluate,
-        passes=lambda case: len(case.few),
+        passes=lambda case: len(case.rerun_places),
         draws=1,
         analyses=0,
     )
@@ -103,10 +103,10 @@ def names_fit(modalities: tuple[str, str]) -> Check:
 
     def evaluate(case: StoreUnderTest, _draw: int, _answers: Answers) -> Seen:
         model = case.model()
-        own, donors = model.own(case.few), model.donors(case.few, 0)
+        own, donors = model.own(case.rerun_places), model.donors(case.rerun_places, 0)
         words, surprises, right = [], set(), []
         for modality, other in ((first, second), (second, first)):
-            read = model.exchanged(modality, case.few, 0)
+            read = model.exchanged(modality, case.rerun_places, 0)
             moved, still = (
                 ~same_states(_read(read, one), _read(own, one)) for one in (modality, other)
             )
@@ -135,7 +135,7 @@ def names_fit(modalities: tuple[str, str]) -> Check:
         f"other {first} inputs move {first} alone; other {second}, {second} alone",
         evaluate,
         # The unchanged run is cached.
-        passes=lambda case: 2 * len(case.few),
+        passes=lambda case: 2 * len(case.rerun_places),
         draws=1,
         analyses=0,
     )
@@ -170,8 +170,8 @@ def divergence(own: Array, other: Array, base: float) -> Array:
 def _moves(case: StoreUnderTest, modality: str, sigma: float, draw: int) -> Array:
     """Return J of every row that is run again, under noise of a loudness."""
     model = case.model()
-    own = model.noisy(modality, sigma, case.few, draw, other=False).answer
-    other = model.noisy(modality, sigma, case.few, draw, other=True).answer
+    own = model.noisy(modality, sigma, case.rerun_places, draw, other=False).answer
+    other = model.noisy(modality, sigma, case.rerun_places, draw, other=True).answer
     if own is None or other is None:
         raise NotRunError("the model gives no answer; its family may need candidates")
     return divergence(own, other, case.settings.base)
@@ -179,9 +179,9 @@ def _moves(case: StoreUnderTest, modality: str, sigma: float, draw: int) -> Arra
 
 def _mean(case: StoreUnderTest, values: Array) -> Estimate:
     """Average over rows, with an interval from the bootstrap over groups."""
-    groups = {name: column[case.few] for name, column in case.sample(0).groups.items()}
+    groups = {name: column[case.rerun_places] for name, column in case.sample(0).groups.items()}
     settings = case.settings
-    weights = pigeonhole_weights(groups, len(case.few), settings.replicates, settings.seed)
+    weights = pigeonhole_weights(groups, len(case.rerun_places), settings.replicates, settings.seed)
     value = float(values.mean())
     ends = interval_around(value, weights @ values / weights.sum(1))
     return Estimate(value, *ends, unit=unit_of(settings.base))
@@ -189,7 +189,7 @@ def _mean(case: StoreUnderTest, values: Array) -> Estimate:
 
 def _ceiling(case: StoreUnderTest) -> float:
     """Return the information that the model's own answer could carry at most."""
-    answer = case.model().own(case.few).answer
+    answer = case.model().own(case.rerun_places).answer
     if answer is None:
         raise NotRunError("the model gives no answer; its family may need candidates")
     bits = entr(answer.mean(0)).sum() - entr(answer).sum(1).mean()
@@ -274,7 +274,7 @@ def noise(modality: str) -> Check:
         f"J {modality} never rises with σ, and falls in the end",
         evaluate,
         # Two a row and loudness; the runs without noise are cached.
-        passes=lambda case: 2 * (len(LOUDNESS) - 1) * len(case.few),
+        passes=lambda case: 2 * (len(LOUDNESS) - 1) * len(case.rerun_places),
         analyses=0,
     )
 
@@ -303,7 +303,7 @@ def knock_out(modality: str, other: str) -> Check:
     def evaluate(case: StoreUnderTest, draw: int, answers: Answers) -> Seen:
         model, layer = case.model(), _last_layer(case)
         own, changed = (
-            model.hidden(modality, case.few, layer, draw=drawn).states[f"{other}/{layer}"]
+            model.hidden(modality, case.rerun_places, layer, draw=drawn).states[f"{other}/{layer}"]
             for drawn in (None, draw)
         )
         moved = ~same_states(changed, own)
@@ -329,7 +329,7 @@ def knock_out(modality: str, other: str) -> Check:
         evaluate,
         requests,
         # Every row with the cut; some of them again, and with another's input.
-        passes=lambda case: len(case.sample(0).rows) + 2 * len(case.few),
+        passes=lambda case: len(case.sample(0).rows) + 2 * len(case.rerun_places),
         analyses=2,
     )
 

@@ -21,7 +21,7 @@ from modalprism.baselines.running import (
     nothing_around,
     with_inputs_of,
 )
-from modalprism.baselines.states import Moments, filled, noting, with_noise
+from modalprism.baselines.states import Moments, filled, moments_reader, with_noise
 from modalprism.cache import MemoryCache
 from modalprism.capture.adapter import BEFORE_FUSION
 from modalprism.capture.interventions import others, span_hidden
@@ -56,7 +56,7 @@ class Rerun:
 
     def own(self, places: Places) -> Read:
         """Run examples as they are."""
-        moments, around = noting(self.subject.adapter)
+        moments, around = moments_reader(self.subject.adapter)
         read = self._run(places, "as it was", around=around)
         self._moments.setdefault(places.tobytes(), moments)
         return read
