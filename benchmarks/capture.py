@@ -35,7 +35,7 @@ from transformers import (
 
 from modalprism.capture.families.decoders import LlavaAdapter
 from modalprism.capture.run import RunConfig, run_capture
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 BATCH = 16
 MARKS = ("<pad>", "<unk>", "<s>", "</s>", "<image>")

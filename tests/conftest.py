@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from modalprism import cli
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.demo.questions import load_emojis
 
 

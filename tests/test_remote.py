@@ -19,7 +19,7 @@ from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.shards import StoreReader, is_finished
 from modalprism.capture.store import EmbeddingStore, local_path, write_store
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 from modalprism.remote import is_address
 from modalprism.studies.inputs import EmbeddingsInput

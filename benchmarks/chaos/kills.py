@@ -19,7 +19,7 @@ from torch import nn
 
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.run import RunConfig, run_capture
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.engines import Engine, LocalEngine, RayEngine, SerialEngine
 from modalprism.studies.study import Study
 

@@ -31,7 +31,7 @@ import modalprism as mp
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 DIGITS: Final = (
     "Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine",

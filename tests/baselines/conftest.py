@@ -13,7 +13,7 @@ from torch import nn
 from modalprism.baselines.interface import Subject
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.encoders import encode_emojis
 from modalprism.demo.fusion_network import load_network

@@ -12,7 +12,7 @@ from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.states import Moments, with_noise
 from modalprism.capture.interventions import exchanged
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 OF_NUMBERS = ("zero", "mean", "noise", "another")

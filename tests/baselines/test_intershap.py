@@ -8,7 +8,7 @@ from torch import nn
 from modalprism.baselines.interface import Cost, Subject
 from modalprism.baselines.intershap import InterShap, behaviour
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 
 class Bits(Adapter):

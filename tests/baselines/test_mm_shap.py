@@ -14,7 +14,7 @@ from modalprism.baselines.running import Runner, drawn_rows
 from modalprism.baselines.states import Moments, masked, player_of, players_of, read_moments, tiled
 from modalprism.capture.adapter import Adapter, Site
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.fusion_network import FusionConfig, FusionNetwork
 from modalprism.errors import InputError

@@ -21,7 +21,7 @@ from modalprism.baselines.paper_tables import (
 )
 from modalprism.baselines.running import Runner
 from modalprism.capture.loading import load_adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.demo.adapter import FusionAdapter
 from modalprism.demo.fusion_network import FusionConfig, FusionNetwork
 from modalprism.errors import InputError

@@ -8,7 +8,7 @@ from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.loading import weights_digest
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 

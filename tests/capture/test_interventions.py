@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import LlamaConfig, LlamaModel
 
 from modalprism.capture.interventions import attention_cut, blanked, exchanged, lorem_ipsum, noisy
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 

@@ -16,7 +16,7 @@ from modalprism.capture.notices import Notices, ShardNotices, notices_in
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.shards import is_finished, read_notices
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 SMALL = RunConfig(shard_rows=3, batch_size=2, dtype="float32")

@@ -5,7 +5,7 @@ from torch import nn
 
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.notices import LONGEST_PROMPT, cut_texts, prompt_of
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 EXAMPLES = [Example("0", {"image": 1.0, "text": "yes no yes"}), Example("1", {"text": "no"})]
 

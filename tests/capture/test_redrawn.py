@@ -9,7 +9,7 @@ import modalprism as mp
 from modalprism.capture.redrawn import redrawn_pairs
 from modalprism.capture.shards import REDRAWN, StoreReader
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 MODALITIES = ("image", "text")

@@ -17,7 +17,7 @@ from modalprism.capture.named_arrays import MappedArray
 from modalprism.capture.run import RunConfig, run_capture
 from modalprism.capture.shards import StoreReader
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 WORDS = {"model": "pair", "dataset": "made"}

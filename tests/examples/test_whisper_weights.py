@@ -17,7 +17,7 @@ from transformers.utils import logging
 
 from modalprism.capture.loading import load_adapter
 from modalprism.capture.run import RunConfig, run_capture
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "whisper" / "whisper_weights.py"

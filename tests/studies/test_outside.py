@@ -32,7 +32,7 @@ import numpy as np
 
 from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 from modalprism.estimation.codebook.codebook import CodebookEstimator
 from modalprism.results.estimate import Estimate

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 from modalprism.estimation.evidence import Evidence
 from modalprism.results.examples import ShownExample

@@ -11,7 +11,7 @@ from modalprism.baselines.interface import Subject
 from modalprism.capture.generic import ModuleAdapter
 from modalprism.capture.reading import mean, read_batch, read_states
 from modalprism.capture.store import EmbeddingStore, write_store
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.studies.study_store import StudyStore
 from modalprism.studies.views import Settings
 from modalprism.validation import validate_stores

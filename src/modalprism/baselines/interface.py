@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from modalprism.capture.adapter import Adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.progress import Track, silent
 from modalprism.results.estimate import Estimate
 

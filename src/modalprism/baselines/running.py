@@ -17,7 +17,7 @@ from torch import Tensor
 from modalprism.baselines.interface import Baseline, Cost, Result, Score, Subject
 from modalprism.baselines.intervals import average, sample_weights, scored
 from modalprism.capture.run import device_named
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 import torch
 from torch import Tensor, nn
 
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 from modalprism.suggest import suggestion
 

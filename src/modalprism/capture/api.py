@@ -21,7 +21,7 @@ from modalprism.capture.redrawn import Unpaired, check_redrawn, redrawn_pairs
 from modalprism.capture.run import Capturer, RunConfig, device_named, run_capture
 from modalprism.capture.shards import REDRAWN, StoreReader, read_notices
 from modalprism.capture.store import EmbeddingStore, local_path
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.datasets.examples import CountedExamples, Examples
 from modalprism.datasets.labels import Labels, label_from, no_match, unmatched
 from modalprism.datasets.lazy import group_of

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 Prepare = Callable[[Sequence[Example]], Mapping[str, Tensor]]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from modalprism.capture.adapter import Adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.datasets.labels import unmatched
 from modalprism.errors import InputError
 from modalprism.foreign import parse_json

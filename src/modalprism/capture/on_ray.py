@@ -27,7 +27,7 @@ from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import Capturer, RunConfig, refuse_twice
 from modalprism.capture.shards import StoreReader, finished_shards, is_finished
 from modalprism.capture.store_writer import StoreWriter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.datasets.examples import CountedExamples
 from modalprism.engines import RayEngine
 from modalprism.engines.ray_cluster import connected

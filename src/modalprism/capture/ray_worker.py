@@ -25,7 +25,7 @@ from modalprism.capture.reading import ATTENTION
 from modalprism.capture.redrawn import RedrawnPairs
 from modalprism.capture.run import Batches, Placed, RunConfig, Sink, description_of, opened_batches
 from modalprism.capture.store_writer import IndexEntry
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.datasets.examples import CountedExamples
 from modalprism.engines.interface import TRIES
 from modalprism.errors import InputError, WorkerError

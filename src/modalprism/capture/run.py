@@ -18,7 +18,7 @@ from modalprism.capture.notices import ShardNotices, cut_texts, prompt_of
 from modalprism.capture.reading import ATTENTION, POOLS, HookedStates, read_batch, read_states
 from modalprism.capture.store import EmbeddingStore
 from modalprism.capture.store_writer import SHARD_ROWS, IndexEntry, StoreWriter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 from modalprism.progress import Track, silent
 

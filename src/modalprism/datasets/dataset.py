@@ -1,4 +1,4 @@
-"""Base class of datasets: rows with columns, in a fixed order."""
+"""Base class of datasets, rows with columns in a fixed order, and the example made of a row."""
 
 from __future__ import annotations
 
@@ -126,3 +126,31 @@ def ends_digest(path: Path) -> str:
         file.seek(max(size - _END, 0))
         digest.update(file.read(_END))
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """Inputs of a model by modality, with id, label and groups.
+
+    Attributes
+    ----------
+    id : str
+        Names the example in indices and messages; no two are the same.
+    inputs : mapping of modality to value
+        A picture is a PIL image in RGB, a text a string, audio an array of float32, shape
+        (samples,), at the rate that the model wants.
+    label : int or str, optional
+        The right answer.
+    groups : mapping of column to value
+        Examples that share a value never straddle folds: the same patient, picture or question.
+
+    Examples
+    --------
+    >>> Example("7", {"text": "a cat"}, label="cat").label
+    'cat'
+    """
+
+    id: str
+    inputs: Mapping[str, Any]
+    label: int | str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)

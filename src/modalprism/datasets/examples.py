@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from modalprism.datasets.columns import Columns
 from modalprism.datasets.config import SAMPLING_RATE, Join
 from modalprism.datasets.contents import file_inside, unwrapped
-from modalprism.datasets.dataset import Dataset, Row
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Dataset, Example, Row
 from modalprism.datasets.labels import Labels, no_match, unmatched
 from modalprism.datasets.lazy import example_of
 from modalprism.datasets.recognise import Joined, open_dataset

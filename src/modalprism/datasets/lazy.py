@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from modalprism.datasets.columns import Columns, Modality
 from modalprism.datasets.contents import content_of, is_empty, text_of, unwrapped, word_of
-from modalprism.datasets.dataset import Row
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example, Row
 from modalprism.datasets.labels import Labels, label_from
 from modalprism.datasets.media import picture_of, resampled, side_by_side, sound_of
 from modalprism.errors import InputError

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter, Site
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.demo.encoders import EncodedEmojis
 from modalprism.demo.fusion_network import ANSWER_SLICES, FusionNetwork
 from modalprism.demo.questions import Question

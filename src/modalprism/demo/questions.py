@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.datasets.media import picture_of
 from modalprism.errors import InputError
 from modalprism.suggest import suggestion

@@ -18,8 +18,7 @@ from modalprism.capture.model_checks import check_model, check_model_folder
 from modalprism.capture.shards import is_whole
 from modalprism.capture.store import EmbeddingStore
 from modalprism.datasets.config import DatasetConfig
-from modalprism.datasets.dataset import ends_digest
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example, ends_digest
 from modalprism.datasets.examples import Examples
 from modalprism.engines import Engine, RayEngine
 from modalprism.files import file_name

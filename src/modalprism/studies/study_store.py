@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modalprism.baselines.interface import Subject
 from modalprism.capture.adapter import Adapter
 from modalprism.capture.store import EmbeddingStore
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 Rows = Sequence[int] | NDArray[np.int64]

@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from modalprism.capture.run import RunConfig, run_capture
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 SIZES = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}

@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from modalprism.capture.reading import last
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 LANGUAGES = ("en", "zh", "de", "es", "ru", "ko", "fr")  # in Whisper's own order

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.families.decoders import LlavaAdapter
 from modalprism.capture.families.tokens import FirstTokenAdapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from modalprism.capture.adapter import Adapter, Site, stream
 from modalprism.capture.families.tokens import FirstTokenAdapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 
 class LlavaAdapter(FirstTokenAdapter):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter, Site, stream
 from modalprism.capture.families.tokens import texts_of, tokens, words_and_pixels
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 PAIR: Final = ("no match", "match")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from modalprism.capture.adapter import Adapter
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 from modalprism.errors import InputError
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Adapter, Site
 from modalprism.capture.families.tokens import check_recordings, tokens
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 
 class ClipAdapter(Adapter):

@@ -20,7 +20,7 @@ from modalprism.capture.families.single_stream import (
     trained_head,
 )
 from modalprism.capture.families.tokens import texts_of, tokens, words_and_pixels
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 _BOX = 4
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from modalprism.capture.adapter import BEFORE_FUSION, Site, stream
 from modalprism.capture.families.tokens import FirstTokenAdapter, check_recordings
-from modalprism.datasets.example import Example
+from modalprism.datasets.dataset import Example
 
 _FRAMES_A_POSITION = 2  # the stride of the encoder's second convolution
 
