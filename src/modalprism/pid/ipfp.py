@@ -116,13 +116,9 @@ class _Run:
         """Update and extrapolate r, and fit u and v to it."""
         iterate = self.iterate
         measure = self.iteration >= self.measure_at
+        weight = self.acceleration.weight(self.age)
         step = MirrorStep(
-            iterate,
-            self.acceleration,
-            self.log_r,
-            self.previous,
-            self.acceleration.weight(self.age),
-            measure=measure,
+            iterate, self.acceleration, self.log_r, self.previous, weight, measure=measure
         )
         u, v = iterate.u, iterate.v
         sweep(iterate, self.backend, step)
@@ -223,9 +219,8 @@ class _Run:
             self.fresh_at = self.fresh_at[keep]
 
     def _fastest_backend(self) -> Backend:
-        _, n1, n2 = self.iterate.kernel.shape
-        table = self.iterate.kernel
-        return backend_for(table.device, table.dtype, (n1, self.iterate.u.shape[2], n2))
+        kernel, (_, n1, n_classes) = self.iterate.kernel, self.iterate.u.shape
+        return backend_for(kernel.device, kernel.dtype, (n1, n_classes, kernel.shape[2]))
 
     def _has_room(self) -> bool:
         """Return whether float64 tables fit beside the float32 ones, on every process."""

@@ -61,12 +61,8 @@ class NumbaBackend(TorchBackend):
         mode, measure, log_r, previous = numba_kernel.FIT, False, iterate.kernel, iterate.kernel
         numbers = torch.tensor([0.0, 0.0, iterate.least_s, *iterate.log_range]).repeat(batch, 1)
         if isinstance(step, MirrorStep) and isinstance(step.acceleration, Momentum):
-            mode, measure, log_r, previous = (
-                numba_kernel.EXTRAPOLATE,
-                step.measure,
-                step.log_r,
-                step.previous,
-            )
+            mode, measure = numba_kernel.EXTRAPOLATE, step.measure
+            log_r, previous = step.log_r, step.previous
             numbers[:, 0], numbers[:, 1] = step.acceleration.relaxation, step.weight[:, 0, 0]
         elif step:
             mode = numba_kernel.MULTIPLY
@@ -74,10 +70,8 @@ class NumbaBackend(TorchBackend):
         tables = [table.data_ptr() for table in (iterate.kernel, log_r, previous)]
         shared = [(table.data_ptr(), 4 * table[0].numel()) for table in (v, weighted, p_x2)]
         rows_of = [table.numpy() for table in (iterate.p_x1, first, fitted if step else u, u)]
-        total_bytes, work_shape = (
-            4 * totals[0, 0].numel(),
-            (2, numba_kernel.ROWS, weighted.shape[3]),
-        )
+        total_bytes = 4 * totals[0, 0].numel()
+        work_shape = 2, numba_kernel.ROWS, weighted.shape[3]
         compiled = compiled_sweep()
 
         def work(task: tuple[int, int]) -> None:

@@ -77,28 +77,25 @@ def _mark_fusion(axes: Axes, span: FusionSpan) -> None:
 def _atoms(
     axes: Axes, results: Table, case: Case, view: str, styles: tuple[AtomStyle, ...]
 ) -> None:
-    layers = results.layers(case, view)
-    course = [results.atoms(case, view, layer) for layer in layers]
+    layers, courses = results.layers(case, view), results.courses(case, view)
     nothing = Estimate(np.nan)
-    # depth × atom × (value, low, high)
-    numbers = np.array([[(a.value, a.low, a.high) for a in (b or nothing for b in atoms)]
-                        for atoms in course])  # fmt: skip
-    noise = np.array([[a is not None and not a.nonzero for a in atoms] for atoms in course])
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.grid(axis="y")
     axes.tick_params(axis="y", length=0)
-    for index, style in enumerate(styles):
-        value, low, high = numbers[:, index].T
+    for style, course in zip(styles, courses, strict=True):
+        known = [r or nothing for r in course]
+        value, low, high = np.array([(r.value, r.low, r.high) for r in known]).T
+        noise = np.array([r is not None and not r.nonzero for r in course])
         axes.fill_between(layers, low, high, color=style.colour, alpha=0.22, linewidth=0)
-        if noise[:, index].any():
+        if noise.any():
             axes.fill_between(
-                layers, low, high, where=noise[:, index], facecolor="none",
+                layers, low, high, where=noise, facecolor="none",
                 edgecolor=style.colour, hatch="////", alpha=0.5, linewidth=0,
             )  # fmt: skip
         size = 3.6 if len(layers) <= 16 else 2.4
         axes.plot(layers, value, style.dashes, color=style.colour, linewidth=1.3)
         for nonzero in (True, False):
-            shown = noise[:, index] != nonzero
+            shown = noise != nonzero
             if shown.any():
                 axes.plot(
                     np.array(layers)[shown], value[shown], style.marker, markersize=size,
@@ -106,7 +103,7 @@ def _atoms(
                     markeredgecolor="white" if nonzero else style.colour,
                     markeredgewidth=0.3 if nonzero else 0.8,
                 )  # fmt: skip
-    for layer, atoms in zip(layers, course, strict=True):
+    for layer, atoms in zip(layers, zip(*courses, strict=True), strict=True):
         lines = atom_lines(styles, atoms)
         name = results.layer_name(case, view, layer)
         hover_area(axes, layer - 0.5, layer + 0.5, "\n".join([f"{case.name}, {name}", *lines]))
