@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 from modalprism.plotting.courses import course_grid
 from modalprism.plotting.grid import Cell, Grid, grid_html, undetermined_note
 from modalprism.plotting.style import atom_styles
-from modalprism.results.notation import (
-    ABSENT,
-    NOISE_MARK,
-    counts,
-    number,
-    significance,
-)
+from modalprism.results.notation import ABSENT, NOISE_MARK, counts, number, significance
 from modalprism.results.quantities import ATOMS, BY_NAME, keys, row_title
 from modalprism.results.table import VIEW_TITLES, Case, Skill, Table
 
@@ -78,10 +72,8 @@ def view_grid(results: Table, view: str, *, detail: bool = False, p_values: bool
         cells = [Cell(case.model), Cell(case.dataset)]
         cells += [Cell(case.pairs or ABSENT)] if paired else []
         cells += [Cell(results.layer_name(case, view, layer))] if layered else []
-        amounts = (
-            *results.atoms(case, view, layer),
-            results.get(case, view, "information", "", layer),
-        )
+        information = results.get(case, view, "information", "", layer)
+        amounts = (*results.atoms(case, view, layer), information)
         cells += [Cell.of(each, noise=True, p_value=p_values) for each in amounts]
         share = results.get(case, view, "contribution", results.modalities[0], layer)
         cells.append(Cell.of(share, percent=True, p_value=p_values))

@@ -29,13 +29,9 @@ def heat_figure(results: Table) -> Figure:
     one_name, two_name = results.shown
     shared, one, two, joint = atom_styles(results.shown)
     # Read from the left: whose, then how much.
+    diverging = [two.colour, "#ffffff", one.colour]
     maps = (
-        (
-            "contribution",
-            results.modalities[0],
-            f"C {one_name}",
-            [two.colour, "#ffffff", one.colour],
-        ),
+        ("contribution", results.modalities[0], f"C {one_name}", diverging),
         ("redundancy_fraction", "", "redundant", ["#ffffff", shared.colour]),
         ("synergy_fraction", "", "synergy", ["#ffffff", joint.colour]),
     )

@@ -23,14 +23,10 @@ def scatter_figure(results: Table) -> Figure:
     """
     first, second = results.shown
     _, one, _, joint = atom_styles(results.shown)
+    contribution = f"contribution of {first} (0: only {second})"
     panels = (
         ("synergy_fraction", "", "synergistic part of the information", joint.colour),
-        (
-            "contribution",
-            results.modalities[0],
-            f"contribution of {first} (0: only {second})",
-            one.colour,
-        ),
+        ("contribution", results.modalities[0], contribution, one.colour),
     )
     figure = Figure((8.4, 4.0), layout="constrained")
     datasets, models = results.datasets("answer"), results.models("answer")
