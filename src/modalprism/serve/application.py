@@ -81,9 +81,9 @@ def make_app(root: str | Path, port: int, *, read_ahead: bool = False) -> ASGIAp
             Route("/comparisons/{id}", answers.by(views.comparison)),
             Route("/comparisons/{id}/page", answers.by(views.comparison_page)),
             Route("/comparisons/{id}/files/{name:path}", answers.by(views.comparison_file)),
-            Route("/style.css", _static(pages.style_sheet, "text/css; charset=utf-8")),
-            Route("/watch.js", _static(pages.script, "text/javascript; charset=utf-8")),
-            Route("/favicon.ico", _static(pages.icon, TYPES[".svg"])),
+            Route("/style.css", _static("serve.css", "text/css; charset=utf-8")),
+            Route("/watch.js", _static("watch.js", "text/javascript; charset=utf-8")),
+            Route("/favicon.ico", _static("icon.svg", TYPES[".svg"])),
         ],
         exception_handlers={
             HTTPException: _refused,
@@ -303,8 +303,8 @@ def _refused(_request: Request, error: Exception) -> Response:
     return _sentence(error.status_code, error.detail if ours else "There is no such page.")
 
 
-def _static(content: Callable[[], str], kind: str) -> Callable[[Request], Awaitable[Response]]:
+def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(_request: Request) -> Response:
-        return Response(content(), media_type=kind)
+        return Response(pages.asset(name), media_type=kind)
 
     return endpoint

@@ -63,25 +63,10 @@ def by_stem(files: Iterable[str]) -> dict[str, list[str]]:
 
 
 @cache
-def style_sheet() -> str:
-    """Return the report's style and the additions of these pages."""
-    return f"{report_style()}\n{_text('serve.css')}"
-
-
-@cache
-def script() -> str:
-    """Return the script that renews the changing parts of a page."""
-    return _text("watch.js")
-
-
-@cache
-def icon() -> str:
-    """Return the icon that browsers ask for."""
-    return _text("icon.svg")
-
-
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+def asset(name: str) -> str:
+    """Return a file of the pages; the style sheet begins with the report's."""
+    text = resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+    return f"{report_style()}\n{text}" if name == "serve.css" else text
 
 
 def _written(moment: float, form: str) -> str:

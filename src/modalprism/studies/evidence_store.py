@@ -95,4 +95,5 @@ def read_evidence(folder: Path) -> dict[AnalysisKey, StoredEvidence]:
             f"{folder} has no {EVIDENCE_FILE}: it was run before comparisons could be made; run "
             "its study again"
         )
-    return unpack(require_file(path).read_bytes(), path)
+    with guarded(path):
+        return unpack(require_file(path).read_bytes(), path)

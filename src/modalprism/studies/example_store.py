@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from modalprism.errors import InputError
 from modalprism.files import write_whole
+from modalprism.foreign import guarded, require_file
 from modalprism.results.examples import ShownExample
 from modalprism.results.quantities import ATOMS, keys
-from modalprism.tables import parquet_bytes, read_parquet
+from modalprism.tables import parquet_bytes, parquet_table
 
 EXAMPLES_FILE: Final = "examples.parquet"
 
@@ -42,8 +43,8 @@ SCHEMA: Final = pa.schema(
 )
 
 
-def examples_table(examples: Sequence[ShownExample]) -> pa.Table:
-    """Return examples as a table, one row each."""
+def pack_examples(examples: Sequence[ShownExample]) -> bytes:
+    """Return the content of a file of examples, one row each."""
     # In the order of the schema, from which the names are: nothing stands twice.
     rows = (
         (
@@ -54,13 +55,14 @@ def examples_table(examples: Sequence[ShownExample]) -> pa.Table:
         for one in examples
     )
     records = [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
-    return pa.Table.from_pylist(records, schema=SCHEMA)
+    return parquet_bytes(pa.Table.from_pylist(records, schema=SCHEMA))
 
 
-def examples_of(table: pa.Table, path: str | Path) -> list[ShownExample]:
-    """Return the examples of a table; an `InputError` if that of `path` lacks columns."""
+def unpack_examples(content: bytes, what: str | Path) -> list[ShownExample]:
+    """Read the content of a file of examples; an `InputError` about `what` if it is damaged."""
+    table = parquet_table(content, what)
     if not table.schema.equals(SCHEMA):
-        raise InputError(f"{path} lacks columns of examples; run the study again")
+        raise InputError(f"{what} lacks columns of examples; run the study again")
     return [_example(record) for record in table.to_pylist()]
 
 
@@ -68,7 +70,7 @@ def write_examples(folder: Path, examples: Sequence[ShownExample]) -> None:
     """Write a run's examples, whole or not at all; without examples there is no file."""
     path = folder / EXAMPLES_FILE
     if examples:
-        write_whole(path, parquet_bytes(examples_table(examples)))
+        write_whole(path, pack_examples(examples))
     else:
         path.unlink(missing_ok=True)
 
@@ -78,7 +80,8 @@ def read_examples(folder: Path) -> list[ShownExample]:
     path = folder / EXAMPLES_FILE
     if not path.is_file():
         return []
-    return examples_of(read_parquet(path), path)
+    with guarded(path):
+        return unpack_examples(require_file(path).read_bytes(), path)
 
 
 def _example(record: Mapping[str, Any]) -> ShownExample:

@@ -24,10 +24,9 @@ from modalprism.progress import Track, silent
 from modalprism.results.examples import OBSERVED, ShownExample
 from modalprism.results.quantities import ATOMS, keys
 from modalprism.studies.evidence_store import AnalysisKey, StoredEvidence
-from modalprism.studies.example_store import examples_of, examples_table, write_examples
+from modalprism.studies.example_store import pack_examples, unpack_examples, write_examples
 from modalprism.studies.study_store import Origin, Recording, StudyStore
 from modalprism.studies.views import NO_LAYER
-from modalprism.tables import parquet_bytes, parquet_table
 
 EACH: Final = 4
 """Examples of an atom."""
@@ -87,12 +86,12 @@ def _shown(
     }
     key = Key(f"{study_store.model}-{study_store.dataset}", {"examples": _VERSION}, inputs)
     if entry := cache.find(key):
-        return examples_of(parquet_table(entry.files["parquet"], "cached examples"), "the cache")
+        return unpack_examples(entry.files["parquet"], "the cache of examples")
     rows = sorted({example.row for example in chosen})
     found = _read(study_store.origin, rows, chosen[0].modalities)
     shown = [replace(example, **found[example.row]) for example in chosen]
     if not any(example.note for example in shown):  # what cannot be read is tried again
-        cache.put(key, Entry(None, {"parquet": parquet_bytes(examples_table(shown))}))
+        cache.put(key, Entry(None, {"parquet": pack_examples(shown)}))
     return shown
 
 
