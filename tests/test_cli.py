@@ -54,6 +54,7 @@ def write_study(name="study.yaml", **options):
         "sources": [{"kind": "embeddings", "path": "store.npz"}],
         "replicates": 50,
         "permutations": 19,
+        "effort": "fast",
         "workers": 1,
         "out": "run",
     }

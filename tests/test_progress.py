@@ -16,7 +16,7 @@ N = 600
 RNG = np.random.default_rng(0)
 LABEL = RNG.integers(2, size=N)
 SAMPLE = {"image": RNG.normal(size=(N, 3)) + LABEL[:, None], "text": RNG.normal(size=(N, 2))}
-FEW = {"folds": 3, "replicates": 20, "permutations": 19}
+FEW = {"folds": 3, "replicates": 20, "permutations": 19, "effort": "fast"}
 
 
 def analysed(**options):

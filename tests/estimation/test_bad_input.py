@@ -19,7 +19,7 @@ from modalprism.estimation.streaming import Streaming
 
 N = 60
 Y = np.arange(N) % 3
-FEW = {"replicates": 10, "permutations": 5, "folds": 3}
+FEW = {"replicates": 10, "permutations": 5, "folds": 3, "effort": "fast"}
 ROWS = np.arange(N)
 
 

@@ -1,48 +1,74 @@
-"""Features are those of the rows that a fit sees, and of no other."""
+"""Features of embeddings: components of raw and of standardised columns, and smooth functions."""
 
 import numpy as np
 import pytest
 import torch
 
-from modalprism.estimation.crossfit import CrossFit
-from modalprism.estimation.nested import nested_features
+from modalprism.estimation.features import FeatureMap, principal_components
 
 
-def principal_components(embedding, plan, count, seed):
-    return nested_features(embedding, plan, seed, count).components
+def features_of(embedding, blocks=1, seed=0):
+    parts = torch.from_numpy(embedding).chunk(blocks)
+    return FeatureMap.fitted(lambda: parts, seed)
 
 
-def plan_of(n, folds=4):
-    return CrossFit.of(np.arange(n) % folds)
+def up_to_signs(one, other):
+    return one * torch.sign((one * other).sum(0))
 
 
-@pytest.mark.parametrize("dimensions", [5, 150])
-def test_components_are_those_of_the_rows_that_are_seen(dimensions):
+@pytest.mark.parametrize(("n", "d"), [(80, 5), (80, 150), (60, 1_100)])
+def test_components_are_those_of_the_columns(n, d):
     rng = np.random.default_rng(0)
-    embedding = rng.normal(size=(80, dimensions)) * np.geomspace(5, 1, dimensions)
-    plan = plan_of(80)
-    components = principal_components(embedding, plan, 4, 0)
-    for fit, mask in enumerate(plan.masks.numpy() > 0):
-        seen = embedding[mask]
-        _, deviation, axes = np.linalg.svd(seen - seen.mean(0), full_matrices=False)
-        expected = (embedding - seen.mean(0)) @ axes[:4].T / np.sqrt(deviation[:4] * deviation[0])
-        expected *= np.sqrt(len(seen))
-        signs = np.sign((expected * components[fit].numpy()).sum(0))
-        np.testing.assert_allclose(components[fit], expected * signs, atol=1e-5)
+    embedding = rng.normal(size=(n, d)) * np.geomspace(5, 1, d)
+    features = features_of(embedding)[1]
+    centred = embedding - embedding.mean(0)
+    left, deviation, _ = np.linalg.svd(centred, full_matrices=False)
+    expected = torch.from_numpy(left[:, :4] * np.sqrt(n * deviation[:4] / deviation[0])).float()
+    torch.testing.assert_close(
+        up_to_signs(features.components[:, :4], expected), expected, atol=1e-4, rtol=1e-4
+    )
+    standard = torch.from_numpy(centred / embedding.std(0)).float()
+    # A rotation of the standardised columns: all inner products are as they were.
+    torch.testing.assert_close(
+        features.standard @ features.standard.T, standard @ standard.T, atol=2e-2, rtol=1e-3
+    )
 
 
-def test_constant_directions_are_left_out():
+def test_standardised_components_are_uncorrelated():
     rng = np.random.default_rng(0)
-    embedding = np.concatenate([rng.normal(size=(200, 3)), np.ones((200, 2))], 1)
-    components = principal_components(embedding, plan_of(200), 48, 0)
-    assert components.shape == (10, 200, 5)
-    assert components[..., :3].any(1).all()
-    assert not components[..., 3:].any()
+    embedding = rng.normal(size=(200, 6)) @ rng.normal(size=(6, 6)) * np.geomspace(1e-3, 1e3, 6)
+    standard = features_of(embedding)[1].standard.double()
+    gram = standard.T @ standard / 200
+    torch.testing.assert_close(gram, torch.diag(gram.diag()), atol=1e-5, rtol=0)
+    assert float(gram.trace()) == pytest.approx(6, abs=1e-4)
 
 
-def test_scale_of_an_embedding_does_not_matter():
+def test_units_of_columns_change_no_standardised_feature():
+    rng = np.random.default_rng(0)
+    embedding = rng.normal(size=(150, 5)) + rng.normal(size=(150, 1))
+    one, other = (features_of(embedding * units)[1] for units in (1.0, np.geomspace(1e-4, 1e5, 5)))
+    torch.testing.assert_close(
+        up_to_signs(one.standard, other.standard), other.standard, atol=1e-4, rtol=1e-4
+    )
+
+
+def test_columns_that_do_not_vary_are_left_out():
+    rng = np.random.default_rng(0)
+    embedding = np.concatenate([rng.normal(size=(200, 3)), np.full((200, 2), 7.0)], 1)
+    features = features_of(embedding)[1]
+    assert features.components.shape == features.standard.shape == (200, 3)
+
+
+def test_a_constant_embedding_has_one_component_of_zeros():
+    features = features_of(np.full((50, 3), 2.5))[1]
+    for each in (features.components, features.standard, features.smooth):
+        assert each.shape == (50, 1)
+        assert not each.any()
+
+
+def test_the_scale_of_an_embedding_does_not_matter():
     x = np.random.default_rng(0).normal(size=(100, 4)) * [4, 3, 2, 1]
-    small, large = (principal_components(x * scale, plan_of(100), 48, 0) for scale in (1e-8, 1e8))
+    small, large = (features_of(x * scale)[1].components for scale in (1e-8, 1e8))
     torch.testing.assert_close(small, large)
 
 
@@ -50,33 +76,31 @@ def test_many_rows_of_many_dimensions_are_solved_by_sampling():
     rng = np.random.default_rng(0)
     embedding = rng.normal(size=(1500, 6)) @ rng.normal(size=(6, 1200)) * 9
     embedding += rng.normal(size=embedding.shape)
-    plan = plan_of(1500)
-    large = principal_components(embedding, plan, 6, 0)
+    large = features_of(embedding)[1].components[:, :6]
     # The same rows, turned so that all but a few dimensions are empty.
     axes = np.linalg.svd(embedding - embedding.mean(0), full_matrices=False)[2][:40]
-    small = principal_components(embedding @ axes.T, plan, 6, 0)
-    for one, other in zip(large, small, strict=True):
-        signs = torch.sign((one * other).sum(0))
-        torch.testing.assert_close(one * signs, other, atol=0.02, rtol=0.02)
+    small = features_of(embedding @ axes.T)[1].components[:, :6]
+    torch.testing.assert_close(up_to_signs(large, small), small, atol=0.02, rtol=0.02)
 
 
-def test_a_constant_embedding_has_nothing_to_read():
-    components = principal_components(np.full((50, 3), 2.5), plan_of(50), 48, 0)
-    assert components.shape == (10, 50, 3)
-    assert not components.any()
+def test_blocks_and_new_rows_have_the_same_features():
+    embedding = np.random.default_rng(0).normal(size=(90, 7)) * np.geomspace(3, 1, 7)
+    whole, features = features_of(embedding)
+    _, of_blocks = features_of(embedding, blocks=4)
+    again = whole(torch.from_numpy(embedding[:10]))
+    for name in ("columns", "standard", "components", "smooth", "smooth_standard"):
+        torch.testing.assert_close(
+            getattr(of_blocks, name), getattr(features, name), atol=1e-4, rtol=1e-3
+        )
+        torch.testing.assert_close(
+            getattr(again, name), getattr(features, name)[:10], atol=1e-4, rtol=1e-3
+        )
 
 
-def test_rows_that_are_not_seen_change_no_feature_of_those_that_are():
-    rng = np.random.default_rng(0)
-    embedding = rng.normal(size=(120, 6))
-    plan = plan_of(120)
-    changed = embedding.copy()
-    changed[plan.which == 1] *= -0.3
-    fit, rows = plan.index(1, 2), plan.which != 1
-    found = []
-    for one in (embedding, changed):
-        features = nested_features(one, plan, 0, 4)
-        found.append(torch.cat([features.components, features.smooth], -1)[fit, rows])
-    # The sign of a direction is free.
-    signs = torch.sign((found[0] * found[1]).sum(0))
-    torch.testing.assert_close(found[0] * signs, found[1], atol=1e-4, rtol=1e-4)
+def test_few_components_are_the_leading_ones():
+    embedding = np.random.default_rng(0).normal(size=(90, 7)) * np.geomspace(3, 1, 7)
+    rows = torch.from_numpy(embedding)
+    found = principal_components(lambda: [rows], 2, 0)(rows)
+    wide = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    expected = (wide.U[:, :2] * wide.S[:2]).float() / float(rows.std(0, correction=0).max())
+    torch.testing.assert_close(up_to_signs(found, expected), expected, atol=1e-4, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""The model of a fold has seen nothing of it: neither its answers nor its embeddings."""
+"""Models of a fold: no fit that predicts a row has seen its target."""
 
 import dataclasses
 
@@ -10,6 +10,9 @@ from modalprism.estimation.fold_model import TrainingData, fit_fold
 from modalprism.estimation.sample import check_sample
 from modalprism.estimation.splits import Splits
 from modalprism.estimation.streaming import Streaming
+from modalprism.estimation.trees import trees_of
+
+TREES = trees_of("thorough", 3, 600)
 
 FOLDS = 3
 
@@ -23,31 +26,30 @@ def data():
         for name in ("image", "text")
     }
     sample = check_sample(sources, y, None, FOLDS)
-    return TrainingData.of(sample, Splits.of(sample, FOLDS, Streaming(), 0))
+    return TrainingData.of(sample, Splits.of(sample, FOLDS, Streaming(), 0), 0)[0]
 
 
-def predicted(data, fold):
-    model = fit_fold(data, fold, 0)
-    one, other = (source.scaled(rows) for source, rows in zip(data.sources, data.rows, strict=True))
-    own = torch.from_numpy(data.fold == fold)
-    return model, model.predict(one, other)[own]
+def predicted(data, fold, trees=()):
+    model = fit_fold(data, fold, 0, trees=trees)
+    own = data.rows(data.fold == fold)
+    return model, model.predict(own.features, own.white)
 
 
-@pytest.mark.parametrize("fold", range(FOLDS))
-def test_answers_of_a_fold_do_not_change_what_is_predicted_for_it(data, fold):
+@pytest.mark.parametrize(("fold", "trees"), [(0, ()), (1, ()), (2, TREES)])
+def test_targets_of_a_fold_do_not_change_its_log_odds(data, fold, trees):
     own = torch.from_numpy(data.fold == fold)
     target = data.target.clone()
     target[own] = target[own].roll(1, 1)
-    model, before = predicted(data, fold)
-    same, after = predicted(dataclasses.replace(data, target=target), fold)
+    model, before = predicted(data, fold, trees)
+    same, after = predicted(dataclasses.replace(data, target=target), fold, trees)
     assert torch.equal(before, after)
-    assert [probe.name for probe in model.probes] == [probe.name for probe in same.probes]
+    assert model.described == same.described
     _, other = predicted(dataclasses.replace(data, target=target), (fold + 1) % FOLDS)
     assert not torch.equal(predicted(data, (fold + 1) % FOLDS)[1], other)
 
 
-def test_a_model_like_another_has_its_families(data):
-    model = fit_fold(data, 0, 0)
-    half = fit_fold(data.halved(), 0, 0, like=model)
-    assert [probe.name for probe in half.probes] == [probe.name for probe in model.probes]
-    assert half.joint.name == model.joint.name
+def test_a_model_like_another_has_its_learners(data):
+    model = fit_fold(data, 0, 0, trees=TREES)
+    half = fit_fold(data.halved(), 0, 0, trees=TREES, like=model)
+    for probe, level, fewer in zip(model.probes, model.levels, half.probes, strict=True):
+        assert fewer.learners == probe.used(level.parts)

@@ -1,15 +1,24 @@
-"""Probes: what a held-out row's answer is, no probe that reads it has seen."""
+"""Nested cross-fitting: no fit that predicts a row has seen its target."""
 
 import numpy as np
 import pytest
 import torch
 
-from modalprism.estimation.calibration import fit_stack
+from modalprism.estimation.calibration import fit_nonnegative
 from modalprism.estimation.crossfit import CrossFit
-from modalprism.estimation.nested import joint_logits, unimodal_logits
+from modalprism.estimation.features import FeatureMap
+from modalprism.estimation.learners import cheap_learners
+from modalprism.estimation.nested import (
+    fitted,
+    fitted_where_promising,
+    joint_candidates,
+    level,
+)
 from modalprism.estimation.recalibration import recalibrate
+from modalprism.estimation.trees import trees_of
 
 PLAN = CrossFit.of(np.arange(120) % 4)
+TREES = trees_of("thorough", 2, 120)
 
 
 @pytest.fixture(scope="module")
@@ -20,46 +29,56 @@ def blocks():
     return embeddings, torch.eye(3)[y]
 
 
-def every_probe(embeddings, target, plan=PLAN):
-    (first, a), (second, b) = (unimodal_logits(x, target, plan, 0) for x in embeddings)
-    joint, _ = joint_logits((first, second), (a, b), target, plan)
-    assert len(first.family) == len(joint.family) == plan.folds
-    return first, second, joint
+def features_of(embedding):
+    rows = torch.from_numpy(embedding)
+    return FeatureMap.fitted(lambda: [rows], 0)[1]
 
 
-@pytest.mark.parametrize("left_out", range(4))
-def test_answers_of_a_fold_do_not_change_what_is_read_of_it(blocks, left_out):
+def probed(embedding, target, plan=PLAN, trees=()):
+    features = features_of(embedding)
+    inner, names = fitted(cheap_learners(8), features, target, plan, 0)
+    found = level(inner, names, target, plan, maps=())
+    if trees:
+        said, more = fitted_where_promising(trees, features, found.nested, target, plan, 0)
+        inner, names = torch.cat([inner, said], 2), (*names, *more)
+        found = level(inner, names, target, plan, maps=())
+    return found
+
+
+def every_probe(embeddings, target, trees, plan=PLAN):
+    first, second = (probed(each, target, plan, trees) for each in embeddings)
+    features = tuple(map(features_of, embeddings))
+    inner, names, _ = joint_candidates((first, second), features, target, plan, 0, trees=trees)
+    alone = level(first.nested[:, :, None], ("alone",), target, plan, maps=True)
+    return first, second, alone, level(inner, names, target, plan, maps=True)
+
+
+@pytest.mark.parametrize(("left_out", "trees"), [(0, ()), (1, TREES), (3, ())])
+def test_targets_of_a_fold_do_not_change_its_log_odds(blocks, left_out, trees):
     embeddings, target = blocks
     rows = left_out == PLAN.which
     changed = target.clone()
     changed[rows] = changed[rows].roll(1, 1)
     for before, after in zip(
-        every_probe(embeddings, target), every_probe(embeddings, changed), strict=True
+        every_probe(embeddings, target, trees), every_probe(embeddings, changed, trees), strict=True
     ):
         assert torch.equal(before.held_out[rows], after.held_out[rows])
         assert torch.equal(before.nested[left_out], after.nested[left_out])
         assert not torch.equal(before.held_out[~rows], after.held_out[~rows])
+        assert before.learners[left_out] == after.learners[left_out]
 
 
-@pytest.mark.parametrize("left_out", range(4))
-def test_embeddings_of_a_fold_change_nothing_that_is_learnt_for_it(blocks, left_out):
-    embeddings, target = blocks
-    rows = left_out == PLAN.which
-    changed = [x.copy() for x in embeddings]
-    for x in changed:
-        x[rows] = x[rows] * -0.5 + 0.2
-    for before, after in zip(
-        every_probe(embeddings, target), every_probe(changed, target), strict=True
-    ):
-        assert before.family[left_out] == after.family[left_out]
-        torch.testing.assert_close(
-            before.nested[left_out][~rows], after.nested[left_out][~rows], atol=1e-3, rtol=1e-3
-        )
+def test_the_second_level_of_a_source_is_as_deep_as_that_of_both(blocks):
+    """Where one source is constant, both read no more than the other reads alone."""
+    (embedding, _), target = blocks
+    _, second, alone, both = every_probe((embedding, np.ones((120, 2))), target, trees=TREES)
+    assert bits(second.held_out, target) == pytest.approx(0, abs=1e-6)
+    assert 1.2 < bits(both.held_out, target) < bits(alone.held_out, target) + 0.02
 
 
 def bits(logits, target):
     scores, wanted = logits.double().numpy(), target.double().numpy()
-    log_p = fit_stack([scores], wanted).log_probabilities([scores])
+    log_p = fit_nonnegative([scores], wanted).log_probabilities([scores])
     entropy = -(target.mean(0) * target.mean(0).log2()).sum().item()
     return entropy + (target.numpy() * log_p).sum(1).mean() / np.log(2)
 
@@ -75,7 +94,7 @@ def test_a_source_that_excludes_an_answer_is_read_as_a_step():
     entropy = -(target.mean(0) * target.mean(0).log2()).sum().item()
     truth = entropy - bit.mean()
     assert bits(nested[0], target) < truth - 0.04
-    read = plan.held_out(recalibrate(nested, target, plan)[0])
+    read = plan.held_out(recalibrate(nested, nested, target, plan)[0])
     assert bits(read, target) == pytest.approx(truth, abs=0.015)
 
 
@@ -87,7 +106,7 @@ def test_curvature_of_one_embedding_is_read():
     x[:, :2] = 3 * signs + rng.normal(size=(800, 2))
     target = torch.eye(2)[(signs.prod(1) > 0).astype(int)]
     turned = x @ np.linalg.qr(rng.normal(size=(10, 10)))[0]
-    probe, _ = unimodal_logits(turned, target, CrossFit.of(np.arange(800) % 5), 0)
+    probe = probed(turned, target, CrossFit.of(np.arange(800) % 5))
     assert bits(probe.held_out, target) > 0.9
 
 
@@ -98,9 +117,9 @@ def test_what_fewer_rows_tell_is_not_read_against_the_targets():
     x = rng.normal(size=(10, 12))[y] + 1.5 * rng.normal(size=(480, 12))
     target = torch.eye(10)[y]
     plan = CrossFit.of(np.arange(480) % 5)
-    probe, _ = unimodal_logits(x, target, plan, 0)
+    probe = probed(x, target, plan)
     few = np.arange(360)
-    of_few, _ = unimodal_logits(x[few], target[few], CrossFit.of(few % 5), 0)
+    of_few = probed(x[few], target[few], CrossFit.of(few % 5))
     turns = [probe.with_fewer_rows(turn, plan) for turn in range(1, 5)]
     of_fewer = np.mean([bits(logits, target) for logits in turns])  # 288 rows
     assert of_fewer == pytest.approx(bits(of_few.held_out, target[few]), abs=0.1)
@@ -116,6 +135,6 @@ def test_a_map_of_many_classes_is_not_learnt_by_heart():
     # Log-odds that are right about the known part, and noise about the other.
     right = 2.0 * torch.eye(4)[known].repeat_interleave(5, 1)
     nested = (right + 0.5 * torch.from_numpy(rng.normal(size=(5, n, 20)))).float()
-    mapped, _ = recalibrate(nested, target, plan)
+    mapped, _ = recalibrate(nested, nested, target, plan)
     # Of 2 bits these log-odds tell 1.47 as they are, and 1.80 by a map with a weak ridge.
     assert bits(plan.held_out(mapped), target) > 1.84

@@ -38,7 +38,7 @@ def assert_undetermined(a):
 @given(seeds, st.integers(50, 120), st.integers(2, 4), st.booleans(), st.sampled_from([3, 5]))
 def test_atoms_add_up(random_sample, seed, n, classes, soft, folds):
     embeddings, y = random_sample(seed, n, classes, soft=soft)
-    a = mp.analyze(embeddings, y, folds=folds, replicates=20, permutations=9)
+    a = mp.analyze(embeddings, y, folds=folds, replicates=20, permutations=9, effort="fast")
     assert_adds_up(a)
     assert a.n == n
     assert a.gap >= 0
@@ -53,8 +53,10 @@ def test_swapping_the_modalities_swaps_the_labels_and_nothing_else(
     random_sample, spell, seed, soft
 ):
     embeddings, y = random_sample(seed, soft=soft)
-    a = mp.analyze(embeddings, y, replicates=20, permutations=9)
-    b = mp.analyze(dict(reversed(embeddings.items())), y, replicates=20, permutations=9)
+    a = mp.analyze(embeddings, y, replicates=20, permutations=9, effort="fast")
+    b = mp.analyze(
+        dict(reversed(embeddings.items())), y, replicates=20, permutations=9, effort="fast"
+    )
     assert a.modalities == ("image", "text")
     assert b.modalities == ("text", "image")
     assert spell(a) == spell(b)
@@ -71,7 +73,9 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(random_sampl
         for threads in (1, 2):
             torch.set_num_threads(threads)
             with threadpool_limits(threads):
-                spelled.append(spell(mp.analyze(embeddings, y, replicates=20, permutations=9)))
+                spelled.append(
+                    spell(mp.analyze(embeddings, y, replicates=20, permutations=9, effort="fast"))
+                )
                 assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -81,7 +85,10 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(random_sampl
 @pytest.mark.slow
 def test_another_seed_gives_another_bootstrap(written, spell):
     embeddings, y = written("and", 200)
-    a, b = (mp.analyze(embeddings, y, replicates=50, permutations=9, seed=seed) for seed in (0, 1))
+    a, b = (
+        mp.analyze(embeddings, y, replicates=50, permutations=9, effort="fast", seed=seed)
+        for seed in (0, 1)
+    )
     assert spell(a) != spell(b)
     assert a.information.value == pytest.approx(b.information.value, abs=0.1)
 
@@ -90,8 +97,8 @@ def test_another_seed_gives_another_bootstrap(written, spell):
 @pytest.mark.parametrize(("base", "unit"), [(math.e, "nat"), (10, "base-10")])
 def test_base_only_rescales(written, base, unit):
     embeddings, y = written("and", 200)
-    bits = mp.analyze(embeddings, y, replicates=50, permutations=9)
-    other = mp.analyze(embeddings, y, replicates=50, permutations=9, base=base)
+    bits = mp.analyze(embeddings, y, replicates=50, permutations=9, effort="fast")
+    other = mp.analyze(embeddings, y, replicates=50, permutations=9, effort="fast", base=base)
     assert (bits.unit, other.unit) == ("bit", unit)
     assert other.gap * math.log2(base) == pytest.approx(bits.gap)
     for mine, theirs in zip(bits.quantities(), other.quantities(), strict=True):
@@ -166,7 +173,11 @@ def test_a_constant_embedding_has_exactly_nothing(written):
 def test_two_constant_embeddings_have_exactly_nothing():
     y = np.arange(100) % 2
     a = mp.analyze(
-        {"image": np.ones((100, 3)), "text": np.zeros((100, 1))}, y, replicates=50, permutations=9
+        {"image": np.ones((100, 3)), "text": np.zeros((100, 1))},
+        y,
+        replicates=50,
+        permutations=9,
+        effort="fast",
     )
     values = [a.redundancy, *a.unique, a.synergy, a.information, *a.marginal_information]
     assert [estimate.value for estimate in values] == pytest.approx([0] * 7, abs=1e-12)
@@ -175,7 +186,7 @@ def test_two_constant_embeddings_have_exactly_nothing():
 
 def test_whole_distributions_are_targets(random_sample):
     embeddings, p = random_sample(3, 400, soft=True)
-    a = mp.analyze(embeddings, p, replicates=50, permutations=9)
+    a = mp.analyze(embeddings, p, replicates=50, permutations=9, effort="fast")
     entropy = -(p.mean(0) * np.log2(p.mean(0))).sum()
     ceiling = entropy + (p * np.log2(p)).sum(1).mean()
     assert a.diagnostics["information_ceiling"].value == pytest.approx(ceiling)
@@ -188,8 +199,8 @@ def test_whole_distributions_are_targets(random_sample):
 @pytest.mark.slow
 def test_sure_distributions_and_labels_say_the_same(written):
     embeddings, y = written("and", 300)
-    hard = mp.analyze(embeddings, y, replicates=50, permutations=9)
-    sure = mp.analyze(embeddings, np.eye(2)[y], replicates=50, permutations=9)
+    hard = mp.analyze(embeddings, y, replicates=50, permutations=9, effort="fast")
+    sure = mp.analyze(embeddings, np.eye(2)[y], replicates=50, permutations=9, effort="fast")
     for name in ("redundancy", "synergy", "information", "union_information"):
         assert getattr(sure, name).value == pytest.approx(getattr(hard, name).value, abs=1e-3)
     assert "information_ceiling" not in hard.diagnostics
@@ -201,7 +212,7 @@ def test_an_answer_that_is_given_once_takes_nothing_from_the_others(written):
     # No probe that may read row 7 has seen its answer; one row must not cost all confidence.
     embeddings, y = written("unq", 120)
     p = np.eye(3)[np.where(np.arange(120) == 7, 2, y)]
-    a = mp.analyze(embeddings, p, replicates=20, permutations=9)
+    a = mp.analyze(embeddings, p, replicates=20, permutations=9, effort="fast")
     assert_adds_up(a)
     assert a.unique[0].value > 0.95
 
@@ -209,7 +220,9 @@ def test_an_answer_that_is_given_once_takes_nothing_from_the_others(written):
 def test_answers_that_never_change_have_no_ceiling():
     rng = np.random.default_rng(0)
     embeddings = {name: rng.normal(size=(60, 3)) for name in ("image", "text")}
-    a = mp.analyze(embeddings, np.tile([0.3, 0.7], (60, 1)), replicates=20, permutations=9)
+    a = mp.analyze(
+        embeddings, np.tile([0.3, 0.7], (60, 1)), replicates=20, permutations=9, effort="fast"
+    )
     assert a.information.value == pytest.approx(0, abs=1e-9)
     assert "recovered" not in a.diagnostics
 
@@ -224,9 +237,14 @@ def test_groups_keep_what_belongs_together_apart():
         "image": looks[picture] + 0.1 * rng.normal(size=(480, 6)),
         "text": rng.normal(size=(480, 4)),
     }
-    leaking = mp.analyze(embeddings, label[picture], replicates=50, permutations=9)
+    leaking = mp.analyze(embeddings, label[picture], replicates=50, permutations=9, effort="fast")
     honest = mp.analyze(
-        embeddings, label[picture], groups={"picture": picture}, replicates=50, permutations=9
+        embeddings,
+        label[picture],
+        groups={"picture": picture},
+        replicates=50,
+        permutations=9,
+        effort="fast",
     )
     assert leaking.information.value > 0.3
     assert honest.information.value < 0.1
@@ -236,12 +254,21 @@ def test_groups_keep_what_belongs_together_apart():
 def test_labels_of_any_kind_and_embeddings_of_any_dtype_are_read(written, spell):
     embeddings, y = written("unq", 120)
     single = {name: x.astype(np.float32) for name, x in embeddings.items()}
-    a = spell(mp.analyze(single, y, replicates=20, permutations=9))
+    a = spell(mp.analyze(single, y, replicates=20, permutations=9, effort="fast"))
     tensors = {name: torch.from_numpy(x) for name, x in single.items()}
-    assert spell(mp.analyze(tensors, torch.from_numpy(y), replicates=20, permutations=9)) == a
+    assert (
+        spell(
+            mp.analyze(tensors, torch.from_numpy(y), replicates=20, permutations=9, effort="fast")
+        )
+        == a
+    )
     words = np.array(["no", "yes"])[y]
-    assert spell(mp.analyze(single, words.tolist(), replicates=20, permutations=9)) == a
-    assert spell(mp.analyze(single, y.astype(bool), replicates=20, permutations=9)) == a
+    assert (
+        spell(mp.analyze(single, words.tolist(), replicates=20, permutations=9, effort="fast")) == a
+    )
+    assert (
+        spell(mp.analyze(single, y.astype(bool), replicates=20, permutations=9, effort="fast")) == a
+    )
 
 
 def test_input_is_left_alone(written):
@@ -258,7 +285,11 @@ def test_a_bit_that_a_source_does_not_know_leaks_no_synergy():
     bits = rng.integers(2, size=(2, 1000))
     one, other = (np.outer(bit, np.eye(60)[0]) * 8 + rng.normal(size=(1000, 60)) for bit in bits)
     a = mp.analyze(
-        {"image": one, "text": other}, 2 * bits[0] + bits[1], replicates=50, permutations=9
+        {"image": one, "text": other},
+        2 * bits[0] + bits[1],
+        replicates=50,
+        permutations=9,
+        effort="fast",
     )
     found = (a.redundancy.value, a.unique[0].value, a.unique[1].value, a.synergy.value)
     assert found == pytest.approx((0, 1, 1, 0), abs=0.05)

@@ -14,7 +14,7 @@ from modalprism.estimation.posterior import PosteriorEstimator
 from modalprism.estimation.split import Split
 from modalprism.estimation.streaming import Streaming
 
-FEW = {"replicates": 100, "permutations": 39, "folds": 3}
+FEW = {"replicates": 100, "permutations": 39, "folds": 3, "effort": "fast"}
 SOON = Streaming(above=1000, states=100, looked_at=500)
 ATOMS = ("redundancy", "synergy", "information", "union_information")
 

@@ -50,6 +50,7 @@ def make_study(arrays, tmp_path_factory):
             "sources": [{"kind": "embeddings", "path": "store.npz"}],
             "replicates": 50,
             "permutations": 19,
+            "effort": "fast",
             "workers": 1,
             "out": "run",
         }

@@ -137,6 +137,7 @@ def test_the_manifest_says_how_it_was_made(finished):
         "folds": 5,
         "replicates": 50,
         "permutations": 19,
+        "effort": "fast",
         "base": 2,
     }
     assert len(manifest["stores"]["model/dataset"]) == 64

@@ -140,6 +140,9 @@ def analyze(
         int,
         typer.Option(help="Draws behind each p-value; below 19, nothing is significant at .05."),
     ] = 199,
+    effort: Annotated[
+        str, typer.Option(help="Probes: fast has no trees, default some, thorough more.")
+    ] = "default",
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     base: Base = "2",
     as_json: Json = False,
@@ -173,6 +176,7 @@ def analyze(
                 folds=folds,
                 replicates=replicates,
                 permutations=permutations,
+                effort=effort,
                 seed=seed,
                 progress=bars.show,
             )

@@ -180,6 +180,7 @@ def demo_study(out: Path, *, seed: int = 0) -> Study:
         views=("answer", "stream"),
         pairs=("observed", "redrawn"),
         folds=4,  # the examples come in twelve blocks
+        effort="fast",  # no question here needs trees
         seed=seed,
         out=out,
     )

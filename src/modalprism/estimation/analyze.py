@@ -53,6 +53,7 @@ def analyze(
     folds: int = 5,
     replicates: int = 1000,
     permutations: int = 199,
+    effort: str = "default",
     seed: Seed = 0,
     streaming: Streaming | None = None,
     progress: Progress = False,
@@ -79,7 +80,7 @@ def analyze(
         codes, or of a source's own symbols, with bias correction. Other
         packages register names in the entry point group ``modalprism.estimators``. A callable
         takes the checked `Sample` and returns an `Analysis`; it has its own options instead of
-        `base`, `replicates`, `permutations`, `seed` and `progress`.
+        `base`, `replicates`, `permutations`, `effort`, `seed` and `progress`.
     folds : int
         Folds of the posterior estimator; at least 3.
     replicates : int
@@ -88,6 +89,10 @@ def analyze(
         Draws behind each p-value, which is at least 1 / (1 + permutations). With fewer than 19,
         or with fewer than 39 replicates, no atom is significant at .05, and every contribution is
         undetermined.
+    effort : {"fast", "default", "thorough"}
+        Probes of the posterior estimator. ``fast``: linear ones, curves, radial basis functions and
+        products. ``default``: an ensemble of trees as well, where a small one adds to the others.
+        ``thorough``: two larger ensembles.
     seed : int, None, numpy.random.Generator or numpy.random.SeedSequence
         The same number gives the same result, for either order of the modalities. Other seeds
         draw a number, which `Analysis.seed` records.
@@ -137,6 +142,7 @@ def analyze(
         "replicates": replicates,
         "permutations": permutations,
         "base": base,
+        "effort": effort,
         "seed": seed,
         "streaming": streaming,
     }

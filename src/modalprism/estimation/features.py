@@ -1,14 +1,14 @@
-"""Features of an embedding: principal components and radial basis functions of them.
+"""Features of an embedding: components of its columns, raw and standardised, and smooth functions.
 
-Nothing here looks at a target. Centre, directions, scales and landmarks are fitted to a fit's own
-rows alone, so that a held-out row is as new to its features as it is to its probe.
+Features do not use the target. They are fitted to all rows that a plan learns from: a row whose
+target is held out may lend its embedding, because the embedding alone says nothing of the target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,101 +20,108 @@ from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor
 
 Array = NDArray[np.float64]
-
+Blocks = Callable[[], Iterable[Tensor]]
+"""Gives rows (b, d), float32 or float64, a block at a time, in the same order every time."""
+COMPONENTS: Final = 128
+"""Most components of the raw columns."""
+EXACT_DIMENSIONS: Final = 1024
+"""Dimensions, or rows, up to which every component is computed; beyond, the leading ones."""
+RANDOMISED_ROWS: Final = 20_000
+"""Rows in which a randomised solver finds components."""
 SMOOTH_COMPONENTS: Final = 16
 LANDMARKS: Final = 80
-EXACT_DIMENSIONS: Final = 1024
-"""Dimensions above which components are found by a randomised solver."""
-RANDOMISED_ROWS: Final = 20_000
-"""Rows in which it finds them."""
 _SAMPLE: Final = 500
 _SMALLEST: Final = 1e-6
 """Deviation of a component, relative to the largest, below which it is rounding."""
+_ROUNDING: Final = 1e-12
+"""Deviation of a column, relative to the largest, below which it is rounding."""
 _EQUAL: Final = 1e-9
 """Squared distance of two rows, relative to the largest, below which they are equal."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Features of some rows, as each of B fits has them.
+    """Features of n rows.
 
     Attributes
     ----------
-    components, smooth : Tensor of float32, shapes (B, n, D) and (B, n, L)
-        Principal components, and radial basis functions of them.
+    columns : Tensor of float32, shape (n, d)
+        The columns as they are, up to one scale for all.
+    standard : Tensor of float32, shape (n, k)
+        Uncorrelated components of the standardised columns: all of them where n or d is at most
+        1,024, so that a ridge on them is the ridge on the columns.
+    components : Tensor of float32, shape (n, 128) or fewer
+        Components of the raw columns, with deviations √(σ_k/σ_1): half-way between raw and whitened
+        ones.
+    smooth, smooth_standard : Tensor of float32, shapes (n, L)
+        Radial basis functions of 16 components, raw and standardised.
     """
 
+    columns: Tensor
+    standard: Tensor
     components: Tensor
     smooth: Tensor
+    smooth_standard: Tensor
+
+    def dimensions(self) -> float:
+        """Return the effective number of dimensions, (Σλ)² / Σλ² of the components' variances λ."""
+        variance = self.standard.double().var(0, correction=0)
+        return float(variance.sum().square() / variance.square().sum().clamp_min(1e-300))
 
     def rows(self, which: Tensor) -> Features:
         """Return the features of the rows of a mask."""
-        return Features(self.components[:, which], self.smooth[:, which])
+        return Features(*(getattr(self, each.name)[which] for each in fields(self)))
 
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """Fitted features of B fits.
+    """Fitted features.
 
     Attributes
     ----------
-    reductions : tuple of Reduction
-    bases : tuple of RadialBasis
+    standard, components : Reduction
+    smooth, smooth_standard : RadialBasis
     """
 
-    reductions: tuple[Reduction, ...]
-    bases: tuple[RadialBasis, ...]
+    standard: Reduction
+    components: Reduction
+    smooth: RadialBasis
+    smooth_standard: RadialBasis
 
     def __call__(self, rows: Tensor) -> Features:
         """Return the features of rows (n, d)."""
-        components = [reduction(rows) for reduction in self.reductions]
-        smooth = [basis(each) for basis, each in zip(self.bases, components, strict=True)]
-        return Features(torch.stack(components), torch.stack(smooth))
+        return self._of(rows.float(), self.standard(rows), self.components(rows))
 
+    def _of(self, columns: Tensor, standard: Tensor, components: Tensor) -> Features:
+        return Features(
+            columns, standard, components, self.smooth(components), self.smooth_standard(standard)
+        )
 
-def fit_features(
-    blocks: Callable[[], Iterable[Tensor]],
-    reductions: Sequence[Reduction],
-    masks: Tensor,
-    seed: int,
-) -> tuple[FeatureMap, Features]:
-    """Fit radial basis functions, and return the features of all rows as well.
+    @classmethod
+    def fitted(cls, blocks: Blocks, seed: int) -> tuple[FeatureMap, Features]:
+        """Fit features to rows, and return those of the same rows as well.
 
-    Parameters
-    ----------
-    blocks : callable
-        Gives the rows (n, d), a block at a time.
-    reductions : sequence of Reduction
-        One a fit.
-    masks : Tensor, shape (B, n)
-        1 for the rows that a fit sees.
-    seed : int
-        Of the landmarks.
-    """
-    components = torch.empty(*masks.shape, reductions[0].axes.shape[1])
-    for own, reduction in zip(components, reductions, strict=True):
-        start = 0
-        for block in blocks():
-            own[start : start + len(block)] = reduction(block)
-            start += len(block)
-    seen = masks.numpy() > 0
-    landmarks = min(LANDMARKS, int(seen.sum(1).min()))
-    bases, smooth = zip(
-        *(
-            RadialBasis.fitted(each, mask, landmarks, seed)
-            for each, mask in zip(components, seen, strict=True)
-        ),
-        strict=True,
-    )
-    return FeatureMap(tuple(reductions), bases), Features(components, torch.stack(smooth))
+        Parameters
+        ----------
+        blocks : callable
+        seed : int
+            Of landmarks and of the randomised solver.
+        """
+        standard, components = fit_reductions(blocks, seed)
+        parts = [(rows.float(), standard(rows), components(rows)) for rows in blocks()]
+        columns, of_standard, of_components = (torch.cat(part) for part in zip(*parts, strict=True))
+        found = cls(
+            standard,
+            components,
+            RadialBasis.fitted(of_components, seed),
+            RadialBasis.fitted(of_standard, seed),
+        )
+        return found, found._of(columns, of_standard, of_components)
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """Leading components, of deviation √(σ_k/σ_1) on the rows of the fit.
-
-    Half-way between raw components and whitened ones: the ridge still prefers what varies most,
-    and gradient steps still converge fast.
+    """Components of rows.
 
     Attributes
     ----------
@@ -129,158 +136,141 @@ class Reduction:
         """Return the components of rows, float32, (n, k), computed in the rows' own dtype."""
         return ((rows - self.centre.to(rows.dtype)) @ self.axes.to(rows.dtype)).float()
 
-    @classmethod
-    def along(cls, centre: Array, axes: Array, variance: Array, count: int) -> Reduction:
-        """Scale axes (d, k) by their variances.
 
-        Axes along which nothing varies, and those missing up to `count`, become zeros. Fits to
-        other rows then have equally many components, and so the same families of features.
-        """
-        deviation = np.sqrt(np.maximum(variance, 0.0))
-        most = float(deviation.max(initial=0.0))
-        kept = deviation > _SMALLEST * max(most, 1e-300)
-        scaled = np.zeros((len(centre), count))
-        scaled[:, : kept.sum()] = axes[:, kept] / np.sqrt(deviation[kept] * most)
-        return cls(torch.from_numpy(centre), torch.from_numpy(scaled))
-
-
-def fit_reduction(
-    by_fold: Sequence[Moments] | None,
-    read: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    fold: NDArray[Any],
-    left_out: Sequence[int],
-    *,
-    count: int,
-    seed: int,
-) -> Reduction:
-    """Fit components to the rows outside some folds.
-
-    Parameters
-    ----------
-    by_fold : sequence of Moments, optional
-        Of every fold's rows; None where there are more than 1,024 dimensions. A randomised solver
-        then finds the components in at most 20,000 rows.
-    read : callable
-        Returns rows by their numbers, which rise.
-    fold : ndarray of int, shape (n,)
-    left_out : sequence of int
-    count : int
-        Number of components.
-    seed : int
-    """
-    if by_fold is not None:
-        seen = [moments for number, moments in enumerate(by_fold) if number not in left_out]
-        return Reduction.along(*exact_axes(seen, count), count)
-    chosen = np.flatnonzero(~np.isin(fold, left_out))
-    chosen = np.sort(np.random.default_rng(seed).permutation(chosen)[:RANDOMISED_ROWS])
-    return Reduction.along(*randomised_axes(read(chosen), count, seed), count)
+def fit_reductions(blocks: Blocks, seed: int) -> tuple[Reduction, Reduction]:
+    """Fit components of the standardised and of the raw columns."""
+    count, centre, deviation = _columns(blocks)
+    # A column of rounding errors would have the weight of all others; one in small units has it.
+    used = deviation > _ROUNDING * float(deviation.max())
+    inverse = torch.where(used, 1 / deviation.clamp_min(1e-300), 0.0)
+    found = []
+    for scale in (inverse, torch.ones_like(inverse) / max(float(deviation.max()), 1e-300)):
+        axes, variance = _leading_axes(blocks, count, centre, scale, seed)
+        width = np.sqrt(np.maximum(variance, 0.0))
+        kept = width > _SMALLEST * max(float(width.max(initial=0.0)), 1e-300)
+        if not kept.any():  # a constant embedding has one component, which is zero
+            axes, width, kept = np.zeros((len(centre), 1)), np.ones(1), np.ones(1, dtype=np.bool_)
+        found.append((scale[:, None] * torch.from_numpy(axes[:, kept]), width[kept]))
+    (standard, _), (raw, width) = found
+    raw = raw[:, :COMPONENTS] / torch.from_numpy(np.sqrt(width[:COMPONENTS] * width[0]))
+    return Reduction(centre, standard), Reduction(centre, raw)
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Sums over some rows: how many, of x, and of x xᵀ."""
-
-    count: int
-    total: Array
-    moment: Array
-
-    @classmethod
-    def of(cls, blocks: Iterable[Tensor], dimensions: int) -> Moments:
-        """Add up rows (b, d), a block at a time."""
-        count, total = 0, np.zeros(dimensions)
-        moment = np.zeros((dimensions, dimensions))
-        for block in blocks:
-            rows = block.double().numpy()
-            count, total = count + len(rows), total + rows.sum(0)
-            moment += rows.T @ rows
-        return cls(count, total, moment)
+def principal_components(blocks: Blocks, most: int, seed: int) -> Reduction:
+    """Fit the leading components of raw columns, at most `most`, up to one scale for all."""
+    count, centre, deviation = _columns(blocks)
+    scale = torch.ones_like(deviation) / max(float(deviation.max()), 1e-300)
+    axes, _ = _leading_axes(blocks, count, centre, scale, seed)
+    return Reduction(centre, scale[:, None] * torch.from_numpy(axes[:, :most].copy()))
 
 
-Axes = tuple[Array, Array, Array]
-"""Centre (d,), axes (d, k), first the widest, and the variance along each, (k,)."""
+def _columns(blocks: Blocks) -> tuple[int, Tensor, Tensor]:
+    """Return the number of rows, and the mean and the deviation of every column, float64."""
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    for block in blocks():
+        rows = block.double()
+        count, total, squares = count + len(rows), total + rows.sum(0), squares + (rows**2).sum(0)
+    centre = total / count
+    return count, centre, (squares / count - centre**2).clamp_min(0.0).sqrt()
 
 
-def exact_axes(seen: Sequence[Moments], count: int) -> Axes:
-    """Return the leading axes of rows of which only moments are known.
+def _leading_axes(
+    blocks: Blocks, n: int, centre: Tensor, scale: Tensor, seed: int
+) -> tuple[Array, Array]:
+    """Return the axes (d, k) of scaled rows, the widest first, and the variance along each.
 
     A direction has no sign; the signs of these do not depend on rounding.
     """
-    n = sum(moments.count for moments in seen)
-    moment = np.sum([moments.moment for moments in seen], axis=0) / n
-    centre: Array = np.sum([moments.total for moments in seen], axis=0) / n
-    covariance = moment - np.outer(centre, centre)
     d = len(centre)
+    if d <= EXACT_DIMENSIONS:
+        moment = torch.zeros(d, d, dtype=torch.float64)
+        for block in blocks():
+            rows = (block.double() - centre) * scale
+            moment += rows.mT @ rows
+        variance, axes = _eigen((moment / n).numpy())
+    elif n <= EXACT_DIMENSIONS:
+        whole = torch.cat([(block.double() - centre) * scale for block in blocks()]).numpy()
+        variance, left = _eigen(whole @ whole.T / n)
+        used = variance > _SMALLEST**2 * max(float(variance.max(initial=0.0)), 1e-300)
+        variance = variance[used]
+        axes = whole.T @ left[:, used] / np.sqrt(n * variance)
+    else:
+        some = np.sort(np.random.default_rng(seed).permutation(n)[:RANDOMISED_ROWS])
+        drawn = np.concatenate(list(_some(blocks, some, centre, scale)))
+        if not drawn.any():  # PCA would divide by a variance of zero
+            return np.zeros((d, 0)), np.zeros(0)
+        most = min(EXACT_DIMENSIONS, *drawn.shape)
+        fit = PCA(most, svd_solver="randomized", iterated_power=2, random_state=seed).fit(drawn)
+        variance = fit.explained_variance_.astype(np.float64)
+        axes = fit.components_.T.astype(np.float64)
+    signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
+    return axes * signs, variance
+
+
+def _some(
+    blocks: Blocks, chosen: NDArray[np.int64], centre: Tensor, scale: Tensor
+) -> Iterable[NDArray[np.float32]]:
+    begin = 0
+    for block in blocks():
+        first, last = np.searchsorted(chosen, (begin, begin + len(block)))
+        own = block[torch.from_numpy(chosen[first:last] - begin)]
+        yield ((own.double() - centre) * scale).float().numpy()
+        begin += len(block)
+
+
+def _eigen(matrix: Array) -> tuple[Array, Array]:
+    """Return eigenvalues, in falling order, and eigenvectors of a symmetric matrix."""
     try:
-        _, axes = eigh(covariance, subset_by_index=[d - count, d - 1])
+        values, vectors = eigh(matrix)
     except LinAlgError:  # QR iterations converge where relatively robust representations do not
-        axes = eigh(covariance, driver="ev")[1][:, d - count :]
-    axes = (axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(count)]))[:, ::-1]
-    return centre, axes, (axes * (moment @ axes)).sum(0) - (centre @ axes) ** 2
-
-
-def randomised_axes(rows: NDArray[np.float32], count: int, seed: int) -> Axes:
-    """Return about the leading axes of rows of many dimensions."""
-    count = min(count, *rows.shape)
-    if (rows == rows[0]).all():  # PCA would divide by a variance of zero
-        return rows[0].astype(np.float64), np.eye(rows.shape[1], count), np.zeros(count)
-    fit = PCA(count, svd_solver="randomized", iterated_power=2, random_state=seed).fit(rows)
-    return (
-        fit.mean_.astype(np.float64),
-        fit.components_.T.astype(np.float64),
-        fit.explained_variance_.astype(np.float64),
-    )
+        values, vectors = eigh(matrix, driver="ev")
+    return values[::-1], vectors[:, ::-1]
 
 
 @dataclass(frozen=True)
 class RadialBasis:
-    """Radial basis functions of components, fitted to some rows.
+    """Radial basis functions of the leading components.
 
     Attributes
     ----------
-    basis : Nystroem
+    basis : Nystroem or None
+        None where there is nothing that varies.
     centre : ndarray, shape (landmarks,)
     scale : float
     leading : int
         Number of components that they are functions of.
     """
 
-    basis: Nystroem
-    centre: NDArray[np.float64]
+    basis: Nystroem | None
+    centre: Array
     scale: float
     leading: int
 
     @classmethod
-    def fitted(
-        cls,
-        components: Tensor,
-        mask: NDArray[np.bool_],
-        landmarks: int,
-        seed: int,
-        leading: int = SMOOTH_COMPONENTS,
-    ) -> tuple[RadialBasis, Tensor]:
-        """Fit them to the rows of a mask, and return those of all rows (n, k) as well."""
+    def fitted(cls, components: Tensor, seed: int, leading: int = SMOOTH_COMPONENTS) -> RadialBasis:
+        """Fit them to components (n, k), with the median distance as their width."""
         points = _points(components, leading)
-        seen = points[mask]
-        sample = seen[np.random.default_rng(seed).permutation(len(seen))[:_SAMPLE]]
+        if not points.any():
+            return cls(None, np.zeros(1), 1.0, leading)
+        sample = points[np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]]
         distances = euclidean_distances(sample, squared=True)
         width = np.median(distances)
         if width <= _EQUAL * distances.max():  # most pairs are equal up to rounding
             width = distances.mean() or 1.0
-        basis = Nystroem(gamma=1.0 / width, n_components=landmarks, random_state=seed).fit(seen)
+        landmarks = min(LANDMARKS, len(points))
+        basis = Nystroem(gamma=1.0 / width, n_components=landmarks, random_state=seed).fit(points)
         features = basis.transform(points)
-        centre = features[mask].mean(0)
-        features -= centre
-        scale = max(float(features[mask].std(0).max()), 1e-12)
-        features /= scale
-        return cls(basis, centre, scale, leading), torch.from_numpy(features).float()
+        centre = features.mean(0)
+        scale = max(float((features - centre).std(0).max()), 1e-12)
+        return cls(basis, centre, scale, leading)
 
     def __call__(self, components: Tensor) -> Tensor:
         """Return them in any rows, float32, (n, landmarks)."""
-        features = (
-            self.basis.transform(_points(components, self.leading)) - self.centre
-        ) / self.scale
-        return torch.from_numpy(features).float()
+        if self.basis is None:
+            return torch.zeros(len(components), 1)
+        points = _points(components, self.leading)
+        return torch.from_numpy((self.basis.transform(points) - self.centre) / self.scale).float()
 
 
-def _points(components: Tensor, leading: int) -> NDArray[np.float64]:
+def _points(components: Tensor, leading: int) -> Array:
     return components[:, :leading].numpy().astype(np.float64)

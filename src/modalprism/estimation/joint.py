@@ -1,133 +1,125 @@
-"""The joint probe: what both embeddings tell, starting from what each tells.
+"""Products of directions of two sources: what only both embeddings together say.
 
-The joint starts from the unimodal probes' log-odds, weighed together, and may add to them products
-of one direction of each embedding, or nothing (`interactions` finds the directions).
+The regressions start from a weighted sum of both sources' log-odds, and add products of one
+direction of each embedding (`interactions` finds the directions).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from modalprism.estimation.calibration import Stack, fit_stack
-from modalprism.estimation.families import ITERATIONS
 from modalprism.estimation.features import Features
 from modalprism.estimation.interactions import Standard, Whitening, leading_axes, products
 from modalprism.estimation.logistic import LogisticFits, fit_logistic
 from modalprism.estimation.recalibration import Scale
+from modalprism.estimation.stacking import Weights, fit_weights
 
-LINEAR: Final = 24
-SMOOTH: Final = 24
-DIRECTIONS: Final = (2, 6)
+WIDTH: Final = 24
+"""Directions of components, and of radial basis functions, in which products are sought."""
+DIRECTIONS: Final = (1, 2, 6)
 RIDGES: Final = (1e-3, 1e-2)
-ALONE: Final = "weighed log-odds"
-"""The candidate that adds nothing."""
+ITERATIONS: Final = 40
 
 Pair = tuple[Tensor, Tensor]
-"""Log-odds of both sources' probes, (n, C) each."""
-Whitened = list[Tensor]
-"""Uncorrelated features of a source, (n, W), one a fit."""
+"""Log-odds of both sources, (n, C) each; or uncorrelated features of both, (n, W) each."""
 
 
 @dataclass(frozen=True)
 class Whitenings:
-    """Uncorrelated features of one source, in which its directions are sought, of B fits.
+    """Uncorrelated features of one source, among which its directions are sought.
 
     Attributes
     ----------
-    linear, smooth : list of Whitening
+    linear, smooth : Whitening
         Of components, and of radial basis functions.
+    width : Tensor, shape (W,)
+        Relative deviation of each before whitening, at most 1.
     """
 
-    linear: list[Whitening]
-    smooth: list[Whitening]
+    linear: Whitening
+    smooth: Whitening
+    width: Tensor
 
     @classmethod
-    def of(cls, features: Features, masks: Tensor) -> Whitenings:
-        """Fit them to the rows of every mask, (B, n)."""
-        leading = features.components[..., :LINEAR]
+    def of(cls, features: Features) -> Whitenings:
+        """Fit them to all rows."""
+        every = torch.ones(len(features.columns))
+        linear = Whitening.of(features.components[:, :WIDTH], every, WIDTH)
+        smooth = Whitening.of(features.smooth, every, WIDTH)
+        widths = [1 / each.axes.norm(dim=0).clamp_min(1e-12) for each in (linear, smooth)]
+        largest = [width.max() if width.numel() else width.new_ones(()) for width in widths]
         return cls(
-            [Whitening.of(*each, LINEAR) for each in zip(leading, masks, strict=True)],
-            [Whitening.of(*each, SMOOTH) for each in zip(features.smooth, masks, strict=True)],
+            linear, smooth, torch.cat([w / most for w, most in zip(widths, largest, strict=True)])
         )
 
-    def __call__(self, features: Features) -> Whitened:
-        """Return them of some rows."""
-        fits = zip(
-            self.linear,
-            features.components[..., :LINEAR],
-            self.smooth,
-            features.smooth,
-            strict=True,
-        )
-        return [torch.cat([linear(x), smooth(z)], -1) for linear, x, smooth, z in fits]
+    def __call__(self, features: Features) -> Tensor:
+        """Return them of some rows, (n, W)."""
+        linear = self.linear(features.components[:, :WIDTH])
+        return torch.cat([linear, self.smooth(features.smooth)], -1)
 
 
 @dataclass(frozen=True)
 class Products:
-    """Regressions of products of `count` directions of each source, with L ridges, of B fits."""
+    """Regressions on products of `count` directions of each source, with L ridges, of B fits."""
 
     names: tuple[str, ...]
+    view: int
     count: int
     standards: list[Standard]
     fits: LogisticFits
 
-    def only(self, at: int) -> Products:
-        """Return the regressions with one of the ridges."""
-        return replace(self, names=(self.names[at],), fits=self.fits.ridge(at))
-
 
 @dataclass(frozen=True)
-class JointFits:
-    """Fitted joint candidates: weighed log-odds, and what products may add to them; B fits each.
+class ProductFits:
+    """Fitted products; B fits each.
 
     Attributes
     ----------
-    stacks : list of Stack
+    weights : Weights
+        Of both sources' log-odds.
     scale : Scale
         Of the log-odds.
-    axes : list of two Tensors, shapes (W1, 6) and (W2, 6)
-        Directions of either source.
+    axes : two lists of two Tensors, shapes (W1, 6) and (W2, 6)
+        Directions of either source: among whitened features, and among wide ones first.
     products : tuple of Products
     """
 
-    stacks: list[Stack]
+    weights: Weights
     scale: Scale
-    axes: list[tuple[Tensor, Tensor]]
+    axes: tuple[list[Pair], list[Pair]]
     products: tuple[Products, ...]
 
-    def start(self, log_odds: Pair) -> Tensor:
-        """Return the weighed log-odds of some rows, (B, n, C)."""
-        return _weighed(self.stacks, log_odds)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each number of directions and ridge."""
+        return tuple(name for each in self.products for name in each.names)
 
-    def added(self, log_odds: Pair, whitened: tuple[Whitened, Whitened]) -> list[Tensor]:
-        """Return what each of the products adds to them, (B, n, L, C) each."""
+    def logits(self, log_odds: Pair, white: Pair) -> Tensor:
+        """Return what the products add to the weighted log-odds of some rows, (B, n, L, C)."""
         scaled = self.scale(torch.cat(log_odds, -1))
-        directions = _directions(whitened, self.axes)
-        return [
-            each.fits.logits(_terms(scaled, directions, each.standards, each.count))
+        directions = [_directions(white, axes) for axes in self.axes]
+        added = [
+            each.fits.logits(_terms(scaled, directions[each.view], each.standards, each.count))
             for each in self.products
         ]
+        return torch.cat(added, 2)
 
 
-def fit_joint(
-    log_odds: Pair,
-    whitened: tuple[Whitened, Whitened],
-    target: Tensor,
-    masks: Tensor,
-    seen: Tensor,
-) -> JointFits:
-    """Fit the joint candidates to rows that the sources' probes have not seen.
+def fit_products(
+    log_odds: Pair, white: Pair, widths: Pair, target: Tensor, masks: Tensor, seen: Tensor
+) -> ProductFits:
+    """Fit products to rows that the sources' learners have not seen.
 
     Parameters
     ----------
     log_odds : two of Tensor, shape (n, C)
-    whitened : two of B Tensors, shapes (n, W1) and (n, W2)
+    white : two of Tensor, shapes (n, W1) and (n, W2)
         See `Whitenings`.
+    widths : two of Tensor, shapes (W1,) and (W2,)
     target : Tensor of float32, shape (n, C)
         Rows sum to 1.
     masks : Tensor of float32, shape (B, n)
@@ -135,66 +127,56 @@ def fit_joint(
     seen : Tensor of float32, shape (n,)
         1 for the rows that the scale of the log-odds is fitted to.
     """
-    scores, wanted = _doubles(log_odds), target.numpy().astype(np.float64)
-    stacks = [
-        fit_stack([score[mask] for score in scores], wanted[mask], tolerance=1e-5)
-        for mask in masks.numpy() > 0
-    ]
-    start = _weighed(stacks, log_odds)
+    both = torch.stack(log_odds, 1)
+    weights = fit_weights(both, target, masks)
+    start = torch.stack([weights(both, fit) for fit in range(len(masks))])
     residual = (target - torch.softmax(start, -1)) * masks[..., None]
-    axes = [
-        leading_axes(first, second, left_over, max(DIRECTIONS))
-        for first, second, left_over in zip(*whitened, residual, strict=True)
+    one, other = widths
+    whitened = [leading_axes(*white, left_over, max(DIRECTIONS)) for left_over in residual]
+    wide = [
+        (one[:, None] * left, other[:, None] * right)
+        for left, right in (
+            leading_axes(white[0] * one, white[1] * other, left_over, max(DIRECTIONS))
+            for left_over in residual
+        )
     ]
     scale = Scale.of(torch.cat(log_odds, -1), seen)
-    scaled, directions = scale(torch.cat(log_odds, -1)), _directions(whitened, axes)
+    scaled = scale(torch.cat(log_odds, -1))
     found = []
-    for count in DIRECTIONS:
-        standards = [
-            Standard.of(products(u[:, :count], v[:, :count]), mask)
-            for (u, v), mask in zip(directions, masks, strict=True)
-        ]
-        fits = fit_logistic(
-            _terms(scaled, directions, standards, count),
-            target,
-            masks,
-            torch.tensor(RIDGES),
-            iterations=ITERATIONS,
-            offset=start,
-        )
-        names = tuple(f"and {count} × {count} interactions, ridge {ridge:g}" for ridge in RIDGES)
-        found.append(Products(names, count, standards, fits))
-    return JointFits(stacks, scale, axes, tuple(found))
+    for view, axes in enumerate((whitened, wide)):
+        directions = _directions(white, axes)
+        for count in DIRECTIONS:
+            standards = [
+                Standard.of(_with_products(u[:, :count], v[:, :count]), mask)
+                for (u, v), mask in zip(directions, masks, strict=True)
+            ]
+            fits = fit_logistic(
+                _terms(scaled, directions, standards, count),
+                target,
+                masks,
+                torch.tensor(RIDGES),
+                iterations=ITERATIONS,
+                offset=start,
+            )
+            kind = f"{count} × {count} products{' of wide directions' if view else ''}"
+            names = tuple(f"{kind}, ridge {ridge:g}" for ridge in RIDGES)
+            found.append(Products(names, view, count, standards, fits))
+    return ProductFits(weights, scale, (whitened, wide), tuple(found))
 
 
-def _doubles(log_odds: Pair) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    return [each.numpy().astype(np.float64) for each in log_odds]
+def _directions(white: Pair, axes: list[Pair]) -> list[Pair]:
+    return [(white[0] @ left, white[1] @ right) for left, right in axes]
 
 
-def _weighed(stacks: list[Stack], log_odds: Pair) -> Tensor:
-    scores = _doubles(log_odds)
-    weighed = [torch.from_numpy(stack.log_probabilities(scores)).float() for stack in stacks]
-    return torch.stack(weighed)
+def _with_products(first: Tensor, second: Tensor) -> Tensor:
+    """Return directions of both sources, and their products: a gate is a sum of both."""
+    return torch.cat([first, second, products(first, second)], 1)
 
 
-def _directions(
-    whitened: tuple[Whitened, Whitened], axes: list[tuple[Tensor, Tensor]]
-) -> list[tuple[Tensor, Tensor]]:
-    return [
-        (first @ left, second @ right)
-        for first, second, (left, right) in zip(*whitened, axes, strict=True)
-    ]
-
-
-def _terms(
-    scaled: Tensor,
-    directions: list[tuple[Tensor, Tensor]],
-    standards: list[Standard],
-    count: int,
-) -> Tensor:
+def _terms(scaled: Tensor, directions: list[Pair], standards: list[Standard], count: int) -> Tensor:
     return torch.stack(
         [
-            torch.cat([scaled, standard(products(u[:, :count], v[:, :count]))], -1)
+            torch.cat([scaled, standard(_with_products(u[:, :count], v[:, :count]))], -1)
             for (u, v), standard in zip(directions, standards, strict=True)
         ]
     )

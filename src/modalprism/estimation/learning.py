@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from modalprism.estimation.atoms import split_information
 
 Array = NDArray[np.float64]
 Logits = NDArray[np.float32]
+_NORMAL: Final = 1.96
+"""Deviations of a normal distribution that 95 % are within."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,16 @@ class Learning:
         Atoms of each fit with fewer rows, minus their mean.
     growth : ndarray, shape (8,)
         Largest growth by the learning curve; for informations at least 0.
+    unread : ndarray, shape (2,)
+        What weak signals in each source may have besides; see `unread_information`.
+    synergy : float
+        As it is read, if positive.
     """
 
     deviations: Array
     growth: Array
+    unread: Array
+    synergy: float
 
     def replicate(self, count: int, seed: int) -> Array:
         """Draw changes of the atoms with other and more training rows, (8, count).
@@ -54,7 +63,59 @@ class Learning:
         spread = math.sqrt((1 + (turns - 1) ** 2 / turns) / max(turns - 1, 1))
         noise = spread * rng.normal(size=(turns, count))
         drawn: Array = self.deviations @ noise + self.growth[:, None] * rng.random(count)
-        return drawn
+        one, other = unread = self.unread[:, None] * rng.random((2, count))
+        union = np.where(rng.random((2, count)) < 0.5, unread, 0.0).sum(0)
+        # The joint probe may have read it, which is synergy by mistake.
+        read = np.where(rng.random(count) < 0.5, np.minimum(union, self.synergy), 0.0)
+        return drawn + split_information(one, other, union - read, union)
+
+
+def unread_information(
+    value: Array,
+    resampled: Array,
+    freedom: Sequence[float],
+    *,
+    n: int,
+    classes: int,
+    ceiling: float,
+) -> Array:
+    r"""Bound the information that a source may have beyond what weak signals let a probe read.
+
+    A linear probe with p weights, fitted to m rows, reads about I² / (I + p/2m) of a weak signal of
+    I nats: its direction is known as well as the signal stands out from noise, and the noise of p
+    weights costs p/2m nats (Akaike 1974, doi:10.1109/TAC.1974.1100705). Solved for I, with the
+    upper end r of what is read,
+
+    .. math:: I = r/2 + \sqrt{r^2/4 + r\,p/2m}.
+
+    r is at least 2·1.96²/n: the mean of n log-likelihood ratios with information r has a standard
+    deviation of √(2r/n), and does not differ from 0 below that. The noise shrinks with the share of
+    the ceiling that is left.
+
+    Parameters
+    ----------
+    value : ndarray, shape (8,)
+        Atoms, in nats.
+    resampled : ndarray, shape (8, replicates)
+    freedom : two of float
+        Effective dimensions per row that probes are fitted to.
+    n, classes : int
+    ceiling : float
+        In nats.
+
+    Returns
+    -------
+    ndarray, shape (2,)
+        In nats.
+    """
+    read = np.maximum(value[5:7], 0.0)
+    high = np.minimum(read + np.maximum(np.quantile(resampled[5:7], 0.975, axis=1), 0.0), ceiling)
+    least = 2 * _NORMAL**2 / n
+    lifted = np.maximum(high, least)
+    noise = np.asarray(freedom) * (classes - 1) / 2 * np.maximum(1 - lifted / ceiling, 0.0)
+    there = lifted / 2 + np.sqrt(lifted**2 / 4 + lifted * noise)
+    bound: Array = np.clip(there - lifted + (lifted - high), 0.0, np.maximum(ceiling - read, 0.0))
+    return bound
 
 
 def learning_of(
@@ -64,6 +125,7 @@ def learning_of(
     *,
     folds: int,
     ceiling: float,
+    unread: Array,
 ) -> Learning:
     """Compare atoms with those of probes fitted to fewer rows.
 
@@ -79,6 +141,7 @@ def learning_of(
         K.
     ceiling : float
         Largest possible information, in nats; see `Target.ceiling`.
+    unread : ndarray, shape (2,)
     """
     fewer = np.stack([atoms_of(logits) for logits in turns], axis=1)
     mean = fewer.mean(1)
@@ -86,4 +149,9 @@ def learning_of(
     promised = np.maximum(promise * (value[4:] - mean[4:]), 0.0)
     both = min(promised[0], max(ceiling - value[4], 0.0))
     one, other, union = np.minimum(promised[1:], np.maximum(value[4] + both - value[5:], 0.0))
-    return Learning(fewer - mean[:, None], split_information(one, other, both, union))
+    return Learning(
+        fewer - mean[:, None],
+        split_information(one, other, both, union),
+        unread,
+        max(float(value[3]), 0.0),
+    )

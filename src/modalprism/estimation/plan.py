@@ -32,6 +32,8 @@ class Predictions:
         Log-odds of the tested rows by probes fitted to fewer rows.
     folds : int
         K: `fewer` and `held_out` have training rows in the ratio (K−2) : (K−1); see `learning_of`.
+    freedom : tuple of float
+        Effective dimensions of each source, per row that its probes are fitted to.
     families : dict of str to tuple of str
         Families chosen for each modality and for ``both``, one per fold.
     diagnostics : dict of str to Estimate
@@ -42,6 +44,7 @@ class Predictions:
     fold: NDArray[np.int64]
     fewer: list[Logits]
     folds: int
+    freedom: tuple[float, float]
     families: dict[str, tuple[str, ...]]
     diagnostics: dict[str, Estimate] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from modalprism.estimation.atoms import Coupling, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
 from modalprism.estimation.evidence import row_informations
 from modalprism.estimation.exchange import Exchange, exchangeable_blocks
-from modalprism.estimation.learning import Array, Logits, learning_of
+from modalprism.estimation.learning import Array, Logits, learning_of, unread_information
 from modalprism.estimation.nested import Nested
 from modalprism.estimation.plan import Plan, Predictions
 from modalprism.estimation.readout import HeldOut, read_out
@@ -49,6 +49,8 @@ class PosteriorEstimator:
         Draws behind each p-value.
     base : float
         Base of the logarithm: 2 for bits.
+    effort : {"fast", "default", "thorough"}
+        Which learners may be tried, see `modalprism.estimation.trees.trees_of`.
     seed : int
     streaming : Streaming
         Options for samples of many rows.
@@ -75,13 +77,14 @@ class PosteriorEstimator:
     1.0
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     """Increased with every change of results; studies then recompute their cached results."""
 
     folds: int = 5
     replicates: int = 1000
     permutations: int = 199
     base: float = 2
+    effort: str = "default"
     seed: int = 0
     streaming: Streaming = field(default_factory=Streaming)
     plan: Plan | None = None
@@ -96,7 +99,11 @@ class PosteriorEstimator:
             If the groups leave too few folds, or the disk is full.
         """
         many = len(sample) > self.streaming.above
-        plan = self.plan or (Split(self.folds, self.streaming) if many else Nested(self.folds))
+        plan = self.plan or (
+            Split(self.folds, self.streaming, effort=self.effort)
+            if many
+            else Nested(self.folds, effort=self.effort)
+        )
         steps = plan.steps(sample) + _STEPS
         names = " and ".join(sample.modalities)
         with (
@@ -117,6 +124,10 @@ class PosteriorEstimator:
         step()
         few = Nested(self.folds)
         some = Target.of_rows(sample.target.rows(tested))
+        of_tested = {name: column[tested] for name, column in sample.groups.items()}
+        blocks = exchangeable_blocks(of_tested, len(tested))
+        # Rows of one group may be alike, and crossing columns are as independent as the finest.
+        independent = max((len(np.unique(c)) for c in sample.groups.values()), default=n)
         logits = held_out.logits[tested]
 
         def atoms_of(scores: Logits) -> Array:
@@ -124,19 +135,26 @@ class PosteriorEstimator:
             return read_out(few_rows, states=few.states, tol=few.tolerance, seed=seed).value
 
         ceiling = sample.target.ceiling()
+        weights = weights_in_batches(sample.groups, n, self.replicates, seed)
+        resampled = replicate_atoms(reading.terms, weights)
+        step()
         learning = learning_of(
             value if len(tested) == n else atoms_of(logits),
             predictions.fewer,
             atoms_of,
             folds=predictions.folds,
             ceiling=ceiling,
+            unread=unread_information(
+                value,
+                resampled,
+                [each * n / independent for each in predictions.freedom],
+                n=independent,
+                classes=classes,
+                ceiling=ceiling,
+            ),
         )
-        step()
-        weights = weights_in_batches(sample.groups, n, self.replicates, seed)
-        resampled = replicate_atoms(reading.terms, weights)
         learnt = learning.replicate(self.replicates, seed)
         step()
-        of_tested = {name: column[tested] for name, column in sample.groups.items()}
         p_values = p_values_of(
             logits.astype(np.float64),
             some.whole,
@@ -144,7 +162,7 @@ class PosteriorEstimator:
             coupling.gap,
             value,
             resampled + learnt,
-            Exchange(predictions.fold, exchangeable_blocks(of_tested, len(tested))),
+            Exchange(predictions.fold, blocks),
             permutations=self.permutations,
             seed=seed,
         )
@@ -174,6 +192,7 @@ class PosteriorEstimator:
             merge_correction=coupling.merge_correction,
             classes=classes,
             resolution=resolution_of(classes, n),
+            ceiling=ceiling,
             estimator="posterior",
             diagnostics=diagnostics | predictions.diagnostics,
             families=predictions.families,

@@ -38,7 +38,8 @@ def contributions(
     if not determined:
         nothing = Estimate(math.nan, p_value=p_value)
         return (nothing, nothing), nothing
-    parts = _parts(_contribution(point), _contribution(drawn), p_value)
+    unique = {name: np.maximum(drawn[name], 0.0) for name in ("unique_1", "unique_2")}
+    parts = _parts(_contribution(point), _contribution(unique), p_value)
     value, low, high = (2 * side - 1 for side in (parts[0].value, parts[0].low, parts[0].high))
     far = max(abs(low), abs(high))
     near = 0.0 if low <= 0 <= high else min(abs(low), abs(high))

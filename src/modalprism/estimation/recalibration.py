@@ -26,8 +26,10 @@ from torch import Tensor
 
 from modalprism.estimation.calibration import fit_stack
 from modalprism.estimation.crossfit import CrossFit
-from modalprism.estimation.features import LANDMARKS, RadialBasis
+from modalprism.estimation.features import RadialBasis
 from modalprism.estimation.logistic import LogisticFits, fit_logistic
+
+Array = NDArray[np.float64]
 
 RIDGES: Final = (1e-3, 1e-1)
 ITERATIONS: Final = 100
@@ -115,21 +117,25 @@ def centred(logits: Tensor, n: int) -> Tensor:
     return log_probability - log_probability.mean(-1, keepdim=True)
 
 
-def loss_and_slope(logits: Tensor, target: Tensor) -> tuple[float, float]:
-    """Return the mean loss (nats) of logits (n, C) at the best slope and biases, and that slope."""
+def losses_and_slope(logits: Tensor, target: Tensor) -> tuple[Array, float]:
+    """Return the losses (nats) of logits (n, C) at the best slope and biases, and that slope."""
     scores, wanted = (values.numpy().astype(np.float64) for values in (logits, target))
     stack = fit_stack([scores], wanted, tolerance=1e-5)
-    loss = -float((wanted * stack.log_probabilities([scores])).sum() / len(wanted))
-    return loss, float(stack.slopes[0])
+    return -(wanted * stack.log_probabilities([scores])).sum(1), float(stack.slopes[0])
 
 
 def choose_map(tried: Sequence[Tensor], target: Tensor, bound: int) -> tuple[int, float]:
     """Return the number of the map, each (n, C), that loses least, and its slope.
 
-    Folds that take different maps must not differ in confidence. What knows nothing has none.
+    The last is no map. Another has to lose less by more than the standard error of the difference:
+    the noise of a map would hide a weak signal. Folds that take different maps must not differ in
+    confidence. What knows nothing has none.
     """
-    fitted = [loss_and_slope(bounded(logits, bound), target) for logits in tried]
-    best = min(range(len(fitted)), key=lambda number: fitted[number][0])
+    fitted = [losses_and_slope(bounded(logits, bound), target) for logits in tried]
+    best = min(range(len(fitted)), key=lambda number: float(fitted[number][0].mean()))
+    gained = fitted[-1][0] - fitted[best][0]
+    if gained.mean() <= gained.std() / math.sqrt(len(gained)):
+        best = len(fitted) - 1
     return best, max(fitted[best][1], 0.0) or 1.0
 
 
@@ -137,8 +143,17 @@ def _fit(scores: Tensor, target: Tensor, masks: Tensor, ridges: Sequence[float])
     return fit_logistic(scores, target, masks, torch.tensor(ridges), iterations=ITERATIONS)
 
 
-def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor, Tensor]:
+def recalibrate(
+    nested: Tensor, before: Tensor, target: Tensor, plan: CrossFit
+) -> tuple[Tensor, Tensor]:
     """Recalibrate the log-odds of nested fits, (K, n, C).
+
+    Parameters
+    ----------
+    nested, before : Tensor, shapes (K, n, C)
+        As `NestedLogits.nested` and `fewer` before recalibration.
+    target : Tensor, shape (n, C)
+    plan : CrossFit
 
     Returns
     -------
@@ -164,7 +179,7 @@ def recalibrate(nested: Tensor, target: Tensor, plan: CrossFit) -> tuple[Tensor,
         best, slope = choose_map([each[~own] for each in tried], target[~own], n)
 
         mapped[f] = bounded(slope * bounded(tried[best], n), n)
-        others = nested[:, own]  # on the scale of this turn, whichever turn it is from
+        others = before[:, own]  # on the scale of this turn, whichever turn it is from
         again = centred(others, n)
         if best < len(RIDGES):
             again = fits.logits(scores(others))[:, :, best]
@@ -208,8 +223,8 @@ class Recalibration:
         """
         every = torch.ones(len(logits))
         straight = Scores.of(logits, every, bound)
-        roots, landmarks = _roots(logits), min(LANDMARKS, len(logits))
-        bends, _ = RadialBasis.fitted(roots, every.numpy() > 0, landmarks, seed, roots.shape[1])
+        roots = _roots(logits)
+        bends = RadialBasis.fitted(roots, seed, roots.shape[1])
         first = torch.from_numpy(half)
         maps: list[tuple[Scores, float]] = []
         tried: list[Tensor] = []

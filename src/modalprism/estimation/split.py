@@ -14,14 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.fold_model import FoldModel, TrainingData, fit_fold
+from modalprism.estimation.fold_model import FeatureMaps, FoldModel, TrainingData, fit_fold
 from modalprism.estimation.learning import Logits
 from modalprism.estimation.plan import Predictions
 from modalprism.estimation.readout import HeldOut
 from modalprism.estimation.sample import Sample
 from modalprism.estimation.source import stretches
-from modalprism.estimation.splits import Splits
+from modalprism.estimation.splits import PROBE, Splits
 from modalprism.estimation.streaming import Streaming
+from modalprism.estimation.trees import trees_of
 from modalprism.progress import Step, no_step
 from modalprism.results.estimate import Estimate
 
@@ -43,6 +44,7 @@ class Split:
     streaming: Streaming
     tolerance: float = 5e-4
     bounds_merging: bool = True
+    effort: str = "default"
 
     @property
     def states(self) -> int:
@@ -63,34 +65,37 @@ class Split:
             If the groups leave too few folds, or the disk is full.
         """
         splits = Splits.of(sample, self.folds, self.streaming, seed)
-        data = TrainingData.of(sample, splits)
+        data, maps = TrainingData.of(sample, splits, seed)
+        trees = trees_of(self.effort, sample.target.classes, len(data))
         models: list[FoldModel] = []
         for fold in range(self.folds):
-            models.append(fit_fold(data, fold, seed))
+            models.append(fit_fold(data, fold, seed, trees=trees))
             step()
         fewer = data.halved()
         halves: list[FoldModel] = []
         for fold, model in enumerate(models):
-            halves.append(fit_fold(fewer, fold, seed, like=model))
+            halves.append(fit_fold(fewer, fold, seed, trees=trees, like=model))
             step()
         learnt_rows = len(data)
+        learning = float((data.role == PROBE).sum()) * (1 - 1 / splits.folds)
+        freedom = tuple(each.dimensions() / learning for each in data.features)
         del data, fewer
         tested = splits.tested
         first, second = sample.modalities
         with _temporary_folder(self.streaming.folder) as folder:
-            blocks = _predict_all(sample, splits, models, step)
+            blocks = _predict_all(sample, splits, models, maps, step)
             yield Predictions(
                 held_out=HeldOut(
                     _mapped(folder / "log-odds", blocks, sample.target.classes), sample.target
                 ),
                 tested=tested,
                 fold=splits.fold[tested].astype(np.int64),
-                fewer=_predict_tested(sample, splits, halves),
+                fewer=_predict_tested(sample, splits, halves, maps),
+                freedom=(freedom[0], freedom[1]),
                 folds=3,  # from half to all of the rows is the step that two to three folds are
                 families={
-                    first: tuple(model.probes[0].name for model in models),
-                    second: tuple(model.probes[1].name for model in models),
-                    "both": tuple(model.joint.name for model in models),
+                    name: tuple(model.described[number] for model in models)
+                    for number, name in enumerate((first, second, "both"))
                 },
                 diagnostics={
                     "learnt_rows": Estimate(float(learnt_rows)),
@@ -105,29 +110,35 @@ def _blocks(sample: Sample) -> Iterator[tuple[int, int]]:
 
 
 def _predict_all(
-    sample: Sample, splits: Splits, models: list[FoldModel], step: Step
+    sample: Sample, splits: Splits, models: list[FoldModel], maps: FeatureMaps, step: Step
 ) -> Iterator[NDArray[np.float32]]:
     """Predict every row by the model of its fold, a block at a time, (b, 4, C)."""
     one, other = sample.sources
     for start, stop in _blocks(sample):
         blocks = one.scaled(one.read(start, stop)), other.scaled(other.read(start, stop))
-        yield _predict(blocks, splits.fold[start:stop], models, sample.target.classes)
+        yield _predict(blocks, splits.fold[start:stop], models, maps, sample.target.classes)
         step()
 
 
 def _predict(
-    rows: tuple[Any, Any], fold: NDArray[np.int16], models: list[FoldModel], classes: int
+    rows: tuple[Any, Any],
+    fold: NDArray[np.int16],
+    models: list[FoldModel],
+    maps: FeatureMaps,
+    classes: int,
 ) -> NDArray[np.float32]:
     said = np.empty((len(fold), 4, classes), dtype=np.float32)
     for number, model in enumerate(models):
         own = np.flatnonzero(fold == number)
         if len(own):
             index = torch.from_numpy(own)
-            said[own] = model.predict(rows[0][index], rows[1][index]).numpy()
+            said[own] = model.predict(*maps(rows[0][index], rows[1][index])).numpy()
     return said
 
 
-def _predict_tested(sample: Sample, splits: Splits, halves: list[FoldModel]) -> list[Logits]:
+def _predict_tested(
+    sample: Sample, splits: Splits, halves: list[FoldModel], maps: FeatureMaps
+) -> list[Logits]:
     """Predict the tested rows by models of every other fold that were fitted to half of the rows.
 
     No model was fitted to a tested row, so that any may predict it.
@@ -139,6 +150,7 @@ def _predict_tested(sample: Sample, splits: Splits, halves: list[FoldModel]) -> 
             (one, other),
             ((splits.fold[tested] + turn) % splits.folds).astype(np.int16),
             halves,
+            maps,
             sample.target.classes,
         )
         for turn in range(1, splits.folds)

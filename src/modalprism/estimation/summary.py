@@ -69,6 +69,7 @@ def summarize(
     gap: float,
     classes: int,
     resolution: float,
+    ceiling: float = math.inf,
     estimator: str,
     diagnostics: dict[str, Estimate],
     families: dict[str, tuple[str, ...]],
@@ -96,6 +97,8 @@ def summarize(
         C, for the noise floor below which a contribution is undetermined.
     resolution : float
         Smallest width of an interval, in nats; see `resolution_of`.
+    ceiling : float
+        Largest possible information, in nats, above which no interval ends.
     p_values : mapping
         By atom, and ``determined`` (U₁+U₂ = 0) and ``imbalance`` (C = ½), for the computed nulls.
 
@@ -120,7 +123,7 @@ def summarize(
         estimates[name] = Estimate(
             float(point[name]) / nat,
             (low - slack[name][0]) / nat,
-            (high + slack[name][1]) / nat,
+            min(high + slack[name][1], max(ceiling, float(point[name]))) / nat,
             p_values.get(name, math.nan),
         )
 

@@ -78,6 +78,7 @@ views: {_list(views)}
 # folds: 5
 # replicates: 1000        # bootstrap replicates behind each interval
 # permutations: 199       # draws behind each p-value
+# effort: "default"       # probes: "fast" has no trees, "thorough" more of them
 # seed: 0
 # workers: 0              # local processes; 0 is one a core
 # baselines: "all"        # other methods on the same examples, or a list of names; needs a model

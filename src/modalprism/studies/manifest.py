@@ -45,6 +45,7 @@ def manifest_of(
             "folds": study.folds,
             "replicates": study.replicates,
             "permutations": study.permutations,
+            "effort": study.effort,
             "base": study.base,
         },
         "versions": {name: metadata.version(name) for name in _VERSIONED}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -81,6 +81,8 @@ class Study(Options):
         Of observed pairs; redrawn pairs read the model itself.
     folds, replicates, permutations, seed : int
         Of the estimator.
+    effort : {"fast", "default", "thorough"}
+        Probes of the posterior estimator, see `modalprism.analyze`.
     workers : int
         Local processes; 0 means one a core.
     baselines : BaselineOptions, optional
@@ -107,6 +109,7 @@ class Study(Options):
     folds: int = Field(default=5, ge=3)
     replicates: int = Field(default=1000, ge=1)
     permutations: int = Field(default=199, ge=1)
+    effort: Literal["fast", "default", "thorough"] = "default"
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
     baselines: BaselineOptions | None = None

@@ -42,6 +42,7 @@ class Settings:
     folds: int = 5
     replicates: int = 1000
     permutations: int = 199
+    effort: str = "default"
     seed: int = 0
 
     def analyze(self, embeddings: Mapping[str, Any], y: ArrayLike, **options: Any) -> Analysis:

@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from modalprism.errors import InputError
-from modalprism.estimation.features import (
-    EXACT_DIMENSIONS,
-    Moments,
-    Reduction,
-    exact_axes,
-    randomised_axes,
-)
+from modalprism.estimation.features import principal_components
 from modalprism.estimation.sample import Sample
 from modalprism.estimation.source import Source, stretches
 
@@ -139,7 +133,11 @@ def code_source(source: Source, count: int, seed: int) -> Codes:
     if source.constant:
         return np.zeros(len(source), dtype=np.int64)
     some = source.take(np.sort(np.random.default_rng(seed).permutation(len(source))[:FIRST_ROWS]))
-    reduction = _components(source, some, seed)
+    reduction = principal_components(
+        lambda: (source.scaled(source.read(*at)) for at in stretches(len(source), source.step)),
+        COMPONENTS,
+        seed,
+    )
 
     def reduced(rows: NDArray[Any]) -> NDArray[np.float64]:
         blocks = [reduction(block) for block in source.blocks(rows)]
@@ -169,14 +167,3 @@ def k_means(rows: NDArray[np.float64], count: int, seed: int) -> KMeans:
     """Find centres of rows, no more than there are different ones: k-means would warn."""
     count = min(count, len(np.unique(rows.round(9), axis=0)))
     return KMeans(count, n_init=4, random_state=seed).fit(rows)
-
-
-def _components(source: Source, some: NDArray[Any], seed: int) -> Reduction:
-    """Find components of all rows, or of some where there are many dimensions."""
-    d = some.shape[1]
-    if d > EXACT_DIMENSIONS:
-        centre, axes, _ = randomised_axes(source.scaled(some).numpy(), COMPONENTS, seed)
-    else:
-        read = (source.scaled(source.read(*where)) for where in stretches(len(source), source.step))
-        centre, axes, _ = exact_axes([Moments.of(read, d)], min(COMPONENTS, d))
-    return Reduction(torch.from_numpy(centre), torch.from_numpy(axes.copy()))
