@@ -9,20 +9,29 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from modalprism.errors import InputError
 from modalprism.estimation.folds import connected_groups
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-FEWEST_BLOCKS: Final = 20
+FEWEST_BLOCKS: Final = 8
+"""Eight blocks have 40,320 orders and 256 patterns of signs; fewer cannot bear a test."""
+ENOUGH_BLOCKS: Final = 20
+MANY_BLOCKS: Final = 40
+"""Blocks from which on they change places within their folds alone."""
 
 
 def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Rows, ...]:
     """Divide the rows into independent blocks.
 
     The blocks are the connected components of the groups. If crossing groups leave fewer than 20
-    components, the blocks are the groups of the column that has the most groups. If that column has
-    fewer than 20 as well, the blocks are single rows.
+    components, the blocks are the groups of the column that has the most groups.
+
+    Raises
+    ------
+    InputError
+        If that column has fewer than 8 groups as well.
 
     Examples
     --------
@@ -34,7 +43,14 @@ def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Rows, ...]:
         (np.unique(column, return_inverse=True)[1].astype(np.int64) for column in groups.values()),
         key=lambda code: -int(code.max()),
     )[:1]
-    block = next((part for part in parts if part.max() + 1 >= FEWEST_BLOCKS), np.arange(n))
+    enough = (part for part in parts if part.max() + 1 >= ENOUGH_BLOCKS)
+    block = next(enough, parts[-1])
+    if block.max() + 1 < FEWEST_BLOCKS:
+        raise InputError(
+            f"the groups make {block.max() + 1} independent blocks of all {n:,} rows, too few for "
+            f"a test; give rows of at least {FEWEST_BLOCKS} groups, or name fewer group columns",
+            parameter="groups",
+        )
     order = np.argsort(block, kind="stable").astype(np.int64)
     return tuple(np.split(order, np.flatnonzero(np.diff(block[order])) + 1))
 
@@ -63,7 +79,10 @@ def laid_out(blocks: Sequence[Rows], rng: np.random.Generator) -> Rows:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Blocks of rows that are permuted within folds.
+    """Blocks of rows that are permuted.
+
+    Blocks change places within folds, because a fold's scores do not depend on its targets. Where
+    there are too few for that, they change places with all others.
 
     Attributes
     ----------
@@ -76,9 +95,11 @@ class Exchange:
     blocks: tuple[Rows, ...]
 
     def permutations(self, count: int, rng: np.random.Generator) -> Rows:
-        """Draw permutations of the blocks of each fold, each rotated, (count, n)."""
+        """Draw permutations of the blocks, each rotated, (count, n)."""
         orders = np.empty((count, len(self.fold)), dtype=np.int64)
         fold_of = np.array([self.fold[block[0]] for block in self.blocks])
+        if len(self.blocks) < MANY_BLOCKS:
+            fold_of = np.zeros_like(fold_of)
         for fold in np.unique(fold_of):
             members = [self.blocks[number] for number in np.flatnonzero(fold_of == fold)]
             before = np.concatenate(members)

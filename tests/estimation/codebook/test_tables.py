@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modalprism.errors import InputError
 from modalprism.estimation.atoms import split_information
 from modalprism.estimation.codebook.nulls import permuted_target
 from modalprism.estimation.codebook.tables import (
@@ -64,7 +65,8 @@ def test_blocks_of_one_size_are_exchanged_whole():
 def test_groups_that_tie_everything_together_give_way_to_their_finest_column():
     crossing = {"picture": np.arange(120) % 40, "name": np.arange(120) // 40}
     assert len(exchangeable_blocks(crossing, 120)) == 40
-    assert len(exchangeable_blocks({"picture": np.arange(120) % 3}, 120)) == 120
+    with pytest.raises(InputError, match="3 independent blocks of all 120 rows, too few"):
+        exchangeable_blocks({"picture": np.arange(120) % 3}, 120)
 
 
 @settings(deadline=None, max_examples=20)
