@@ -117,8 +117,9 @@ def analyze(
     Warns
     -----
     DataWarning
-        If all columns of one modality are copies of the other's, or an embedding is the same in
-        every row; `Analysis.cautions` has the same sentences.
+        If all columns of one modality are copies of the other's, an embedding is the same in every
+        row, or rows repeat, nearly repeat or continue each other without a group that ties them;
+        `Analysis.cautions` has the same sentences.
 
     Examples
     --------
@@ -206,6 +207,10 @@ def _finished(analysis: Analysis, sample: Sample, embeddings: Embeddings) -> Ana
                 "information about the target by construction: a contribution of 0 is an artefact; "
                 f"check that it is the right array, and that the inputs of {name!r} differ"
             )
+    for name, dependence in zip(sample.modalities, sample.dependence, strict=True):
+        if sentences := dependence.cautions(name, len(sample)):
+            found[f"dependent_rows/{name}"] = Estimate(1.0)
+            cautions.extend(sentences)
     for caution in cautions:
         warnings.warn(caution, DataWarning, stacklevel=3)
     analysis = replace(

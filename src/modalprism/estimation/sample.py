@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modalprism.errors import InputError
-from modalprism.estimation.copies import ROWS, copied_modality
+from modalprism.estimation.copies import copied_modality
+from modalprism.estimation.dependence import ROWS, Dependence, dependence_of
 from modalprism.estimation.folds import connected_groups
 from modalprism.estimation.source import Rows, Source, check_source, rows_of
 from modalprism.estimation.streaming import BLOCK_NUMBERS
@@ -46,6 +47,8 @@ class Sample:
         it, so that no held-out row equals a training row. 0 if the sources are symbols.
     copied : str, optional
         Modality whose columns are all copies of the other's.
+    dependence : tuple of Dependence
+        Of each source.
     """
 
     modalities: tuple[str, str]
@@ -54,6 +57,7 @@ class Sample:
     groups: dict[str, NDArray[Any]]
     repeated: int = 0
     copied: str | None = None
+    dependence: tuple[Dependence, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -101,8 +105,20 @@ def check_sample(
         columns = tie_repeated(columns, first_row)
     check_classes_cross(columns, target.totals, target.names, folds)
     some = np.arange(min(len(source_1), ROWS))  # `take` reads one block at a time
-    copied = copied_modality((first, second), (source_1.take(some), source_2.take(some)))
-    return Sample((first, second), (source_1, source_2), target, columns, repeated, copied)
+    rows = source_1.take(some), source_2.take(some)
+    label, component = target.rows(some).argmax(1), connected_groups(columns, n)
+    return Sample(
+        (first, second),
+        (source_1, source_2),
+        target,
+        columns,
+        repeated,
+        copied_modality((first, second), rows),
+        (
+            dependence_of(rows[0], hashes_1, component, label),
+            dependence_of(rows[1], hashes_2, component, label),
+        ),
+    )
 
 
 def first_rows(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

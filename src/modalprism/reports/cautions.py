@@ -109,6 +109,12 @@ def embedding_faults(results: Table) -> list[str]:
                 f"an artefact; check that it is the right array, and that the inputs of {modality} "
                 "differ."
             )
+        if dependent := _beyond(results, "dependent_rows", 0, modality):
+            found.append(
+                f"Rows repeat, nearly repeat or continue each other in the embedding of {modality} "
+                f"without a group that ties them: {_cases(dependent)}. Probes may recall the "
+                "targets of such rows; give their groups, such as the picture or the patient."
+            )
     return found
 
 

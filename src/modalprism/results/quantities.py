@@ -72,6 +72,8 @@ DIAGNOSTICS: Final = (
            "order and units: redundant by construction"),
     _ratio("constant_source", "1 if this modality's embedding is the same in every row: no "
            "information by construction", per_modality=True),
+    _ratio("dependent_rows", "1 if rows repeat, nearly repeat or continue each other in this "
+           "modality, and no group ties them", per_modality=True),
     _ratio("accuracy", "fraction of examples that the model answers correctly"),
     _ratio("chance", "accuracy of a model that always gives the commonest answer"),
 )  # fmt: skip
