@@ -7,10 +7,15 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import settings
 
 from modalprism import cli
 from modalprism.datasets.dataset import Example
 from modalprism.demo.questions import load_emojis
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("modalprism", deadline=None)
+settings.load_profile("modalprism")
 
 
 @pytest.hookimpl(tryfirst=True)
