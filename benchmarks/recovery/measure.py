@@ -23,12 +23,11 @@ import pandas as pd
 import torch
 from estimators import ESTIMATORS, Answer, Estimator, Settings
 from joblib import Parallel, delayed, parallel_config
-from problems import AGAIN, PROBLEMS, QUANTITIES, Problem
+from problems import AGAIN, ATOMS, PROBLEMS, QUANTITIES, Problem
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 ALPHA = 0.05
-ATOMS = QUANTITIES[:4]
 # How well each kind of truth is known, in bits: a symbol 8 standard deviations from the next is
 # misread so seldom that up to .0006 bit is lost, and merging costs a computed truth up to .005.
 TRUTH_ERROR = {"exact": 1e-3, "computed": 5e-3, "upper": 1e-3, "none": 1e-3}

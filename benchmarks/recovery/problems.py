@@ -28,12 +28,15 @@ import symbol_tables as tables
 from channel import Channel, noisy_atoms
 from digits import HandwrittenViews, SpokenDigits
 from folders import remember
+from kinds import Bits, Direction, Sectors, Strips, bit_information, solve
 from numpy.typing import NDArray
 from symbol_tables import SymbolTable, from_gate
 
 from modalprism.pid.gates import Atoms
 
-QUANTITIES = ("redundancy", "unique_1", "unique_2", "synergy", "information", "contribution")
+ATOMS = ("redundancy", "unique_1", "unique_2", "synergy")
+INFORMATIONS = ("information_1", "information_2", "information")
+QUANTITIES = (*ATOMS, *INFORMATIONS, "contribution")
 _NOTHING = 1e-6  # bits of unique information, below which there is nothing to divide
 
 
@@ -76,8 +79,8 @@ class Source(Protocol):
 
     def rows(
         self, n: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-        """Draw n rows of X₁, X₂ and y."""
+    ) -> tuple[NDArray, ...]:
+        """Draw n rows of X₁, X₂ and y, and their groups as a mapping where there are any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +145,8 @@ class Problem:
         Where its rows come from.
     sizes : tuple of int
         Numbers of rows that it is drawn with.
+    same_as : str, optional
+        Name of the problem whose random numbers it draws, so that nothing but the source differs.
     """
 
     name: str
@@ -149,10 +154,12 @@ class Problem:
     about: str
     source: Source = field(repr=False)
     sizes: tuple[int, ...] = (500, 2000)
+    same_as: str | None = None
 
     def draw(self, n: int, seed: int, draw: int = 0) -> Sample:
         """Draw n rows; the same numbers give the same rows, whoever asks."""
-        rng = np.random.default_rng([seed, draw, n, zlib.crc32(self.name.encode())])
+        name = self.same_as or self.name
+        rng = np.random.default_rng([seed, draw, n, zlib.crc32(name.encode())])
         return Sample(*self.source.rows(n, rng))
 
     @cached_property
@@ -163,7 +170,8 @@ class Problem:
             return dict.fromkeys(QUANTITIES, np.nan)
         u1, u2 = atoms.unique
         ratio = u1 / (u1 + u2) if u1 + u2 > _NOTHING else np.nan
-        values = (atoms.redundancy, u1, u2, atoms.synergy, atoms.information, ratio)
+        r = atoms.redundancy
+        values = (r, u1, u2, atoms.synergy, r + u1, r + u2, atoms.information, ratio)
         return dict(zip(QUANTITIES, map(float, values), strict=True))
 
 
@@ -211,6 +219,63 @@ def _nulls() -> list[Problem]:
     return made
 
 
+def _kinds() -> list[Problem]:
+    """Return kinds of data that are hard to read, and nulls of few groups."""
+
+    def of(name: str, about: str, source: Source, n: int = 1000, **rest: str) -> Problem:
+        return Problem(f"kinds-{name}", "kinds", about, source, (n,), **rest)
+
+    def weak(ratio: float) -> Problem:
+        parts = [(solve(bit_information, 0.8 * part), 0.0) for part in (ratio, 1 - ratio)]
+        about = f"two bits, each seen by one source; C₁ = {ratio:.2f}"
+        source = Bits(parts[0], parts[1][::-1])
+        return Problem(f"kinds-weak-c{100 * ratio:02.0f}", "kinds", about, source, (500, 1500))
+
+    def groups(number: int) -> Problem:
+        source = Bits((0.0, 0.0), (0.0, 0.0), groups=number)
+        about = f"{number} pictures of many rows; the target follows the picture, by chance"
+        return Problem(f"null-groups{number}", "null-groups", about, source, (1000,))
+
+    views = ((2.4,), (1.3,))
+    gates = [
+        tables.stochastic("mixed", [[0.05, 0.7], [0.9, 0.45]]),
+        tables.stochastic("rising", [[0.05, 0.3], [0.35, 0.9]]),
+    ]
+    return [
+        *map(weak, (0.02, 0.1, 0.35, 0.6, 0.9, 0.98)),
+        of("units", "a bit seen by both sources", Bits(*views, dimensions=8)),
+        of(
+            "units-powers",
+            "the same rows with columns in units of 10⁻⁴ to 10⁴",
+            Bits(*views, dimensions=8, powers=4),
+            same_as="kinds-units",
+        ),
+        of("direction", "linear in component 150 of 400", Direction(0.45, 400, 150, decay=0.6)),
+        of("equal", "linear in one of 300 components of equal variance", Direction(0.5, 300, 0)),
+        of(
+            "component",
+            "the exclusive or of the signs of component 30 of 80",
+            Strips(2, (1, 1), (80, 80), 0.08, component=30, decay=0.6),
+        ),
+        of("parity2", "parity of two signs in source 1", Strips(2, (2, 0), (24, 8), 0.06)),
+        of("parity3", "parity of three signs in source 1", Strips(2, (3, 0), (4, 2), 0.03), 2000),
+        of("sectors8", "eight sectors of an angle, two classes", Sectors(8, 2, 5, 0.04)),
+        of("sectors6", "six sectors of an angle, three classes", Sectors(6, 3, 10, 0.05)),
+        of("checkers3", "checkerboard, 3 × 3", Strips(3, (1, 1), (6, 6), 0.02)),
+        of("checkers4", "checkerboard, 4 × 4", Strips(4, (1, 1), (12, 12), 0.04)),
+        of("xor", "the exclusive or of two signs of 40 each", Strips(2, (1, 1), (40, 40), 0.08)),
+        *_written("kinds", "kinds-clear", gates, sizes=(1000,)),
+        *_written("kinds", "kinds-noisy", gates, sizes=(1000,), noisy=True),
+        of(
+            "pictures",
+            "60 pictures of many rows: a bit seen by both sources, another by source 2",
+            Bits((2.0, 0.0), (1.0, 1.6), groups=60),
+            1200,
+        ),
+        *map(groups, (10, 24)),
+    ]
+
+
 def _every() -> list[Problem]:
     """Return every problem, in the order of the tables."""
     gate, shared, first = from_gate, tables.shared, tables.first_only
@@ -241,6 +306,7 @@ def _every() -> list[Problem]:
         *_written("hidden", "hidden", [tables.noise(2, 2)], xor_in_512, (2000,), suffix="-d512"),
         *_written("one-sided", "one-sided", [gate("unq1"), gate("unq2"), shared(2) + first(3)]),
         *_written("lsmi", "lsmi", [gate("xor"), _or(), tables.xor_not()], sizes=(2000,)),
+        *_kinds(),
         *(
             Problem(f"views-{a}+{b}-{y}", "views", about, HandwrittenViews(a, b, y), (1000,))
             for a, b in (("fou", "mor"), ("kar", "zer"), ("fac", "pix"))

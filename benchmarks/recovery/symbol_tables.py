@@ -1,4 +1,4 @@
-"""Joint tables p(s₁,s₂,y) of symbols, whose atoms are known in closed form.
+"""Joint tables p(s₁,s₂,y) of symbols, whose atoms are known.
 
 Gates come from `modalprism.pid.gates`. Two independent tables side by side make a third: the
 symbols and the classes become pairs, and every atom is the sum of the two parts' atoms.
@@ -6,12 +6,15 @@ symbols and the classes become pairs, and every atom is the sum of the two parts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import log2
+from math import log, log2
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlog1py, xlogy
 
+from modalprism import decompose
 from modalprism.pid.gates import Atoms, gate
 
 Table = NDArray[np.float64]
@@ -118,7 +121,7 @@ def rare_xor(rare: float = 0.1) -> SymbolTable:
     joint[[0, 1], [0, 1], 0] = (1 - rare) / 2
     joint[[0, 1], [1, 0], 1] = rare / 2
     about = f"the target is the exclusive or of two bits, true in {rare:.0%} of the rows"
-    return SymbolTable("rare-xor", about, joint, Atoms(synergy=_entropy(rare)))
+    return SymbolTable("rare-xor", about, joint, Atoms(synergy=float(entropy(rare))))
 
 
 def rare_unique(rare: float = 0.1) -> SymbolTable:
@@ -127,7 +130,24 @@ def rare_unique(rare: float = 0.1) -> SymbolTable:
     joint[0, :, 0] = (1 - rare) / 2
     joint[1, :, 1] = rare / 2
     about = f"the target is source 1, which is 1 in {rare:.0%} of the rows; source 2 is a coin"
-    return SymbolTable("rare-unq1", about, joint, Atoms(unique=(_entropy(rare), 0)))
+    return SymbolTable("rare-unq1", about, joint, Atoms(unique=(float(entropy(rare)), 0)))
+
+
+def stochastic(name: str, chances: Sequence[Sequence[float]]) -> SymbolTable:
+    """Return a target that is 1 with a chance that two independent fair bits decide.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    chances : sequence
+        p(y = 1|s₁,s₂), a row for each s₁.
+    """
+    ones = np.array(chances) / 4
+    joint = np.stack([1 / 4 - ones, ones], -1)
+    said = ", ".join(f"{chance:g}" for row in chances for chance in row)
+    about = f"the target is 1 with a chance of {said} where two bits are 00, 01, 10, 11"
+    return SymbolTable(name, about, joint, atoms_of(joint))
 
 
 def xor_not() -> SymbolTable:
@@ -142,6 +162,26 @@ def xor_not() -> SymbolTable:
     return SymbolTable("xor-not", about, joint, Atoms(unique=(0, 0.5), synergy=0.5))
 
 
-def _entropy(p: float) -> float:
-    """Binary entropy h(p) in bits."""
-    return -p * log2(p) - (1 - p) * log2(1 - p)
+def atoms_of(joint: Table) -> Atoms:
+    """Decompose a table, to a millionth of a bit.
+
+    Examples
+    --------
+    >>> atoms_of(from_gate("xor").joint)
+    Atoms(redundancy=0.0, unique=(0.0, 0.0), synergy=1.0)
+    """
+    found = decompose(joint, tol=1e-7)
+    atoms = (found.redundancy, *found.unique, found.synergy)
+    r, u1, u2, s = (round(float(atom), 6) + 0.0 for atom in atoms)
+    return Atoms(r, (u1, u2), s)
+
+
+def entropy(p: float | Table) -> Table:
+    """Binary entropy h(p) in bits.
+
+    Examples
+    --------
+    >>> float(entropy(0.5)), float(entropy(0.0))
+    (1.0, 0.0)
+    """
+    return -(xlogy(p, p) + xlog1py(1 - p, -p)) / log(2)
