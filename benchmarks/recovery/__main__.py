@@ -41,6 +41,11 @@ _TESTS = (
     "In brackets what chance allows. C₁ ≠ ½ has a true null where both unique atoms are the same. "
     "An interval rejects where it lies above 0, or beside ½."
 )
+_READ = (
+    "Information of each source and of both; of every estimator the mean of its draws, the draw "
+    "farthest from the truth, and their number. kinds-units-powers has the rows of kinds-units: "
+    "they should read the same."
+)
 _AGAIN = (
     "The largest move of an atom between the first seed of the analysis and the others, and how "
     "much that is of the width of its interval."
@@ -85,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("no estimator gave an answer")
         return 1
     frame.to_csv(options.out / "draws.csv", index=False)
-    once = frame[frame["again"] == 0]
+    with_atoms = set(frame.loc[frame["quantity"].isin(problems.ATOMS), "estimator"])
+    whole = frame[frame["estimator"].isin(with_atoms)]
+    once = whole[whole["again"] == 0]
     summary = measure.summarize(once)
     summary.to_csv(options.out / "summary.csv", index=False)
     # A folder of this machine is nobody else's business.
@@ -93,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "benchmarks/recovery", *shown])
     lacking = sum("answer" not in made for made in draws) + len(tasks) - len(draws)
     head = report.provenance(command, used, options.jobs, lacking)
-    short = _short(frame, summary, chosen, head)
+    short = _short(whole, summary, chosen, head, frame)
     (options.out / "tables.md").write_text(f"{short}\n\n{_long(summary)}\n", encoding="utf-8")
     print(short)
     say("a row a problem: tables.md; every draw: draws.csv; both are in the folder of --out")
@@ -229,23 +236,32 @@ def _short(
     summary: pd.DataFrame,
     chosen: Sequence[problems.Problem],
     head: str,
+    read: pd.DataFrame,
 ) -> str:
-    """Tables that sum up, with headings; those without a row are left out."""
+    """Tables that sum up, with headings; those without a row are left out.
+
+    `read` has the draws of estimators that give informations alone as well.
+    """
     once = frame[frame["again"] == 0]
     kinds = set(summary["truth_kind"])
     parts = [head, "### Problems (bits)", report.described(chosen)]
     if kinds & {"exact", "computed"}:
         parts += ["### All problems with a truth", _OVERALL, report.overall(summary)]
+    read = read[read["again"] == 0]
+    if (read["group"] == "kinds").any():
+        table = report.readings(read[read["group"] == "kinds"])
+        parts += ["### What is read of what is there (bits)", _READ, table]
     if (once["low"].notna() & once["truth"].notna()).any():
         parts += ["### Intervals that hold the truth, %", _COVERAGE, rates.coverage(once)]
     if ((once["quantity"] == "information") & (once["truth"] == 0)).any():
         parts += ["### Where nothing is known (bits)", _NOISE, rates.noise(once)]
         parts += ["### Tests where nothing is known, % rejected", rates.noise_tests(once)]
-    parts += ["### Tests whose null is true, % rejected", _TESTS, rates.false_positives(once)]
-    parts += ["### Tests whose null is false, % rejected", rates.power(once)]
+    if len(once):
+        parts += ["### Tests whose null is true, % rejected", _TESTS, rates.false_positives(once)]
+        parts += ["### Tests whose null is false, % rejected", rates.power(once)]
     if frame["again"].any():
         parts += ["### The same draw with other seeds (bits)", _AGAIN, rates.stability(frame)]
-    parts += ["### Seconds of a draw (median; in brackets of the processor)", rates.seconds(once)]
+    parts += ["### Seconds of a draw (median; in brackets of the processor)", rates.seconds(read)]
     if "none" in kinds:
         parts += ["### Without a truth (bits, mean ± spread)", report.values(summary)]
     return "\n\n".join(parts)

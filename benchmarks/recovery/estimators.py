@@ -6,6 +6,7 @@ codebook   this package's corrected tables
 plug-in    tables of k-means codes, uncorrected: Liang et al. 2023 (CVX)
 tokens     the paper's protocol: tables of the tokens of one example, averaged over examples
 batch      neural, by alignment within batches: Liang et al. 2023 (BATCH)
+stack      stacked classifiers of scikit-learn, for informations alone
 =========  =========================================================================================
 """
 
@@ -21,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from folders import fingerprint
-from problems import Sample
+from problems import ATOMS, INFORMATIONS, Sample
 
 import modalprism
 from modalprism.errors import InputError
@@ -66,6 +67,8 @@ class Answer:
         Of the null that a quantity is 0, by quantity; None where the estimator has no test.
     determined : bool or None
         Whether the contribution is; None where the estimator knows no such thing.
+    informations : tuple of float, or None
+        I(X₁;Y), I(X₂;Y) and I(X₁X₂;Y) of an estimator that gives these alone; its atoms are NaN.
     seconds, processor : float
         It took, by the clock and of the processor, which others on the machine do not lengthen.
     """
@@ -79,13 +82,18 @@ class Answer:
     high: Mapping[str, float] | None = None
     p_values: Mapping[str, float] | None = None
     determined: bool | None = None
+    informations: tuple[float, float, float] | None = None
     seconds: float = math.nan
     processor: float = math.nan
 
-    @property
-    def information(self) -> float:
-        """I(X₁X₂;Y), the sum of the atoms."""
-        return self.redundancy + self.unique_1 + self.unique_2 + self.synergy
+    def values(self) -> dict[str, float]:
+        """Every quantity that was estimated, by name."""
+        if self.informations is not None:
+            return dict(zip(INFORMATIONS, self.informations, strict=True))
+        atoms = {name: getattr(self, name) for name in ATOMS}
+        r, u1, u2, _ = atoms.values()
+        told = dict(zip(INFORMATIONS, (r + u1, r + u2, sum(atoms.values())), strict=True))
+        return atoms | told | {"contribution": self.contribution}
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ class Estimator:
         Most draws of one problem unless more are asked for by number: the slow ones have few.
     missing : callable
         Why it cannot run here; None where it can.
+    groups : sequence of str, optional
+        Groups of problems that it is tried on; all without one.
     code : str
         First digits of the hash of its code, as it was when it was imported.
     """
@@ -116,6 +126,7 @@ class Estimator:
     files: Sequence[Path] = field(repr=False)
     draws: int = 1_000
     missing: Callable[[], str | None] = lambda: None
+    groups: Sequence[str] | None = None
     code: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,6 +169,8 @@ def _ours(name: str, sample: Sample, seed: int, settings: Settings) -> Answer:
         "unique_1": analysis.unique[0],
         "unique_2": analysis.unique[1],
         "synergy": analysis.synergy,
+        "information_1": analysis.marginal_information[0],
+        "information_2": analysis.marginal_information[1],
         "information": analysis.information,
         "contribution": analysis.contribution[0],
     }
@@ -167,7 +180,7 @@ def _ours(name: str, sample: Sample, seed: int, settings: Settings) -> Answer:
         if not math.isnan(estimate.p_value)
     }
     return Answer(
-        *(estimates[atom].value for atom in ("redundancy", "unique_1", "unique_2", "synergy")),
+        *(estimates[atom].value for atom in ATOMS),
         contribution=analysis.contribution[0].value,
         low={quantity: estimate.low for quantity, estimate in estimates.items()},
         high={quantity: estimate.high for quantity, estimate in estimates.items()},
@@ -202,6 +215,12 @@ def _batch(sample: Sample, seed: int, _settings: Settings) -> Answer:
     from neural import align
 
     return from_atoms(*align(sample, seed))
+
+
+def _stack(sample: Sample, seed: int, _settings: Settings) -> Answer:
+    from stack import informations
+
+    return Answer(*[math.nan] * 5, informations=informations(sample, seed))
 
 
 def _our_files() -> list[Path]:
@@ -243,6 +262,14 @@ ESTIMATORS = {
             _batch,
             [_HERE / "neural.py"],
             draws=3,
+        ),
+        Estimator(
+            "stack",
+            "stacked off-the-shelf classifiers (scikit-learn), for informations alone",
+            _stack,
+            [_HERE / "stack.py"],
+            draws=5,
+            groups=("kinds",),
         ),
     )
 }

@@ -11,7 +11,8 @@ import pandas as pd
 from estimators import ESTIMATORS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from measure import ALPHA, ATOMS
+from measure import ALPHA
+from problems import ATOMS
 from rates import wilson
 
 from modalprism.plotting.style import FAINT, INK, drawing
@@ -26,6 +27,7 @@ _LOOKS = dict(
             ("#009E73", "^"),
             ("#CC79A7", "D"),
             ("#D55E00", "v"),
+            ("#56B4E9", "P"),
         ),
         strict=True,
     )

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from estimators import ESTIMATORS, Answer, Estimator, Settings
 from joblib import Parallel, delayed, parallel_config
-from problems import AGAIN, ATOMS, PROBLEMS, QUANTITIES, Problem
+from problems import AGAIN, PROBLEMS, Problem
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -109,7 +109,8 @@ def plan(
     tasks = []
     for draw, problem in itertools.product(range(most), problems):
         sizes = [n for n in rows or problem.sizes if n <= problem.source.most]
-        for n, estimator in itertools.product(sizes, estimators):
+        tried = [one for one in estimators if not one.groups or problem.group in one.groups]
+        for n, estimator in itertools.product(sizes, tried):
             often = seeds if draw == 0 and problem.name in AGAIN and n == min(sizes) else 1
             wanted = draws[estimator.name]
             if estimator.name == _DEFAULT and problem.group.startswith("null"):
@@ -243,7 +244,7 @@ def tidy(draws: Iterable[dict[str, Any]]) -> pd.DataFrame:
         if "answer" not in made:
             continue
         answer, problem = Answer(**made["answer"]), PROBLEMS[made["problem"]]
-        for quantity in QUANTITIES:
+        for quantity, value in answer.values().items():
             bounds = [
                 math.nan if side is None else side.get(quantity, math.nan)
                 for side in (answer.low, answer.high, answer.p_values)
@@ -258,7 +259,7 @@ def tidy(draws: Iterable[dict[str, Any]]) -> pd.DataFrame:
                     "quantity": quantity,
                     "truth": problem.truths[quantity],
                     "truth_kind": problem.source.truth,
-                    "value": getattr(answer, quantity),
+                    "value": value,
                     **dict(zip(("low", "high", "p_value"), bounds, strict=True)),
                     "determined": answer.determined,
                     "seconds": answer.seconds,

@@ -77,9 +77,7 @@ class Source(Protocol):
     def atoms(self) -> Atoms | None:
         """True atoms in bits; None where there is no truth."""
 
-    def rows(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[NDArray, ...]:
+    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray, ...]:
         """Draw n rows of X₁, X₂ and y, and their groups as a mapping where there are any."""
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 from estimators import ESTIMATORS
-from measure import ALPHA, ATOMS, TRUTH_ERROR
+from measure import ALPHA, TRUTH_ERROR
+from problems import ATOMS
 from report import DASH, plain, table
 
 _TESTS = ("information", *ATOMS, "contribution")
@@ -190,7 +191,7 @@ def seconds(frame: pd.DataFrame) -> str:
 
     By the clock, and in brackets of the processor.
     """
-    once = frame[frame["quantity"] == ATOMS[0]]
+    once = frame[frame["quantity"] == "information"]
     sizes = sorted(once["n"].unique())
     rows = []
     for name, one in _by_estimator(once):

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from estimators import ESTIMATORS, Estimator
-from measure import ATOMS
-from problems import Problem
+from problems import ATOMS, INFORMATIONS, Problem
 
 _PACKAGES = ("modalprism", "numpy", "scipy", "scikit-learn", "torch")
 DASH = "–"
@@ -35,6 +34,9 @@ CONTRIBUTION_HEADER = ("problem", "n", "estimator", "draws", "true C₁", "mean 
 CONTRIBUTION_HEADER += ("coverage", "undetermined")
 VALUES_HEADER = ("problem", "n", "estimator", "draws", "R", "U₁", "U₂", "S")
 VALUES_HEADER += ("C₁ undetermined", "seconds")
+
+_LITTLE = 0.005  # bits that a source has; below it there is nothing to read of it
+_INFORMATION = dict(zip(INFORMATIONS, ("I₁", "I₂", "I"), strict=True))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -135,6 +137,31 @@ def values(summary: pd.DataFrame) -> str:
         undetermined = rate(cell.loc["contribution", "undetermined"])
         rows.append((*_labels(cell), *told, undetermined, _seconds(cell)))
     return table(VALUES_HEADER, rows)
+
+
+def readings(frame: pd.DataFrame) -> str:
+    """Table of what is read of what is there: a row a problem, n and information.
+
+    Of every estimator the mean of its draws, the draw that is farthest from the truth, and their
+    number. A source that has no information has no row.
+    """
+    read = frame[frame["quantity"].isin(INFORMATIONS)]
+    names = [name for name in ESTIMATORS if name in set(read["estimator"])]
+    rows = []
+    for (problem, n, quantity), cell in read.groupby(["problem", "n", "quantity"], sort=False):
+        truth = cell["truth"].iloc[0]
+        if quantity != "information" and truth < _LITTLE:
+            continue
+        told = []
+        for name in names:
+            value = cell.loc[cell["estimator"] == name, "value"].to_numpy(float)
+            worst = value[np.abs(value - truth).argmax()] if len(value) else math.nan
+            told += [plain(value.mean() if len(value) else math.nan), plain(worst), str(len(value))]
+        rows.append((str(problem), f"{n:,}", _INFORMATION[quantity], plain(truth), *told))
+    header = ("problem", "n", "of", "there")
+    for name in names:
+        header += (name, "worst", "draws")
+    return table(header, rows)
 
 
 def overall(summary: pd.DataFrame) -> str:

@@ -14,6 +14,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 import modalprism
 
@@ -24,6 +29,7 @@ MODULES = (
     "estimators",
     "figures",
     "folders",
+    "kinds",
     "measure",
     "neural",
     "plug_in",
@@ -31,6 +37,7 @@ MODULES = (
     "progress",
     "rates",
     "report",
+    "stack",
     "symbol_tables",
     "tokens",
 )
@@ -134,6 +141,130 @@ def test_exact_truths_lose_less_to_the_noise_than_is_allowed_for(recovery):
                 odds = np.exp(scores - scores[:, :1])
                 assert np.log2(odds.sum(1)).mean() < limit, problem.name
             seen.add(key)
+
+
+def test_bits_seen_through_noise_have_the_atoms_of_their_table_on_a_fine_grid(recovery):
+    kinds, atoms_of = recovery("kinds"), recovery("symbol_tables").atoms_of
+    edges = np.array([-np.inf, *np.linspace(-3, 3, 40), np.inf])
+
+    def cells(separation):
+        """Probability of every cell of the grid, by the value of the bit."""
+        return np.diff([[norm.cdf(edges, side * separation)] for side in (-0.5, 0.5)])[:, 0]
+
+    first, second = 2.2, 1.1
+    joint = np.einsum("ya,yb->aby", cells(first), cells(second)) / 2
+    known, seen = kinds.Bits((first,), (second,)).atoms(), atoms_of(joint)
+    for exact, near in ((known.redundancy, seen.redundancy), (known.synergy, seen.synergy)):
+        assert near == pytest.approx(exact, abs=0.004)
+    assert seen.unique == pytest.approx(known.unique, abs=0.004)
+    both = kinds.Bits((first, 0.0), (second, 0.9)).atoms()
+    assert both.unique[1] == pytest.approx(kinds.bit_information(0.9))
+    assert both.unique[0] == known.unique[0]
+
+
+def test_weak_sources_have_the_contribution_they_are_named_for(recovery):
+    problems = recovery("problems").select(["kinds-weak"])
+    ratios = [problem.truths["contribution"] for problem in problems]
+    assert ratios == pytest.approx([0.02, 0.1, 0.35, 0.6, 0.9, 0.98], abs=1e-9)
+    assert all(problem.truths["information"] == pytest.approx(0.8) for problem in problems)
+
+
+def test_units_change_nothing_but_the_scale_of_columns(recovery):
+    plain, powers = recovery("problems").select(["kinds-units"])
+    one, other = plain.draw(200, 3), powers.draw(200, 3)
+    for x, scaled in ((one.x1, other.x1), (one.x2, other.x2)):
+        np.testing.assert_allclose(scaled / scaled.std(0), x / x.std(0))
+        assert np.ptp(np.log10(scaled.std(0))) > 1
+    np.testing.assert_array_equal(one.y, other.y)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0])
+def test_a_hidden_direction_has_its_information_for_whoever_has_many_rows(recovery, decay):
+    source = recovery("kinds").Direction(0.45, dimensions=5, component=3, decay=decay)
+    x1, _, y = source.rows(20_000, np.random.default_rng(0))
+    x1 = StandardScaler().fit_transform(x1)
+    model = LogisticRegression().fit(x1[:10_000], y[:10_000])
+    read = math.log(2) - log_loss(y[10_000:], model.predict_proba(x1[10_000:]))
+    assert read / math.log(2) == pytest.approx(source.atoms().information, abs=0.02)
+    spread = np.sqrt(np.linalg.eigvalsh(np.cov(source.rows(20_000, np.random.default_rng(1))[0].T)))
+    assert spread[-1] / spread[0] == pytest.approx(5**decay, rel=0.1)
+
+
+def test_sectors_have_the_information_of_their_table(recovery):
+    for sectors, classes in ((8, 2), (6, 3)):
+        source = recovery("kinds").Sectors(sectors, classes, 4, wrong=0.1)
+        x1, _, y = source.rows(40_000, np.random.default_rng(0))
+        sector = np.floor((np.arctan2(x1[:, 0], x1[:, 1]) / math.tau + 0.5) * sectors).astype(int)
+        table = np.zeros((sectors, 1, classes))
+        np.add.at(table, (sector, 0, y), 1 / len(y))
+        found = modalprism.decompose(table)
+        assert found.information == pytest.approx(source.atoms().information, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("strips", "columns", "component", "synergy"),
+    [
+        (2, (2, 0), 0, 0),
+        (2, (3, 0), 0, 0),
+        (2, (1, 1), 2, 1),
+        (3, (1, 1), 0, 0.92),
+        (4, (1, 1), 0, 1),
+    ],
+)
+def test_strips_are_drawn_as_their_table_says(recovery, strips, columns, component, synergy):
+    source = recovery("kinds").Strips(strips, columns, (4, 4), 0.1, component)
+    *sources, y = source.rows(40_000, np.random.default_rng(0))
+    symbols = []
+    for x, matter in zip(sources, columns, strict=True):
+        strip = np.floor(norm.cdf(x[:, component : component + matter]) * strips).astype(int)
+        symbols.append(strip @ strips ** np.arange(matter))
+    table = np.zeros_like(source.joint)
+    np.add.at(table, (*symbols, y), 1 / len(y))
+    np.testing.assert_allclose(table, source.joint, atol=0.01)
+    atoms = source.atoms()
+    lost = recovery("symbol_tables").entropy(0.1)
+    assert atoms.synergy == pytest.approx(synergy * (1 - lost), abs=0.02)
+    if synergy in (0, 1):
+        assert atoms.information == pytest.approx(1 - lost, abs=1e-6)
+        assert atoms.unique[0] == pytest.approx((1 - synergy) * (1 - lost), abs=1e-6)
+
+
+def test_a_stochastic_gate_has_the_information_of_its_chances(recovery):
+    entropy = recovery("symbol_tables").entropy
+    chances = np.array([[0.05, 0.7], [0.9, 0.45]])
+    atoms = recovery("symbol_tables").stochastic("x", chances).atoms
+    both = entropy(chances.mean()) - entropy(chances).mean()
+    assert atoms.information == pytest.approx(both, abs=1e-5)
+    first = entropy(chances.mean()) - entropy(chances.mean(1)).mean()
+    assert atoms.redundancy + atoms.unique[0] == pytest.approx(first, abs=1e-5)
+
+
+def test_rows_of_a_picture_share_it_and_its_bit_and_noise_knows_nothing(recovery):
+    problems = recovery("problems").PROBLEMS
+    sample = problems["kinds-pictures"].draw(240, 0)
+    picture = sample.groups["picture"]
+    assert len(np.unique(picture)) == 60
+    for one in range(3):
+        rows = picture == one
+        assert np.ptp(sample.x1[rows], axis=0).max() == 0
+        assert len(np.unique(sample.y[rows] % 2)) == 1
+        assert np.ptp(sample.x2[rows], axis=0).min() > 0
+    nothing = problems["null-groups10"].truths.copy()
+    assert math.isnan(nothing.pop("contribution"))
+    assert set(nothing.values()) == {0.0}
+
+
+def test_a_stack_reads_most_of_what_is_there_and_nothing_of_noise(recovery, monkeypatch):
+    stack, sample_of = recovery("stack"), recovery("problems").Sample
+    monkeypatch.setattr(stack, "TREES", 50)
+    source = recovery("kinds").Bits((2.4, 0.0), (0.0, 0.0), dimensions=3)
+    x1, x2, y, _ = source.rows(300, np.random.default_rng(0))
+    sample = sample_of(x1, x2, y % 2, {"four": np.arange(300) // 4})
+    with threadpool_limits(1):  # trees of more threads than there are free cores take minutes
+        first, second, both = stack.informations(sample, 0)
+    assert first == pytest.approx(source.atoms().information, abs=0.12)
+    assert second == pytest.approx(0, abs=0.03)
+    assert both == pytest.approx(first, abs=0.03)
 
 
 @given(
@@ -348,6 +479,37 @@ def test_rates_are_of_the_tests_whose_null_is_true_or_false(recovery):
     (stable,) = _cells(rates.stability(moved))
     assert stable[4:6] == [".015 (5 %)", ".015 (10 %)"]
     assert rates.seconds(frame).endswith("| codebook | 1 (12) |")
+
+
+def test_what_is_read_is_told_of_estimators_with_and_without_atoms(recovery):
+    measure, report = recovery("measure"), recovery("report")
+    answer, estimators = recovery("estimators").Answer, recovery("estimators")
+    used = estimators.select(["plug", "stack"])
+    tasks = measure.plan(
+        recovery("problems").select(["kinds-weak-c60", "clear-copy"]),
+        used,
+        estimators.Settings(),
+        draws={"plug-in": 2, "stack": 1},
+        seed=0,
+        rows=[300],
+    )
+    assert [task.problem for task in tasks if task.estimator == "stack"] == ["kinds-weak-c60"]
+    answers = {
+        "plug-in": estimators.from_atoms(0.1, 0.3, 0.2, 0.1),
+        "stack": answer(*[math.nan] * 5, informations=(0.5, 0.25, 0.75)),
+    }
+    frame = measure.tidy(
+        task.key() | {"answer": json.loads(json.dumps(dataclasses.asdict(answers[task.estimator])))}
+        for task in tasks
+    )
+    frame.loc[(frame["draw"] == 1) & (frame["quantity"] == "information"), "value"] = 0.3
+    of_kinds = _cells(report.readings(frame[frame["group"] == "kinds"]))
+    assert [row[2:7] for row in of_kinds] == [
+        ["I₁", ".480", ".400", ".400", "2"],
+        ["I₂", ".320", ".300", ".300", "2"],
+        ["I", ".800", ".500", ".300", "2"],
+    ]
+    assert [row[7:] for row in of_kinds] == [[v, v, "1"] for v in (".500", ".250", ".750")]
 
 
 def test_noise_is_told_of_problems_without_information(recovery):
