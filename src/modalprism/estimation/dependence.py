@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-ROWS: Final = 4_000
+ROWS: Final = 2_000
 """Rows that are compared for near repeats and neighbours."""
 SYMBOLS: Final = 20
 """Different embeddings up to which they are symbols, which repeat without being one example."""
@@ -23,6 +23,7 @@ _COLUMNS: Final = 3
 MANY: Final = 0.1
 """Part of the rows that is worth a warning."""
 _PROJECTIONS: Final = 16
+_ROUNDING: Final = 1e-6
 _NEAR: Final = 0.05
 """Distance of near repeats, relative to that of two rows."""
 _DIMENSIONS: Final = 5.0
@@ -43,7 +44,7 @@ class Dependence:
     repeats : int
         Rows whose embedding occurs in another group as well; 0 if it is one of few symbols.
     near : int
-        Rows, of the first 4,000, that nearly equal a row of another group.
+        Rows, of the first 2,000, that nearly equal a row of another group.
     neighbours : float
         Mean squared distance of rows that follow each other, relative to that of any two rows of
         the same class; 1 if the order tells nothing.
@@ -132,9 +133,11 @@ def _repeats(hashes: NDArray[np.int64], component: NDArray[np.int64]) -> int:
 def _projected(rows: NDArray[Any]) -> NDArray[np.float64]:
     """Return standardised columns, and random sums of them if they are many."""
     columns = rows[:ROWS].astype(np.float64)
+    largest = np.abs(columns).max(0)
+    columns /= np.where(largest > 0, largest, 1.0)
     columns -= columns.mean(0)
     deviation = columns.std(0)
-    columns /= np.where(deviation > 0, deviation, 1.0)
+    columns /= np.where(deviation > _ROUNDING, deviation, 1.0)
     if columns.shape[1] <= _PROJECTIONS:
         return columns
     sums: NDArray[np.float64] = columns @ np.random.default_rng(0).normal(
@@ -175,6 +178,6 @@ def _neighbours(
         return 1.0
     # Neighbouring pairs share a row: as if there were half as many.
     error = near.std() / np.sqrt(len(near) / 2)
-    if far.mean() - near.mean() < _DEVIATIONS * error:
+    if far.mean() - near.mean() <= _DEVIATIONS * error:
         return 1.0
     return float(near.mean() / far.mean())

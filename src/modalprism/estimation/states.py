@@ -13,6 +13,7 @@ for all rows, after adding the losses to the upper bound.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
 Array = NDArray[np.float64]
@@ -120,5 +122,7 @@ def _centres(sample: Array, most: int, seed: int) -> Array:
     if len(roots) <= most:
         return roots
     means = KMeans(most, init="k-means++", n_init=1, max_iter=_ITERATIONS, random_state=seed)
-    found: Array = means.fit(roots, sample_weight=weight).cluster_centers_
+    # Posteriors that nearly agree may leave fewer different centres, which is as good.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        found: Array = means.fit(roots, sample_weight=weight).cluster_centers_
     return found
