@@ -54,16 +54,25 @@ def test_sparse_tables_have_unions_that_are_bounded():
     assert (unions <= entr(first.sum(1)).sum(1) + 1e-6).all()  # no more than the target's entropy
 
 
-def test_rows_change_places_within_folds_and_in_blocks():
-    fold = np.array([0, 0, 0, 0, 1, 1])
-    blocks = (np.array([0, 1]), np.array([2, 3]), np.array([4]), np.array([5]))
+def in_blocks(order, size):
+    """Whether each stretch of an order is one block, turned."""
+    blocks = order.reshape(-1, size)
+    return (np.sort(blocks, axis=1) // size == blocks[:, :1] // size).all()
+
+
+def test_many_blocks_change_places_within_their_folds():
+    fold, blocks = np.arange(80) // 40, tuple(np.arange(80).reshape(40, 2))
     orders = Exchange(fold, blocks).permutations(30, np.random.default_rng(0))
-    one, other = ((0, 1), (1, 0)), ((2, 3), (3, 2))
-    firsts = [(*a, *b) for a in one for b in other] + [(*b, *a) for a in one for b in other]
-    assert {tuple(order) for order in orders} <= {
-        (*first, *second) for first in firsts for second in ((4, 5), (5, 4))
-    }
-    assert len({tuple(order) for order in orders}) > 8
+    assert (fold[orders] == fold).all()
+    assert all(in_blocks(order, 2) for order in orders)
+    assert len({tuple(order) for order in orders}) == 30
+
+
+def test_few_blocks_change_places_with_those_of_all_folds():
+    fold, blocks = np.arange(24) // 12, tuple(np.arange(24).reshape(8, 3))
+    orders = Exchange(fold, blocks).permutations(30, np.random.default_rng(0))
+    assert (fold[orders] != fold).any()
+    assert all(in_blocks(order, 3) for order in orders)
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def exchangeable_blocks(groups: Mapping[str, Any], n: int) -> tuple[Rows, ...]:
     )[:1]
     enough = (part for part in parts if part.max() + 1 >= ENOUGH_BLOCKS)
     block = next(enough, parts[-1])
-    if block.max() + 1 < FEWEST_BLOCKS:
+    if groups and block.max() + 1 < FEWEST_BLOCKS:
         raise InputError(
             f"the groups make {block.max() + 1} independent blocks of all {n:,} rows, too few for "
             f"a test; give rows of at least {FEWEST_BLOCKS} groups, or name fewer group columns",
