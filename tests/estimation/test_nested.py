@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from modalprism.estimation import nested
 from modalprism.estimation.calibration import fit_nonnegative
 from modalprism.estimation.crossfit import CrossFit
 from modalprism.estimation.features import FeatureMap
@@ -36,21 +37,20 @@ def features_of(embedding):
 
 def probed(embedding, target, plan=PLAN, trees=()):
     features = features_of(embedding)
-    inner, names = fitted(cheap_learners(8), features, target, plan, 0)
-    found = level(inner, names, target, plan, maps=())
+    candidates = fitted(cheap_learners(8), features, target, plan, 0)
+    found = level(candidates, target, plan, maps=False)
     if trees:
-        said, more = fitted_where_promising(trees, features, found.nested, target, plan, 0)
-        inner, names = torch.cat([inner, said], 2), (*names, *more)
-        found = level(inner, names, target, plan, maps=())
+        more = fitted_where_promising(trees, features, found.nested, target, plan, 0)
+        found = level(candidates.with_others(more), target, plan, maps=False)
     return found
 
 
 def every_probe(embeddings, target, trees, plan=PLAN):
     first, second = (probed(each, target, plan, trees) for each in embeddings)
     features = tuple(map(features_of, embeddings))
-    inner, names, _ = joint_candidates((first, second), features, target, plan, 0, trees=trees)
-    alone = level(first.nested[:, :, None], ("alone",), target, plan, maps=True)
-    return first, second, alone, level(inner, names, target, plan, maps=True)
+    candidates, _ = joint_candidates((first, second), features, target, plan, 0, trees=trees)
+    alone = level(first.as_candidate("alone"), target, plan, maps=True)
+    return first, second, alone, level(candidates, target, plan, maps=True)
 
 
 @pytest.mark.parametrize(("left_out", "trees"), [(0, ()), (1, TREES), (3, ())])
@@ -108,6 +108,23 @@ def test_curvature_of_one_embedding_is_read():
     turned = x @ np.linalg.qr(rng.normal(size=(10, 10)))[0]
     probe = probed(turned, target, CrossFit.of(np.arange(800) % 5))
     assert bits(probe.held_out, target) > 0.9
+
+
+def test_trees_of_one_turn_are_read_with_fewer_rows_as_well(monkeypatch):
+    """Else the learning curve takes what the trees read for what more rows would."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 6))
+    target = torch.eye(2)[(x[:, 0] * x[:, 1] > 0).astype(int)]
+    plan = CrossFit.of(np.arange(600) % 5)
+    monkeypatch.setattr(nested, "_promises", lambda *given: given[5] == 0)
+    probe = probed(x, target, plan, trees_of("default", 2, 600))
+    own = plan.which == 0
+    assert "boosted trees" in probe.learners[0]
+    assert "boosted trees" not in probe.learners[1]
+    fewer = probe.with_fewer_rows(1, plan)
+    assert bits(fewer[own], target[own]) > bits(probe.held_out[own], target[own]) - 0.1
+    everywhere = plan.which == 1
+    assert bits(fewer[everywhere], target[everywhere]) < 0.9
 
 
 def test_what_fewer_rows_tell_is_not_read_against_the_targets():

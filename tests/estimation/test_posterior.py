@@ -47,6 +47,12 @@ def test_atoms_add_up(random_sample, seed, n, classes, soft, folds):
         assert a.contribution[0].value + a.contribution[1].value == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("effort", ["fats", None])
+def test_an_unknown_effort_is_refused_before_anything_is_read(effort):
+    with pytest.raises(mp.InputError, match=r"effort is .*: pass one of 'fast', 'default', 'thor"):
+        mp.analyze({}, [], effort=effort)
+
+
 @pytest.mark.slow
 @FEW_LAWS
 @given(seeds, st.booleans())

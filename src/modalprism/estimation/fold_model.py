@@ -40,7 +40,7 @@ class Level:
     weights : Weights
     recalibration : Recalibration, optional
     parts : Tensor, shape (L,)
-        What part of the combination each candidate has.
+        Fraction of the combination that each candidate contributes.
     """
 
     weights: Weights
@@ -66,7 +66,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Probe:
-    """The learners of a coalition and their weights.
+    """Fitted learners of one source, or of both.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class FoldModel:
-    """What predicts a fold.
+    """Model that predicts one fold.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class FoldModel:
 
     @property
     def described(self) -> tuple[str, str, str]:
-        """Which learners have weight, for the first source, the second, and both."""
+        """Names of the learners with weight: of the first source, of the second, and of both."""
         names = ("the first source", "the second", *self.products.names, *self.trees.names)
         return (
             described(self.levels[0].parts, self.probes[0].names),
@@ -265,7 +265,7 @@ def fit_fold(
     trees: Sequence[Trees],
     like: FoldModel | None = None,
 ) -> FoldModel:
-    """Fit what predicts a fold to the rows of all others.
+    """Fit the model of a fold to the rows of all others.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _SMALLEST: Final = 1e-6
 
 @dataclass(frozen=True)
 class Whitening:
-    """Uncorrelated combinations of features, fitted to some rows.
+    """Uncorrelated combinations of features.
 
     Attributes
     ----------
@@ -35,12 +35,11 @@ class Whitening:
     axes: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, mask: Tensor, most: int) -> Whitening:
-        """Fit up to `most` leading combinations of features (n, D) to the rows of a mask."""
-        seen = mask > 0
-        centre = features[seen].mean(0)
-        centred = (features - centre)[seen]
-        values, vectors = symmetric_eigen(centred.mT @ centred / seen.sum())
+    def of(cls, features: Tensor, most: int) -> Whitening:
+        """Fit up to `most` leading combinations to features (n, D)."""
+        centre = features.mean(0)
+        centred = features - centre
+        values, vectors = symmetric_eigen(centred.mT @ centred / len(features))
         values, vectors = values[-most:], vectors[:, -most:]
         kept = values > _SMALLEST * values[-1].clamp_min(1e-12)
         return cls(centre, vectors[:, kept] / values[kept].sqrt())

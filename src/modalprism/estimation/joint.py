@@ -1,4 +1,4 @@
-"""Products of directions of two sources: what only both embeddings together say.
+"""Products of directions of two sources: information that only both embeddings together have.
 
 The regressions start from a weighted sum of both sources' log-odds, and add products of one
 direction of each embedding (`interactions` finds the directions).
@@ -47,9 +47,8 @@ class Whitenings:
     @classmethod
     def of(cls, features: Features) -> Whitenings:
         """Fit them to all rows."""
-        every = torch.ones(len(features.columns))
-        linear = Whitening.of(features.components[:, :WIDTH], every, WIDTH)
-        smooth = Whitening.of(features.smooth, every, WIDTH)
+        linear = Whitening.of(features.components[:, :WIDTH], WIDTH)
+        smooth = Whitening.of(features.smooth, WIDTH)
         widths = [1 / each.axes.norm(dim=0).clamp_min(1e-12) for each in (linear, smooth)]
         largest = [width.max() if width.numel() else width.new_ones(()) for width in widths]
         return cls(

@@ -1,7 +1,7 @@
 """Learners: regressions on families of features, fitted under many masks at once.
 
-A learner reads one coalition of sources. Several are combined by `stacking`, so that a learner that
-reads nothing costs time, and no information.
+`stacking` combines several. A learner that reads nothing gets no weight: it costs time, but no
+information.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Linear:
         fits = fit_logistic(
             columns, target, masks, ridges, iterations=ITERATIONS, uncorrelated=self.uncorrelated
         )
-        names = _named(self.name, self.ridges)
+        names = _named(self.name, self.ridges, " d/n" if self.relative else "")
         ranks = [rank for rank in self.ranks if rank < min(target.shape[1] - 1, columns.shape[1])]
         if ranks:
             fits = fits.joined(_of_ranks(fits.ridge(0), columns, ranks))
@@ -116,8 +116,8 @@ class Linear:
 def _of_ranks(fits: LogisticFits, columns: Tensor, ranks: Sequence[int]) -> LogisticFits:
     """Return fits with the leading singular directions of the logits alone, one a rank.
 
-    What a weak signal says is often the same of all classes, such as one bit of two; the noise of
-    the other directions is left out.
+    A weak signal often has one direction, such as one bit of a target of two; truncation removes
+    the noise of the others.
     """
     width = columns.square().mean(0).sqrt().clamp_min(1e-12)  # columns are uncorrelated
     left, values, right = torch.linalg.svd(fits.weight[:, 0] * width, full_matrices=False)
@@ -136,21 +136,24 @@ class CurvedFits:
     standards: list[Standard]
     fits: LogisticFits
 
-    def bent(self, features: Features) -> Tensor:
-        """Return (B, n, base + squares)."""
-        leading = self.view(features)
-        white = self.whitening(leading[:, :CURVED_COMPONENTS])
-        base = leading[:, :CURVED_BASE]
-        return torch.stack(
-            [
-                torch.cat([base, standard(squares(white @ axes))], -1)
-                for axes, standard in zip(self.axes, self.standards, strict=True)
-            ]
-        )
-
     def logits(self, features: Features) -> Tensor:
         """Return logits, (B, n, L, C)."""
-        return self.fits.logits(self.bent(features))
+        leading = self.view(features)
+        white = self.whitening(leading[:, :CURVED_COMPONENTS])
+        return self.fits.logits(_with_squares(leading, white, self.axes, self.standards))
+
+
+def _with_squares(
+    leading: Tensor, white: Tensor, axes: list[Tensor], standards: list[Standard]
+) -> Tensor:
+    """Return components, and the squares of every fit's directions, (B, n, D)."""
+    base = leading[:, :CURVED_BASE]
+    return torch.stack(
+        [
+            torch.cat([base, standard(squares(white @ own))], -1)
+            for own, standard in zip(axes, standards, strict=True)
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -172,28 +175,31 @@ class Curved:
             iterations=ITERATIONS,
         ).logits(leading[:, :CURVED_BASE])[:, :, 0]  # fmt: skip
         points = leading[:, :CURVED_COMPONENTS]
-        whitening = Whitening.of(points, torch.ones(len(points)), CURVED_COMPONENTS)
+        whitening = Whitening.of(points, CURVED_COMPONENTS)
         white = whitening(points)
-        found = CurvedFits(_named(self.name, CURVED_RIDGES), self.view, whitening, [], [], _NO_FITS)
+        axes: list[Tensor] = []
+        standards: list[Standard] = []
         for start, mask in zip(linear, masks, strict=True):
             frequency = (target * mask[:, None]).sum(0) / mask.sum()
-            axes = [
-                leading_axes(white, white, (target - p) * mask[:, None], CURVED_DIRECTIONS)[0]
-                for p in (torch.softmax(start, -1), frequency)
+            residuals = [
+                (target - p) * mask[:, None] for p in (torch.softmax(start, -1), frequency)
             ]
-            found.axes.append(torch.cat(axes, -1))
-            found.standards.append(Standard.of(squares(white @ found.axes[-1]), mask))
+            found = [leading_axes(white, white, r, CURVED_DIRECTIONS)[0] for r in residuals]
+            axes.append(torch.cat(found, -1))
+            standards.append(Standard.of(squares(white @ axes[-1]), mask))
         fits = fit_logistic(
-            found.bent(features), target, masks, torch.tensor(CURVED_RIDGES), iterations=ITERATIONS
+            _with_squares(leading, white, axes, standards),
+            target,
+            masks,
+            torch.tensor(CURVED_RIDGES),
+            iterations=ITERATIONS,
         )
-        return CurvedFits(found.names, self.view, whitening, found.axes, found.standards, fits)
+        names = _named(self.name, CURVED_RIDGES)
+        return CurvedFits(names, self.view, whitening, axes, standards, fits)
 
 
-def _named(name: str, ridges: Sequence[float]) -> tuple[str, ...]:
-    return tuple(f"{name}, ridge {ridge:g}" for ridge in ridges)
-
-
-_NO_FITS: Final = LogisticFits(torch.zeros(0), torch.zeros(0))
+def _named(name: str, ridges: Sequence[float], unit: str = "") -> tuple[str, ...]:
+    return tuple(f"{name}, ridge {ridge:g}{unit}" for ridge in ridges)
 
 
 standard = attrgetter("standard")

@@ -41,6 +41,38 @@ PROMISING_GAIN: Final = 2e-3
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Log-odds of L candidates, for every row and every fold that is left out.
+
+    Attributes
+    ----------
+    nested : Tensor of float32, shape (K, n, L, C)
+        ``nested[f, i]``: in the turn of f, by fits without fold f and row i's fold.
+    crossed : Tensor of float32, shape (K, n, L, C)
+        ``crossed[f, i]``: by the same fits, in the turn of row i's fold. Differs for learners that
+        are fitted in some turns only.
+    names : tuple of str, length L
+    """
+
+    nested: Tensor
+    crossed: Tensor
+    names: tuple[str, ...]
+
+    @classmethod
+    def of_all_turns(cls, nested: Tensor, names: Sequence[str]) -> Candidates:
+        """Return candidates that are fitted in every turn."""
+        return cls(nested, nested, tuple(names))
+
+    def with_others(self, others: Candidates) -> Candidates:
+        """Return these and others."""
+        return Candidates(
+            torch.cat([self.nested, others.nested], 2),
+            torch.cat([self.crossed, others.crossed], 2),
+            self.names + others.names,
+        )
+
+
+@dataclass(frozen=True)
 class NestedLogits:
     """Log-odds of one coalition, for every row and every fold that is left out.
 
@@ -62,10 +94,14 @@ class NestedLogits:
     fewer: Tensor
     learners: tuple[str, ...]
 
-    def with_fewer_rows(self, turn: int, plan: CrossFit) -> Tensor:
-        """Return what a row reads in the turn of the fold `turn` places after its own, (n, C).
+    def as_candidate(self, name: str) -> Candidates:
+        """Return it as the only candidate of another level."""
+        return Candidates.of_all_turns(self.nested[:, :, None], (name,))
 
-        From probes that saw neither fold, (K−2)/K of the rows instead of (K−1)/K.
+    def with_fewer_rows(self, turn: int, plan: CrossFit) -> Tensor:
+        """Return the log-odds of every row by probes fitted to (K−2)/K of the rows, (n, C).
+
+        They saw neither the row's fold nor the fold `turn` places after it.
         """
         return self.fewer[(plan.which + turn) % plan.folds, plan.rows]
 
@@ -113,28 +149,21 @@ class Nested:
             rows = torch.from_numpy(source.whole() - source.centre) / source.scale
             features = FeatureMap.fitted(lambda: [rows], seed)[1]
             step()
-            inner, names = fitted(
-                cheap_learners(features.components.shape[1]), features, target, plan, seed
-            )
-            found = level(inner, names, target, plan, maps=False)
+            learners = cheap_learners(features.components.shape[1])
+            candidates = fitted(learners, features, target, plan, seed)
+            found = level(candidates, target, plan, maps=False)
             step()
             if trees:
-                said, of_trees = fitted_where_promising(
-                    trees, features, found.nested, target, plan, seed
-                )
-                found = level(
-                    torch.cat([inner, said], 2), (*names, *of_trees), target, plan, maps=False
-                )
+                more = fitted_where_promising(trees, features, found.nested, target, plan, seed)
+                found = level(candidates.with_others(more), target, plan, maps=False)
             step()
             return features, found
 
         # Neither source knows of the other; of few rows, two threads only wait for each other.
         at_once = side_by_side if n >= MANY_ROWS or trees else one_by_one
         features, first = zip(*at_once(probed, sample.sources), strict=True)
-        alone = [
-            level(each.nested[:, :, None], ("alone",), target, plan, maps=True) for each in first
-        ]
-        inner, names, interaction = joint_candidates(
+        alone = [level(each.as_candidate("alone"), target, plan, maps=True) for each in first]
+        candidates, interaction = joint_candidates(
             (first[0], first[1]),
             (features[0], features[1]),
             target,
@@ -143,7 +172,7 @@ class Nested:
             step,
             trees=trees,
         )
-        joint = level(inner, names, target, plan, maps=True)
+        joint = level(candidates, target, plan, maps=True)
         three = (*alone, joint)
 
         def stacked(read: Sequence[Tensor]) -> Logits:
@@ -175,16 +204,16 @@ class Nested:
 
 def fitted(
     learners: Sequence[Learner], features: Features, target: Tensor, plan: CrossFit, seed: int
-) -> tuple[Tensor, tuple[str, ...]]:
-    """Fit learners, and return what each says in every turn, (K, n, L, C), and their names."""
-    said: list[Tensor] = []
+) -> Candidates:
+    """Fit learners in every turn."""
+    nested: list[Tensor] = []
     names: list[str] = []
     for learner in learners:
         fits = learner.fit(features, target, plan.masks, seed)
         logits = fits.logits(features)
-        said.append(torch.stack([logits[plan.reading(f), plan.rows] for f in range(plan.folds)]))
+        nested.append(torch.stack([logits[plan.reading(f), plan.rows] for f in range(plan.folds)]))
         names.extend(fits.names)
-    return torch.cat(said, 2), tuple(names)
+    return Candidates.of_all_turns(torch.cat(nested, 2), names)
 
 
 def fitted_where_promising(
@@ -194,8 +223,8 @@ def fitted_where_promising(
     target: Tensor,
     plan: CrossFit,
     seed: int,
-) -> tuple[Tensor, tuple[str, ...]]:
-    """Fit dear learners for the folds in whose turn a small one adds to what is read already.
+) -> Candidates:
+    """Fit costly learners in the turns in which a small ensemble adds to the other learners.
 
     Parameters
     ----------
@@ -204,9 +233,12 @@ def fitted_where_promising(
 
     Returns
     -------
-    As `fitted`; zeros in the turns of other folds.
+    Candidates
+        Zeros in the other turns.
     """
-    said = torch.zeros(plan.folds, len(plan.rows), len(learners), target.shape[1])
+    nested, crossed = torch.zeros(
+        2, plan.folds, len(plan.rows), len(learners), target.shape[1]
+    ).unbind(0)
     for number, learner in enumerate(learners):
         turns = [
             f
@@ -220,8 +252,11 @@ def fitted_where_promising(
         place = torch.zeros(len(plan.masks), dtype=torch.int64)
         place[needed] = torch.arange(len(needed))
         for f in turns:
-            said[f, :, number] = logits[place[plan.reading(f)], plan.rows]
-    return said, tuple(learner.name for learner in learners)
+            nested[f, :, number] = logits[place[plan.reading(f)], plan.rows]
+            own = plan.which == f
+            for g in range(plan.folds):
+                crossed[g, own, number] = logits[place[plan.index(f, g)], own]
+    return Candidates(nested, crossed, tuple(learner.name for learner in learners))
 
 
 def _promises(
@@ -233,9 +268,10 @@ def _promises(
     f: int,
     seed: int,
 ) -> bool:
-    """Whether a small ensemble adds to log-odds of rows of the fold after f, without f.
+    """Test whether a small ensemble adds to the other learners, in the fold after f and without f.
 
-    A score test: the gain of log-likelihood, and its sign, of a slope times what the trees say.
+    A score test: of the sign, and of the gain of log-likelihood, of a slope times the ensemble's
+    log-odds.
     """
     g = (f + 1) % plan.folds
     read = plan.which == g
@@ -249,18 +285,18 @@ def _promises(
     return bool(slope.mean() > PROMISING_DEVIATIONS * error and gain > PROMISING_GAIN)
 
 
-def level(
-    inner: Tensor, names: Sequence[str], target: Tensor, plan: CrossFit, *, maps: bool
-) -> NestedLogits:
-    """Combine candidates for each fold by the rows outside it, and recalibrate them there.
+def level(candidates: Candidates, target: Tensor, plan: CrossFit, *, maps: bool) -> NestedLogits:
+    """Combine candidates for each fold by the rows outside it.
 
     Parameters
     ----------
-    inner : Tensor, shape (K, n, L, C)
-        ``inner[f, i]`` from fits that saw neither f nor row i's fold.
+    candidates : Candidates
+    target : Tensor, shape (n, C)
+    plan : CrossFit
     maps : bool
-        Whether to recalibrate.
+        Whether to recalibrate the combination there as well.
     """
+    inner, crossed = candidates.nested, candidates.crossed
     nested, fewer = torch.empty(2, *inner[:, :, 0].shape).unbind(0)
     chosen = []
     for f in range(plan.folds):
@@ -270,8 +306,8 @@ def level(
         weights = fit_weights(inner[f], target, masks)
         nested[f] = weights(inner[f], plan.which)
         for g in range(plan.folds):
-            fewer[g, own] = weights(inner[g, own], g)
-        chosen.append(described(weights.parts(inner[f])[f], names))
+            fewer[g, own] = weights(crossed[g, own], g)
+        chosen.append(described(weights.parts(inner[f])[f], candidates.names))
     if maps:
         nested, fewer = recalibrate(nested, fewer, target, plan)
     return NestedLogits(nested, plan.held_out(nested), fewer, tuple(chosen))
@@ -286,16 +322,16 @@ def joint_candidates(
     step: Step = no_step,
     *,
     trees: Sequence[Trees],
-) -> tuple[Tensor, tuple[str, ...], Tensor]:
-    """Fit what may add to both sources' log-odds.
+) -> tuple[Candidates, Tensor]:
+    """Fit products of both sources, and trees on both.
 
     Returns
     -------
-    inner : Tensor of float32, shape (K, n, L, C)
-    names : tuple of str
+    candidates : Candidates
+        The sources themselves, products, and trees.
     interaction : Tensor of float32, shape (n, C)
-        What the best products add to the weighted log-odds of held-out rows, whether they have
-        weight or not: what there is to test for synergy.
+        Increment of the log-odds of held-out rows by the best products, whether these have weight
+        or not; the test of synergy uses it.
     """
     maps = [Whitenings.of(each) for each in features]
     one, other = (map_(each) for map_, each in zip(maps, features, strict=True))
@@ -317,14 +353,15 @@ def joint_candidates(
     losses = _losses(start, products, target, plan)
     best = losses.argmin(1)
     interaction = plan.held_out(products[torch.arange(plan.folds), :, best])
-    inner = torch.cat([*start, products], 2)
-    every: tuple[str, ...] = ("the first source", "the second", *names)
+    candidates = Candidates.of_all_turns(
+        torch.cat([*start, products], 2), ("the first source", "the second", *names)
+    )
     if trees:
-        before = level(inner, every, target, plan, maps=False).nested
+        before = level(candidates, target, plan, maps=False).nested
         pair = pair_features(*features)
-        said, of_trees = fitted_where_promising(trees, pair, before, target, plan, seed)
-        inner, every = torch.cat([inner, said], 2), (*every, *of_trees)
-    return inner, every, interaction
+        more = fitted_where_promising(trees, pair, before, target, plan, seed)
+        candidates = candidates.with_others(more)
+    return candidates, interaction
 
 
 def _losses(start: Sequence[Tensor], products: Tensor, target: Tensor, plan: CrossFit) -> Tensor:

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from modalprism.errors import InputError
 from modalprism.estimation.analysis import Analysis
 from modalprism.estimation.atoms import Coupling, replicate_atoms
 from modalprism.estimation.bootstrap import weights_in_batches
@@ -28,6 +29,7 @@ from modalprism.estimation.streaming import Streaming
 from modalprism.estimation.summary import resolution_of, summarize
 from modalprism.estimation.target import Target
 from modalprism.estimation.threads import one_thread
+from modalprism.estimation.trees import EFFORTS
 from modalprism.progress import Step, Track, counted_steps, silent
 from modalprism.results.estimate import Estimate
 
@@ -77,7 +79,7 @@ class PosteriorEstimator:
     1.0
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     """Increased with every change of results; studies then recompute their cached results."""
 
     folds: int = 5
@@ -89,6 +91,11 @@ class PosteriorEstimator:
     streaming: Streaming = field(default_factory=Streaming)
     plan: Plan | None = None
     track: Track = silent
+
+    def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            names = ", ".join(map(repr, EFFORTS))
+            raise InputError(f"effort is {self.effort!r}: pass one of {names}", parameter="effort")
 
     def __call__(self, sample: Sample) -> Analysis:
         """Analyse a checked sample in one thread.

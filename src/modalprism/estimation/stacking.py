@@ -24,8 +24,9 @@ TOLERANCE: Final = 1e-6
 """Gain of a step, in nats, below which it is the last."""
 RIDGE: Final = 1e-4
 VARIES: Final = 1e-5
+"""Range of log-odds over the rows below which they are constant."""
 NAMED: Final = 0.1
-"""Least part of a combination with which a learner is named."""
+"""Smallest fraction of a combination with which a learner is named."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Weights:
         return combined + (1 - weight.sum(1, keepdim=True)) * prior
 
     def parts(self, logits: Tensor) -> Tensor:
-        """Return the part of the spread of the combination that each learner has, (B, L)."""
+        """Return the fraction of the combination's spread that each learner contributes, (B, L)."""
         spread = self.weight * (centred(logits) - self.prior.mean(0)).square().mean((0, 2)).sqrt()
         return spread / spread.sum(1, keepdim=True).clamp_min(1e-12)
 
@@ -91,7 +92,7 @@ def _newton(scores: Tensor, target: Tensor, prior: Tensor) -> Tensor:
     squares.
     """
     learners, n, _ = scores.shape
-    # What is the same in all rows would be a bias.
+    # Constant log-odds would act as a bias.
     scores = scores * ((scores.amax(1) - scores.amin(1)).amax(1) > VARIES)[:, None, None]
     weight = torch.zeros(learners)
     loss, p = _loss(scores, target, weight, prior)

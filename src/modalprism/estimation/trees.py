@@ -1,15 +1,16 @@
 """Ensembles of trees: learners for sharp structure, such as parities and thresholds.
 
-They cost more than all other learners together. The effort says which of them may be fitted; the
-plan fits them where a small ensemble adds to what the others read.
+They cost more than all other learners together. The effort decides which may be fitted. The nested
+plan fits them only where a small ensemble adds to the other learners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from torch import Tensor
 
-from modalprism.errors import InputError
 from modalprism.estimation.features import Features
+
+Effort = Literal["fast", "default", "thorough"]
+EFFORTS: Final = get_args(Effort)
 
 FEW_CLASSES: Final = 4
 """Classes up to which trees are boosted: their cost is a tree for every class and iteration."""
@@ -26,7 +29,7 @@ MOST_COLUMNS: Final = 48
 """Columns up to which trees see all of them, and the number that they see of more."""
 TREE_COMPONENTS: Final = 12
 MOST_ROWS: Final = 2_000
-"""Rows that each of the extremely randomised trees sees, drawn anew for every tree."""
+"""Rows that each of the extremely randomised trees is fitted to, of samples twice as large."""
 _ONE_AT_A_TIME: Final = Lock()
 """scikit-learn sets the filters of warnings, which threads share, while it fits and predicts."""
 
@@ -72,7 +75,7 @@ class Trees:
     size: int
 
     def small(self) -> Trees:
-        """Return the same with fewer trees, to see whether they are worth it."""
+        """Return the same with a third of the trees, for the test whether they add anything."""
         return replace(self, size=self.size // 3)
 
     def fit(self, features: Features, target: Tensor, masks: Tensor, seed: int) -> TreeFits:
@@ -108,7 +111,10 @@ def tree_rows(features: Features) -> NDArray[np.float32]:
 
 
 def tree_columns(rows: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the columns that trees see: all, or those that are correlated with the target most."""
+    """Return the columns for trees: all, or those that correlate most with the target.
+
+    Squares count as well. The leading columns are components, and always there.
+    """
     d = rows.shape[1]
     if d <= MOST_COLUMNS + 2 * TREE_COMPONENTS:
         return np.arange(d)
@@ -141,19 +147,14 @@ def boosted(size: int, seed: int) -> Forest:
     )  # fmt: skip
 
 
-def extra(size: int, seed: int) -> Forest:
-    """Extremely randomised trees (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1)."""
-    return ExtraTreesClassifier(size, min_samples_leaf=3, random_state=seed)
+def extra(size: int, seed: int, *, most: int | None = None) -> Forest:
+    """Extremely randomised trees (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1).
 
-
-def extra_of_many(size: int, seed: int) -> Forest:
-    """The same, on a part of many rows."""
+    With `most`, each tree is fitted to that many rows, drawn anew.
+    """
     return ExtraTreesClassifier(
-        size, min_samples_leaf=3, bootstrap=True, max_samples=MOST_ROWS, random_state=seed
+        size, min_samples_leaf=3, bootstrap=bool(most), max_samples=most, random_state=seed
     )
-
-
-EFFORTS: Final = ("fast", "default", "thorough")
 
 
 def trees_of(effort: str, classes: int, n: int) -> tuple[Trees, ...]:
@@ -162,23 +163,14 @@ def trees_of(effort: str, classes: int, n: int) -> tuple[Trees, ...]:
     ``fast`` has none; ``default`` one, boosted for few classes and extremely randomised for more;
     ``thorough`` both, three times as large.
 
-    Raises
-    ------
-    InputError
-        If there is no such effort.
-
     Examples
     --------
     >>> [len(trees_of(effort, classes=2, n=1000)) for effort in EFFORTS]
     [0, 1, 2]
     """
-    if effort not in EFFORTS:
-        raise InputError(
-            f"effort is {effort!r}: pass one of {', '.join(map(repr, EFFORTS))}", parameter="effort"
-        )
     if effort == "fast":
         return ()
-    make = extra if n <= 2 * MOST_ROWS else extra_of_many
+    make = partial(extra, most=MOST_ROWS if n > 2 * MOST_ROWS else None)
     if effort == "thorough":
         return Trees("boosted trees", boosted, 150), Trees("extra trees", make, 300)
     if classes <= FEW_CLASSES:

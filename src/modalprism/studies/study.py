@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -18,6 +18,7 @@ from modalprism.cache import Cache
 from modalprism.engines import Engine, LocalEngine, engine_for
 from modalprism.errors import InputError
 from modalprism.estimation.analyze import ESTIMATORS
+from modalprism.estimation.trees import Effort
 from modalprism.estimation.validation import LARGEST_SEED
 from modalprism.files import make_folder, write_whole
 from modalprism.foreign import redacted
@@ -109,7 +110,7 @@ class Study(Options):
     folds: int = Field(default=5, ge=3)
     replicates: int = Field(default=1000, ge=1)
     permutations: int = Field(default=199, ge=1)
-    effort: Literal["fast", "default", "thorough"] = "default"
+    effort: Effort = "default"
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     workers: int = Field(default=0, ge=0)
     baselines: BaselineOptions | None = None
