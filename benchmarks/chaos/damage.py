@@ -139,7 +139,7 @@ def damaged_copy(whole: Path, folder: Path, seed: int) -> tuple[Path, str]:
     path : Path
         ``folder/<seed>/<name>``.
     how : str
-        What was done to it.
+        Kind of damage.
     """
     path = folder / str(seed) / whole.name
     path.parent.mkdir(parents=True)

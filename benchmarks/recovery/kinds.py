@@ -29,7 +29,7 @@ _STEEPEST = 60.0  # separation or slope; beyond it nothing is left to read
 
 
 class Known:
-    """What all kinds share as sources of problems: an exact truth, and any number of rows."""
+    """Base of kinds with an exact truth and any number of rows."""
 
     truth: ClassVar[str] = "exact"
     most: ClassVar[float] = math.inf

@@ -27,7 +27,7 @@ class SymbolTable:
     Parameters
     ----------
     name, about : str
-        What it is called, and what it is in one line.
+        Name, and a description in one line.
     joint : ndarray
         (k1, k2, C), summing to 1.
     atoms : Atoms
@@ -139,7 +139,6 @@ def stochastic(name: str, chances: Sequence[Sequence[float]]) -> SymbolTable:
     Parameters
     ----------
     name : str
-        What it is called.
     chances : sequence
         p(y = 1|s₁,s₂), a row for each s₁.
     """

@@ -94,7 +94,7 @@ def stamp_of(info: Info) -> str:
 class _WebFolder(Mapping[str, Info]):
     """Files of a web server, which cannot list them but can look up one.
 
-    Where a server answers for every name, only the address itself counts as a file.
+    If a server answers for every name, only the address itself counts as a file.
     """
 
     def __init__(self, system: Any, path: str) -> None:

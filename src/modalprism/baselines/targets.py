@@ -16,7 +16,7 @@ _SMALLEST: Final = float(np.finfo(np.float32).tiny)  # no probability of a softm
 
 @dataclass(frozen=True)
 class Target:
-    """Which of the model's answers is right, (n,).
+    """Columns of the right answers among the model's, shape (n,).
 
     `accuracy` is "accuracy" where labels say so, "agreement" with the model's answer otherwise.
     """

@@ -1,7 +1,7 @@
-"""Base class of adapters: the four things that capture needs to know of a family of models.
+"""Base class of adapters, which describe a family of models to capture.
 
-How a batch of examples is prepared, where in the network states stand (`Site`), which positions
-belong to which modality (spans), and what the answer is.
+An adapter prepares a batch of examples, lists the places of states in the network (`Site`), assigns
+positions to modalities (spans), and reads the answer.
 """
 
 from __future__ import annotations

@@ -61,9 +61,9 @@ def redrawn_pairs(
 ) -> RedrawnPairs:
     """Draw examples, and combine the first input of each with the second inputs of others.
 
-    Of the examples whose ids are in `kept`, a sample of `count` stands in a random circle. Every
-    input is run equally often, and never with its own. The pairs have no label; their groups say
-    whose input of each modality each was given. Raises InputError if there are too few examples.
+    `count` examples with ids in `kept` are drawn and arranged in a random circle, so that every
+    input is used equally often and never with its own partner. The pairs have no label; their
+    groups name the example behind each input. Raises InputError if there are too few examples.
     """
     check_redrawn(count, partners, len(kept))
     order = np.random.default_rng(seed).permutation(len(kept))[:count].tolist()

@@ -108,9 +108,9 @@ def fusion_hidden(network: FusionNetwork, pieces: int, modality: str) -> Iterato
     reader = "text_from_image" if modality == "image" else "image_from_text"
     cuts: dict[str, tuple[str, Callable[..., Tensor]]] = {
         "concat": ("attention", partial(_own_context, pieces=pieces, hidden=modality)),
-        # What the module adds to its queries is left out.
+        # Return the queries without the output of attention.
         "cross_attention": (reader, lambda _module, given, _output: given[0]),
-        # The gate may open as it likes: what it lets in is nothing.
+        # The gate has no effect on an input of zeros.
         "gated": (reader, lambda _module, _given, output: torch.zeros_like(output)),
     }
     if network.config.fusion not in cuts:

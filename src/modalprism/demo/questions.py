@@ -131,7 +131,7 @@ class Question:
     answer: Answer
 
 
-# What a decomposition finds: much redundancy, unique to the image, unique to the text, synergy.
+# In this order mostly redundant, unique to the image, unique to the text, and synergistic.
 QUESTIONS: Final = {
     question.name: question
     for question in (

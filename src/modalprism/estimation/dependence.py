@@ -16,23 +16,24 @@ from scipy.spatial import KDTree
 ROWS: Final = 2_000
 """Rows that are compared for near repeats and neighbours."""
 SYMBOLS: Final = 20
-"""Different embeddings up to which they are symbols, which repeat without being one example."""
+"""Number of distinct embeddings up to which they are symbols, which repeat by nature."""
 _DISTINCT: Final = 0.9
 _COLUMNS: Final = 3
-"""Columns, of embeddings that are no symbols, in which nearly all of these differ."""
+"""Of continuous embeddings at least 3 columns have distinct values in 90 % of distinct rows."""
 MANY: Final = 0.1
-"""Part of the rows that is worth a warning."""
+"""Fraction of the rows that is worth a warning."""
 _PROJECTIONS: Final = 16
 _ROUNDING: Final = 1e-6
+"""Deviation of a scaled column that is rounding."""
 _NEAR: Final = 0.05
-"""Distance of near repeats, relative to that of two rows."""
+"""Largest distance of near repeats, relative to the typical distance of two rows."""
 _DIMENSIONS: Final = 5.0
 """Effective dimensions below which rows are near each other by chance."""
 _ALIKE: Final = 0.8
-"""Mean squared distance of neighbours in the order of rows, relative to any two of one class."""
+"""Relative squared distance of successive rows of one class below which they are alike."""
 _DEVIATIONS: Final = 6.0
 _PAIRS: Final = 100
-"""Fewest pairs of neighbours of one class to judge the order by."""
+"""Smallest number of such pairs from which the order is judged."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Dependence:
         Rows, of the first 2,000, that nearly equal a row of another group.
     neighbours : float
         Mean squared distance of rows that follow each other, relative to that of any two rows of
-        the same class; 1 if the order tells nothing.
+        the same class; 1 if the difference is within its error.
     """
 
     repeats: int
@@ -55,7 +56,7 @@ class Dependence:
     neighbours: float
 
     def cautions(self, name: str, n: int) -> list[str]:
-        """Return a sentence for every sign."""
+        """Return a sentence for every sign of dependence worth a warning."""
         advice = "pass groups, so that such rows share a fold, or keep one of them"
         found = []
         if self.repeats >= MANY * n:
@@ -71,7 +72,7 @@ class Dependence:
             )
         if self.neighbours < _ALIKE:
             found.append(
-                f"rows that follow each other have alike embeddings of {name!r}: their mean "
+                f"successive rows have similar embeddings of {name!r}: their mean "
                 f"squared distance is {self.neighbours:.0%} of that of other rows of their class; "
                 "if they are frames of one recording, or visits of one patient, pass these as "
                 "groups"
@@ -82,7 +83,7 @@ class Dependence:
 def dependence_of(
     rows: NDArray[Any], hashes: NDArray[np.int64], component: NDArray[np.int64], label: NDArray[Any]
 ) -> Dependence:
-    """Look for dependence.
+    """Measure the dependence of one source's rows.
 
     Parameters
     ----------

@@ -133,8 +133,7 @@ def deal_components(
             )
         raise InputError(
             f"the groups tie all {rows:,} rows into {connected_sets(count)}, too few for {folds} "
-            "folds; give fewer folds, name fewer group columns, or draw partners inside blocks of "
-            "groups",
+            "folds; give fewer folds, or name fewer group columns",
             parameter="folds",
         )
     mass = totals[:, :-1].sum(0)
